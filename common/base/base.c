@@ -1,0 +1,63 @@
+/* base.c - memory that is never NULL, bounded copies, and the one way in which a process gives up.
+ *
+ * tern_broken writes its sentence with one write(2) from a buffer of its own and aborts: it must work when memory
+ * is gone and in any thread. Nothing here keeps state. */
+#include "tern/base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+_Noreturn void tern_broken(const char *file, int line, const char *sentence)
+{
+    char text[512];
+    int length = snprintf(text, sizeof text - 1, "tern: stopped: %s (%s:%d)", sentence, file_name(file), line);
+    if (length < 0) length = 0;
+    if ((size_t)length > sizeof text - 2) length = (int)sizeof text - 2;
+    text[length] = '\n';
+    ssize_t written = write(STDERR_FILENO, text, (size_t)length + 1);
+    (void)written; /* there is nobody left to tell */
+    abort();
+}
+
+void *tern_alloc(size_t size)
+{
+    void *memory = calloc(1, size ? size : 1);
+    TERN_ASSERT(memory != NULL, "out of memory");
+    return memory;
+}
+
+char *tern_copy_text(const char *text)
+{
+    TERN_ASSERT(text != NULL, "a copy needs a text");
+    return tern_copy_bytes(text, strlen(text));
+}
+
+char *tern_copy_bytes(const void *bytes, size_t length)
+{
+    TERN_ASSERT(length < SIZE_MAX, "a copy needs room for its NUL");
+    char *copy = malloc(length + 1);
+    TERN_ASSERT(copy != NULL, "out of memory");
+    if (length > 0) memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+int tern_copy(char *target, size_t size, const char *text)
+{
+    TERN_ASSERT(size > 0, "a target has room for its NUL");
+    size_t length = strlen(text);
+    if (length >= size) {
+        target[0] = '\0';
+        return -1;
+    }
+    memcpy(target, text, length + 1);
+    return 0;
+}

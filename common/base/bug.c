@@ -1,0 +1,17 @@
+/* bug.c - planted bugs: which one the environment asks for. Empty unless TERN_BUGS is defined. */
+#include "tern/bug.h"
+
+#include "tern/base.h"
+
+#ifdef TERN_BUGS
+
+#include <stdlib.h>
+#include <string.h>
+
+bool tern_bug(const char *name)
+{
+    const char *wish = getenv("TERN_BUG");
+    return wish && strcmp(wish, name) == 0;
+}
+
+#endif

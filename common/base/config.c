@@ -1,0 +1,150 @@
+/* config.c - the merged table of a program's settings, and the answers about them.
+ *
+ * Later tables win over earlier ones with the same name. After tern_config_read nothing changes any more, so any
+ * thread may ask. A question about a name or kind that the tables do not have is a broken invariant. */
+#include "config_private.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
+{
+    size_t length = strlen(name);
+    TERN_ASSERT(length + sizeof "--_FILE" <= CONFIG_NAME_SIZE, "the name of a setting is short");
+    memcpy(flag, "--", 2);
+    for (size_t i = 0; i <= length; i++)
+        flag[2 + i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
+}
+
+const char *config_next_word(const char **at, size_t *ret_length)
+{
+    if (*at == NULL || **at == '\0') return NULL;
+    const char *word = *at;
+    *ret_length = strcspn(word, "|");
+    *at = word + *ret_length;
+    if (**at == '|') (*at)++;
+    return word;
+}
+
+/* ---- the table ---- */
+
+static size_t count_rows(const struct tern_config_key *const *tables)
+{
+    size_t count = 0;
+    for (; *tables; tables++)
+        for (const struct tern_config_key *row = *tables; row->name; row++)
+            count++;
+    return count;
+}
+
+/* Frees a text that may be a secret, and leaves nothing of it behind. */
+static void forget(char *text)
+{
+    if (text) explicit_bzero(text, strlen(text));
+    free(text);
+}
+
+void config_reset(struct config_value *value)
+{
+    forget(value->text);
+    free(value->origin);
+    value->origin = NULL;
+    value->text = tern_copy_text(value->key.value);
+    value->low = value->high = 0;
+    struct tern_error err;
+    TERN_ASSERT(value->text[0] == '\0' || config_check(value, &err) == 0, "a default of a table is itself allowed");
+}
+
+static void set_default(struct config_value *value, const struct tern_config_key *row)
+{
+    value->key = *row;
+    config_reset(value);
+}
+
+struct tern_config *config_create(const struct tern_config_key *const *tables)
+{
+    size_t rows = count_rows(tables);
+    struct tern_config *config = tern_alloc(sizeof *config + rows * sizeof config->values[0]);
+    for (; *tables; tables++) {
+        for (const struct tern_config_key *row = *tables; row->name; row++) {
+            struct config_value *value = config_find(config, row->name);
+            set_default(value ? value : &config->values[config->count++], row);
+        }
+    }
+    return config;
+}
+
+struct config_value *config_find(const struct tern_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->count; i++)
+        if (strcmp(config->values[i].key.name, name) == 0) return (struct config_value *)&config->values[i];
+    return NULL;
+}
+
+void config_set(struct config_value *value, const char *text, const char *origin)
+{
+    char *copy = tern_copy_text(text);
+    forget(value->text);
+    free(value->origin);
+    value->text = copy;
+    value->origin = tern_copy_text(origin);
+}
+
+void tern_config_destroy(struct tern_config *config)
+{
+    if (!config) return;
+    for (size_t i = 0; i < config->count; i++) {
+        forget(config->values[i].text);
+        free(config->values[i].origin);
+    }
+    free(config);
+}
+
+/* ---- answers ---- */
+
+static const struct config_value *find(const struct tern_config *config, const char *name)
+{
+    const struct config_value *value = config_find(config, name);
+    if (!value) {
+        char sentence[CONFIG_NAME_SIZE + 64];
+        (void)snprintf(sentence, sizeof sentence, "only settings of the tables are asked for, not %.64s", name);
+        tern_broken(__FILE__, __LINE__, sentence);
+    }
+    return value;
+}
+
+const char *tern_config_text(const struct tern_config *config, const char *name)
+{
+    return find(config, name)->text;
+}
+
+int64_t tern_config_number(const struct tern_config *config, const char *name)
+{
+    const struct config_value *value = find(config, name);
+    enum tern_config_kind kind = value->key.kind;
+    TERN_ASSERT(kind == TERN_CFG_PORT || kind == TERN_CFG_COUNT || kind == TERN_CFG_SECONDS || kind == TERN_CFG_MS,
+                "a number is asked for where the table has one");
+    return value->low;
+}
+
+double tern_config_ratio(const struct tern_config *config, const char *name)
+{
+    const struct config_value *value = find(config, name);
+    TERN_ASSERT(value->key.kind == TERN_CFG_RATIO, "a ratio is asked for where the table has one");
+    return value->ratio;
+}
+
+void tern_config_range(const struct tern_config *config, const char *name, int64_t *ret_low, int64_t *ret_high)
+{
+    const struct config_value *value = find(config, name);
+    TERN_ASSERT(value->key.kind == TERN_CFG_MS_RANGE, "a range is asked for where the table has one");
+    *ret_low = value->low;
+    *ret_high = value->high;
+}
+
+bool tern_config_is_default(const struct tern_config *config, const char *name)
+{
+    return find(config, name)->origin == NULL;
+}

@@ -1,0 +1,172 @@
+/* config_file.c - reads files of settings: one value per file (NAME_FILE), or NAME=value lines (--config).
+ *
+ * The lines may be those of a systemd EnvironmentFile: blank lines and lines that open with # or ; are comments,
+ * blanks around a name or a value are dropped, one pair of quotes around a value too. A name that is unknown or
+ * comes twice is a fault. Files are small: one above 64 KiB is surely not what was meant. */
+#include "config_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 64 * 1024 };
+
+/* Reads to the end. Returns the length, FILE_MAX + 1 when there is more, or -1 with errno. */
+static ssize_t read_all(int fd, char *bytes)
+{
+    size_t have = 0;
+    while (have <= FILE_MAX) {
+        ssize_t got = read(fd, bytes + have, FILE_MAX + 1 - have);
+        if (got == 0) break;
+        if (got < 0 && errno != EINTR) return -1;
+        if (got > 0) have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
+char *config_load(const char *path, bool *ret_world_readable, struct tern_error *err)
+{
+    char *bytes = NULL;
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &file) < 0) {
+        tern_error_set(err, "cannot read %s: %s", path, strerror(errno));
+        goto out;
+    }
+    bytes = tern_alloc(FILE_MAX + 2);
+    ssize_t length = read_all(fd, bytes);
+    if (length < 0)
+        tern_error_set(err, "cannot read %s: %s", path, strerror(errno));
+    else if (length > FILE_MAX)
+        tern_error_set(err, "%s is larger than 64 KiB, which no setting is", path);
+    else if (memchr(bytes, '\0', (size_t)length))
+        tern_error_set(err, "%s holds a NUL byte, which no setting does", path);
+    else {
+        *ret_world_readable = (file.st_mode & S_IROTH) != 0;
+        goto out;
+    }
+    free(bytes);
+    bytes = NULL;
+out:
+    if (fd >= 0) (void)close(fd);
+    return bytes;
+}
+
+bool config_knows(const struct tern_config *config, const char *name)
+{
+    size_t length = strlen(name);
+    size_t stem = length > 5 && strcmp(name + length - 5, "_FILE") == 0 ? length - 5 : 0;
+    for (size_t i = 0; i < config->count; i++) {
+        const struct tern_config_key *key = &config->values[i].key;
+        if (strcmp(key->name, name) == 0) return true;
+        if (stem > 0 && strlen(key->name) == stem && memcmp(key->name, name, stem) == 0) return true;
+        const char *at = key->aliases;
+        const char *alias;
+        size_t alias_length;
+        while ((alias = config_next_word(&at, &alias_length)) != NULL)
+            if (alias_length == length && memcmp(alias, name, length) == 0) return true;
+    }
+    return false;
+}
+
+static char *trim(char *text)
+{
+    static const char blanks[] = " \t\r";
+    text += strspn(text, blanks);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(blanks, text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+static char *unquote(char *value)
+{
+    size_t length = strlen(value);
+    if (length < 2 || (value[0] != '"' && value[0] != '\'') || value[length - 1] != value[0]) return value;
+    value[length - 1] = '\0';
+    return value + 1;
+}
+
+static bool is_set(char *const *entries, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *entries; entries++)
+        if (strncmp(*entries, name, length) == 0 && (*entries)[length] == '=') return true;
+    return false;
+}
+
+static void say_unknown(const struct tern_config *config, const char *path, size_t line, const char *name,
+                        struct tern_text *faults)
+{
+    struct config_suggestion nearest = {0};
+    for (size_t i = 0; i < config->count; i++)
+        config_suggest(&nearest, name, config->values[i].key.name);
+    tern_text_printf(faults, "%s line %zu: %.60s is no setting of this program", path, line, name);
+    if (nearest.word[0] != '\0') tern_text_printf(faults, "; did you mean %s?", nearest.word);
+    tern_text_add(faults, "\n");
+}
+
+/* One line as "NAME=value" for the caller to free, or NULL when it holds nothing, or a fault. */
+static char *take_line(const struct tern_config *config, const char *path, size_t number, char *line,
+                       char *const *entries, struct tern_text *faults)
+{
+    line = trim(line);
+    if (line[0] == '\0' || line[0] == '#' || line[0] == ';') return NULL;
+    char *equals = strchr(line, '=');
+    if (!equals || equals == line) {
+        tern_text_printf(faults, "%s line %zu: must be NAME=value\n", path, number);
+        return NULL;
+    }
+    *equals = '\0';
+    const char *name = trim(line);
+    if (!config_knows(config, name)) {
+        say_unknown(config, path, number, name, faults);
+        return NULL;
+    }
+    if (is_set(entries, name)) {
+        tern_text_printf(faults, "%s line %zu: %s is set a second time\n", path, number, name);
+        return NULL;
+    }
+    struct tern_text entry = {0};
+    tern_text_printf(&entry, "%s=%s", name, unquote(trim(equals + 1)));
+    return tern_text_take(&entry);
+}
+
+char **config_load_entries(const struct tern_config *config, const char *path, bool *ret_world_readable,
+                           struct tern_text *faults)
+{
+    struct tern_error err;
+    char *bytes = config_load(path, ret_world_readable, &err);
+    if (!bytes) {
+        tern_text_printf(faults, "--config: %s\n", err.text);
+        return tern_alloc(sizeof(char *));
+    }
+    size_t lines = 1;
+    for (const char *at = bytes; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    char **entries = tern_alloc((lines + 1) * sizeof *entries);
+    size_t count = 0;
+    size_t number = 1;
+    char *rest = bytes;
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"), number++) {
+        char *entry = take_line(config, path, number, line, entries, faults);
+        if (entry) entries[count++] = entry;
+    }
+    explicit_bzero(bytes, FILE_MAX);
+    free(bytes);
+    return entries;
+}
+
+void config_free_entries(char **entries)
+{
+    if (!entries) return;
+    for (char **entry = entries; *entry; entry++) {
+        explicit_bzero(*entry, strlen(*entry));
+        free(*entry);
+    }
+    free(entries);
+}

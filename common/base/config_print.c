@@ -1,0 +1,169 @@
+/* config_print.c - settings for people: the table of --help, the masked values of --print-config.
+ *
+ * A secret is never printed, nor is the password of a URL; the masked form says only that there is one. Defaults
+ * are words of the program itself and are shown as they are. */
+#include "config_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char mask[] = "****";
+
+/* ---- URLs ---- */
+
+/* Names of query parameters that carry secrets. */
+static bool is_telling(const char *name, size_t length)
+{
+    static const char *const words[] = {"password", "passwd", "pwd", "secret", "token", "key", "sig"};
+    char *copy = tern_copy_bytes(name, length);
+    bool found = false;
+    for (size_t i = 0; i < TERN_COUNT(words); i++)
+        found = found || strcasestr(copy, words[i]) != NULL;
+    free(copy);
+    return found;
+}
+
+static void add_query(const char *query, struct tern_text *out)
+{
+    while (*query != '\0') {
+        size_t length = strcspn(query + 1, "&;") + 1; /* with the ? or & in front */
+        size_t name = strcspn(query, "=");
+        if (name < length && is_telling(query + 1, name - 1)) {
+            tern_text_add_bytes(out, query, name + 1);
+            tern_text_add(out, mask);
+        } else {
+            tern_text_add_bytes(out, query, length);
+        }
+        query += length;
+    }
+}
+
+/* The password reaches up to the last @ of all: one that was not escaped may itself hold @ / or ?. */
+void tern_config_mask_url(const char *url, struct tern_text *out)
+{
+    const char *slashes = strstr(url, "//");
+    const char *start = slashes ? slashes + 2 : url;
+    const char *at = strrchr(start, '@');
+    const char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
+    if (colon) {
+        tern_text_add_bytes(out, url, (size_t)(colon + 1 - url));
+        tern_text_add(out, mask);
+        url = at;
+    }
+    size_t plain = strcspn(url, "?");
+    tern_text_add_bytes(out, url, plain);
+    add_query(url + plain, out);
+}
+
+/* ---- --print-config ---- */
+
+/* Quotes what the reader of a --config file would otherwise take off. */
+static void add_value(struct tern_text *out, const char *text)
+{
+    size_t length = strlen(text);
+    bool quoted = length > 0 && (strchr(" \t\"'", text[0]) || strchr(" \t\"'", text[length - 1]));
+    tern_text_printf(out, quoted ? "\"%s\"" : "%s", text);
+}
+
+void tern_config_print(const struct tern_config *config, struct tern_text *out)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        const struct config_value *value = &config->values[i];
+        tern_text_printf(out, "%s=", value->key.name);
+        if (value->key.kind == TERN_CFG_SECRET)
+            tern_text_add(out, value->text[0] != '\0' ? mask : "");
+        else if (value->key.kind == TERN_CFG_URL)
+            tern_config_mask_url(value->text, out);
+        else
+            add_value(out, value->text);
+        tern_text_add(out, "\n");
+    }
+}
+
+/* ---- --help ---- */
+
+static const struct {
+    const char *flag;
+    const char *help;
+} own_flags[] = {
+    {"--help",         "print this and stop"                                                         },
+    {"--version",      "print the versions of the program and its libraries and stop"                },
+    {"--check-config", "check every setting and stop: exit 0, or 78 with one sentence per fault"     },
+    {"--print-config", "print every setting as it would be used, secrets masked, and stop"           },
+    {"--healthcheck",  "ask the daemon that runs with these settings whether it is ready, and stop"  },
+    {"--config FILE",  "read settings from lines NAME=value; the environment and flags win over them"},
+};
+
+static void pad(struct tern_text *out, const char *word, size_t width)
+{
+    size_t length = strlen(word);
+    tern_text_add(out, word);
+    for (; length < width + 2; length++)
+        tern_text_add(out, " ");
+}
+
+static void add_words(struct tern_text *out, const char *words)
+{
+    const char *word;
+    size_t length;
+    const char *at = words;
+    while ((word = config_next_word(&at, &length)) != NULL) {
+        tern_text_add_bytes(out, word, length);
+        if (*at != '\0') tern_text_add(out, ", ");
+    }
+}
+
+/* "(1-2000, default 500, also OLD_NAME)" */
+static void add_facts(struct tern_text *out, const struct tern_config_key *key)
+{
+    tern_text_add(out, " (");
+    if (key->limits) {
+        add_words(out, key->limits);
+        tern_text_add(out, "; ");
+    }
+    if (key->value[0] != '\0')
+        tern_text_printf(out, "default %s", key->value);
+    else
+        tern_text_add(out, "not set by default");
+    if (key->aliases) {
+        tern_text_add(out, "; also ");
+        add_words(out, key->aliases);
+    }
+    tern_text_add(out, ")\n");
+}
+
+static void add_settings(struct tern_text *out, const struct tern_config *config)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < config->count; i++) {
+        size_t length = strlen(config->values[i].key.name);
+        if (length > width) width = length;
+    }
+    for (size_t i = 0; i < config->count; i++) {
+        const struct tern_config_key *key = &config->values[i].key;
+        char flag[CONFIG_NAME_SIZE];
+        config_flag_name(key->name, flag);
+        tern_text_add(out, "  ");
+        pad(out, key->name, width);
+        pad(out, key->kind == TERN_CFG_SECRET ? "(no flag)" : flag, width + 2);
+        tern_text_add(out, key->help);
+        add_facts(out, key);
+    }
+}
+
+void tern_config_help(const struct tern_config_key *const *tables, const char *program, const char *purpose,
+                      struct tern_text *out)
+{
+    tern_text_printf(out, "Usage: %s [--setting value]...\n\n%s\n\n", program, purpose);
+    for (size_t i = 0; i < TERN_COUNT(own_flags); i++) {
+        tern_text_add(out, "  ");
+        pad(out, own_flags[i].flag, strlen("--check-config"));
+        tern_text_printf(out, "%s\n", own_flags[i].help);
+    }
+    tern_text_add(
+        out, "\nSettings. Each is taken from its flag, else from the environment (NAME, or NAME_FILE: the path of\n"
+             "a file that holds the value), else from the file of --config, else it is the default.\n\n");
+    struct tern_config *config = config_create(tables);
+    add_settings(out, config);
+    tern_config_destroy(config);
+}

@@ -1,0 +1,340 @@
+/* config_read.c - finds the value of every setting: flag, environment, --config file, default.
+ *
+ * Nothing stops at the first fault: all are collected, one sentence a line, and what is at fault stands at its default, so
+ * that whoever reads the rest can name its faults too. --help and --version are answered
+ * whatever else is wrong; then no source is read and every value is its default. An empty variable counts as not
+ * set, since compose files pass on empty ones. Secrets are refused as flags. */
+#include "config_private.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct reading {
+    struct tern_config *config;
+    struct tern_text *faults;
+    enum tern_config_wish wish;
+    const char *file; /* of --config, or NULL */
+    bool usage;       /* the command line itself is wrong */
+};
+
+/* A list of NAME=value: the environment, or the lines of the --config file. */
+struct source {
+    char *const *entries;
+    const char *path; /* of the file, or NULL */
+    bool world_readable;
+};
+
+static const struct {
+    const char *flag;
+    enum tern_config_wish wish;
+} wishes[] = {
+    {"--help",         TERN_WISH_HELP       },
+    {"--version",      TERN_WISH_VERSION    },
+    {"--check-config", TERN_WISH_CHECK      },
+    {"--print-config", TERN_WISH_PRINT      },
+    {"--healthcheck",  TERN_WISH_HEALTHCHECK},
+};
+
+/* ---- suggestions ---- */
+
+static bool is_same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Letters to change, add or drop; words are short, and longer ones are far from each other anyway. */
+static size_t distance_of(const char *a, const char *b)
+{
+    size_t row[CONFIG_NAME_SIZE + 1];
+    size_t width = strlen(b);
+    if (width >= CONFIG_NAME_SIZE || strlen(a) >= CONFIG_NAME_SIZE) return SIZE_MAX;
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            size_t best = diagonal + !is_same_letter(a[i - 1], b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[width];
+}
+
+void config_suggest(struct config_suggestion *suggestion, const char *word, const char *candidate)
+{
+    size_t distance = distance_of(word, candidate);
+    bool far = distance > 1 + strlen(candidate) / 4;
+    if (far || (suggestion->word[0] != '\0' && distance >= suggestion->distance)) return;
+    (void)tern_copy(suggestion->word, sizeof suggestion->word, candidate);
+    suggestion->distance = distance;
+}
+
+static void say_unknown_flag(struct reading *reading, const char *flag)
+{
+    struct config_suggestion nearest = {0};
+    for (size_t i = 0; i < TERN_COUNT(wishes); i++)
+        config_suggest(&nearest, flag, wishes[i].flag);
+    config_suggest(&nearest, flag, "--config");
+    for (size_t i = 0; i < reading->config->count; i++) {
+        char candidate[CONFIG_NAME_SIZE];
+        config_flag_name(reading->config->values[i].key.name, candidate);
+        config_suggest(&nearest, flag, candidate);
+    }
+    tern_text_printf(reading->faults, "unknown flag %.60s; ", flag);
+    if (nearest.word[0] != '\0')
+        tern_text_printf(reading->faults, "did you mean %s?\n", nearest.word);
+    else
+        tern_text_add(reading->faults, "--help lists all\n");
+    reading->usage = true;
+}
+
+/* ---- the command line ---- */
+
+/* RUN when the flag stands for no wish. */
+static enum tern_config_wish wish_of(const char *flag)
+{
+    for (size_t i = 0; i < TERN_COUNT(wishes); i++)
+        if (strcmp(flag, wishes[i].flag) == 0) return wishes[i].wish;
+    return TERN_WISH_RUN;
+}
+
+/* Of several wishes the first in the table is granted. */
+static bool take_wish(struct reading *reading, const char *flag)
+{
+    enum tern_config_wish wish = wish_of(flag);
+    if (wish == TERN_WISH_RUN) return false;
+    if (reading->wish == TERN_WISH_RUN || wish < reading->wish) reading->wish = wish;
+    return true;
+}
+
+static struct config_value *find_flag(const struct tern_config *config, const char *flag)
+{
+    for (size_t i = 0; i < config->count; i++) {
+        char own[CONFIG_NAME_SIZE];
+        config_flag_name(config->values[i].key.name, own);
+        if (strcmp(own, flag) == 0) return (struct config_value *)&config->values[i];
+    }
+    return NULL;
+}
+
+static void give_flag(struct reading *reading, struct config_value *value, const char *flag, const char *text)
+{
+    if (value->key.kind == TERN_CFG_SECRET) {
+        tern_text_printf(reading->faults,
+                         "%s cannot be given on the command line, where everybody can read it; set %s or %s_FILE\n",
+                         flag, value->key.name, value->key.name);
+        reading->usage = true;
+        return;
+    }
+    value->flag = text;
+}
+
+/* Takes the flag at argv[i] with its value; returns how many words that were. */
+static int take_flag(struct reading *reading, int argc, char **argv, int i)
+{
+    char flag[CONFIG_NAME_SIZE];
+    const char *equals = strchr(argv[i], '=');
+    size_t length = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+    (void)snprintf(flag, sizeof flag, "%.*s", (int)(length < sizeof flag ? length : sizeof flag - 1), argv[i]);
+    struct config_value *value = find_flag(reading->config, flag);
+    bool is_file = strcmp(flag, "--config") == 0;
+    bool has_next = i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
+    if (!value && !is_file) {
+        if (equals && wish_of(flag) != TERN_WISH_RUN) {
+            tern_text_printf(reading->faults, "%s takes no value\n", flag);
+            reading->usage = true;
+        } else {
+            say_unknown_flag(reading, flag);
+        }
+        return has_next && !equals ? 2 : 1; /* a word behind it was meant as its value */
+    }
+    const char *text = equals ? equals + 1 : has_next ? argv[i + 1] : NULL;
+    if (!text) {
+        tern_text_printf(reading->faults, "%s needs a value: %s=... or %s ...\n", flag, flag, flag);
+        reading->usage = true;
+        return 1;
+    }
+    if (is_file)
+        reading->file = text;
+    else
+        give_flag(reading, value, flag, text);
+    return equals ? 1 : 2;
+}
+
+static void take_command_line(struct reading *reading, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const char *word = argv[i];
+        if (strcmp(word, "-h") == 0) word = "--help";
+        if (take_wish(reading, word)) {
+            i++;
+        } else if (word[0] == '-' && word[1] != '\0') {
+            i += take_flag(reading, argc, argv, i);
+        } else {
+            tern_text_printf(reading->faults, "unexpected argument \"%.60s\"; settings are given as --name value\n",
+                             word);
+            reading->usage = true;
+            i++;
+        }
+    }
+}
+
+/* ---- the environment and the file ---- */
+
+static const char *look_up(const struct source *source, const char *name, size_t length)
+{
+    for (char *const *entry = source->entries; entry && *entry; entry++)
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return (*entry)[length + 1] != '\0' ? *entry + length + 1 : NULL;
+    return NULL;
+}
+
+static void drop_last_newline(char *text)
+{
+    size_t length = strlen(text);
+    if (length > 0 && text[length - 1] == '\n') text[--length] = '\0';
+    if (length > 0 && text[length - 1] == '\r') text[--length] = '\0';
+}
+
+static void say_world_readable(struct reading *reading, const char *name, const char *path)
+{
+    tern_text_printf(reading->faults, "%s: %s can be read by everybody; take that right away (chmod o-r)\n", name,
+                     path);
+}
+
+/* NAME_FILE: the value is what `path` holds. */
+static void take_from_file(struct reading *reading, struct config_value *value, const char *origin, const char *path)
+{
+    struct tern_error err;
+    bool world_readable;
+    char *content = config_load(path, &world_readable, &err);
+    if (!content) {
+        tern_text_printf(reading->faults, "%s: %s\n", origin, err.text);
+        return;
+    }
+    drop_last_newline(content);
+    if (value->key.kind == TERN_CFG_SECRET && world_readable)
+        say_world_readable(reading, origin, path);
+    else if (value->key.kind == TERN_CFG_SECRET && content[0] == '\0')
+        tern_text_printf(reading->faults, "%s: %s is empty; a secret is not\n", origin, path);
+    else
+        config_set(value, content, origin);
+    explicit_bzero(content, strlen(content));
+    free(content);
+}
+
+static void take_plain(struct reading *reading, struct config_value *value, const struct source *source,
+                       const char *origin, const char *text)
+{
+    if (source->path && source->world_readable && value->key.kind == TERN_CFG_SECRET)
+        say_world_readable(reading, value->key.name, source->path);
+    else
+        config_set(value, text, source->path ? source->path : origin);
+}
+
+static bool take_alias(struct reading *reading, struct config_value *value, const struct source *source)
+{
+    const char *at = value->key.aliases;
+    const char *alias;
+    size_t length;
+    while ((alias = config_next_word(&at, &length)) != NULL) {
+        const char *text = look_up(source, alias, length);
+        if (!text) continue;
+        char origin[CONFIG_NAME_SIZE];
+        (void)snprintf(origin, sizeof origin, "%.*s", (int)length, alias);
+        take_plain(reading, value, source, origin, text);
+        return true;
+    }
+    return false;
+}
+
+/* NAME, NAME_FILE, an alias. Returns whether the source has the setting. */
+static bool take_from_source(struct reading *reading, struct config_value *value, const struct source *source)
+{
+    char file_name[CONFIG_NAME_SIZE];
+    (void)snprintf(file_name, sizeof file_name, "%s_FILE", value->key.name);
+    const char *text = look_up(source, value->key.name, strlen(value->key.name));
+    const char *path = config_find(reading->config, file_name) ? NULL : look_up(source, file_name, strlen(file_name));
+    if (text && path)
+        tern_text_printf(reading->faults, "%s and %s are both set; unset one of them\n", value->key.name, file_name);
+    else if (text)
+        take_plain(reading, value, source, "", text);
+    else if (path)
+        take_from_file(reading, value, file_name, path);
+    else
+        return take_alias(reading, value, source);
+    return true;
+}
+
+/* systemd's LoadCredential=: a file of the setting's name in $CREDENTIALS_DIRECTORY, which need not be there. */
+static bool take_credential(struct reading *reading, struct config_value *value, const struct source *environment)
+{
+    static const char variable[] = "CREDENTIALS_DIRECTORY";
+    const char *folder = look_up(environment, variable, sizeof variable - 1);
+    if (!folder) return false;
+    struct tern_text path = {0};
+    tern_text_printf(&path, "%s/%s", folder, value->key.name);
+    bool there = access(path.bytes, F_OK) == 0;
+    if (there) take_from_file(reading, value, variable, path.bytes);
+    tern_text_fini(&path);
+    return there;
+}
+
+static void take_value(struct reading *reading, struct config_value *value, const struct source *environment,
+                       const struct source *file)
+{
+    if (!take_from_source(reading, value, environment) && !take_credential(reading, value, environment))
+        (void)take_from_source(reading, value, file);
+    if (value->flag) {
+        char flag[CONFIG_NAME_SIZE];
+        config_flag_name(value->key.name, flag);
+        config_set(value, value->flag, flag);
+    }
+    struct tern_error err;
+    if (!value->origin || config_check(value, &err) == 0) return;
+    tern_text_printf(reading->faults, "%s\n", err.text);
+    config_reset(value);
+}
+
+static void take_sources(struct reading *reading, char **environment)
+{
+    struct source variables = {environment, NULL, false};
+    struct source file = {NULL, reading->file, false};
+    char **entries = NULL;
+    if (reading->file)
+        entries = config_load_entries(reading->config, reading->file, &file.world_readable, reading->faults);
+    file.entries = entries;
+    for (size_t i = 0; i < reading->config->count; i++)
+        take_value(reading, &reading->config->values[i], &variables, &file);
+    config_free_entries(entries);
+}
+
+struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
+                                     char **environment, enum tern_config_wish *ret_wish, struct tern_text *ret_faults,
+                                     bool *ret_usage)
+{
+    size_t before = ret_faults->length;
+    struct reading reading = {config_create(tables), ret_faults, TERN_WISH_RUN, NULL, false};
+    take_command_line(&reading, argc, argv);
+    *ret_wish = reading.wish;
+    *ret_usage = false;
+    if (reading.wish == TERN_WISH_HELP || reading.wish == TERN_WISH_VERSION) {
+        if (ret_faults->length > before) {
+            ret_faults->length = before;
+            ret_faults->bytes[before] = '\0';
+        }
+        return reading.config;
+    }
+    take_sources(&reading, environment);
+    if (!reading.usage) return reading.config;
+    *ret_usage = true;
+    tern_config_destroy(reading.config);
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* error.c - writes the sentence of an error into the caller's value.
+ *
+ * A sentence that is too long is cut, never in the middle of a UTF-8 character, since it may end up in a JSON
+ * answer. Arguments may point into the error itself (a sentence about a sentence). Logs nothing. */
+#include "tern/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Removes a UTF-8 character that lost its tail at the end of a full buffer. */
+static void drop_broken_tail(char *text, size_t length)
+{
+    size_t start = length;
+    while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xC0U) == 0x80U)
+        start--;
+    if (start == 0) return;
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t wanted = lead >= 0xF0U ? 4 : lead >= 0xE0U ? 3 : lead >= 0xC0U ? 2 : 1;
+    if (wanted > length - start + 1) text[start - 1] = '\0';
+}
+
+static void write_sentence(struct tern_error *err, enum tern_fault fault, const char *format, va_list arguments)
+    __attribute__((__format__(__printf__, 3, 0)));
+
+static void write_sentence(struct tern_error *err, enum tern_fault fault, const char *format, va_list arguments)
+{
+    char text[sizeof err->text];
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    if (length < 0)
+        text[0] = '\0';
+    else if ((size_t)length >= sizeof text)
+        drop_broken_tail(text, sizeof text - 1);
+    memcpy(err->text, text, sizeof text);
+    err->fault = fault;
+}
+
+int tern_error_set(struct tern_error *err, const char *format, ...)
+{
+    if (err) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_sentence(err, TERN_FAULT_OTHER, format, arguments);
+        va_end(arguments);
+    }
+    return -1;
+}
+
+int tern_error_fault(struct tern_error *err, enum tern_fault fault, const char *format, ...)
+{
+    if (err) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_sentence(err, fault, format, arguments);
+        va_end(arguments);
+    }
+    return -1;
+}
+
+int tern_error_prefix(struct tern_error *err, const char *what, ...)
+{
+    if (err) {
+        struct tern_error old = *err;
+        va_list arguments;
+        va_start(arguments, what);
+        write_sentence(err, old.fault, what, arguments);
+        va_end(arguments);
+        size_t length = strlen(err->text);
+        size_t room = sizeof err->text - length;
+        int added = snprintf(err->text + length, room, ": %s", old.text);
+        if (added < 0 || (size_t)added >= room) drop_broken_tail(err->text, strlen(err->text));
+    }
+    return -1;
+}

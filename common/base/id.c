@@ -1,0 +1,228 @@
+/* id.c - time-ordered UUIDs, ids that sort, trace contexts, and the checks of ids that come from outside.
+ *
+ * A UUID is 48 bits of milliseconds, a counter of 20 bits and 54 random bits. The counter starts anew with
+ * 19 random bits at each new millisecond and counts on while the clock stands or steps back; when it is full the
+ * id runs a millisecond ahead of the clock. So ids of one generator ascend strictly, whatever the clock does.
+ * Random bytes are fetched from the kernel by the hundred; a generator must not be used on both sides of fork(2). */
+#include "tern/id.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uuid/uuid.h>
+
+#define COUNTER_FULL (UINT32_C(1) << 20)
+#define LAST_MS      ((INT64_C(1) << 48) - 1)
+
+struct tern_ids {
+    const struct tern_clock *clock;
+    pthread_mutex_t lock; /* guards all below */
+    uint64_t seeded;      /* state of the repeatable sequence */
+    bool repeatable;
+    int64_t last_ms;
+    uint32_t counter;
+    size_t pool_left;
+    unsigned char pool[512]; /* random bytes not used yet: the last `pool_left` */
+};
+
+struct tern_ids *tern_ids_create(const struct tern_clock *clock, uint64_t seed)
+{
+    struct tern_ids *ids = tern_alloc(sizeof *ids);
+    int rc = pthread_mutex_init(&ids->lock, NULL);
+    TERN_ASSERT(rc == 0, "a mutex can be made");
+    ids->clock = clock;
+    ids->seeded = seed;
+    ids->repeatable = seed != 0;
+    ids->last_ms = -1;
+    return ids;
+}
+
+void tern_ids_destroy(struct tern_ids *ids)
+{
+    if (!ids) return;
+    (void)pthread_mutex_destroy(&ids->lock);
+    free(ids);
+}
+
+/* ---- random bits, under the lock ---- */
+
+/* splitmix64: every seed gives a full period. */
+static uint64_t next_seeded(struct tern_ids *ids)
+{
+    ids->seeded += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = ids->seeded;
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+static void fill_pool(struct tern_ids *ids)
+{
+    size_t have = 0;
+    while (have < sizeof ids->pool) {
+        ssize_t got = getrandom(ids->pool + have, sizeof ids->pool - have, 0);
+        TERN_ASSERT(got > 0 || errno == EINTR, "the kernel gives random bytes");
+        if (got > 0) have += (size_t)got;
+    }
+    ids->pool_left = sizeof ids->pool;
+}
+
+static uint64_t next_random(struct tern_ids *ids)
+{
+    if (ids->repeatable) return next_seeded(ids);
+    uint64_t value;
+    if (ids->pool_left < sizeof value) fill_pool(ids);
+    memcpy(&value, ids->pool + sizeof ids->pool - ids->pool_left, sizeof value);
+    ids->pool_left -= sizeof value;
+    return value;
+}
+
+/* Moves time and counter on to a pair that was never used, under the lock. */
+static void advance(struct tern_ids *ids)
+{
+    int64_t now_ms = tern_now(ids->clock);
+    if (now_ms < 0) now_ms = 0;
+    if (now_ms <= ids->last_ms && ++ids->counter < COUNTER_FULL) return;
+    ids->last_ms = now_ms > ids->last_ms ? now_ms : ids->last_ms + 1;
+    ids->counter = (uint32_t)(next_random(ids) & (COUNTER_FULL / 2 - 1));
+    TERN_ASSERT(ids->last_ms <= LAST_MS, "the clock stands before the year 10889");
+}
+
+static void put_bits(unsigned char *at, size_t bytes, uint64_t value)
+{
+    for (size_t i = bytes; i-- > 0; value >>= 8)
+        at[i] = (unsigned char)value;
+}
+
+/* The layout of RFC 9562, 5.7: ms, version, 12 bits of counter, variant, 8 bits of counter, random. */
+static void make_uuid(struct tern_ids *ids, uuid_t uuid)
+{
+    pthread_mutex_lock(&ids->lock);
+    uint64_t random = next_random(ids);
+    advance(ids);
+    int64_t ms = ids->last_ms;
+    uint32_t counter = ids->counter;
+    pthread_mutex_unlock(&ids->lock);
+    put_bits(uuid, 6, (uint64_t)ms);
+    put_bits(uuid + 6, 2, 0x7000U | (counter >> 8));
+    put_bits(uuid + 8, 2, 0x8000U | (counter & 0xFFU) << 6 | random >> 58);
+    put_bits(uuid + 10, 6, random);
+}
+
+/* ---- ids ---- */
+
+void tern_ids_uuid(struct tern_ids *ids, char uuid[TERN_UUID_SIZE])
+{
+    uuid_t bytes;
+    make_uuid(ids, bytes);
+    uuid_unparse_lower(bytes, uuid);
+}
+
+void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SORTABLE_ID_SIZE])
+{
+    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    enum { CHARACTERS = 26 };
+    size_t length = strlen(prefix);
+    TERN_ASSERT(length + CHARACTERS < TERN_SORTABLE_ID_SIZE, "the prefix of an id has at most 21 characters");
+    uuid_t bytes;
+    make_uuid(ids, bytes);
+    memcpy(id, prefix, length);
+    unsigned bits = 0; /* 130 bits are written, the first two are 0 */
+    unsigned held = 2;
+    size_t next = 0;
+    for (size_t i = 0; i < CHARACTERS; i++) {
+        if (held < 5) {
+            bits = bits << 8 | bytes[next++];
+            held += 8;
+        }
+        held -= 5;
+        id[length + i] = alphabet[bits >> held & 31U];
+    }
+    id[length + CHARACTERS] = '\0';
+}
+
+uint64_t tern_ids_random(struct tern_ids *ids, uint64_t bound)
+{
+    TERN_ASSERT(bound > 0, "a random number has a bound above 0");
+    uint64_t surplus = (0U - bound) % bound; /* values below it would come up once more often than others */
+    uint64_t value;
+    pthread_mutex_lock(&ids->lock);
+    do
+        value = next_random(ids);
+    while (value < surplus);
+    pthread_mutex_unlock(&ids->lock);
+    return value % bound;
+}
+
+/* ---- trace context ---- */
+
+enum { TRACE_AT = 3, TRACE_DIGITS = 32, SPAN_AT = 36, SPAN_DIGITS = 16, FLAGS_AT = 53, TRACEPARENT_LENGTH = 55 };
+
+static bool is_lower_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static unsigned hex_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* `digits` hex digits, a random number that is not 0 in every 16 of them. */
+static void put_random_hex(struct tern_ids *ids, char *at, size_t digits)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < digits; i += 16) {
+        uint64_t value = tern_ids_random(ids, UINT64_MAX) + 1;
+        for (size_t j = 0; j < 16; j++, value >>= 4)
+            at[i + j] = hex[value & 15U];
+    }
+}
+
+void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char traceparent[TERN_TRACEPARENT_SIZE])
+{
+    bool goes_on = parent != NULL && tern_traceparent_valid(parent);
+    char text[TERN_TRACEPARENT_SIZE] = "00-00000000000000000000000000000000-0000000000000000-01";
+    if (goes_on) {
+        memcpy(text + TRACE_AT, parent + TRACE_AT, TRACE_DIGITS);
+        /* of the flags only "sampled" is known at this version, and others must not be passed on */
+        text[FLAGS_AT + 1] = (hex_value(parent[FLAGS_AT + 1]) & 1U) ? '1' : '0';
+    } else {
+        put_random_hex(ids, text + TRACE_AT, TRACE_DIGITS);
+    }
+    put_random_hex(ids, text + SPAN_AT, SPAN_DIGITS);
+    memcpy(traceparent, text, sizeof text);
+}
+
+bool tern_traceparent_valid(const char *text)
+{
+    static const char shape[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    for (size_t i = 0; i < TRACEPARENT_LENGTH; i++) /* ends at a NUL, which fits no shape */
+        if (shape[i] == 'h' ? !is_lower_hex(text[i]) : text[i] != shape[i]) return false;
+    return text[TRACEPARENT_LENGTH] == '\0' && strspn(text + TRACE_AT, "0") < TRACE_DIGITS &&
+           strspn(text + SPAN_AT, "0") < SPAN_DIGITS;
+}
+
+/* ---- checks ---- */
+
+int tern_uuid_normalise(const char *text, char uuid[TERN_UUID_SIZE])
+{
+    uuid_t bytes;
+    if (uuid_parse(text, bytes) != 0) return -1;
+    uuid_unparse_lower(bytes, uuid);
+    return 0;
+}
+
+bool tern_id_valid(const char *text)
+{
+    size_t length = 0;
+    for (; text[length] != '\0'; length++) {
+        char c = text[length];
+        bool fits = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+                    c == '_' || c == '-';
+        if (!fits || length == 64) return false;
+    }
+    return length > 0;
+}

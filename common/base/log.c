@@ -1,0 +1,225 @@
+/* log.c - logs: what they write to, at which level, and lines that wait until they are true.
+ *
+ * A log that writes makes each line in one buffer under its lock and hands it over with one write(2), so lines of
+ * several threads never mix. A buffered log belongs to one thread, needs no lock, and gives its lines to its target
+ * at once. Buffers are kept: a line allocates nothing once they have grown. A line that the file does not take is
+ * lost: logging never stops the work, and never changes errno. */
+#include "tern/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log_line.h"
+
+enum {
+    KEPT_ROOM = 256 * 1024, /* a buffer that grew beyond it is given back after its lines are out */
+    STUCK_MS = 1000         /* how long a full non-blocking file may hold up a line before the rest is lost */
+};
+
+struct tern_log {
+    struct tern_log *target; /* of a buffered log; NULL for one that writes */
+    const struct tern_clock *clock;
+    struct log_style style;
+    char *service;
+    int fd;
+    atomic_int level;
+    pthread_mutex_t lock; /* of a log that writes: guards the two below and the order of lines */
+    struct log_time time;
+    struct tern_text lines; /* buffered: all that wait; else the line being made */
+};
+
+/* ---- how it looks ---- */
+
+/* FORCE_COLOR decides (0 and false: none), then NO_COLOR and TERM=dumb forbid, then a terminal has colours. */
+static bool wants_colour(int fd)
+{
+    const char *force = getenv("FORCE_COLOR");
+    if (force && force[0] != '\0') return strcmp(force, "0") != 0 && strcmp(force, "false") != 0;
+    const char *no_colour = getenv("NO_COLOR");
+    if (no_colour && no_colour[0] != '\0') return false;
+    const char *terminal = getenv("TERM");
+    if (terminal && strcmp(terminal, "dumb") == 0) return false;
+    return isatty(fd) == 1;
+}
+
+/* systemd says in JOURNAL_STREAM ("device:inode") which file goes to the journal; it reads priorities there. */
+static bool goes_to_journal(int fd)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat file;
+    if (!stream || fstat(fd, &file) < 0) return false;
+    char own[64];
+    (void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+/* ---- making and ending ---- */
+
+struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
+                                 const struct tern_clock *clock)
+{
+    struct tern_log *log = tern_alloc(sizeof *log);
+    int rc = pthread_mutex_init(&log->lock, NULL);
+    TERN_ASSERT(rc == 0, "a mutex can be made");
+    if (format == TERN_LOG_AUTO) format = isatty(fd) == 1 ? TERN_LOG_PRETTY : TERN_LOG_LOGFMT;
+    log->service = tern_copy_text(service);
+    log->style =
+        (struct log_style){format, format == TERN_LOG_PRETTY && wants_colour(fd), goes_to_journal(fd), log->service};
+    log->clock = clock;
+    log->fd = fd;
+    log->time.ms = INT64_MIN;
+    atomic_init(&log->level, (int)level);
+    return log;
+}
+
+struct tern_log *tern_log_create_buffered(struct tern_log *target)
+{
+    if (!target) return NULL; /* silent stays silent */
+    TERN_ASSERT(target->target == NULL, "the target of a buffered log writes by itself");
+    struct tern_log *log = tern_alloc(sizeof *log);
+    log->target = target;
+    log->style = target->style;
+    log->clock = target->clock;
+    log->fd = -1;
+    log->time.ms = INT64_MIN;
+    return log;
+}
+
+void tern_log_destroy(struct tern_log *log)
+{
+    if (!log) return;
+    int saved = errno;
+    if (!log->target) (void)pthread_mutex_destroy(&log->lock);
+    tern_text_fini(&log->lines);
+    free(log->service);
+    free(log);
+    errno = saved;
+}
+
+/* ---- levels and formats ---- */
+
+void tern_log_set_level(struct tern_log *log, enum tern_log_level level)
+{
+    if (log) atomic_store_explicit(&(log->target ? log->target : log)->level, (int)level, memory_order_relaxed);
+}
+
+bool tern_log_enabled(const struct tern_log *log, enum tern_log_level level)
+{
+    if (!log) return false;
+    const struct tern_log *holder = log->target ? log->target : log;
+    return (int)level <= atomic_load_explicit(&holder->level, memory_order_relaxed);
+}
+
+int tern_log_level_parse(const char *name, enum tern_log_level *ret_level)
+{
+    static const enum tern_log_level levels[] = {TERN_LOG_ERROR, TERN_LOG_WARN, TERN_LOG_INFO, TERN_LOG_DEBUG};
+    for (size_t i = 0; i < TERN_COUNT(levels); i++) {
+        if (strcmp(name, log_level_name(levels[i])) == 0) {
+            *ret_level = levels[i];
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int tern_log_format_parse(const char *name, enum tern_log_format *ret_format)
+{
+    static const char *const names[] = {
+        [TERN_LOG_AUTO] = "auto", [TERN_LOG_PRETTY] = "pretty", [TERN_LOG_LOGFMT] = "logfmt", [TERN_LOG_JSON] = "json"};
+    for (size_t i = 0; i < TERN_COUNT(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret_format = (enum tern_log_format)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* ---- lines ---- */
+
+static const char *time_text(struct tern_log *log)
+{
+    int64_t now_ms = tern_now(log->clock);
+    if (now_ms != log->time.ms) {
+        tern_time_format(now_ms, log->time.text);
+        log->time.ms = now_ms;
+    }
+    return log->time.text;
+}
+
+static void write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(fd, bytes, length);
+        if (written > 0) {
+            bytes += written;
+            length -= (size_t)written;
+        } else if (errno == EAGAIN) {
+            struct pollfd wait = {fd, POLLOUT, 0};
+            if (poll(&wait, 1, STUCK_MS) == 0) return;
+        } else if (errno != EINTR) {
+            return;
+        }
+    }
+}
+
+static void empty(struct tern_text *lines)
+{
+    if (lines->room > KEPT_ROOM)
+        tern_text_fini(lines);
+    else
+        tern_text_clear(lines);
+}
+
+void tern_log_write(struct tern_log *log, enum tern_log_level level, const char *message, ...)
+{
+    if (!tern_log_enabled(log, level)) return;
+    int saved = errno;
+    bool writes = log->target == NULL;
+    if (writes) pthread_mutex_lock(&log->lock);
+    va_list fields;
+    va_start(fields, message);
+    log_line_add(&log->lines, &log->style, time_text(log), level, message, fields);
+    va_end(fields);
+    if (writes) {
+        write_all(log->fd, log->lines.bytes, log->lines.length);
+        empty(&log->lines);
+        pthread_mutex_unlock(&log->lock);
+    }
+    errno = saved;
+}
+
+size_t tern_log_mark(const struct tern_log *log)
+{
+    return log ? log->lines.length : 0;
+}
+
+void tern_log_undo(struct tern_log *log, size_t mark)
+{
+    if (!log) return;
+    TERN_ASSERT(log->target != NULL, "only a buffered log can take lines back");
+    TERN_ASSERT(mark <= log->lines.length, "a mark is undone before its lines are flushed");
+    if (mark < log->lines.length) {
+        log->lines.length = mark;
+        log->lines.bytes[mark] = '\0';
+    }
+}
+
+void tern_log_flush(struct tern_log *log)
+{
+    if (!log || !log->target || log->lines.length == 0) return;
+    int saved = errno;
+    pthread_mutex_lock(&log->target->lock);
+    write_all(log->target->fd, log->lines.bytes, log->lines.length);
+    pthread_mutex_unlock(&log->target->lock);
+    empty(&log->lines);
+    errno = saved;
+}

@@ -1,0 +1,309 @@
+/* log_line.c - the bytes of a log line: pretty, logfmt, json.
+ *
+ * Whatever a value holds, the line stays one line and parses: control characters (C1 and those that reorder or
+ * break lines too) and bad UTF-8 become \u escapes in every format, a value is cut at 2 KB between characters.
+ * Appends to the caller's text only; in steady state that text has its room already and nothing is allocated. */
+#include "log_line.h"
+
+#include <string.h>
+
+/* ---- escaping ---- */
+
+enum byte_class { PLAIN, SPACED, SPECIAL }; /* as it is; as it is inside quotes; looked at by escape() */
+
+static enum byte_class class_of(unsigned char byte)
+{
+    if (byte == ' ' || byte == '=') return SPACED;
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7F ? SPECIAL : PLAIN;
+}
+
+/* Bytes of the UTF-8 character at `at` (NUL-terminated), or 0 when it is none; overlong forms and surrogates are none. */
+static size_t take_character(const unsigned char *at, uint32_t *ret_code)
+{
+    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xC0 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF8 ? 4 : 0;
+    if (length < 2) {
+        *ret_code = at[0];
+        return length;
+    }
+    uint32_t code = at[0] & (0x7FU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xC0U) != 0x80U) return 0;
+        code = code << 6 | (at[i] & 0x3FU);
+    }
+    *ret_code = code;
+    return code < lowest[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : length;
+}
+
+/* Characters that steer a terminal, break a line or reorder it. */
+static bool is_unsafe(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
+/* Writes what stands for the character at `at` into `piece`; returns its length and moves `at` on. */
+static size_t escape(const unsigned char **at, bool quoted, char piece[6])
+{
+    static const char hex[] = "0123456789abcdef";
+    uint32_t code;
+    size_t length = take_character(*at, &code);
+    if (length > 0 && !is_unsafe(code) && !(quoted && (code == '"' || code == '\\'))) {
+        memcpy(piece, *at, length);
+        *at += length;
+        return length;
+    }
+    *at += length ? length : 1;
+    if (length == 0) code = 0xFFFD; /* the replacement character stands for each bad byte */
+    char letter = '\0';
+    switch (code) {
+    case '"': letter = '"'; break;
+    case '\\': letter = '\\'; break;
+    case '\n': letter = 'n'; break;
+    case '\r': letter = 'r'; break;
+    case '\t': letter = 't'; break;
+    default: break;
+    }
+    piece[0] = '\\';
+    piece[1] = letter ? letter : 'u';
+    for (size_t i = 0; i < 4; i++)
+        piece[2 + i] = hex[code >> (12 - 4 * i) & 15U];
+    return letter ? 2 : 6;
+}
+
+/* The value with what is unsafe escaped, at most 2 KB of it. */
+static void add_escaped(struct tern_text *out, const char *value, bool quoted)
+{
+    static const char cut_mark[] = "...";
+    size_t left = TERN_LOG_FIELD_MAX - (sizeof cut_mark - 1);
+    const unsigned char *at = (const unsigned char *)value;
+    while (*at != '\0') {
+        size_t length = 0;
+        while (length < left && at[length] != '\0' && class_of(at[length]) != SPECIAL)
+            length++;
+        tern_text_add_bytes(out, at, length);
+        at += length;
+        left -= length;
+        if (*at == '\0') return;
+        char piece[6];
+        length = escape(&at, quoted, piece);
+        if (length > left) {
+            tern_text_add_bytes(out, cut_mark, sizeof cut_mark - 1);
+            return;
+        }
+        tern_text_add_bytes(out, piece, length);
+        left -= length;
+    }
+}
+
+static void add_quoted(struct tern_text *out, const char *value)
+{
+    tern_text_add_bytes(out, "\"", 1);
+    add_escaped(out, value, true);
+    tern_text_add_bytes(out, "\"", 1);
+}
+
+/* logfmt: a value of plain characters needs no quotes. */
+static void add_value(struct tern_text *out, const char *value)
+{
+    size_t length = 0;
+    while (value[length] != '\0' && class_of((unsigned char)value[length]) == PLAIN)
+        length++;
+    if (length > 0 && length < TERN_LOG_FIELD_MAX && value[length] == '\0')
+        tern_text_add_bytes(out, value, length);
+    else
+        add_quoted(out, value);
+}
+
+static void add_number(struct tern_text *out, int64_t number)
+{
+    char digits[20]; /* 19 and a sign */
+    size_t at = sizeof digits;
+    uint64_t size = number < 0 ? 0U - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + size % 10);
+        size /= 10;
+    } while (size > 0);
+    if (number < 0) digits[--at] = '-';
+    tern_text_add_bytes(out, digits + at, sizeof digits - at);
+}
+
+/* Keys are words of the source; anything else in them would break the line, and becomes "_". */
+static void add_key(struct tern_text *out, const char *key)
+{
+    static const char words[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    for (;;) {
+        size_t length = strspn(key, words);
+        tern_text_add_bytes(out, key, length);
+        if (key[length] == '\0') return;
+        tern_text_add_bytes(out, "_", 1);
+        key += length + 1;
+    }
+}
+
+static bool is_left_out(const struct tern_log_field *field)
+{
+    return field->text != NULL && field->text[0] == '\0';
+}
+
+/* ---- json ---- */
+
+static void add_json(struct tern_text *out, const struct log_style *style, const char *time, enum tern_log_level level,
+                     const char *message, va_list fields)
+{
+    tern_text_add(out, "{\"time\":\"");
+    tern_text_add(out, time);
+    tern_text_add(out, "\",\"level\":\"");
+    tern_text_add(out, log_level_name(level));
+    tern_text_add(out, "\",\"service\":");
+    add_quoted(out, style->service);
+    tern_text_add(out, ",\"msg\":");
+    add_quoted(out, message);
+    for (;;) {
+        struct tern_log_field field = va_arg(fields, struct tern_log_field);
+        if (field.key == NULL) break;
+        if (is_left_out(&field)) continue;
+        tern_text_add_bytes(out, ",\"", 2);
+        add_key(out, field.key);
+        tern_text_add_bytes(out, "\":", 2);
+        if (field.text)
+            add_quoted(out, field.text);
+        else
+            add_number(out, field.number);
+    }
+    tern_text_add_bytes(out, "}\n", 2);
+}
+
+/* ---- logfmt ---- */
+
+static void add_logfmt(struct tern_text *out, const struct log_style *style, const char *time,
+                       enum tern_log_level level, const char *message, va_list fields)
+{
+    tern_text_add(out, "time=");
+    tern_text_add(out, time);
+    tern_text_add(out, " level=");
+    tern_text_add(out, log_level_name(level));
+    tern_text_add(out, " service=");
+    add_value(out, style->service);
+    tern_text_add(out, " msg=");
+    add_value(out, message);
+    for (;;) {
+        struct tern_log_field field = va_arg(fields, struct tern_log_field);
+        if (field.key == NULL) break;
+        if (is_left_out(&field)) continue;
+        tern_text_add_bytes(out, " ", 1);
+        add_key(out, field.key);
+        tern_text_add_bytes(out, "=", 1);
+        if (field.text)
+            add_value(out, field.text);
+        else
+            add_number(out, field.number);
+    }
+    tern_text_add_bytes(out, "\n", 1);
+}
+
+/* ---- pretty ---- */
+
+enum { SERVICE_COLUMN = 20, MESSAGE_COLUMN = 28 };
+
+#define DIM     "\033[2m"
+#define PLAINLY "\033[0m"
+
+/* The longest service name of the suite ends its column; what is longer only moves its own line. */
+static void pad(struct tern_text *out, size_t started, size_t column)
+{
+    static const char spaces[] = "                                ";
+    size_t length = out->length - started;
+    if (length < column) tern_text_add_bytes(out, spaces, column - length);
+}
+
+/* One colour for each service, always the same, so that merged logs can be told apart. */
+static const char *service_colour(const char *service)
+{
+    static const char *const colours[] = {"\033[96m", "\033[36m", "\033[94m", "\033[33m", "\033[35m"};
+    unsigned sum = 0;
+    for (; *service != '\0'; service++)
+        sum = sum * 17 + (unsigned char)*service;
+    return colours[sum % TERN_COUNT(colours)];
+}
+
+static const char *level_colour(enum tern_log_level level)
+{
+    static const char *const colours[] = {[TERN_LOG_ERROR] = "\033[1;31m",
+                                          [TERN_LOG_WARN] = "\033[33m",
+                                          [TERN_LOG_INFO] = "\033[32m",
+                                          [TERN_LOG_DEBUG] = "\033[2m"};
+    return colours[level];
+}
+
+static void add_pretty_start(struct tern_text *out, const struct log_style *style, const char *time,
+                             enum tern_log_level level)
+{
+    static const char *const words[] = {[TERN_LOG_ERROR] = "ERROR ",
+                                        [TERN_LOG_WARN] = "WARN  ",
+                                        [TERN_LOG_INFO] = "INFO  ",
+                                        [TERN_LOG_DEBUG] = "DEBUG "};
+    const char *colour_ends = style->coloured ? PLAINLY : "";
+    tern_text_add(out, style->coloured ? DIM : "");
+    tern_text_add(out, time + strlen("2026-11-23T")); /* the day is seldom in doubt at a terminal */
+    tern_text_add(out, colour_ends);
+    tern_text_add_bytes(out, " ", 1);
+    tern_text_add(out, style->coloured ? level_colour(level) : "");
+    tern_text_add(out, words[level]);
+    tern_text_add(out, colour_ends);
+    tern_text_add(out, style->coloured ? service_colour(style->service) : "");
+    size_t started = out->length;
+    add_escaped(out, style->service, false);
+    pad(out, started, SERVICE_COLUMN);
+    tern_text_add(out, colour_ends);
+    tern_text_add_bytes(out, "  ", 2);
+}
+
+static void add_pretty(struct tern_text *out, const struct log_style *style, const char *time,
+                       enum tern_log_level level, const char *message, va_list fields)
+{
+    add_pretty_start(out, style, time, level);
+    size_t started = out->length;
+    add_escaped(out, message, false);
+    size_t ended = out->length;
+    for (;;) {
+        struct tern_log_field field = va_arg(fields, struct tern_log_field);
+        if (field.key == NULL) break;
+        if (is_left_out(&field)) continue;
+        if (out->length == ended) pad(out, started, MESSAGE_COLUMN);
+        tern_text_add_bytes(out, "  ", 2);
+        tern_text_add(out, style->coloured ? DIM : "");
+        add_key(out, field.key);
+        tern_text_add_bytes(out, "=", 1);
+        tern_text_add(out, style->coloured ? PLAINLY : "");
+        if (field.text)
+            add_value(out, field.text);
+        else
+            add_number(out, field.number);
+    }
+    tern_text_add_bytes(out, "\n", 1);
+}
+
+/* ---- any ---- */
+
+const char *log_level_name(enum tern_log_level level)
+{
+    static const char *const names[] = {
+        [TERN_LOG_ERROR] = "error", [TERN_LOG_WARN] = "warn", [TERN_LOG_INFO] = "info", [TERN_LOG_DEBUG] = "debug"};
+    TERN_ASSERT((size_t)level < TERN_COUNT(names), "a level is one of the four");
+    return names[level];
+}
+
+void log_line_add(struct tern_text *out, const struct log_style *style, const char *time, enum tern_log_level level,
+                  const char *message, va_list fields)
+{
+    static const char *const priorities[] = {
+        [TERN_LOG_ERROR] = "<3>", [TERN_LOG_WARN] = "<4>", [TERN_LOG_INFO] = "<6>", [TERN_LOG_DEBUG] = "<7>"};
+    if (style->priorities) tern_text_add(out, priorities[level]);
+    switch (style->format) {
+    case TERN_LOG_JSON: add_json(out, style, time, level, message, fields); break;
+    case TERN_LOG_PRETTY: add_pretty(out, style, time, level, message, fields); break;
+    case TERN_LOG_AUTO:
+    case TERN_LOG_LOGFMT: add_logfmt(out, style, time, level, message, fields); break;
+    }
+}

@@ -1,0 +1,255 @@
+/* amqp.c - the life of a link: connect, serve, lose, wait, again.
+ *
+ * There is one recovery path: whatever goes wrong destroys the connection, tells the owner and waits a jittered
+ * while that a stop cuts short. The link's thread sleeps in one poll(2) over the socket and an eventfd, at most a
+ * second, because heartbeats move only here. A wake costs a system call only when the thread is really asleep.
+ * Never logs, never gives up by itself. */
+#include "amqp_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { POLL_MS = 1000, SETTLED_MS = 5000, GOODBYE_MS = 1000 };
+
+static const struct tern_amqp_limits usual_limits = {
+    .heartbeat_s = 10,
+    .rpc_ms = 5000,
+    .user_timeout_ms = 15000,
+    .watchdog_ms = 20000,
+    .backoff_min_ms = 200,
+    .backoff_max_ms = 10000,
+    .probe_ms = 60000,
+};
+
+static int limit_or(int limit, int usual)
+{
+    return limit > 0 ? limit : usual;
+}
+
+static void set_limits(struct tern_amqp_limits *limits)
+{
+    limits->heartbeat_s = limit_or(limits->heartbeat_s, usual_limits.heartbeat_s);
+    limits->rpc_ms = limit_or(limits->rpc_ms, usual_limits.rpc_ms);
+    limits->user_timeout_ms = limit_or(limits->user_timeout_ms, usual_limits.user_timeout_ms);
+    limits->watchdog_ms = limit_or(limits->watchdog_ms, usual_limits.watchdog_ms);
+    limits->backoff_min_ms = limit_or(limits->backoff_min_ms, usual_limits.backoff_min_ms);
+    limits->backoff_max_ms = limit_or(limits->backoff_max_ms, usual_limits.backoff_max_ms);
+    limits->probe_ms = limit_or(limits->probe_ms, usual_limits.probe_ms);
+}
+
+int tern_amqp_create(const struct tern_amqp_settings *settings, const struct tern_amqp_owner *owner,
+                     struct tern_amqp **ret_link, struct tern_error *err)
+{
+    struct tern_amqp *link = tern_alloc(sizeof *link);
+    link->settings = *settings;
+    link->owner = *owner;
+    link->fd = -1;
+    if (link->settings.clock == NULL) link->settings.clock = &tern_clock_system;
+    set_limits(&link->settings.limits);
+    link->address_text = tern_copy_text(settings->url);
+    link->address_size = strlen(settings->url);
+    link->ca_file = tern_copy_text(settings->ca_file ? settings->ca_file : "");
+    link->connection_name = tern_copy_text(settings->connection_name ? settings->connection_name : "");
+    link->settings.url = NULL;
+    link->settings.ca_file = link->ca_file;
+    link->settings.connection_name = link->connection_name;
+    amqp_watchdog_init(&link->watchdog);
+    link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    TERN_ASSERT(link->wake_fd >= 0, "an eventfd can be made");
+    if (amqp_link_parse_url(link, err) < 0) {
+        tern_amqp_destroy(link);
+        return -1;
+    }
+    *ret_link = link;
+    return 0;
+}
+
+void tern_amqp_destroy(struct tern_amqp *link)
+{
+    if (link == NULL) return;
+    TERN_ASSERT(link->connection == NULL, "a link is destroyed only when it does not run");
+    (void)close(link->wake_fd);
+    amqp_watchdog_fini(&link->watchdog);
+    amqp_incoming_fini(&link->in);
+    amqp_outgoing_fini(&link->out);
+    amqp_link_forget_question(link);
+    explicit_bzero(link->address_text, link->address_size); /* it is cut into pieces: one holds the password */
+    free(link->address_text);
+    free(link->ca_file);
+    free(link->connection_name);
+    free(link);
+}
+
+static void ring(struct tern_amqp *link)
+{
+    const uint64_t one = 1;
+    ssize_t written = write(link->wake_fd, &one, sizeof one);
+    TERN_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN, "an eventfd takes a wake");
+}
+
+void tern_amqp_wake(struct tern_amqp *link)
+{
+    if (!atomic_exchange(&link->woken, true) && atomic_load(&link->asleep)) ring(link);
+}
+
+void tern_amqp_stop(struct tern_amqp *link)
+{
+    atomic_store(&link->stopping, true);
+    atomic_store(&link->woken, true);
+    ring(link);
+    if (!atomic_load(&link->connected)) amqp_watchdog_shut(&link->watchdog);
+}
+
+struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link)
+{
+    return (struct tern_amqp_link_state){
+        .connected = atomic_load(&link->connected),
+        .blocked = atomic_load(&link->blocked),
+        .connects = atomic_load(&link->connects),
+    };
+}
+
+/* Waits for the socket, a wake, or the time. Returns what the socket has to say. */
+static short sleep_for(struct tern_amqp *link, int fd, int timeout_ms)
+{
+    struct pollfd fds[2] = {
+        {.fd = link->wake_fd, .events = POLLIN},
+        {.fd = fd,            .events = POLLIN}
+    };
+    if (amqp_link_unsent(link) > 0) fds[1].events |= POLLOUT;
+    atomic_store(&link->asleep, true);
+    if (atomic_load(&link->woken)) timeout_ms = 0;
+    int ready = poll(fds, fd >= 0 ? 2 : 1, timeout_ms);
+    atomic_store(&link->asleep, false);
+    atomic_store(&link->woken, false);
+    if (ready > 0 && fds[0].revents != 0) {
+        uint64_t count;
+        (void)!read(link->wake_fd, &count, sizeof count);
+    }
+    return ready > 0 && fd >= 0 ? fds[1].revents : 0;
+}
+
+static int keep_alive(struct tern_amqp *link, struct tern_error *err)
+{
+    int64_t silent_ms = link->now_ms - link->received_ms;
+    if (silent_ms > 2 * link->heartbeat_ms)
+        return tern_error_set(err, "the broker has been silent for %lld s", (long long)(silent_ms / 1000));
+    if (link->now_ms - link->sent_ms >= link->heartbeat_ms / 2) return amqp_link_heartbeat(link, err);
+    if (link->consumer_number > 0 && link->now_ms - link->probed_ms >= link->settings.limits.probe_ms)
+        return amqp_link_probe(link, err);
+    return 0;
+}
+
+/* Takes what is there, lets the owner work, sends what came of it. */
+static int one_round(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
+{
+    bool take = *more || (events & ~POLLOUT) != 0;
+    link->now_ms = tern_steady(link->settings.clock);
+    if (events & POLLIN) link->received_ms = link->now_ms;
+    *more = false;
+    if (take && amqp_link_receive(link, more, err) < 0) return -1;
+    if (keep_alive(link, err) < 0) return -1;
+    if (link->owner.work && link->owner.work(link->owner.self, link, err) < 0) return -1;
+    return amqp_link_flush(link, err);
+}
+
+/* A last round for what is due, bounded; then goodbye. */
+static void leave(struct tern_amqp *link)
+{
+    struct tern_error ignored;
+    if (link->owner.work && link->owner.work(link->owner.self, link, &ignored) < 0) return;
+    int64_t until_ms = tern_steady(link->settings.clock) + GOODBYE_MS;
+    while (amqp_link_flush(link, &ignored) == 0 && amqp_link_unsent(link) > 0) {
+        struct pollfd out = {.fd = link->fd, .events = POLLOUT};
+        int64_t left_ms = until_ms - tern_steady(link->settings.clock);
+        if (left_ms <= 0 || poll(&out, 1, (int)left_ms) <= 0) return;
+    }
+    if (amqp_link_unsent(link) == 0 && !atomic_load(&link->blocked)) amqp_link_say_goodbye(link);
+}
+
+static int serve(struct tern_amqp *link, struct tern_error *err)
+{
+    bool more = true; /* the set-up may have left frames behind */
+    short events = 0;
+    while (!atomic_load(&link->stopping)) {
+        if (one_round(link, events, &more, err) < 0) return -1;
+        events = sleep_for(link, link->fd, more ? 0 : POLL_MS);
+    }
+    leave(link);
+    return 0;
+}
+
+static int set_up(struct tern_amqp *link, struct tern_error *err)
+{
+    if (amqp_link_connect(link, err) < 0 || amqp_link_open_channel(link, err) < 0) return -1;
+    atomic_fetch_add(&link->connects, 1);
+    link->in_set_up = true;
+    int ready = link->owner.ready ? link->owner.ready(link->owner.self, link, err) : 0;
+    link->in_set_up = false;
+    link->now_ms = link->received_ms = link->sent_ms = link->probed_ms = tern_steady(link->settings.clock);
+    return ready;
+}
+
+static int one_connection(struct tern_amqp *link, struct tern_error *err)
+{
+    int result = set_up(link, err);
+    if (result == 0) {
+        link->connected_ms = link->now_ms;
+        atomic_store(&link->connected, true);
+        result = serve(link, err);
+    }
+    atomic_store(&link->connected, false);
+    atomic_store(&link->blocked, false);
+    amqp_link_disconnect(link);
+    return result;
+}
+
+/* Twice as long after each failure, and between half and all of that. */
+static int backoff_ms(const struct tern_amqp_limits *limits, unsigned attempt)
+{
+    int64_t wait_ms = limits->backoff_min_ms;
+    for (unsigned i = 1; i < attempt && wait_ms < limits->backoff_max_ms; i++)
+        wait_ms *= 2;
+    if (wait_ms > limits->backoff_max_ms) wait_ms = limits->backoff_max_ms;
+    uint32_t random = 0;
+    (void)!getrandom(&random, sizeof random, 0);
+    return (int)(wait_ms / 2 + (int64_t)random % (wait_ms / 2 + 1));
+}
+
+static void back_off(struct tern_amqp *link, unsigned attempt)
+{
+    int64_t until_ms = tern_steady(&tern_clock_system) + backoff_ms(&link->settings.limits, attempt);
+    int64_t left_ms;
+    while (!atomic_load(&link->stopping) && (left_ms = until_ms - tern_steady(&tern_clock_system)) > 0)
+        (void)sleep_for(link, -1, (int)left_ms);
+}
+
+void tern_amqp_run(struct tern_amqp *link)
+{
+    unsigned attempt = 0;
+    struct tern_error err;
+    while (!atomic_load(&link->stopping)) {
+        err = (struct tern_error){.text = "unknown trouble"};
+        link->connected_ms = 0;
+        bool watched = amqp_watchdog_start(&link->watchdog, link->settings.limits.watchdog_ms, &err) == 0;
+        if ((watched && one_connection(link, &err) == 0) || atomic_load(&link->stopping)) break;
+        if (link->connected_ms != 0 && tern_steady(link->settings.clock) - link->connected_ms >= SETTLED_MS)
+            attempt = 0;
+        if (link->owner.lost) link->owner.lost(link->owner.self, err.text);
+        back_off(link, ++attempt);
+    }
+    amqp_watchdog_stop(&link->watchdog);
+}
+
+const char *tern_amqp_version(void)
+{
+    static _Thread_local char text[32];
+    (void)snprintf(text, sizeof text, "rabbitmq-c %s", amqp_version());
+    return text;
+}

@@ -1,0 +1,207 @@
+/* amqp_connect.c - from an address to a logged-in connection, and back.
+ *
+ * Every step has an end: connecting, the TLS handshake and the login have the RPC limit, the socket has
+ * TCP_USER_TIMEOUT. TLS verifies the peer and its name, 1.2 or newer. The capabilities are announced, or the broker
+ * would never tell us that it blocks us or has cancelled our consumer. A connection that is sick is destroyed,
+ * never closed politely: that would be one more call to wait for. */
+#include "amqp_link.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEFAULT_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+
+enum { GOODBYE_MS = 1000 };
+
+/* The library cuts the text into pieces in place. */
+static int parse_address(char *text, struct amqp_connection_info *ret_address, struct tern_error *err)
+{
+    if (amqp_parse_url(text, ret_address) == AMQP_STATUS_OK) return 0;
+    return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
+}
+
+int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
+{
+    if (parse_address(link->address_text, &link->address, err) < 0) return -1;
+    link->tls = link->address.ssl != 0;
+    return 0;
+}
+
+int tern_amqp_check_url(const char *url, const char *ca_file, struct tern_error *err)
+{
+    struct amqp_connection_info address;
+    char *text = tern_copy_text(url);
+    int status = parse_address(text, &address, err);
+    bool tls = status == 0 && address.ssl != 0;
+    explicit_bzero(text, strlen(url));
+    free(text);
+    if (tls && ca_file[0] != '\0' && access(ca_file, R_OK) != 0)
+        return tern_error_set(err, "the file of certificates %s cannot be read (AMQP_CA_FILE): %s", ca_file,
+                              strerror(errno));
+    return status;
+}
+
+static struct timeval milliseconds(int ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+}
+
+static amqp_socket_t *new_tls_socket(struct tern_amqp *link, struct tern_error *err)
+{
+    const char *ca_file = link->ca_file[0] != '\0' ? link->ca_file : DEFAULT_CA_FILE;
+    amqp_socket_t *socket = amqp_ssl_socket_new(link->connection);
+    if (socket == NULL) {
+        (void)tern_error_set(err, "TLS cannot be set up");
+        return NULL;
+    }
+    if (amqp_ssl_socket_set_cacert(socket, ca_file) != AMQP_STATUS_OK) {
+        (void)tern_error_set(err, "the file of certificates %s cannot be read (AMQP_CA_FILE)", ca_file);
+        return NULL;
+    }
+    amqp_ssl_socket_set_verify_peer(socket, 1);
+    amqp_ssl_socket_set_verify_hostname(socket, 1);
+    if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) != AMQP_STATUS_OK) {
+        (void)tern_error_set(err, "TLS 1.2 or newer is not available");
+        return NULL;
+    }
+    return socket;
+}
+
+static int explain_connect(struct tern_amqp *link, int status, struct tern_error *err)
+{
+    const char *why = amqp_error_string2(status);
+    if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED)
+        why = "its certificate is not signed by an authority that we trust (AMQP_CA_FILE), or has expired";
+    else if (status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED)
+        why = "its certificate names another host";
+    else if (status == AMQP_STATUS_SOCKET_ERROR)
+        why = "nobody answers there";
+    return tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
+                          why);
+}
+
+/* With TLS the library must be given the name, which it asks for once more: just answered, so soon answered again. */
+static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_error *err)
+{
+    struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
+    struct amqp_addresses addresses;
+    int status = AMQP_STATUS_SOCKET_ERROR;
+    if (amqp_link_resolve(link, &addresses, err) < 0) return -1;
+    if (link->tls) {
+        status = amqp_socket_open_noblock(socket, link->address.host, link->address.port, &timeout);
+        return status == AMQP_STATUS_OK ? 0 : explain_connect(link, status, err);
+    }
+    for (size_t i = 0; i < addresses.count && !atomic_load(&link->stopping); i++) {
+        status = amqp_socket_open_noblock(socket, addresses.text[i], link->address.port, &timeout);
+        if (status == AMQP_STATUS_OK) return 0;
+    }
+    return explain_connect(link, status, err);
+}
+
+static int open_socket(struct tern_amqp *link, struct tern_error *err)
+{
+    amqp_socket_t *socket = link->tls ? new_tls_socket(link, err) : amqp_tcp_socket_new(link->connection);
+    if (socket == NULL) return link->tls ? -1 : tern_error_set(err, "a socket cannot be made");
+    if (open_any(link, socket, err) < 0) return -1;
+    link->fd = amqp_get_sockfd(link->connection);
+    unsigned user_timeout_ms = (unsigned)link->settings.limits.user_timeout_ms;
+    if (setsockopt(link->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms) != 0)
+        return tern_error_set(err, "the socket refuses TCP_USER_TIMEOUT: %s", strerror(errno));
+    amqp_watchdog_set_fd(&link->watchdog, link->fd);
+    return 0;
+}
+
+static amqp_table_entry_t yes(const char *name)
+{
+    return (amqp_table_entry_t){
+        .key = amqp_cstring_bytes(name), .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}
+    };
+}
+
+static amqp_rpc_reply_t log_in(struct tern_amqp *link)
+{
+    amqp_table_entry_t capabilities[] = {yes("connection.blocked"), yes("consumer_cancel_notify"), yes("basic.nack"),
+                                         yes("publisher_confirms")};
+    amqp_table_entry_t entries[] = {
+        {.key = amqp_cstring_bytes("product"),
+         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("tern")}               },
+        {.key = amqp_cstring_bytes("connection_name"),
+         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(link->connection_name)}},
+        {.key = amqp_cstring_bytes("capabilities"),
+         .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {TERN_COUNT(capabilities), capabilities}}},
+    };
+    amqp_table_t properties = {TERN_COUNT(entries), entries};
+    return amqp_login_with_properties(link->connection, link->address.vhost, AMQP_CHANNEL, AMQP_FRAME_MAX,
+                                      link->settings.limits.heartbeat_s, &properties, AMQP_SASL_METHOD_PLAIN,
+                                      link->address.user, link->address.password);
+}
+
+/* From here on heartbeats are ours (amqp_send.c). A frame boundary is sure: the login ended with a whole frame. */
+static int take_over_heartbeats(struct tern_amqp *link, struct tern_error *err)
+{
+    link->heartbeat_ms = amqp_get_heartbeat(link->connection) * 1000;
+    TERN_ASSERT(link->heartbeat_ms > 0, "a heartbeat was agreed on");
+    if (amqp_get_frame_max(link->connection) < AMQP_FRAME_MIN_SIZE)
+        return tern_error_set(err, "the broker wants frames of %d bytes only", amqp_get_frame_max(link->connection));
+    int status = amqp_tune_connection(link->connection, amqp_get_channel_max(link->connection),
+                                      amqp_get_frame_max(link->connection), 0);
+    return status == AMQP_STATUS_OK ? 0 : amqp_link_status(err, status, "tuning the connection");
+}
+
+static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
+{
+    struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
+    (void)amqp_set_handshake_timeout(link->connection, &timeout);
+    (void)amqp_set_rpc_timeout(link->connection, &timeout);
+    amqp_rpc_reply_t reply = log_in(link);
+    if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
+        char doing[160];
+        (void)snprintf(doing, sizeof doing, "logging in at %.80s:%d as \"%.40s\"", link->address.host,
+                       link->address.port, link->address.user);
+        return amqp_link_reply(err, reply, doing);
+    }
+    return take_over_heartbeats(link, err);
+}
+
+int amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
+{
+    TERN_ASSERT(link->connection == NULL, "a link has one connection at a time");
+    link->connection = amqp_new_connection();
+    TERN_ASSERT(link->connection != NULL, "out of memory");
+    amqp_incoming_reset(&link->in);
+    link->out.start = link->out.end = 0;
+    link->next_sequence = 1;
+    link->consumer_number = 0;
+    amqp_call_begins(&link->watchdog);
+    int result = open_socket(link, err);
+    if (result == 0 && atomic_load(&link->stopping)) result = tern_error_set(err, "stopping");
+    if (result == 0) result = log_in_checked(link, err);
+    amqp_call_ends(&link->watchdog);
+    return result;
+}
+
+void amqp_link_say_goodbye(struct tern_amqp *link)
+{
+    struct timeval timeout = milliseconds(GOODBYE_MS);
+    (void)amqp_set_rpc_timeout(link->connection, &timeout);
+    amqp_call_begins(&link->watchdog);
+    (void)amqp_connection_close(link->connection, AMQP_REPLY_SUCCESS);
+    amqp_call_ends(&link->watchdog);
+}
+
+void amqp_link_disconnect(struct tern_amqp *link)
+{
+    amqp_watchdog_set_fd(&link->watchdog, -1);
+    link->fd = -1;
+    if (link->connection == NULL) return;
+    amqp_call_begins(&link->watchdog);
+    (void)amqp_destroy_connection(link->connection);
+    amqp_call_ends(&link->watchdog);
+    link->connection = NULL;
+}

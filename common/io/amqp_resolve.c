@@ -1,0 +1,138 @@
+/* amqp_resolve.c - asks for the addresses of a name on a thread of its own, because getaddrinfo(3) knows no deadline.
+ *
+ * A link has at most one question under way. The question belongs to both sides: whoever is done with it last frees
+ * it, so that a link may give up, or be destroyed, while the answer is still awaited. An address that is written in
+ * numbers is no question. Never waits longer than it is told. */
+#include "amqp_link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { STACK_BYTES = 256 * 1024 };
+
+struct amqp_question {
+    atomic_int owners;
+    atomic_bool answered;
+    int done_fd;
+    int status; /* of getaddrinfo; valid once answered, as are the addresses */
+    struct amqp_addresses addresses;
+    char host[];
+};
+
+static void let_go(struct amqp_question *question)
+{
+    if (atomic_fetch_sub(&question->owners, 1) > 1) return;
+    (void)close(question->done_fd);
+    free(question);
+}
+
+static void keep_addresses(struct amqp_question *question, const struct addrinfo *list)
+{
+    struct amqp_addresses *addresses = &question->addresses;
+    for (; list != NULL && addresses->count < AMQP_ADDRESSES_MAX; list = list->ai_next)
+        if (getnameinfo(list->ai_addr, list->ai_addrlen, addresses->text[addresses->count], AMQP_ADDRESS_SIZE, NULL, 0,
+                        NI_NUMERICHOST) == 0)
+            addresses->count++;
+}
+
+static void *ask(void *argument)
+{
+    struct amqp_question *question = argument;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    const uint64_t one = 1;
+    struct addrinfo *list = NULL;
+    question->status = getaddrinfo(question->host, NULL, &hints, &list);
+    if (question->status == 0) {
+        keep_addresses(question, list);
+        freeaddrinfo(list);
+    }
+    atomic_store(&question->answered, true);
+    (void)!write(question->done_fd, &one, sizeof one);
+    let_go(question);
+    return NULL;
+}
+
+/* The thread is its second owner. */
+static int start_asking(struct amqp_question *question)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    atomic_store(&question->owners, 2);
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int failed = pthread_create(&thread, &attributes, ask, question);
+    (void)pthread_attr_destroy(&attributes);
+    return failed;
+}
+
+/* NULL when the machine has no descriptor or thread to spare now. */
+static struct amqp_question *new_question(const char *host, struct tern_error *err)
+{
+    size_t length = strlen(host);
+    struct amqp_question *question = tern_alloc(sizeof *question + length + 1);
+    memcpy(question->host, host, length);
+    question->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int failed = question->done_fd < 0 ? errno : start_asking(question);
+    if (failed == 0) return question;
+    tern_error_set(err, "the address of the broker \"%.80s\" cannot be asked for: %s", host, strerror(failed));
+    if (question->done_fd >= 0) (void)close(question->done_fd);
+    free(question);
+    return NULL;
+}
+
+static bool is_numeric(const char *host)
+{
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* Until the answer, the deadline, or a stop. A wake that is read here is not lost: a new connection begins with work. */
+static void await_answer(struct tern_amqp *link, const struct amqp_question *question)
+{
+    struct pollfd fds[2] = {
+        {.fd = question->done_fd, .events = POLLIN},
+        {.fd = link->wake_fd,     .events = POLLIN}
+    };
+    int64_t left_ms = link->settings.limits.rpc_ms;
+    int64_t until_ms = tern_steady(&tern_clock_system) + left_ms;
+    while (!atomic_load(&question->answered) && !atomic_load(&link->stopping) && left_ms > 0) {
+        uint64_t count;
+        if (poll(fds, 2, (int)left_ms) > 0 && fds[1].revents != 0) (void)!read(link->wake_fd, &count, sizeof count);
+        left_ms = until_ms - tern_steady(&tern_clock_system);
+    }
+}
+
+int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_addresses, struct tern_error *err)
+{
+    const char *host = link->address.host;
+    if (is_numeric(host)) {
+        ret_addresses->count = 1;
+        return tern_copy(ret_addresses->text[0], AMQP_ADDRESS_SIZE, host);
+    }
+    if (link->question == NULL) link->question = new_question(host, err);
+    if (link->question == NULL) return -1;
+    await_answer(link, link->question);
+    if (!atomic_load(&link->question->answered))
+        return tern_error_set(err, "the address of the broker \"%.100s\" is not known yet: no answer in time", host);
+    int status = link->question->status;
+    *ret_addresses = link->question->addresses;
+    amqp_link_forget_question(link);
+    if (status != 0 || ret_addresses->count == 0)
+        return tern_error_set(err, "the broker's host \"%.100s\" is not known: %s", host,
+                              status != 0 ? gai_strerror(status) : "it has no address");
+    return 0;
+}
+
+void amqp_link_forget_question(struct tern_amqp *link)
+{
+    if (link->question != NULL) let_go(link->question);
+    link->question = NULL;
+}

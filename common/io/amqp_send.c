@@ -1,0 +1,242 @@
+/* amqp_send.c - what goes out: frames are gathered in one buffer, and a burst costs one send(2).
+ *
+ * The payloads are encoded by rabbitmq-c. The library itself would make three system calls per message and wait for
+ * ever when the broker stops reading; we hand the socket what it takes and keep the rest until poll(2) says that
+ * there is room. Frames leave whole and in order: nobody else writes while bytes are waiting here. With TLS the
+ * socket belongs to the library, so there each frame goes straight through it, under the watchdog. */
+#include "amqp_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    FRAME_HEADER = 7,
+    FRAME_END = 1,
+    METHOD_ROOM = 4096,      /* most of any method that is sent here: names are 255 bytes at most */
+    BURST_BYTES = 64 * 1024, /* handed to the socket without waiting for the end of the callback */
+    UNSENT_MAX = 256 * 1024  /* beyond that nothing is published until the socket has taken some */
+};
+
+void amqp_outgoing_fini(struct amqp_outgoing *outgoing)
+{
+    free(outgoing->bytes);
+}
+
+/* Room for `wanted` more bytes behind the end. */
+static void make_room(struct amqp_outgoing *out, size_t wanted)
+{
+    if (out->start == out->end) out->start = out->end = 0;
+    if (out->room - out->end >= wanted) return;
+    if (out->start > 0) memmove(out->bytes, out->bytes + out->start, out->end - out->start);
+    out->end -= out->start;
+    out->start = 0;
+    if (out->room - out->end >= wanted) return;
+    size_t room = out->end + wanted + BURST_BYTES;
+    out->bytes = realloc(out->bytes, room);
+    TERN_ASSERT(out->bytes != NULL, "out of memory");
+    out->room = room;
+}
+
+static void put(unsigned char *target, uint64_t value, size_t bytes)
+{
+    while (bytes-- > 0) {
+        target[bytes] = (unsigned char)(value & 0xFFU);
+        value >>= 8;
+    }
+}
+
+/* Closes the frame whose payload stands behind its header already. */
+static void finish_frame(struct amqp_outgoing *out, unsigned type, amqp_channel_t channel, size_t payload)
+{
+    unsigned char *frame = out->bytes + out->end;
+    put(frame, type, 1);
+    put(frame + 1, channel, 2);
+    put(frame + 3, payload, 4);
+    frame[FRAME_HEADER + payload] = AMQP_FRAME_END;
+    out->end += FRAME_HEADER + payload + FRAME_END;
+}
+
+static int add_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
+                      struct tern_error *err)
+{
+    struct amqp_outgoing *out = &link->out;
+    make_room(out, METHOD_ROOM);
+    unsigned char *payload = out->bytes + out->end + FRAME_HEADER;
+    put(payload, id, 4);
+    amqp_bytes_t rest = {.len = METHOD_ROOM - FRAME_HEADER - FRAME_END - 4, .bytes = payload + 4};
+    int length = amqp_encode_method(id, decoded, rest);
+    if (length < 0) return amqp_link_status(err, length, "writing to the broker");
+    finish_frame(out, AMQP_FRAME_METHOD, channel, 4 + (size_t)length);
+    return 0;
+}
+
+static int add_header(struct tern_amqp *link, amqp_basic_properties_t *properties, size_t room, size_t body_length,
+                      struct tern_error *err)
+{
+    struct amqp_outgoing *out = &link->out;
+    make_room(out, FRAME_HEADER + 12 + room + FRAME_END);
+    unsigned char *payload = out->bytes + out->end + FRAME_HEADER;
+    put(payload, AMQP_BASIC_CLASS, 2);
+    put(payload + 2, 0, 2);
+    put(payload + 4, body_length, 8);
+    int length = amqp_encode_properties(AMQP_BASIC_CLASS, properties, (amqp_bytes_t){room, payload + 12});
+    if (length < 0) return amqp_link_status(err, length, "writing to the broker");
+    finish_frame(out, AMQP_FRAME_HEADER, AMQP_CHANNEL, 12 + (size_t)length);
+    return 0;
+}
+
+static void add_body(struct tern_amqp *link, const unsigned char *body, size_t length)
+{
+    struct amqp_outgoing *out = &link->out;
+    size_t piece_max = (size_t)amqp_get_frame_max(link->connection) - FRAME_HEADER - FRAME_END;
+    while (length > 0) {
+        size_t piece = length < piece_max ? length : piece_max;
+        make_room(out, FRAME_HEADER + piece + FRAME_END);
+        memcpy(out->bytes + out->end + FRAME_HEADER, body, piece);
+        finish_frame(out, AMQP_FRAME_BODY, AMQP_CHANNEL, piece);
+        body += piece;
+        length -= piece;
+    }
+}
+
+int amqp_link_flush(struct tern_amqp *link, struct tern_error *err)
+{
+    struct amqp_outgoing *out = &link->out;
+    while (out->start < out->end) {
+        ssize_t sent = send(link->fd, out->bytes + out->start, out->end - out->start, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0 && errno == EAGAIN) return 0;
+        if (sent < 0) return tern_error_set(err, "writing to the broker: %s", strerror(errno));
+        out->start += (size_t)sent;
+        link->sent_ms = link->now_ms;
+    }
+    return 0;
+}
+
+static int sent_by_library(struct tern_amqp *link, int status, struct tern_error *err)
+{
+    amqp_call_ends(&link->watchdog);
+    link->sent_ms = link->now_ms;
+    return status == AMQP_STATUS_OK ? 0 : amqp_link_status(err, status, "writing to the broker");
+}
+
+int amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
+                          struct tern_error *err)
+{
+    if (!link->tls) return add_method(link, channel, id, decoded, err);
+    amqp_call_begins(&link->watchdog);
+    return sent_by_library(link, amqp_send_method(link->connection, channel, id, decoded), err);
+}
+
+int amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err)
+{
+    if (!link->tls) {
+        make_room(&link->out, FRAME_HEADER + FRAME_END);
+        if (amqp_link_unsent(link) == 0) /* bytes that wait are a sign of life as good */
+            finish_frame(&link->out, AMQP_FRAME_HEARTBEAT, 0, 0);
+        return 0;
+    }
+    const amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    amqp_call_begins(&link->watchdog);
+    return sent_by_library(link, amqp_send_frame(link->connection, &frame), err);
+}
+
+bool tern_amqp_may_publish(const struct tern_amqp *link)
+{
+    if (atomic_load_explicit(&link->blocked, memory_order_relaxed) ||
+        link->now_ms - link->received_ms > link->heartbeat_ms)
+        return false;
+    if (!link->tls) return amqp_link_unsent(link) < UNSENT_MAX;
+    struct pollfd out = {.fd = link->fd, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+}
+
+/* Returns how many bytes the encoded properties need at most. */
+static size_t set_properties(const struct tern_amqp_message *message, amqp_table_entry_t *entries,
+                             amqp_basic_properties_t *properties)
+{
+    size_t size = 6 * AMQP_SHORT_SIZE + 64;
+    TERN_ASSERT(message->header_count <= AMQP_HEADERS_MAX, "a message has few headers");
+    for (size_t i = 0; i < message->header_count; i++) {
+        amqp_bytes_t value = amqp_cstring_bytes(message->headers[i].value);
+        entries[i] = (amqp_table_entry_t){
+            .key = amqp_cstring_bytes(message->headers[i].name),
+            .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = value}
+        };
+        size += AMQP_SHORT_SIZE + 5 + value.len;
+    }
+    *properties = (amqp_basic_properties_t){
+        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                  AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG |
+                  AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG,
+        .content_type = amqp_cstring_bytes(message->content_type),
+        .headers = {(int)message->header_count, entries},
+        .delivery_mode = AMQP_DELIVERY_PERSISTENT,
+        .correlation_id = amqp_cstring_bytes(message->correlation_id),
+        .message_id = amqp_cstring_bytes(message->message_id),
+        .timestamp = (uint64_t)message->timestamp_s,
+        .type = amqp_cstring_bytes(message->type),
+        .app_id = amqp_cstring_bytes(message->app_id),
+    };
+    return size;
+}
+
+static int publish_by_library(struct tern_amqp *link, const struct tern_amqp_message *message,
+                              const amqp_basic_properties_t *properties, struct tern_error *err)
+{
+    union {
+        const void *from;
+        void *to;
+    } body = {.from = message->body}; /* the library only reads it */
+    amqp_call_begins(&link->watchdog);
+    int status = amqp_basic_publish(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(message->exchange),
+                                    amqp_cstring_bytes(message->routing_key), message->mandatory, 0, properties,
+                                    (amqp_bytes_t){message->body_length, body.to});
+    return sent_by_library(link, status, err);
+}
+
+static int publish_in_burst(struct tern_amqp *link, const struct tern_amqp_message *message,
+                            amqp_basic_properties_t *properties, size_t room, struct tern_error *err)
+{
+    amqp_basic_publish_t method = {
+        .exchange = amqp_cstring_bytes(message->exchange),
+        .routing_key = amqp_cstring_bytes(message->routing_key),
+        .mandatory = message->mandatory,
+    };
+    size_t before = amqp_link_unsent(link);
+    if (add_method(link, AMQP_CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method, err) < 0 ||
+        add_header(link, properties, room, message->body_length, err) < 0) {
+        link->out.end = link->out.start + before; /* never half a message */
+        return -1;
+    }
+    add_body(link, message->body, message->body_length);
+    return amqp_link_unsent(link) < BURST_BYTES ? 0 : amqp_link_flush(link, err);
+}
+
+int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
+                      struct tern_error *err)
+{
+    amqp_table_entry_t entries[AMQP_HEADERS_MAX];
+    amqp_basic_properties_t properties;
+    size_t room = set_properties(message, entries, &properties);
+    int sent = link->tls ? publish_by_library(link, message, &properties, err)
+                         : publish_in_burst(link, message, &properties, room, err);
+    if (sent < 0) return -1;
+    *ret_sequence = link->next_sequence++;
+    return 0;
+}
+
+int tern_amqp_ack(struct tern_amqp *link, uint64_t delivery_tag, bool multiple, struct tern_error *err)
+{
+    amqp_basic_ack_t method = {.delivery_tag = delivery_tag, .multiple = multiple};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_ACK_METHOD, &method, err);
+}
+
+int tern_amqp_dead_letter(struct tern_amqp *link, uint64_t delivery_tag, struct tern_error *err)
+{
+    amqp_basic_reject_t method = {.delivery_tag = delivery_tag, .requeue = 0};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_REJECT_METHOD, &method, err);
+}

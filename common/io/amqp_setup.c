@@ -1,0 +1,238 @@
+/* amqp_setup.c - the calls of the set-up, which wait for the broker's answer, and the sentences of its refusals.
+ *
+ * They run only inside the owner's `ready`, when nothing else is under way, each with the RPC limit. What a consumer
+ * needs later (another prefetch, a cancel, a probe) is sent as a frame, and its answer comes in like any other:
+ * nothing that is called while messages flow waits for anything. */
+#include "amqp_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NOT_FOUND = 404, PRECONDITION_FAILED = 406, ARGUMENTS_MAX = 8 };
+
+int amqp_link_status(struct tern_error *err, int status, const char *doing)
+{
+    if (status == AMQP_STATUS_TIMEOUT) return tern_error_set(err, "%s: no answer in time", doing);
+    if (status == AMQP_STATUS_CONNECTION_CLOSED || status == AMQP_STATUS_SOCKET_ERROR ||
+        status == AMQP_STATUS_SOCKET_CLOSED)
+        return tern_error_set(err, "%s: the connection is gone", doing);
+    return tern_error_set(err, "%s: %s", doing, amqp_error_string2(status));
+}
+
+int amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing)
+{
+    int code = 0;
+    amqp_bytes_t text = amqp_empty_bytes;
+    if (method->id == AMQP_CHANNEL_CLOSE_METHOD) {
+        const amqp_channel_close_t *closed = method->decoded;
+        code = closed->reply_code;
+        text = closed->reply_text;
+    } else if (method->id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *closed = method->decoded;
+        code = closed->reply_code;
+        text = closed->reply_text;
+    }
+    return tern_error_set(err, "%s: %d %.*s", doing, code, (int)text.len, text.len > 0 ? (const char *)text.bytes : "");
+}
+
+int amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing)
+{
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) return amqp_link_closed(err, &reply.reply, doing);
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) return amqp_link_status(err, reply.library_error, doing);
+    return tern_error_set(err, "%s: no answer", doing);
+}
+
+static int close_code(amqp_rpc_reply_t reply)
+{
+    if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION || reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD) return 0;
+    return ((const amqp_channel_close_t *)reply.reply.decoded)->reply_code;
+}
+
+static void rpc_begins(struct tern_amqp *link)
+{
+    TERN_ASSERT(link->in_set_up, "declaring, binding and consuming happen in `ready` only");
+    amqp_call_begins(&link->watchdog);
+}
+
+/* Ends a call; 0 when the broker said yes. */
+static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *doing, const char *name)
+{
+    amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
+    int result = 0;
+    amqp_call_ends(&link->watchdog);
+    if (close_code(reply) == PRECONDITION_FAILED) {
+        result = amqp_link_reply(err, reply, "the broker says");
+        (void)tern_error_prefix(
+            err, "\"%s\" exists with other settings: delete it when it is empty, or set ours to match", name);
+    } else if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
+        char what[128];
+        (void)snprintf(what, sizeof what, "%s \"%.80s\"", doing, name);
+        result = amqp_link_reply(err, reply, what);
+    }
+    amqp_maybe_release_buffers(link->connection);
+    return result;
+}
+
+int amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err)
+{
+    amqp_call_begins(&link->watchdog);
+    (void)amqp_channel_open(link->connection, AMQP_CHANNEL);
+    amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
+    amqp_call_ends(&link->watchdog);
+    return reply.reply_type == AMQP_RESPONSE_NORMAL ? 0 : amqp_link_reply(err, reply, "opening a channel");
+}
+
+int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0,
+                                1, 0, 0, amqp_empty_table);
+    return rpc_ends(link, err, "declaring the exchange", name);
+}
+
+static amqp_table_entry_t argument(const struct tern_amqp_argument *from)
+{
+    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(from->name)};
+    if (from->text != NULL) {
+        entry.value.kind = AMQP_FIELD_KIND_UTF8;
+        entry.value.value.bytes = amqp_cstring_bytes(from->text);
+    } else {
+        entry.value.kind = AMQP_FIELD_KIND_I64;
+        entry.value.value.i64 = from->number;
+    }
+    return entry;
+}
+
+int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const struct tern_amqp_argument *arguments,
+                            size_t count, struct tern_error *err)
+{
+    amqp_table_entry_t entries[ARGUMENTS_MAX];
+    TERN_ASSERT(count <= ARGUMENTS_MAX, "a queue has few arguments");
+    for (size_t i = 0; i < count; i++)
+        entries[i] = argument(&arguments[i]);
+    rpc_begins(link);
+    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 1, 0, 0,
+                             (amqp_table_t){(int)count, entries});
+    return rpc_ends(link, err, "declaring the queue", name);
+}
+
+/* The broker closed the channel and waits for our word; then the same number may be opened again. */
+static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
+{
+    amqp_channel_close_ok_t answer = {0};
+    int status = amqp_send_method(link->connection, AMQP_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
+    if (status != AMQP_STATUS_OK) return amqp_link_status(err, status, "opening a channel");
+    return amqp_link_open_channel(link, err);
+}
+
+int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+                                amqp_cstring_bytes("fanout"), 0, 1, 1, 1, amqp_empty_table);
+    if (rpc_ends(link, err, "declaring the marker", marker) < 0) return -1;
+    return tern_amqp_bind(link, queue, marker, "", err);
+}
+
+int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+                                amqp_cstring_bytes("fanout"), 1, 0, 0, 0, amqp_empty_table);
+    if (close_code(amqp_get_rpc_reply(link->connection)) == NOT_FOUND) return reopen_channel(link, err);
+    return rpc_ends(link, err, "looking for the marker", marker) < 0 ? -1 : 1;
+}
+
+int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                   struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_queue_bind(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+                          amqp_cstring_bytes(key), amqp_empty_table);
+    return rpc_ends(link, err, "binding the queue", queue);
+}
+
+int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_basic_qos(link->connection, AMQP_CHANNEL, 0, count, 0);
+    return rpc_ends(link, err, "setting the prefetch of", link->settings.connection_name);
+}
+
+static void consumer_tag(unsigned number, char tag[24])
+{
+    (void)snprintf(tag, 24, "tern-%u", number);
+}
+
+int tern_amqp_consume(struct tern_amqp *link, const char *queue, struct tern_error *err)
+{
+    char tag[24];
+    consumer_tag(1, tag);
+    if (tern_copy(link->queue, sizeof link->queue, queue) < 0)
+        return tern_error_set(err, "a queue's name has at most 255 characters");
+    rpc_begins(link);
+    (void)amqp_basic_consume(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), 0, 0,
+                             0, amqp_empty_table);
+    if (rpc_ends(link, err, "consuming from", queue) < 0) return -1;
+    link->consumer_number = 1;
+    return 0;
+}
+
+int tern_amqp_select_confirms(struct tern_amqp *link, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_confirm_select(link->connection, AMQP_CHANNEL);
+    return rpc_ends(link, err, "selecting confirms for", link->settings.connection_name);
+}
+
+static int send_cancel(struct tern_amqp *link, bool answer, struct tern_error *err)
+{
+    char tag[24];
+    consumer_tag(link->consumer_number, tag);
+    amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(tag), .nowait = !answer};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
+}
+
+int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err)
+{
+    char tag[24];
+    TERN_ASSERT(link->consumer_number > 0, "only a consumer can be given another prefetch");
+    consumer_tag(link->consumer_number + 1, tag);
+    amqp_basic_qos_t qos = {.prefetch_count = prefetch};
+    amqp_basic_consume_t consume = {
+        .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(tag), .nowait = 1};
+    if (amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_QOS_METHOD, &qos, err) < 0 ||
+        send_cancel(link, false, err) < 0 ||
+        amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_CONSUME_METHOD, &consume, err) < 0)
+        return -1;
+    link->consumer_number++;
+    return 0;
+}
+
+int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
+{
+    amqp_exchange_declare_t declare = {.exchange = amqp_cstring_bytes(marker),
+                                       .type = amqp_cstring_bytes("fanout"),
+                                       .passive = 1,
+                                       .nowait = 1,
+                                       .arguments = amqp_empty_table};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &declare, err);
+}
+
+int tern_amqp_cancel(struct tern_amqp *link, struct tern_error *err)
+{
+    if (link->consumer_number == 0) {
+        if (link->owner.cancelled) link->owner.cancelled(link->owner.self);
+        return 0;
+    }
+    if (send_cancel(link, true, err) < 0) return -1;
+    link->consumer_number = 0;
+    return 0;
+}
+
+int amqp_link_probe(struct tern_amqp *link, struct tern_error *err)
+{
+    amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(link->queue), .passive = 1};
+    link->probed_ms = link->now_ms;
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+}

@@ -1,0 +1,330 @@
+/* The SQLite driver of tern/db.h: connections, their settings, and what an error means.
+ *
+ * One connection writes and checkpoints, because SQLite before 3.51.3 can damage a log that one connection resets
+ * while another commits; the others cannot write at all. Every setting that durability rests on is read back, since
+ * SQLite answers an unknown or refused one with silence. The driver never retries: after an I/O error a second
+ * try may succeed falsely. */
+#include "db_sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tern/bug.h"
+
+enum { BUSY_MS = 5000 };
+
+/* A pragma and what it must answer; NULL: it answers nothing that matters. */
+struct setting {
+    const char *sql, *answer;
+};
+
+static const struct setting writer_settings[] = {
+    {"PRAGMA journal_mode=WAL",            "wal"     },
+    {"PRAGMA synchronous=FULL",            NULL      },
+    {"PRAGMA synchronous",                 "2"       },
+    {"PRAGMA wal_autocheckpoint=0",        "0"       },
+    {"PRAGMA journal_size_limit=33554432", "33554432"},
+    {"PRAGMA foreign_keys=ON",             NULL      },
+    {"PRAGMA foreign_keys",                "1"       },
+    {"PRAGMA cache_size=-2000",            NULL      },
+    {"PRAGMA temp_store=MEMORY",           NULL      },
+    {"PRAGMA mmap_size=0",                 NULL      },
+    {"PRAGMA quick_check(1)",              "ok"      },
+};
+
+static const struct setting memory_settings[] = {
+    {"PRAGMA foreign_keys=ON",   NULL},
+    {"PRAGMA foreign_keys",      "1" },
+    {"PRAGMA temp_store=MEMORY", NULL},
+};
+
+static const struct setting reader_settings[] = {
+    {"PRAGMA query_only=ON",     NULL },
+    {"PRAGMA query_only",        "1"  },
+    {"PRAGMA cache_size=-1000",  NULL },
+    {"PRAGMA temp_store=MEMORY", NULL },
+    {"PRAGMA mmap_size=0",       NULL },
+    {"PRAGMA journal_mode",      "wal"},
+};
+
+/* What the system said last about the log, or the file. SQLite's own sqlite3_system_errno is not set by a commit. */
+static int last_errno(const struct tern_db *db)
+{
+    sqlite3_file *log = NULL;
+    int error = 0;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL) {
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    if (error == 0) {
+        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    }
+    return error != 0 ? error : sqlite3_system_errno(db->handle);
+}
+
+/* Without room SQLite says FULL, but for a quota and for its index of the log. A flush that failed is never that:
+ * what it has lost cannot be known. */
+static bool lacks_room(int code, int error)
+{
+    return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP) &&
+           (error == ENOSPC || error == EDQUOT);
+}
+
+static enum tern_fault fault_of(int code, int error)
+{
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return TERN_FAULT_BUSY;
+    case SQLITE_CONSTRAINT: return TERN_FAULT_CONSTRAINT;
+    case SQLITE_FULL: return TERN_FAULT_FULL;
+    case SQLITE_IOERR: return lacks_room(code, error) ? TERN_FAULT_FULL : TERN_FAULT_BROKEN;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return TERN_FAULT_BROKEN;
+    default: return TERN_FAULT_OTHER;
+    }
+}
+
+void tern_sqlite_break(struct tern_db *db)
+{
+    if (!db->broken) {
+        db->broken = true;
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+}
+
+/* What happened to the transaction is asked here, at the error, because SQLite ends it by itself on some. */
+static void note_loss(struct tern_db *db, enum tern_fault fault)
+{
+    if (fault == TERN_FAULT_BROKEN) {
+        tern_sqlite_break(db);
+    }
+    if (fault == TERN_FAULT_FULL) {
+        tern_sqlite_drop_ballast(db);
+    }
+    if (db->begun && sqlite3_get_autocommit(db->handle) != 0 && db->lost_by == TERN_FAULT_OTHER) {
+        db->lost_by = fault;
+    }
+}
+
+int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern_error *err)
+{
+    TERN_ASSERT((code & 0xff) != SQLITE_NOMEM, "there is memory for the store");
+    int error = (code & 0xff) == SQLITE_IOERR ? last_errno(db) : 0;
+    enum tern_fault fault = fault_of(code, error);
+    tern_error_fault(err, fault, "%s: %s (SQLite %d%s%s)", what, sqlite3_errmsg(db->handle), code,
+                     error != 0 ? ", " : "", error != 0 ? strerror(error) : "");
+    note_loss(db, fault);
+    return -1;
+}
+
+bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err)
+{
+    bool now = db->fail_in == TERN_DB_EVERY_CALL || (db->fail_in > 0 && --db->fail_in == 0);
+    if (!now) {
+        return false;
+    }
+    tern_error_fault(err, db->fail_fault, "this call was made to fail");
+    return true;
+}
+
+void tern_db_fail_at(struct tern_db *db, int64_t call, enum tern_fault fault)
+{
+    db->fail_in = call;
+    db->fail_fault = fault;
+}
+
+bool tern_db_fail_pending(const struct tern_db *db)
+{
+    return db->fail_in != 0;
+}
+
+static int apply(struct tern_db *db, const struct setting *setting, struct tern_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db->handle, setting->sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    int result = 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        result = tern_sqlite_fail(db, code, setting->sql, err);
+    } else if (setting->answer != NULL) {
+        const unsigned char *answer = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+        const char *said = answer != NULL ? (const char *)answer : "nothing";
+        if (strcmp(said, setting->answer) != 0) {
+            result = tern_error_fault(err, TERN_FAULT_BROKEN, "%s answered \"%s\" instead of \"%s\"", setting->sql,
+                                      said, setting->answer);
+        }
+    }
+    sqlite3_finalize(statement);
+    return result;
+}
+
+static int apply_all(struct tern_db *db, const struct setting *settings, size_t count, struct tern_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (apply(db, &settings[i], err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle;
+    (void)name;
+    ((struct tern_db *)self)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
+{
+    const char *name = db->path != NULL ? db->path : ":memory:";
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation; only before the first open */
+    int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    TERN_ASSERT(db->handle != NULL, "there is memory for the store");
+    if (code != SQLITE_OK) {
+        return tern_sqlite_fail(db, code, "open", err);
+    }
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                      NULL); /* only an orderly close takes the log away */
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    if (db->reader) {
+        return apply_all(db, reader_settings, TERN_COUNT(reader_settings), err);
+    }
+    if (db->path == NULL) {
+        return apply_all(db, memory_settings, TERN_COUNT(memory_settings), err);
+    }
+    if (apply_all(db, writer_settings, TERN_COUNT(writer_settings), err) < 0) {
+        return -1;
+    }
+    if (TERN_BUG(flush_left_out)) (void)sqlite3_exec(db->handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
+    sqlite3_wal_hook(db->handle, note_wal_pages, db);
+    return 0;
+}
+
+static void close_handle(struct tern_db *db)
+{
+    tern_sqlite_forget_statements(db);
+    int code = sqlite3_close(db->handle);
+    TERN_ASSERT(code == SQLITE_OK, "every query was ended before the store is closed");
+    db->handle = NULL;
+}
+
+static struct tern_db *create(bool reader)
+{
+    struct tern_db *db = tern_alloc(sizeof *db);
+    db->lock = -1;
+    db->reader = reader;
+    return db;
+}
+
+/* Behind the end of a log that a crash left there may be pieces of a commit that never was: the next look at the log is
+ * not to meet them. Where this does not work, on a full disk, the old log goes on. */
+static void begin_a_new_log(const struct tern_db *db)
+{
+    (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+/* A store on a full disk cannot even be read before its log is recovered: that is what the ballast is for. */
+static int open_writer(struct tern_db *db, struct tern_error *err)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    if (db->path == NULL) {
+        return open_handle(db, flags, err);
+    }
+    if (tern_sqlite_claim(db, err) < 0) {
+        return -1;
+    }
+    bool can_make_room = tern_sqlite_disk_is_full(db) && tern_db_has_ballast(db);
+    int result = open_handle(db, flags, err);
+    if (result < 0 && can_make_room) {
+        tern_sqlite_drop_ballast(db);
+        close_handle(db);
+        result = open_handle(db, flags, err);
+    }
+    if (result == 0) {
+        tern_sqlite_keep_ballast(db);
+        begin_a_new_log(db);
+        (void)tern_sqlite_note_open(db, true);
+    }
+    return result;
+}
+
+static int open_as(const char *url, bool reader, struct tern_db **ret_db, struct tern_error *err)
+{
+    struct tern_db *db = create(reader);
+    int result = tern_sqlite_path(url, &db->path, err);
+    if (result == 0 && reader && db->path == NULL) {
+        result = tern_error_set(err, "a store in memory has no second connection");
+    } else if (result == 0) {
+        result = reader ? open_handle(db, SQLITE_OPEN_READONLY, err) : open_writer(db, err);
+    }
+    if (result < 0) {
+        tern_error_prefix(err, "cannot open the store %s", db->path != NULL ? db->path : url);
+        tern_db_close(db);
+        return -1;
+    }
+    *ret_db = db;
+    return 0;
+}
+
+int tern_db_check_url(const char *url, struct tern_error *err)
+{
+    char *path = NULL;
+    int status = tern_sqlite_path(url, &path, err);
+    free(path);
+    return status;
+}
+
+int tern_db_open(const char *url, struct tern_db **ret_db, struct tern_error *err)
+{
+    return open_as(url, false, ret_db, err);
+}
+
+int tern_db_open_reader(const char *url, struct tern_db **ret_db, struct tern_error *err)
+{
+    return open_as(url, true, ret_db, err);
+}
+
+void tern_db_close(struct tern_db *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    if (db->handle != NULL) {
+        tern_db_rollback(db);
+        /* First: without its log it must not look as if it were open. */
+        if (!db->broken && tern_sqlite_note_open(db, false)) {
+            sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+        }
+        close_handle(db);
+    }
+    tern_sqlite_unclaim(db);
+    free(db->slots);
+    free(db->path);
+    free(db);
+}
+
+const char *tern_db_version(void)
+{
+    static _Thread_local char text[32];
+    snprintf(text, sizeof text, "SQLite %s", sqlite3_libversion());
+    return text;
+}
+
+const char *tern_db_version_warning(void)
+{
+    int version = sqlite3_libversion_number();
+    bool mended =
+        version >= 3051003 || (version >= 3050007 && version < 3051000) || (version >= 3044006 && version < 3045000);
+    return mended ? NULL
+                  : "this SQLite is older than 3.51.3 and may damage a store that two connections write: "
+                    "never open the store's file with another program while the service runs";
+}

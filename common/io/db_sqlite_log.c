@@ -1,0 +1,145 @@
+/* The SQLite driver's look at the write-ahead log that a crash left, before SQLite recovers it.
+ *
+ * SQLite takes from a log what its checksums prove, and ends at the first frame that they do not: right for a commit
+ * that was cut short, but silent about a log that is gone or damaged, and with it orders that were answered. A commit
+ * is on the disk before the next one begins, so at most the last one can be unfinished: two commits behind the last
+ * provable frame are damage. Reads only. */
+#include "db_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LOG_HEADER = 32, FRAME_HEADER = 24, PAGE_MIN = 512, PAGE_MAX = 65536, NAME_ROOM = 4096 };
+
+#define LOG_MAGIC 0x377f0682u /* the last bit says in which order its checksums read */
+
+struct sum {
+    uint32_t first, second;
+};
+
+struct log_file {
+    int fd;
+    bool big_endian;
+    uint32_t page_size;
+    unsigned char salts[8];
+    struct sum sum;                               /* up to the last frame that is proved */
+    unsigned char frame[FRAME_HEADER + PAGE_MAX]; /* the one being looked at */
+};
+
+static uint32_t big(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static uint32_t little(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
+}
+
+static struct sum add_up(struct sum sum, bool big_endian, const unsigned char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i += 8) {
+        sum.first += (big_endian ? big(bytes + i) : little(bytes + i)) + sum.second;
+        sum.second += (big_endian ? big(bytes + i + 4) : little(bytes + i + 4)) + sum.first;
+    }
+    return sum;
+}
+
+static bool says(const unsigned char *bytes, struct sum sum)
+{
+    return big(bytes) == sum.first && big(bytes + 4) == sum.second;
+}
+
+/* False when there is no log in it: empty, never finished, or damaged here. */
+static bool read_header(struct log_file *log)
+{
+    unsigned char header[LOG_HEADER];
+    const struct sum nothing = {0, 0};
+    if (pread(log->fd, header, sizeof header, 0) != (ssize_t)sizeof header || (big(header) & ~1u) != LOG_MAGIC) {
+        return false;
+    }
+    log->big_endian = (big(header) & 1u) != 0;
+    log->page_size = big(header + 8);
+    log->sum = add_up(nothing, log->big_endian, header, 24);
+    memcpy(log->salts, header + 16, sizeof log->salts);
+    return says(header + 24, log->sum) && log->page_size >= PAGE_MIN && log->page_size <= PAGE_MAX;
+}
+
+static bool read_frame(struct log_file *log, int64_t number)
+{
+    size_t size = FRAME_HEADER + log->page_size;
+    return pread(log->fd, log->frame, size, LOG_HEADER + number * (off_t)size) == (ssize_t)size;
+}
+
+/* Of this log, not left over from one before it. */
+static bool is_ours(const struct log_file *log)
+{
+    return memcmp(log->frame + 8, log->salts, sizeof log->salts) == 0;
+}
+
+static bool is_proved(struct log_file *log)
+{
+    struct sum sum = add_up(log->sum, log->big_endian, log->frame, 8);
+    sum = add_up(sum, log->big_endian, log->frame + FRAME_HEADER, log->page_size);
+    if (!is_ours(log) || !says(log->frame + 16, sum)) {
+        return false;
+    }
+    log->sum = sum;
+    return true;
+}
+
+static bool ends_a_commit(const struct log_file *log)
+{
+    return big(log->frame + 4) != 0;
+}
+
+static bool has_frames(const struct log_file *log)
+{
+    struct stat about;
+    return fstat(log->fd, &about) == 0 && about.st_size >= LOG_HEADER + FRAME_HEADER + PAGE_MIN;
+}
+
+static bool is_damaged(struct log_file *log)
+{
+    int64_t number = 0;
+    int commits = 0;
+    if (!read_header(log)) {
+        return has_frames(log); /* they were written after a header that was on the disk */
+    }
+    while (read_frame(log, number) && is_proved(log)) {
+        number++;
+    }
+    for (; commits < 2 && read_frame(log, number); number++) {
+        commits += is_ours(log) && ends_a_commit(log) ? 1 : 0;
+    }
+    return commits == 2;
+}
+
+int tern_sqlite_check_log(const struct tern_db *db, bool was_open, struct tern_error *err)
+{
+    char name[NAME_ROOM];
+    (void)snprintf(name, sizeof name, "%s-wal", db->path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && was_open) {
+        return tern_error_fault(err, TERN_FAULT_BROKEN,
+                                "it was not closed in order and its log (-wal) is gone, with what was committed last; "
+                                "remove its .lock file to go on without that");
+    }
+    if (fd < 0) {
+        return 0; /* SQLite says what is wrong with a log that cannot be read */
+    }
+    struct log_file *log = tern_alloc(sizeof *log);
+    log->fd = fd;
+    bool damaged = is_damaged(log);
+    free(log);
+    (void)close(fd);
+    return damaged ? tern_error_fault(err, TERN_FAULT_BROKEN,
+                                      "its log (-wal) is damaged, with what was committed last; remove the log and its "
+                                      ".lock file to go on without that")
+                   : 0;
+}

@@ -1,0 +1,83 @@
+/* The SQLite driver's migrations: numbered steps of a family, each applied once, each in a transaction of its own.
+ *
+ * What was applied stands in schema_migration, written in the same transaction as the step, so that a crash leaves either both
+ * or neither. A store with a step that this program does not know is refused: an older program would break the laws
+ * of the newer schema. So is one whose steps have other names: it is another program's. A step may not begin or end
+ * transactions. */
+#include "db_sqlite.h"
+
+static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_migration ("
+                                   " family TEXT NOT NULL,"
+                                   " number INTEGER NOT NULL CHECK (number > 0),"
+                                   " name TEXT NOT NULL,"
+                                   " applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
+                                   " PRIMARY KEY (family, number)) STRICT, WITHOUT ROWID";
+static const char newest_step[] = "SELECT coalesce(max(number), 0) FROM schema_migration WHERE family = ?1";
+static const char named_otherwise[] =
+    "SELECT count(*) FROM schema_migration WHERE family = ?1 AND number = ?2 AND name <> ?3";
+static const char record_step[] = "INSERT INTO schema_migration (family, number, name) VALUES (?1, ?2, ?3)";
+
+static int run_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
+{
+    int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK) {
+        return tern_sqlite_fail(db, code, "its statements", err);
+    }
+    TERN_ASSERT(tern_db_in_transaction(db), "a step of a schema does not end its transaction");
+    return tern_db_run(db, record_step,
+                       TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)), err);
+}
+
+static int apply_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
+{
+    if (tern_db_begin(db, err) < 0) {
+        return -1;
+    }
+    if (run_step(db, family, step, err) < 0) {
+        tern_db_rollback(db);
+        return tern_error_prefix(err, "cannot apply step %d (%s) of the schema %s", step->number, step->name, family);
+    }
+    return tern_db_commit(db, err);
+}
+
+static int check_name(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
+{
+    int64_t others = 0;
+    if (tern_db_get_int(db, named_otherwise,
+                        TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)),
+                        &others, err) < 0) {
+        return tern_error_prefix(err, "cannot read which schema the store has");
+    }
+    if (others > 0) {
+        return tern_error_set(err, "the store belongs to another program: step %d of its schema %s is not \"%s\"",
+                              step->number, family, step->name);
+    }
+    return 0;
+}
+
+int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_migration *steps, struct tern_error *err)
+{
+    int64_t newest = 0;
+    if (tern_db_run(db, create_table, TERN_DB_NO_ARGS, err) < 0 ||
+        tern_db_get_int(db, newest_step, TERN_DB_ARGS(tern_db_text(family)), &newest, err) < 0) {
+        return tern_error_prefix(err, "cannot read which schema the store has");
+    }
+    int known = 0;
+    for (const struct tern_migration *step = steps; step->sql != NULL; step++) {
+        TERN_ASSERT(step->number > known, "the steps of a schema ascend");
+        known = step->number;
+        if (check_name(db, family, step, err) < 0) {
+            return -1;
+        }
+    }
+    if (newest > known) {
+        return tern_error_set(err, "the store has schema %s %d, this program knows %d: a newer program has used it",
+                              family, (int)newest, known);
+    }
+    for (const struct tern_migration *step = steps; step->sql != NULL; step++) {
+        if (step->number > newest && apply_step(db, family, step, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

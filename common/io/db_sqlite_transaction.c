@@ -1,0 +1,116 @@
+/* The SQLite driver's transactions, savepoints and checkpoints.
+ *
+ * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another
+ * writer. After a failed commit nothing of it is left. A full disk or an I/O error may end a transaction in the
+ * middle: then every call but rollback answers with that fault. */
+#include "db_sqlite.h"
+
+static const char begin_writing[] = "BEGIN IMMEDIATE";
+static const char begin_reading[] = "BEGIN";
+static const char commit_all[] = "COMMIT";
+static const char savepoint_unit[] = "SAVEPOINT unit";
+static const char release_unit[] = "RELEASE unit";
+static const char undo_unit[] = "ROLLBACK TO unit";
+
+bool tern_db_in_transaction(const struct tern_db *db)
+{
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+int tern_db_begin(struct tern_db *db, struct tern_error *err)
+{
+    TERN_ASSERT(!db->begun, "one transaction at a time");
+    if (tern_db_run(db, db->reader ? begin_reading : begin_writing, TERN_DB_NO_ARGS, err) < 0) {
+        return tern_error_prefix(err, "cannot begin");
+    }
+    db->begun = true;
+    db->lost_by = TERN_FAULT_OTHER;
+    return 0;
+}
+
+int tern_db_commit(struct tern_db *db, struct tern_error *err)
+{
+    TERN_ASSERT(db->begun, "what is committed was begun");
+    if (db->fail_in == TERN_DB_NEXT_COMMIT) {
+        db->fail_in = 1;
+    }
+    if (tern_db_run(db, commit_all, TERN_DB_NO_ARGS, err) < 0) {
+        tern_error_prefix(err, "cannot commit");
+        tern_db_rollback(db);
+        if (db->broken && err != NULL) {
+            err->fault = TERN_FAULT_BROKEN;
+        }
+        return -1;
+    }
+    db->begun = false;
+    db->in_savepoint = false;
+    return 0;
+}
+
+bool tern_db_is_broken(const struct tern_db *db)
+{
+    return db->broken;
+}
+
+/* What is still open after it would be committed with the next transaction: nothing may run any more. */
+void tern_db_rollback(struct tern_db *db)
+{
+    if (tern_db_in_transaction(db)) {
+        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+    if (tern_db_in_transaction(db)) {
+        tern_sqlite_break(db);
+    }
+    db->begun = false;
+    db->in_savepoint = false;
+}
+
+int tern_db_savepoint(struct tern_db *db, struct tern_error *err)
+{
+    TERN_ASSERT(db->begun && !db->in_savepoint, "one savepoint at a time, inside a transaction");
+    if (tern_db_run(db, savepoint_unit, TERN_DB_NO_ARGS, err) < 0) {
+        return -1;
+    }
+    db->in_savepoint = true;
+    return 0;
+}
+
+int tern_db_release(struct tern_db *db, struct tern_error *err)
+{
+    TERN_ASSERT(db->in_savepoint, "what is released was set");
+    if (tern_db_run(db, release_unit, TERN_DB_NO_ARGS, err) < 0) {
+        return -1;
+    }
+    db->in_savepoint = false;
+    return 0;
+}
+
+/* "Rollback to" leaves the savepoint open; releasing it afterwards changes nothing more. */
+int tern_db_undo(struct tern_db *db, struct tern_error *err)
+{
+    TERN_ASSERT(db->in_savepoint, "what is undone was set");
+    if (tern_db_run(db, undo_unit, TERN_DB_NO_ARGS, err) < 0) {
+        return -1;
+    }
+    return tern_db_release(db, err);
+}
+
+int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
+{
+    TERN_ASSERT(!db->reader && !db->begun, "the writing connection checkpoints, between transactions");
+    if (db->ballast_gone) {
+        tern_sqlite_keep_ballast(db);
+    }
+    if (db->path == NULL || db->wal_pages <= pages) {
+        return 0;
+    }
+    if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) {
+        return -1;
+    }
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
+        return tern_sqlite_fail(db, code, "cannot checkpoint", err);
+    }
+    db->wal_pages = 0; /* known again after the next commit */
+    return 0;
+}

@@ -1,0 +1,446 @@
+/* The HTTP server on libmicrohttpd: one thread per connection, which reads, asks the gate, then the handler.
+ *
+ * The gate decides in the first callback, before any body is read or asked for. A refusal goes out at once with
+ * Connection: close when the rest of the connection cannot be trusted or would be too much to read; otherwise after
+ * the unwanted body, and the connection lives on. A handler runs only once the whole body is here.
+ * Invariants: a connection is known to the sweeper while its descriptor is open; `in_flight` counts the requests
+ * between the end of their head and the end of their answer.
+ * Never: suspends a connection, uses libmicrohttpd's timeout, decoding, cookies or forms, or logs. */
+#include "http_internal.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    POOL_BYTES = 32768,       /* of each connection: bounds the size of a head */
+    STACK_BYTES = 256 * 1024, /* of each connection's thread; only what is touched is resident */
+    LINGER_MS = 1000,
+    DEFAULT_CONNECTIONS = 512,
+    DEFAULT_PER_ADDRESS = 64,
+    DEFAULT_HEADER_MS = 10000,
+    DEFAULT_REQUEST_MS = 30000
+};
+
+struct tern_http_server {
+    struct http_rules rules;
+    struct http_sweeper sweeper;
+    const struct tern_clock *clock;
+    struct tern_metrics *metrics;
+    int header_ms, request_ms;
+    uint16_t port;
+    int listener;
+    struct MHD_Daemon *daemon;
+    bool checks_layout; /* libmicrohttpd before 1.0 does not refuse bare LF, folds and NULs itself */
+
+    atomic_int in_flight;
+    atomic_bool draining;
+    pthread_mutex_t mutex;
+    pthread_cond_t drained; /* in_flight reached 0 while draining */
+};
+
+/* ---- one request: head -------------------------------------------------------------------------------------- */
+
+static struct http_connection *connection_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* The request line is here; what we return is handed to the other callbacks as *state. */
+static void *on_target(void *self, const char *raw, struct MHD_Connection *connection)
+{
+    (void)self;
+    struct http_connection *own = connection_of(connection);
+    TERN_ASSERT(own != NULL, "a request comes on a connection that was announced");
+    free(own->request.raw_target);
+    own->request.raw_target = tern_copy_text(raw != NULL ? raw : "");
+    return own;
+}
+
+struct head_walk {
+    struct tern_http_request *request;
+    const char *next; /* where the next header must begin if nothing lies between; NULL: not checked */
+};
+
+/* libmicrohttpd 0.9 cuts the head in place: it puts a NUL over the colon and over both bytes of each CRLF. So each name
+ * begins two bytes behind the value before it. A bare LF, a folded line and a NUL inside a value all break that. */
+static enum MHD_Result on_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                                 const char *value, size_t value_length)
+{
+    (void)kind;
+    (void)name_length;
+    struct head_walk *walk = self;
+    struct tern_http_request *request = walk->request;
+    if (value == NULL) value = "";
+    if (walk->next != NULL && walk->next != name) request->sloppy_layout = true;
+    if (walk->next != NULL) walk->next = value + value_length + 2;
+    if (request->header_count == HTTP_HEADERS_MAX) {
+        request->headers_cut = true;
+        return MHD_NO;
+    }
+    request->headers[request->header_count++] = (struct http_pair){name, value};
+    return MHD_YES;
+}
+
+static void read_head(const struct tern_http_server *server, struct MHD_Connection *connection,
+                      struct tern_http_request *request)
+{
+    struct head_walk walk = {request, NULL};
+    if (server->checks_layout) walk.next = request->version + strlen(request->version) + 2;
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &walk);
+    if (!server->checks_layout || request->headers_cut) return;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info == NULL || walk.next + 2 != request->method + info->header_size) request->sloppy_layout = true;
+}
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void set_deadline(struct http_connection *own, int64_t when_ms)
+{
+    atomic_store_explicit(&own->deadline_ms, when_ms, memory_order_relaxed);
+}
+
+/* While a body comes in, pauses are as short as those of a head; all together may not pass the request's end. */
+static void extend_body_deadline(const struct tern_http_server *server, struct http_connection *own, int64_t now)
+{
+    int64_t pause_ends = now + server->header_ms;
+    set_deadline(own, pause_ends < own->request.ends_ms ? pause_ends : own->request.ends_ms);
+}
+
+static void begin_request(struct tern_http_server *server, struct http_connection *own)
+{
+    int64_t now = tern_steady(server->clock);
+    own->request.head_done = true;
+    own->request.pattern = "unmatched";
+    own->request.answer.status = 200;
+    own->request.answer.content_type = "application/json";
+    own->request.started_ns = monotonic_ns();
+    own->request.ends_ms = now + server->request_ms;
+    extend_body_deadline(server, own, now);
+    atomic_store(&own->busy, true);
+    atomic_fetch_add(&server->in_flight, 1);
+}
+
+/* ---- one request: answer ------------------------------------------------------------------------------------ */
+
+static void count_answer(const struct tern_http_server *server, const struct tern_http_request *request)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"};
+    const char *method = "other";
+    for (size_t i = 0; i < TERN_COUNT(methods); i++)
+        if (strcmp(request->method, methods[i]) == 0) method = methods[i];
+    char code[12];
+    (void)snprintf(code, sizeof code, "%d", request->answer.status);
+    tern_metric_add(server->metrics, &TERN_METRIC_http_requests_total, 1, method, request->pattern, code);
+    tern_metric_observe(server->metrics, &TERN_METRIC_http_request_duration_seconds,
+                        (double)(monotonic_ns() - request->started_ns) / 1e9, request->pattern);
+}
+
+/* Adds the "Name: value\n" lines that the handler wrote. */
+static void add_own_headers(struct MHD_Response *response, char *lines)
+{
+    while (lines != NULL && *lines != '\0') {
+        char *colon = strchr(lines, ':');
+        char *end = strchr(lines, '\n');
+        TERN_ASSERT(colon != NULL && end != NULL && colon < end, "an added header is a name, a colon and a value");
+        *colon = '\0';
+        *end = '\0';
+        (void)MHD_add_response_header(response, lines, colon + 2);
+        lines = end + 1;
+    }
+}
+
+static void add_headers(const struct tern_http_server *server, struct MHD_Response *response,
+                        struct tern_http_request *request, bool has_body)
+{
+    if (has_body && request->answer.status != 304)
+        (void)MHD_add_response_header(response, "Content-Type", request->answer.content_type);
+    (void)MHD_add_response_header(response, "X-Request-Id", request->request_id);
+    (void)MHD_add_response_header(response, "traceparent", request->traceparent);
+    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+    add_own_headers(response, request->answer.headers.bytes);
+    if (request->closing || atomic_load(&server->draining))
+        (void)MHD_add_response_header(response, "Connection", "close");
+}
+
+static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_Connection *connection,
+                                   struct tern_http_request *request)
+{
+    struct tern_http_answer *answer = &request->answer;
+    TERN_ASSERT(answer->status >= 200 && answer->status <= 599, "a handler answers with a final status");
+    http_answer_complete(request, answer);
+    size_t length = answer->body.length;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(length, length > 0 ? tern_text_take(&answer->body) : NULL,
+                                        length > 0 ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    TERN_ASSERT(response != NULL, "there is memory for an answer");
+    add_headers(server, response, request, length > 0);
+    count_answer(server, request);
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- libmicrohttpd's callbacks ------------------------------------------------------------------------------ */
+
+static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Connection *connection,
+                               struct http_connection *own)
+{
+    begin_request(server, own);
+    read_head(server, connection, &own->request);
+    if (!http_gate(&server->rules, &own->request) && own->request.closing)
+        return send_answer(server, connection, &own->request);
+    return MHD_YES;
+}
+
+/* Too much is swallowed to its end, so that the client gets to read its 413; within limits. */
+static enum MHD_Result on_body(struct tern_http_server *server, struct http_connection *own, const char *bytes,
+                               size_t *length)
+{
+    struct tern_http_request *request = &own->request;
+    if (!request->refused && request->body.length + *length > HTTP_BODY_MAX) {
+        request->closing = true;
+        (void)http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
+        tern_text_fini(&request->body);
+    }
+    if (!request->refused)
+        tern_text_add_bytes(&request->body, bytes, *length);
+    else
+        request->swallowed += *length;
+    *length = 0;
+    extend_body_deadline(server, own, tern_steady(server->clock));
+    return request->swallowed <= HTTP_SWALLOW_MAX ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_Connection *connection,
+                                   struct http_connection *own)
+{
+    struct tern_http_request *request = &own->request;
+    set_deadline(own, request->ends_ms);
+    if (!request->refused && request->body.length == 0 && (request->route->row->flags & TERN_HTTP_JSON) != 0)
+        (void)http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
+    if (!request->refused) request->route->row->handler(request->route->self, request, &request->answer);
+    return send_answer(server, connection, request);
+}
+
+static enum MHD_Result on_request(void *self, struct MHD_Connection *connection, const char *path, const char *method,
+                                  const char *version, const char *bytes, size_t *length, void **state)
+{
+    (void)path; /* decoded by us from the raw target */
+    struct tern_http_server *server = self;
+    struct http_connection *own = *state;
+    TERN_ASSERT(own != NULL, "a request has a request line");
+    own->request.method = method;
+    own->request.version = version;
+    if (!own->request.head_done) return on_head(server, connection, own);
+    if (*length > 0) return on_body(server, own, bytes, length);
+    return on_complete(server, connection, own);
+}
+
+/* Leaves everything as it came: the path is decoded by http_target.c, once. */
+static size_t leave_escaped(void *self, struct MHD_Connection *connection, char *text)
+{
+    (void)self;
+    (void)connection;
+    return strlen(text);
+}
+
+/* A close with unread bytes makes the kernel reset the connection, and the client may lose the answer it was sent. So
+ * say that we are done, and read on for a moment. */
+static void linger(int fd)
+{
+    char bytes[4096];
+    size_t total = 0;
+    int64_t ends_ns = monotonic_ns() + (int64_t)LINGER_MS * 1000000;
+    (void)shutdown(fd, SHUT_WR);
+    while (total < HTTP_SWALLOW_MAX) {
+        int64_t left_ms = (ends_ns - monotonic_ns()) / 1000000;
+        struct pollfd wait = {fd, POLLIN, 0};
+        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0) return;
+        ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (got <= 0) return;
+        total += (size_t)got;
+    }
+}
+
+static void leave_flight(struct tern_http_server *server)
+{
+    if (atomic_fetch_sub(&server->in_flight, 1) != 1 || !atomic_load(&server->draining)) return;
+    pthread_mutex_lock(&server->mutex);
+    pthread_cond_broadcast(&server->drained);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static void on_completed(void *self, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode reason)
+{
+    (void)connection;
+    struct tern_http_server *server = self;
+    struct http_connection *own = *state;
+    *state = NULL;
+    if (own == NULL) return;
+    bool was_busy = own->request.head_done;
+    bool lingers = own->request.closing && reason == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    http_request_reset(&own->request);
+    set_deadline(own, tern_steady(server->clock) + server->header_ms);
+    atomic_store(&own->busy, false);
+    if (was_busy) leave_flight(server);
+    if (lingers) linger(own->fd);
+}
+
+static void on_connection(void *self, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct tern_http_server *server = self;
+    struct http_connection *own = *context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        own = tern_alloc(sizeof *own);
+        own->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        set_deadline(own, tern_steady(server->clock) + server->header_ms);
+        http_sweeper_add(&server->sweeper, own);
+        *context = own;
+    } else if (own != NULL) {
+        http_sweeper_remove(&server->sweeper, own);
+        http_request_reset(&own->request);
+        free(own);
+        *context = NULL;
+    }
+}
+
+/* ---- start and stop ----------------------------------------------------------------------------------------- */
+
+static unsigned or_default(unsigned value, unsigned otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static int start_daemon(struct tern_http_server *server, const struct tern_http_settings *settings,
+                        struct tern_error *err)
+{
+    /* Strictness 1 makes 0.9 drop some requests without a word that the gate refuses with a sentence; in 1.0 it is what
+     * refuses a bare LF and folded lines. */
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,
+        MHD_OPTION_CONNECTION_LIMIT, or_default(settings->connection_limit, DEFAULT_CONNECTIONS),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, or_default(settings->per_address_limit, DEFAULT_PER_ADDRESS),
+        MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, server->checks_layout ? 0 : 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+    if (server->daemon == NULL) return tern_error_set(err, "libmicrohttpd did not start: %s", strerror(errno));
+    return 0;
+}
+
+static struct tern_http_server *create_server(const struct tern_http_settings *settings,
+                                              const struct tern_http_routes *routes, size_t route_tables)
+{
+    struct tern_http_server *server = tern_alloc(sizeof *server);
+    TERN_ASSERT(settings->clock != NULL && settings->ids != NULL, "the HTTP server is given a clock and ids");
+    server->clock = settings->clock;
+    server->metrics = settings->metrics;
+    server->header_ms = (int)or_default((unsigned)settings->header_deadline_ms, DEFAULT_HEADER_MS);
+    server->request_ms = (int)or_default((unsigned)settings->request_deadline_ms, DEFAULT_REQUEST_MS);
+    server->listener = -1;
+    server->checks_layout = MHD_get_version()[0] == '0';
+    server->rules.ids = settings->ids;
+    server->rules.admin_token = tern_copy_text(settings->admin_token != NULL ? settings->admin_token : "");
+    server->rules.loopback = http_address_is_loopback(settings->address);
+    http_routes_compile(&server->rules, routes, route_tables);
+    pthread_mutex_init(&server->mutex, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->drained, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return server;
+}
+
+static void destroy_server(struct tern_http_server *server)
+{
+    if (server->listener >= 0) (void)close(server->listener);
+    http_routes_fini(&server->rules);
+    explicit_bzero(server->rules.admin_token, strlen(server->rules.admin_token));
+    free(server->rules.admin_token);
+    pthread_cond_destroy(&server->drained);
+    pthread_mutex_destroy(&server->mutex);
+    free(server);
+}
+
+/* Ten looks in the time of the shortest deadline, at most every 10 ms and at least once a second. */
+static int tick_of(const struct tern_http_server *server)
+{
+    int shortest = server->header_ms < server->request_ms ? server->header_ms : server->request_ms;
+    int tick = shortest / 10;
+    return tick < 10 ? 10 : tick > 1000 ? 1000 : tick;
+}
+
+int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
+                    size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err)
+{
+    struct tern_http_server *server = create_server(settings, routes, route_tables);
+    server->listener = http_address_listen(settings->address, settings->port, &server->port, err);
+    if (server->listener < 0) goto failed;
+    if (http_sweeper_start(&server->sweeper, server->clock, tick_of(server), err) < 0) goto failed;
+    if (start_daemon(server, settings, err) < 0) {
+        http_sweeper_stop(&server->sweeper);
+        goto failed;
+    }
+    *ret_server = server;
+    return 0;
+failed:
+    destroy_server(server);
+    return -1;
+}
+
+uint16_t tern_http_port(const struct tern_http_server *server)
+{
+    return server->port;
+}
+
+static void wait_for_flight(struct tern_http_server *server, int timeout_ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t nanoseconds = until.tv_nsec + (int64_t)timeout_ms * 1000000;
+    until.tv_sec += nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
+    pthread_mutex_lock(&server->mutex);
+    while (atomic_load(&server->in_flight) > 0)
+        if (pthread_cond_timedwait(&server->drained, &server->mutex, &until) == ETIMEDOUT) break;
+    pthread_mutex_unlock(&server->mutex);
+}
+
+void tern_http_stop(struct tern_http_server *server, int timeout_ms)
+{
+    if (server == NULL) return;
+    atomic_store(&server->draining, true);
+    (void)MHD_quiesce_daemon(server->daemon);    /* the listener is ours again */
+    (void)shutdown(server->listener, SHUT_RDWR); /* refuse, rather than let clients wait in the backlog */
+    http_sweeper_release_idle(&server->sweeper);
+    wait_for_flight(server, timeout_ms);
+    MHD_stop_daemon(server->daemon); /* waits for every connection's thread, and so for handlers that still run */
+    http_sweeper_stop(&server->sweeper);
+    destroy_server(server);
+}
+
+const char *tern_http_version(void)
+{
+    static _Thread_local char text[48];
+    (void)snprintf(text, sizeof text, "libmicrohttpd %s", MHD_get_version());
+    return text;
+}

@@ -1,0 +1,80 @@
+/* Addresses in their text form: which are loopback, what to bind and to connect to, and the listening socket.
+ *
+ * Only numbers (and "localhost", which is 127.0.0.1): asking a name server could block a start or a health check. */
+#include "http_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { BACKLOG = 128 };
+
+bool http_address_is_loopback(const char *address)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, address, &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, address, &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcasecmp(address, "localhost") == 0;
+}
+
+int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
+                      struct tern_error *err)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    const char *numbers = strcasecmp(address, "localhost") == 0 ? "127.0.0.1" : address;
+    memset(ret_storage, 0, sizeof *ret_storage);
+    if (inet_pton(AF_INET, numbers, &four.sin_addr) == 1) {
+        memcpy(ret_storage, &four, sizeof four);
+        *ret_length = sizeof four;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, numbers, &six.sin6_addr) == 1) {
+        memcpy(ret_storage, &six, sizeof six);
+        *ret_length = sizeof six;
+        return 0;
+    }
+    return tern_error_set(err, "\"%s\" is not an IPv4 or IPv6 address", address);
+}
+
+int tern_http_check_address(const char *address, struct tern_error *err)
+{
+    struct sockaddr_storage storage;
+    socklen_t length;
+    return http_address_read(address, 0, &storage, &length, err);
+}
+
+static uint16_t port_of(int listener)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    socklen_t length = sizeof storage;
+    (void)getsockname(listener, (struct sockaddr *)&storage, &length);
+    memcpy(&four, &storage, sizeof four);
+    memcpy(&six, &storage, sizeof six);
+    return ntohs(storage.ss_family == AF_INET6 ? six.sin6_port : four.sin_port);
+}
+
+int http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = 0;
+    int on = 1;
+    if (http_address_read(address, port, &storage, &length, err) < 0) return -1;
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return tern_error_set(err, "no socket for %s: %s", address, strerror(errno));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&storage, length) == 0 && listen(fd, BACKLOG) == 0) {
+        *ret_port = port_of(fd);
+        return fd;
+    }
+    int reason = errno;
+    (void)close(fd);
+    if (reason == EADDRINUSE) return tern_error_set(err, "port %u of %s is in use by another program", port, address);
+    return tern_error_set(err, "cannot listen on port %u of %s: %s", port, address, strerror(reason));
+}

@@ -1,0 +1,113 @@
+/* What goes back: headers that a handler adds, and problems in the shape of RFC 9457.
+ *
+ * A problem is built without knowing its request; its requestId, traceId and instance are put in when it is sent.
+ * Never: lets a line break into a header. */
+#include "http_internal.h"
+#include "tern/json.h"
+#include "tern/shape.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char problem_type[] = "application/problem+json";
+
+void tern_http_set_header(struct tern_http_answer *answer, const char *name, const char *format, ...)
+{
+    char value[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
+    TERN_ASSERT(length >= 0 && (size_t)length < sizeof value, "the value of a header is shorter than 2 KB");
+    TERN_ASSERT(strpbrk(value, "\r\n") == NULL, "a header is one line");
+    tern_text_printf(&answer->headers, "%s: %s\n", name, value);
+}
+
+/* Leaves the object open for more members. */
+static void begin_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail)
+{
+    answer->status = status;
+    answer->content_type = problem_type;
+    struct tern_text *out = &answer->body;
+    tern_text_clear(out);
+    tern_text_add(out, "{\"type\":\"about:blank\",\"title\":");
+    tern_json_write_string(out, title);
+    tern_text_printf(out, ",\"status\":%d,\"detail\":", status);
+    tern_json_write_string(out, detail);
+    tern_text_add(out, ",\"error\":");
+    tern_json_write_string(out, title);
+}
+
+static void TERN_PRINTF(4, 0)
+    set_problem(struct tern_http_answer *answer, int status, const char *title, const char *format, va_list arguments)
+{
+    char detail[1024];
+    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    begin_problem(answer, status, title, detail);
+    tern_text_add(&answer->body, "}");
+}
+
+void tern_http_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail_format);
+    set_problem(answer, status, title, detail_format, arguments);
+    va_end(arguments);
+}
+
+bool http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail_format);
+    set_problem(&request->answer, status, title, detail_format, arguments);
+    va_end(arguments);
+    request->refused = true;
+    return false;
+}
+
+void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
+                              const struct tern_shape_faults *faults)
+{
+    struct tern_text *out = &answer->body;
+    char detail[64];
+    (void)snprintf(detail, sizeof detail, "The body has %zu fault%s; see errors.", faults->count,
+                   faults->count == 1 ? "" : "s");
+    begin_problem(answer, 400, title, detail);
+    tern_text_add(out, ",\"errors\":[");
+    for (size_t i = 0; i < faults->count; i++) {
+        tern_text_add(out, i == 0 ? "{\"pointer\":" : ",{\"pointer\":");
+        tern_json_write_string(out, faults->items[i].pointer);
+        tern_text_add(out, ",\"detail\":");
+        tern_json_write_string(out, faults->items[i].detail);
+        tern_text_add(out, ",\"code\":");
+        tern_json_write_string(out, faults->items[i].code);
+        tern_text_add(out, "}");
+    }
+    tern_text_add(out, "]}");
+}
+
+bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
+                           const char *const *known)
+{
+    const char *unknown = tern_http_unknown_query(request, known);
+    if (unknown == NULL) return true;
+    tern_http_problem(answer, 400, "Invalid query", "The query argument %.64s is not known here.", unknown);
+    return false;
+}
+
+void http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_text *out = &answer->body;
+    if (answer->content_type == NULL) answer->content_type = "application/json";
+    if (strcmp(answer->content_type, problem_type) != 0 || out->length == 0 || out->bytes[out->length - 1] != '}')
+        return;
+    out->length--; /* opens the object again */
+    if (request->target.path != NULL) {
+        /* As it came: a reference has its escapes, and the gate let nothing else through. */
+        tern_text_add(out, ",\"instance\":\"");
+        tern_text_add_bytes(out, request->raw_target, strcspn(request->raw_target, "?"));
+        tern_text_add(out, "\"");
+    }
+    tern_text_printf(out, ",\"requestId\":\"%s\",\"traceId\":\"%.32s\"}", request->request_id,
+                     request->traceparent + 3);
+}

@@ -1,0 +1,422 @@
+/* http_client.c - libcurl's multi interface on one thread. The only file that knows libcurl.
+ *
+ * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread); it
+ * leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time: the
+ * resolver of libcurl takes a thread for each. */
+#include "tern/http_client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tern/text.h"
+#include "tern/version.h"
+
+enum { CONNECTING_MOST = 32, IDLE_CONNECTIONS_MOST = 64, HEAD_MOST = 16384, BUFFER_BYTES = 4096, POLL_MS = 1000 };
+
+struct call {
+    struct call *next, *previous;
+    struct tern_http_client *client;
+    CURL *easy;
+    struct curl_slist *headers;
+    tern_http_done *done;
+    void *owner;
+    struct tern_text body;
+    size_t head_bytes;
+    bool connected; /* or it is known that it never will be */
+    bool too_large;
+    char why[CURL_ERROR_SIZE];
+};
+
+struct list {
+    struct call *first, *last;
+};
+
+struct tern_http_client {
+    struct tern_http_client_settings settings;
+    char *ca_file;
+    CURLM *multi;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the next three */
+    struct list waiting;
+    unsigned calls;
+    bool stopping;
+
+    struct list active; /* the client's thread */
+    unsigned connecting;
+};
+
+static void list_add(struct list *list, struct call *call)
+{
+    call->next = NULL;
+    call->previous = list->last;
+    *(list->last ? &list->last->next : &list->first) = call;
+    list->last = call;
+}
+
+static void list_remove(struct list *list, struct call *call)
+{
+    *(call->previous ? &call->previous->next : &list->first) = call->next;
+    *(call->next ? &call->next->previous : &list->last) = call->previous;
+}
+
+/* ---- one call ---- */
+
+/* The parameters of the callbacks are those that libcurl declares. */
+/* NOLINTBEGIN(readability-non-const-parameter) */
+static size_t on_head(char *bytes, size_t one, size_t length, void *self)
+{
+    struct call *call = self;
+    (void)bytes;
+    (void)one;
+    call->head_bytes += length;
+    call->too_large |= call->head_bytes > HEAD_MOST;
+    return call->too_large ? 0 : length;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *self)
+{
+    struct call *call = self;
+    (void)one;
+    call->too_large |= length > call->client->settings.most_bytes - call->body.length;
+    if (call->too_large) return 0;
+    tern_text_add_bytes(&call->body, bytes, length);
+    return length;
+}
+
+static void has_connected(struct call *call)
+{
+    if (!call->connected) call->client->connecting--;
+    call->connected = true;
+}
+
+static int on_connected(void *self, char *ip, char *local_ip, int port, int local_port)
+{
+    (void)ip;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    has_connected(self);
+    return CURL_PREREQFUNC_OK;
+}
+
+/* NOLINTEND(readability-non-const-parameter) */
+
+/* Without memory libcurl would go on with what it takes by itself: the system's certificates, the environment's proxy. */
+static void set_text(CURL *easy, CURLoption option, const char *text)
+{
+    TERN_ASSERT(curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY, "memory for a request");
+}
+
+static void set_bounds(CURL *easy, const struct tern_http_client *client)
+{
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    set_text(easy, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->settings.connect_timeout_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)client->settings.timeout_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (client->ca_file[0]) set_text(easy, CURLOPT_CAINFO, client->ca_file);
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    set_text(easy, CURLOPT_USERAGENT, "tern/" TERN_VERSION);
+}
+
+static void set_callbacks(struct call *call)
+{
+    (void)curl_easy_setopt(call->easy, CURLOPT_PRIVATE, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->why);
+    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_head);
+    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQFUNCTION, on_connected);
+    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, (void *)call);
+}
+
+static void add_header(struct call *call, const char *line)
+{
+    TERN_ASSERT(!strpbrk(line, "\r\n"), "a header is one line");
+    struct curl_slist *longer = curl_slist_append(call->headers, line);
+    TERN_ASSERT(longer, "memory for a header");
+    call->headers = longer;
+}
+
+static void set_request(struct call *call, const struct tern_http_call *asked)
+{
+    CURLcode set = curl_easy_setopt(call->easy, CURLOPT_URL, asked->url);
+    if (strcmp(asked->method, "POST") == 0) {
+        (void)curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(asked->body));
+        if (set == CURLE_OK) set = curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, asked->body);
+        add_header(call, "Content-Type: application/json");
+        add_header(call, "Expect:"); /* nobody is asked whether a small body may follow */
+    }
+    for (const char *const *line = asked->headers; line && *line; line++)
+        add_header(call, *line);
+    if (set == CURLE_OK) set = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+    TERN_ASSERT(set == CURLE_OK, "memory for a request");
+}
+
+static struct call *make_call(struct tern_http_client *client, const struct tern_http_call *asked, tern_http_done *done,
+                              void *owner)
+{
+    struct call *call = tern_alloc(sizeof *call);
+    call->client = client;
+    call->done = done;
+    call->owner = owner;
+    call->easy = curl_easy_init();
+    TERN_ASSERT(call->easy, "memory for a call");
+    set_bounds(call->easy, client);
+    set_callbacks(call);
+    set_request(call, asked);
+    return call;
+}
+
+static void free_call(struct call *call)
+{
+    curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
+    tern_text_fini(&call->body);
+    free(call);
+}
+
+/* It is in no list any more, and libcurl does not work on it. */
+static void end_call(struct call *call, const struct tern_http_reply *reply)
+{
+    struct tern_http_client *client = call->client;
+    pthread_mutex_lock(&client->lock);
+    client->calls--;
+    pthread_mutex_unlock(&client->lock);
+    call->done(call->owner, reply);
+    free_call(call);
+}
+
+static void end_without_answer(struct call *call, const char *why)
+{
+    struct tern_http_reply reply = {.body = ""};
+    (void)tern_error_set(&reply.error, "%s", why);
+    end_call(call, &reply);
+}
+
+/* ---- the thread ---- */
+
+static void take_off(struct tern_http_client *client, struct call *call)
+{
+    has_connected(call);
+    list_remove(&client->active, call);
+    (void)curl_multi_remove_handle(client->multi, call->easy);
+}
+
+static void finish(struct tern_http_client *client, struct call *call, CURLcode result)
+{
+    struct tern_http_reply reply = {.body = call->body.bytes ? call->body.bytes : "", .length = call->body.length};
+    long status = 0;
+    take_off(client, call);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (call->too_large)
+        end_without_answer(call, "the answer is too large");
+    else if (result != CURLE_OK)
+        end_without_answer(call, call->why[0] ? call->why : curl_easy_strerror(result));
+    else {
+        reply.status = (int)status;
+        end_call(call, &reply);
+    }
+}
+
+static struct call *next_waiting(struct tern_http_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    struct call *call = client->connecting < CONNECTING_MOST ? client->waiting.first : NULL;
+    if (call) list_remove(&client->waiting, call);
+    pthread_mutex_unlock(&client->lock);
+    return call;
+}
+
+static void begin_calls(struct tern_http_client *client)
+{
+    struct call *call;
+    while ((call = next_waiting(client)) != NULL) {
+        list_add(&client->active, call);
+        client->connecting++;
+        CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
+        TERN_ASSERT(added == CURLM_OK, "memory for a call");
+    }
+}
+
+static void finish_calls(struct tern_http_client *client)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+        void *call = NULL;
+        CURLcode result = message->data.result; /* taking the call off takes the message with it */
+        if (message->msg != CURLMSG_DONE) continue;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        finish(client, call, result);
+    }
+}
+
+static bool is_stopping(struct tern_http_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    bool stopping = client->stopping;
+    pthread_mutex_unlock(&client->lock);
+    return stopping;
+}
+
+static void *client_thread(void *argument)
+{
+    struct tern_http_client *client = argument;
+    while (!is_stopping(client)) {
+        int running;
+        begin_calls(client);
+        (void)curl_multi_perform(client->multi, &running);
+        finish_calls(client);
+        begin_calls(client); /* what has connected made room */
+        (void)curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void init_library(void)
+{
+    TERN_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl can be used");
+}
+
+int tern_http_client_create(const struct tern_http_client_settings *settings, struct tern_http_client **ret_client,
+                            struct tern_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct tern_http_client *client = tern_alloc(sizeof *client);
+    (void)pthread_once(&once, init_library);
+    client->settings = *settings;
+    client->ca_file = tern_copy_text(settings->ca_file ? settings->ca_file : "");
+    pthread_mutex_init(&client->lock, NULL);
+    client->multi = curl_multi_init();
+    TERN_ASSERT(client->multi, "memory for an HTTP client");
+    (void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MOST);
+    int error = pthread_create(&client->thread, NULL, client_thread, client);
+    if (error == 0) {
+        *ret_client = client;
+        return 0;
+    }
+    (void)curl_multi_cleanup(client->multi);
+    pthread_mutex_destroy(&client->lock);
+    free(client->ca_file);
+    free(client);
+    return tern_error_set(err, "the thread of the HTTP client could not be started (error %d)", error);
+}
+
+/* The thread has ended, and the list is looked at no more. */
+static void end_list(struct tern_http_client *client, struct call *call)
+{
+    while (call) {
+        struct call *next = call->next;
+        (void)curl_multi_remove_handle(client->multi, call->easy);
+        end_without_answer(call, "stopped before there was an answer");
+        call = next;
+    }
+}
+
+void tern_http_client_destroy(struct tern_http_client *client)
+{
+    if (!client) return;
+    pthread_mutex_lock(&client->lock);
+    client->stopping = true;
+    pthread_mutex_unlock(&client->lock);
+    (void)curl_multi_wakeup(client->multi);
+    pthread_join(client->thread, NULL);
+    end_list(client, client->active.first);
+    end_list(client, client->waiting.first);
+    (void)curl_multi_cleanup(client->multi);
+    pthread_mutex_destroy(&client->lock);
+    free(client->ca_file);
+    free(client);
+}
+
+int tern_http_client_send(struct tern_http_client *client, const struct tern_http_call *call, tern_http_done *done,
+                          void *owner, struct tern_error *err)
+{
+    pthread_mutex_lock(&client->lock);
+    bool taken = !client->stopping && client->calls < client->settings.most_calls;
+    if (taken) client->calls++;
+    pthread_mutex_unlock(&client->lock);
+    if (!taken) return tern_error_set(err, "%u calls are under way already", client->settings.most_calls);
+    struct call *made = make_call(client, call, done, owner);
+    pthread_mutex_lock(&client->lock);
+    list_add(&client->waiting, made);
+    pthread_mutex_unlock(&client->lock);
+    (void)curl_multi_wakeup(client->multi);
+    return 0;
+}
+
+/* ---- URLs ---- */
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr four;
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+    return inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
+}
+
+/* Want of memory is no fault of the URL. */
+static bool is_good(CURLUcode code)
+{
+    TERN_ASSERT(code != CURLUE_OUT_OF_MEMORY, "memory for a URL");
+    return code == CURLUE_OK;
+}
+
+static bool has_part(CURLU *url, CURLUPart which)
+{
+    char *part = NULL;
+    bool has = is_good(curl_url_get(url, which, &part, 0)) && part[0];
+    curl_free(part);
+    return has;
+}
+
+static int check_parts(CURLU *url, const char *scheme, const char *host, bool *ret_exposed, struct tern_error *err)
+{
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        return tern_error_set(err, "must begin with http:// or https://");
+    if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
+        return tern_error_set(err, "must hold no user or password");
+    if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
+        return tern_error_set(err, "must end with the path: no \"?\" and no \"#\"");
+    *ret_exposed = strcmp(scheme, "http") == 0 && !is_loopback(host);
+    return 0;
+}
+
+int tern_http_client_check_url(const char *url, bool *ret_exposed, struct tern_error *err)
+{
+    CURLU *parsed = curl_url();
+    char *scheme = NULL, *host = NULL;
+    TERN_ASSERT(parsed, "memory for a URL");
+    int status = -1;
+    if (is_good(curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME)) &&
+        is_good(curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0)) &&
+        is_good(curl_url_get(parsed, CURLUPART_HOST, &host, 0)) && host[0])
+        status = check_parts(parsed, scheme, host, ret_exposed, err);
+    else
+        (void)tern_error_set(err, "must be a URL such as https://gateway.example/v1");
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(parsed);
+    return status;
+}
+
+const char *tern_http_client_version(void)
+{
+    static char text[32]; /* the same bytes whoever writes them */
+    (void)snprintf(text, sizeof text, "libcurl %s", curl_version_info(CURLVERSION_NOW)->version);
+    return text;
+}

@@ -1,0 +1,93 @@
+/* What a handler can read of a request: plain look-ups in what the gate let through.
+ *
+ * Everything returned lives as long as the handler runs.
+ * Never: decodes or checks (the gate did), or changes the request. */
+#include "http_internal.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((any_case ? strcasecmp(pairs[i].name, name) : strcmp(pairs[i].name, name)) == 0) return pairs[i].value;
+    return NULL;
+}
+
+const char *tern_http_path(const struct tern_http_request *request)
+{
+    return request->target.path;
+}
+
+const char *tern_http_parameter(const struct tern_http_request *request, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < request->route->segment_count; i++) {
+        const char *pattern = request->route->segments[i];
+        if (pattern[0] == '{' && strncmp(pattern + 1, name, length) == 0 && pattern[1 + length] == '}')
+            return request->target.segments[i];
+    }
+    tern_broken(__FILE__, __LINE__, "a handler asks for parameters of its own route only");
+}
+
+const char *tern_http_query(const struct tern_http_request *request, const char *name)
+{
+    return http_find(request->target.query, request->target.query_count, name, false);
+}
+
+const char *tern_http_header(const struct tern_http_request *request, const char *name)
+{
+    return http_find(request->headers, request->header_count, name, true);
+}
+
+const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length)
+{
+    *ret_length = request->body.length;
+    return request->body.bytes != NULL ? request->body.bytes : "";
+}
+
+const char *tern_http_traceparent(const struct tern_http_request *request)
+{
+    return request->traceparent;
+}
+
+const char *tern_http_request_id(const struct tern_http_request *request)
+{
+    return request->request_id;
+}
+
+void tern_http_peer(const struct tern_http_request *request, char peer[TERN_HTTP_PEER_SIZE])
+{
+    const struct http_connection *connection =
+        (const void *)((const char *)request - offsetof(struct http_connection, request));
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    peer[0] = '\0';
+    if (getpeername(connection->fd, (struct sockaddr *)&address, &length) == 0 &&
+        getnameinfo((struct sockaddr *)&address, length, peer, TERN_HTTP_PEER_SIZE, NULL, 0, NI_NUMERICHOST) != 0)
+        peer[0] = '\0';
+}
+
+const char *tern_http_unknown_query(const struct tern_http_request *request, const char *const *known)
+{
+    for (size_t i = 0; i < request->target.query_count; i++) {
+        const char *const *name = known;
+        while (*name != NULL && strcmp(*name, request->target.query[i].name) != 0)
+            name++;
+        if (*name == NULL) return request->target.query[i].name;
+    }
+    return NULL;
+}
+
+/* Gives back what one request needed; the connection keeps the struct for its next one. */
+void http_request_reset(struct tern_http_request *request)
+{
+    http_target_fini(&request->target);
+    tern_text_fini(&request->body);
+    tern_text_fini(&request->answer.body);
+    tern_text_fini(&request->answer.headers);
+    free(request->raw_target);
+    memset(request, 0, sizeof *request);
+}

@@ -1,0 +1,102 @@
+/* The route table's walker: which row fits a method and a path, and what to say when none does.
+ *
+ * The first row that fits wins, in the order of the tables. HEAD is served by GET rows; OPTIONS is answered here.
+ * A parameter takes exactly one segment that is not empty.
+ * Never: looks at anything of a request but its method and its path. */
+#include "http_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void split_pattern(struct http_route *route)
+{
+    TERN_ASSERT(route->row->path[0] == '/', "the path of a route begins with a slash");
+    route->memory = tern_copy_text(route->row->path + 1);
+    char *text = route->memory;
+    while (*text != '\0') {
+        TERN_ASSERT(route->segment_count < HTTP_SEGMENTS_MAX, "the path of a route has at most twelve segments");
+        char *slash = strchrnul(text, '/');
+        char *next = *slash == '/' ? slash + 1 : slash;
+        *slash = '\0';
+        route->segments[route->segment_count++] = text;
+        text = next;
+    }
+}
+
+void http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < table_count; i++)
+        for (const struct tern_http_route *row = tables[i].table; row->method != NULL; row++)
+            count++;
+    rules->routes = tern_alloc((count + 1) * sizeof rules->routes[0]);
+    for (size_t i = 0; i < table_count; i++)
+        for (const struct tern_http_route *row = tables[i].table; row->method != NULL; row++) {
+            struct http_route *route = &rules->routes[rules->route_count++];
+            route->row = row;
+            route->self = tables[i].self;
+            split_pattern(route);
+        }
+}
+
+void http_routes_fini(struct http_rules *rules)
+{
+    for (size_t i = 0; i < rules->route_count; i++)
+        free(rules->routes[i].memory);
+    free(rules->routes);
+}
+
+static bool path_fits(const struct http_route *route, const struct http_target *target)
+{
+    if (route->segment_count != target->segment_count) return false;
+    for (size_t i = 0; i < route->segment_count; i++) {
+        const char *pattern = route->segments[i];
+        bool fits = pattern[0] == '{' ? target->segments[i][0] != '\0' : strcmp(pattern, target->segments[i]) == 0;
+        if (!fits) return false;
+    }
+    return true;
+}
+
+/* "GET, HEAD, POST, OPTIONS": what the rows that fit the path take. */
+static void allow(const struct http_rules *rules, struct tern_http_request *request)
+{
+    struct tern_text methods = {0};
+    tern_text_add(&methods, "");
+    for (size_t i = 0; i < rules->route_count; i++) {
+        const char *method = rules->routes[i].row->method;
+        if (path_fits(&rules->routes[i], &request->target) && strstr(methods.bytes, method) == NULL)
+            tern_text_printf(&methods, "%s, ", strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+    }
+    tern_http_set_header(&request->answer, "Allow", "%sOPTIONS", methods.bytes);
+    tern_text_fini(&methods);
+}
+
+static bool answer_options(const struct http_rules *rules, struct tern_http_request *request)
+{
+    request->answer.status = 204;
+    request->refused = true; /* no handler is asked */
+    allow(rules, request);
+    return false;
+}
+
+bool http_routes_choose(const struct http_rules *rules, struct tern_http_request *request)
+{
+    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+    bool path_known = false;
+    for (size_t i = 0; i < rules->route_count && request->route == NULL; i++) {
+        const struct http_route *route = &rules->routes[i];
+        if (!path_fits(route, &request->target)) continue;
+        if (!path_known) request->pattern = route->row->path;
+        path_known = true;
+        if (strcmp(route->row->method, method) == 0) request->route = route;
+    }
+    if (request->route != NULL) {
+        request->pattern = request->route->row->path;
+        return true;
+    }
+    if (!path_known) return http_refuse(request, 404, "Not Found", "There is nothing at this path.");
+    if (strcmp(method, "OPTIONS") == 0) return answer_options(rules, request);
+    (void)http_refuse(request, 405, "Method Not Allowed", "This path does not take that method; see Allow.");
+    allow(rules, request);
+    return false;
+}

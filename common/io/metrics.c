@@ -1,0 +1,407 @@
+/* Counters, gauges and histograms: a registry of families, each with one series per combination of label values.
+ *
+ * Invariants: the set of families never changes after create, so finding one needs no lock. A series is never
+ * moved or freed before the registry is, and is published with a release store once it is complete: whoever finds
+ * it may add to it with plain atomics. Only the first use of a combination takes the mutex.
+ * Never: keeps more than SERIES_MAX combinations per family (what comes later counts under "other"). */
+#include "tern/metrics.h"
+#include "metrics_process.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABELS_MAX = 3, BOUNDS_MAX = 14, CHAINS = 16, SERIES_MAX = 512, INDEX_MIN = 64 };
+
+#define AS_COUNTER   TERN_COUNTER
+#define AS_GAUGE     TERN_GAUGE
+#define AS_HISTOGRAM TERN_HISTOGRAM
+#define AS_FAMILY(name, kind, labels, help) \
+    const struct tern_metric TERN_METRIC_##name = {#name, AS_##kind, labels, help};
+TERN_METRICS(AS_FAMILY)
+
+#define AS_POINTER(name, kind, labels, help) &TERN_METRIC_##name,
+static const struct tern_metric *const library_families[] = {TERN_METRICS(AS_POINTER)};
+
+static const double bounds_seconds[BOUNDS_MAX] = {.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10};
+static const double bounds_counts[BOUNDS_MAX] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
+
+struct series {
+    struct series *_Atomic next_in_chain;
+    struct series *_Atomic next_printed;
+    uint32_t hash;
+    char *labels[LABELS_MAX];  /* NULL after the last one */
+    _Atomic int64_t count;     /* a counter's value; how many a histogram has seen beyond its last bound */
+    _Atomic uint64_t bits;     /* a gauge's value or a histogram's sum, as the bits of a double */
+    _Atomic int64_t buckets[]; /* histograms: seen up to each bound, not cumulated */
+};
+
+struct family {
+    const struct tern_metric *row;
+    const double *bounds; /* histograms only */
+    size_t label_count;
+    struct series *_Atomic chains[CHAINS];
+    struct series *_Atomic first; /* in the order of first use, for the page */
+    struct series *last;          /* under the mutex */
+    size_t series_count;          /* under the mutex */
+};
+
+struct tern_metrics {
+    pthread_mutex_t mutex; /* taken to add a series, never to count */
+    size_t family_count;
+    struct family *families;
+    size_t index_mask;
+    uint16_t *index; /* hash of a row's address -> number of its family + 1; open addressing */
+};
+
+/* ---- finding families and series ---------------------------------------------------------------------------- */
+
+static size_t hash_address(const void *address)
+{
+    return (size_t)(((uint64_t)(uintptr_t)address * UINT64_C(0x9E3779B97F4A7C15)) >> 40);
+}
+
+static struct family *find_family(const struct tern_metrics *metrics, const struct tern_metric *row)
+{
+    size_t slot = hash_address(row) & metrics->index_mask;
+    for (; metrics->index[slot] != 0; slot = (slot + 1) & metrics->index_mask) {
+        struct family *family = &metrics->families[metrics->index[slot] - 1];
+        if (family->row == row) return family;
+    }
+    tern_broken(__FILE__, __LINE__, "a metric is counted only after its row was handed to the registry");
+}
+
+static uint32_t hash_labels(const char *const *labels)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    for (size_t i = 0; i < LABELS_MAX && labels[i] != NULL; i++) {
+        for (const char *c = labels[i]; *c != '\0'; c++)
+            hash = (hash ^ (unsigned char)*c) * 16777619U;
+        hash = (hash ^ 0xFFU) * 16777619U;
+    }
+    return hash;
+}
+
+static bool same_labels(const struct series *series, const char *const *labels)
+{
+    for (size_t i = 0; i < LABELS_MAX && labels[i] != NULL; i++)
+        if (strcmp(series->labels[i], labels[i]) != 0) return false;
+    return true;
+}
+
+static struct series *find_series(struct family *family, uint32_t hash, const char *const *labels)
+{
+    struct series *series = atomic_load_explicit(&family->chains[hash % CHAINS], memory_order_acquire);
+    for (; series != NULL; series = atomic_load_explicit(&series->next_in_chain, memory_order_acquire))
+        if (series->hash == hash && same_labels(series, labels)) return series;
+    return NULL;
+}
+
+/* Under the mutex. */
+static struct series *add_series(struct family *family, uint32_t hash, const char *const *labels)
+{
+    size_t bucket_count = family->bounds != NULL ? BOUNDS_MAX : 0;
+    struct series *series = tern_alloc(sizeof *series + bucket_count * sizeof series->buckets[0]);
+    series->hash = hash;
+    for (size_t i = 0; i < family->label_count; i++)
+        series->labels[i] = tern_copy_text(labels[i]);
+
+    struct series *_Atomic *chain = &family->chains[hash % CHAINS];
+    atomic_store_explicit(&series->next_in_chain, atomic_load_explicit(chain, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(chain, series, memory_order_release);
+    struct series *_Atomic *tail = family->last != NULL ? &family->last->next_printed : &family->first;
+    atomic_store_explicit(tail, series, memory_order_release);
+    family->last = series;
+    family->series_count++;
+    return series;
+}
+
+static struct series *find_or_add(struct tern_metrics *metrics, struct family *family, const char *const *labels)
+{
+    static const char *const other[LABELS_MAX] = {"other", "other", "other"};
+    uint32_t hash = hash_labels(labels);
+    struct series *series = find_series(family, hash, labels);
+    if (series != NULL) return series;
+
+    pthread_mutex_lock(&metrics->mutex);
+    const char *replaced[LABELS_MAX] = {NULL};
+    if (family->series_count >= SERIES_MAX) {
+        memcpy(replaced, other, family->label_count * sizeof replaced[0]);
+        labels = replaced;
+        hash = hash_labels(labels);
+    }
+    series = find_series(family, hash, labels);
+    if (series == NULL) series = add_series(family, hash, labels);
+    pthread_mutex_unlock(&metrics->mutex);
+    return series;
+}
+
+static struct series *series_of(struct tern_metrics *metrics, const struct tern_metric *row, const char *first,
+                                const char *second, const char *third, struct family **ret_family)
+{
+    const char *labels[LABELS_MAX] = {first, second, third};
+    struct family *family = find_family(metrics, row);
+    for (size_t i = 0; i < LABELS_MAX; i++)
+        TERN_ASSERT((labels[i] != NULL) == (i < family->label_count),
+                    "a metric is counted with as many label values as its row has labels");
+    *ret_family = family;
+    return find_or_add(metrics, family, labels);
+}
+
+/* ---- counting ----------------------------------------------------------------------------------------------- */
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void add_double(_Atomic uint64_t *bits, double amount)
+{
+    uint64_t seen = atomic_load_explicit(bits, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(bits, &seen, bits_of(double_of(seen) + amount), memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row, int64_t amount, const char *first,
+                     const char *second, const char *third)
+{
+    if (metrics == NULL) return;
+    struct family *family;
+    struct series *series = series_of(metrics, row, first, second, third, &family);
+    TERN_ASSERT(row->kind != TERN_HISTOGRAM, "a histogram observes, it is not added to");
+    if (row->kind == TERN_GAUGE) {
+        add_double(&series->bits, (double)amount);
+        return;
+    }
+    TERN_ASSERT(amount >= 0, "a counter never goes back");
+    atomic_fetch_add_explicit(&series->count, amount, memory_order_relaxed);
+}
+
+void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first,
+                     const char *second)
+{
+    if (metrics == NULL) return;
+    TERN_ASSERT(row->kind == TERN_GAUGE, "only a gauge is set");
+    struct family *family;
+    struct series *series = series_of(metrics, row, first, second, NULL, &family);
+    atomic_store_explicit(&series->bits, bits_of(value), memory_order_relaxed);
+}
+
+void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first)
+{
+    if (metrics == NULL) return;
+    TERN_ASSERT(row->kind == TERN_HISTOGRAM, "only a histogram observes");
+    struct family *family;
+    struct series *series = series_of(metrics, row, first, NULL, NULL, &family);
+    size_t bucket = 0;
+    while (bucket < BOUNDS_MAX && value > family->bounds[bucket])
+        bucket++;
+    atomic_fetch_add_explicit(bucket < BOUNDS_MAX ? &series->buckets[bucket] : &series->count, 1, memory_order_relaxed);
+    add_double(&series->bits, value);
+}
+
+/* ---- the page ----------------------------------------------------------------------------------------------- */
+
+static const char *prefix_of(const char *name)
+{
+    return strncmp(name, "process_", 8) == 0 || strncmp(name, "http_", 5) == 0 ? "" : "tern_";
+}
+
+/* The shortest digits that read back as the same number. */
+static void print_number(struct tern_text *out, double value)
+{
+    if (isnan(value) || isinf(value)) {
+        tern_text_add(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    char digits[40];
+    for (int precision = 6; precision <= 17; precision++) {
+        (void)snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    tern_text_add(out, digits);
+}
+
+static void print_label_value(struct tern_text *out, const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c == '\\' || *c == '"') tern_text_add_bytes(out, "\\", 1);
+        if (*c == '\n')
+            tern_text_add(out, "\\n");
+        else
+            tern_text_add_bytes(out, c, 1);
+    }
+}
+
+/* {type="OrderPlaced",le="0.5"}; nothing when there are no labels. */
+static void print_labels(struct tern_text *out, const char *names, char *const *values, const char *bound)
+{
+    const char *separator = "{";
+    for (size_t i = 0; *names != '\0'; i++) {
+        size_t length = strcspn(names, ",");
+        tern_text_add(out, separator);
+        tern_text_add_bytes(out, names, length);
+        tern_text_add(out, "=\"");
+        print_label_value(out, values[i]);
+        tern_text_add(out, "\"");
+        separator = ",";
+        names += length + (names[length] == ',');
+    }
+    if (bound != NULL) tern_text_printf(out, "%sle=\"%s\"", separator, bound);
+    if (bound != NULL || *separator == ',') tern_text_add(out, "}");
+}
+
+static void print_sample(struct tern_text *out, const struct tern_metric *row, const char *suffix,
+                         const struct series *series, const char *bound)
+{
+    tern_text_printf(out, "%s%s%s", prefix_of(row->name), row->name, suffix);
+    print_labels(out, row->labels, series->labels, bound);
+    tern_text_add(out, " ");
+}
+
+static void print_histogram(struct tern_text *out, const struct family *family, struct series *series)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i <= BOUNDS_MAX; i++) {
+        char bound[32] = "+Inf";
+        if (i < BOUNDS_MAX) (void)snprintf(bound, sizeof bound, "%g", family->bounds[i]);
+        total += atomic_load_explicit(i < BOUNDS_MAX ? &series->buckets[i] : &series->count, memory_order_relaxed);
+        print_sample(out, family->row, "_bucket", series, bound);
+        tern_text_printf(out, "%lld\n", (long long)total);
+    }
+    print_sample(out, family->row, "_sum", series, NULL);
+    print_number(out, double_of(atomic_load_explicit(&series->bits, memory_order_relaxed)));
+    tern_text_add(out, "\n");
+    print_sample(out, family->row, "_count", series, NULL);
+    tern_text_printf(out, "%lld\n", (long long)total);
+}
+
+static void print_series(struct tern_text *out, const struct family *family, struct series *series)
+{
+    switch (family->row->kind) {
+    case TERN_COUNTER:
+        print_sample(out, family->row, "", series, NULL);
+        tern_text_printf(out, "%lld\n", (long long)atomic_load_explicit(&series->count, memory_order_relaxed));
+        break;
+    case TERN_GAUGE:
+        print_sample(out, family->row, "", series, NULL);
+        print_number(out, double_of(atomic_load_explicit(&series->bits, memory_order_relaxed)));
+        tern_text_add(out, "\n");
+        break;
+    case TERN_HISTOGRAM: print_histogram(out, family, series); break;
+    }
+}
+
+static void print_family(struct tern_text *out, struct family *family)
+{
+    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    const struct tern_metric *row = family->row;
+    struct series *series = atomic_load_explicit(&family->first, memory_order_acquire);
+    if (series == NULL) return;
+    const char *prefix = prefix_of(row->name);
+    tern_text_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, row->name, row->help, prefix, row->name,
+                     kinds[row->kind]);
+    for (; series != NULL; series = atomic_load_explicit(&series->next_printed, memory_order_acquire))
+        print_series(out, family, series);
+}
+
+void tern_metrics_print(struct tern_metrics *metrics, struct tern_text *out)
+{
+    for (size_t i = 0; i < metrics->family_count; i++)
+        print_family(out, &metrics->families[i]);
+    tern_metrics_print_process(out);
+}
+
+/* ---- the registry ------------------------------------------------------------------------------------------- */
+
+static size_t count_names(const char *names)
+{
+    size_t count = *names != '\0';
+    for (; *names != '\0'; names++)
+        count += *names == ',';
+    return count;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+static void add_family(struct tern_metrics *metrics, const struct tern_metric *row)
+{
+    struct family *family = &metrics->families[metrics->family_count++];
+    family->row = row;
+    family->label_count = count_names(row->labels);
+    TERN_ASSERT(family->label_count <= LABELS_MAX, "a metric has at most three labels");
+    if (row->kind == TERN_HISTOGRAM) family->bounds = ends_with(row->name, "_seconds") ? bounds_seconds : bounds_counts;
+
+    size_t slot = hash_address(row) & metrics->index_mask;
+    while (metrics->index[slot] != 0)
+        slot = (slot + 1) & metrics->index_mask;
+    metrics->index[slot] = (uint16_t)metrics->family_count;
+
+    /* Without labels there is one series: shown as 0 before anything happened, so that rates start right. */
+    if (family->label_count == 0) (void)find_or_add(metrics, family, (const char *const[LABELS_MAX]){NULL});
+}
+
+struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more)
+{
+    size_t more_count = 0;
+    while (more != NULL && more[more_count] != NULL)
+        more_count++;
+    size_t count = TERN_COUNT(library_families) + more_count;
+    size_t index_size = INDEX_MIN;
+    while (index_size < count * 2)
+        index_size *= 2;
+
+    struct tern_metrics *metrics = tern_alloc(sizeof *metrics);
+    pthread_mutex_init(&metrics->mutex, NULL);
+    metrics->families = tern_alloc(count * sizeof metrics->families[0]);
+    metrics->index = tern_alloc(index_size * sizeof metrics->index[0]);
+    metrics->index_mask = index_size - 1;
+    for (size_t i = 0; i < TERN_COUNT(library_families); i++)
+        add_family(metrics, library_families[i]);
+    for (size_t i = 0; i < more_count; i++)
+        add_family(metrics, more[i]);
+    return metrics;
+}
+
+static void free_series(struct series *series)
+{
+    for (size_t i = 0; i < LABELS_MAX; i++)
+        free(series->labels[i]);
+    free(series);
+}
+
+void tern_metrics_destroy(struct tern_metrics *metrics)
+{
+    if (metrics == NULL) return;
+    for (size_t i = 0; i < metrics->family_count; i++) {
+        struct series *series = atomic_load_explicit(&metrics->families[i].first, memory_order_acquire);
+        while (series != NULL) {
+            struct series *next = atomic_load_explicit(&series->next_printed, memory_order_acquire);
+            free_series(series);
+            series = next;
+        }
+    }
+    pthread_mutex_destroy(&metrics->mutex);
+    free(metrics->families);
+    free(metrics->index);
+    free(metrics);
+}

@@ -1,0 +1,46 @@
+/* catalogue.c - questions about the constant tables of a catalogue. Pure: no state, no allocation, any thread. */
+#include "tern/catalogue.h"
+
+#include <string.h>
+
+const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type)
+{
+    for (size_t i = 0; i < catalogue->type_count; i++)
+        if (strcmp(catalogue->types[i].name, type) == 0) return &catalogue->types[i];
+    return NULL;
+}
+
+bool tern_catalogue_hears(const struct tern_event_type *type, const char *service)
+{
+    for (const char *const *name = type->heard_by; *name; name++)
+        if (strcmp(*name, service) == 0) return true;
+    return false;
+}
+
+void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE])
+{
+    size_t length = 0;
+    for (const char *c = type; *c; c++) {
+        bool capital = *c >= 'A' && *c <= 'Z';
+        TERN_ASSERT(length + 2 < TERN_ROUTING_KEY_SIZE, "the routing key of an event type fits into its buffer");
+        if (capital && length > 0) key[length++] = '.';
+        key[length++] = capital ? (char)(*c + ('a' - 'A')) : *c;
+    }
+    key[length] = '\0';
+}
+
+/* Length of "major" in "major.minor", or 0 when the version is not of that form. */
+static size_t major_length(const char *version)
+{
+    static const char digits[] = "0123456789";
+    size_t major = strspn(version, digits);
+    if (major == 0 || version[major] != '.' || (version[0] == '0' && major > 1)) return 0;
+    size_t minor = strspn(version + major + 1, digits);
+    return minor > 0 && version[major + 1 + minor] == '\0' ? major : 0;
+}
+
+bool tern_version_compatible(const char *theirs, const char *ours)
+{
+    size_t major = major_length(theirs);
+    return major > 0 && major == major_length(ours) && memcmp(theirs, ours, major) == 0;
+}

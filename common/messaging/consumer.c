@@ -1,0 +1,453 @@
+/* consumer.c - the consumer lane: frames to deliveries on its own thread, acknowledgements back.
+ *
+ * A delivery is decoded here, off the writer's thread, and its memory is used again after it was settled. Settled
+ * ones come back through a stack without locks; what is acknowledged is only the unbroken run of finished tags
+ * of the present connection, with one cumulative ack per round. A tag of an earlier connection means nothing to the
+ * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
+#include "tern/consumer.h"
+
+#include "tern/bug.h"
+#include "tern/chaos.h"
+#include "tern/held.h"
+#include "tern/topology.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { STACK_BYTES = 16 * 1024 * 1024, SPARE_MAX = 512 };
+
+#define LINK_LABEL "consumer"
+
+enum finished { NOT_YET, ACKNOWLEDGE, DEAD_LETTER };
+
+struct tern_consumer {
+    struct tern_consumer_settings settings;
+    struct tern_amqp *link;
+    char *queue, *queue_type;
+    const struct tern_clock *clock;
+    pthread_t thread;
+    bool started;
+
+    _Atomic(struct tern_delivery *) settled; /* a stack; its order does not matter */
+    atomic_bool cancel_wanted;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool cancelled; /* under the mutex: no delivery comes any more */
+
+    /* The consumer's thread only. */
+    struct tern_delivery *spare;
+    size_t spare_count;
+    uint64_t generation;
+    uint64_t newest_tag, acked_tag;
+    unsigned char *finished; /* enum finished, by tag % finished_size, for tags in (acked_tag, newest_tag] */
+    size_t finished_size;
+    uint16_t prefetch; /* of this connection */
+    bool proved;       /* something was settled since the start: a poison message would have shown */
+    bool up, cancel_sent, ack_sent;
+};
+
+/* ---- deliveries ---------------------------------------------------------------------------------------------- */
+
+static struct tern_delivery *take_spare(struct tern_consumer *consumer)
+{
+    struct tern_delivery *delivery = consumer->spare;
+    if (delivery == NULL) return tern_alloc(sizeof *delivery);
+    consumer->spare = delivery->next;
+    consumer->spare_count--;
+    memset(delivery, 0, sizeof *delivery);
+    return delivery;
+}
+
+static void free_content(struct tern_delivery *delivery)
+{
+    tern_event_fini(&delivery->event);
+    free(delivery->raw);
+}
+
+static void give_back(struct tern_consumer *consumer, struct tern_delivery *delivery)
+{
+    free_content(delivery);
+    if (consumer->spare_count >= SPARE_MAX) {
+        free(delivery);
+        return;
+    }
+    delivery->next = consumer->spare;
+    consumer->spare = delivery;
+    consumer->spare_count++;
+}
+
+/* Only visible characters of the type property survive: it goes into logs and metrics. */
+static void keep_type(char target[TERN_TYPE_SIZE], const char *type)
+{
+    size_t length = 0;
+    for (; length < TERN_TYPE_SIZE - 1 && type[length] != '\0'; length++)
+        target[length] = (type[length] > ' ' && type[length] < 0x7f) ? type[length] : '?';
+    target[length] = '\0';
+}
+
+static void make_unreadable(struct tern_delivery *delivery, const struct tern_amqp_delivery *message,
+                            const char *reason)
+{
+    size_t length = message->body != NULL ? message->body_length : 0;
+    tern_event_fini(&delivery->event);
+    memset(&delivery->event, 0, sizeof delivery->event);
+    delivery->readable = false;
+    delivery->reason = reason;
+    delivery->raw = tern_copy_bytes(length > 0 ? message->body : "", length);
+    delivery->raw_length = length;
+    delivery->not_kept = message->body == NULL && message->body_length > 0;
+    keep_type(delivery->raw_type, message->type);
+}
+
+static const char *header(const struct tern_amqp_delivery *message, const char *name)
+{
+    for (size_t i = 0; i < message->header_count; i++)
+        if (strcmp(message->headers[i].name, name) == 0)
+            return message->headers[i].value != NULL ? message->headers[i].value : "";
+    return NULL;
+}
+
+static void read_headers(struct tern_event *event, const struct tern_amqp_delivery *message)
+{
+    const char *traceparent = header(message, "traceparent");
+    if (traceparent != NULL && tern_traceparent_valid(traceparent))
+        (void)tern_copy(event->traceparent, sizeof event->traceparent, traceparent);
+    const char *nudge = header(message, "x-tern-nudge");
+    event->republished = nudge != NULL && strcmp(nudge, TERN_NUDGE_REPUBLISHED) == 0;
+    event->nudge = nudge != NULL && !event->republished;
+}
+
+/* NULL, or why this service cannot know what it means. */
+static const char *judge(const struct tern_catalogue *catalogue, const struct tern_event *event, struct tern_error *why)
+{
+    const struct tern_event_type *type = tern_catalogue_find(catalogue, event->type);
+    if (type == NULL) {
+        (void)tern_error_set(why, "no event is called \"%s\"", event->type);
+        return TERN_PARKED_UNKNOWN_TYPE;
+    }
+    if (!tern_version_compatible(event->version, type->version)) {
+        (void)tern_error_set(why, "%s is understood in version %s, not in %s", event->type, type->version,
+                             event->version);
+        return TERN_PARKED_UNKNOWN_VERSION;
+    }
+    return NULL;
+}
+
+const char *tern_consumer_read(const struct tern_catalogue *catalogue, const void *body, size_t length,
+                               struct tern_event *ret_event, struct tern_error *why)
+{
+    struct tern_event event;
+    if (tern_event_decode(body, length, &event, why) < 0) return TERN_PARKED_MALFORMED;
+    const char *reason = judge(catalogue, &event, why);
+    if (reason != NULL)
+        tern_event_fini(&event);
+    else
+        *ret_event = event;
+    return reason;
+}
+
+static const char *read_message(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
+                                struct tern_delivery *delivery)
+{
+    if (message->body == NULL || message->body_length > TERN_EVENT_MAX_BYTES) {
+        (void)tern_error_set(&delivery->why, "%zu bytes, and an event has at most %d; message id \"%.64s\"",
+                             message->body_length, (int)TERN_EVENT_MAX_BYTES, message->message_id);
+        return TERN_PARKED_OVERSIZED;
+    }
+    return tern_consumer_read(consumer->settings.catalogue, message->body, message->body_length, &delivery->event,
+                              &delivery->why);
+}
+
+static int on_delivered(void *self, const struct tern_amqp_delivery *message, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    TERN_CHAOS_POINT("cons.after_recv");
+    if (message->delivery_tag != consumer->newest_tag + 1 ||
+        message->delivery_tag - consumer->acked_tag > consumer->finished_size)
+        return tern_error_set(err, "the broker sent delivery %llu where %llu was due, or more than the prefetch",
+                              (unsigned long long)message->delivery_tag, (unsigned long long)consumer->newest_tag + 1);
+    consumer->newest_tag = message->delivery_tag;
+    consumer->finished[message->delivery_tag % consumer->finished_size] =
+        TERN_BUG(ack_before_commit) ? ACKNOWLEDGE : NOT_YET;
+
+    struct tern_delivery *delivery = take_spare(consumer);
+    delivery->tag = message->delivery_tag;
+    delivery->generation = consumer->generation;
+    delivery->redelivered = message->redelivered;
+    delivery->received_steady_ms = tern_steady(consumer->clock);
+    delivery->readable = true;
+    const char *reason = read_message(consumer, message, delivery);
+    if (reason != NULL)
+        make_unreadable(delivery, message, reason);
+    else
+        read_headers(&delivery->event, message);
+    consumer->settings.deliver(consumer->settings.self, delivery);
+    return 0;
+}
+
+/* ---- settling ------------------------------------------------------------------------------------------------ */
+
+void tern_consumer_settle(struct tern_consumer *consumer, struct tern_delivery *delivery)
+{
+    struct tern_delivery *top = atomic_load_explicit(&consumer->settled, memory_order_relaxed);
+    do
+        delivery->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&consumer->settled, &top, delivery, memory_order_release,
+                                                  memory_order_relaxed));
+}
+
+void tern_consumer_flush(struct tern_consumer *consumer)
+{
+    tern_amqp_wake(consumer->link);
+}
+
+static void take_settled(struct tern_consumer *consumer)
+{
+    struct tern_delivery *delivery = atomic_exchange_explicit(&consumer->settled, NULL, memory_order_acquire);
+    while (delivery != NULL) {
+        struct tern_delivery *next = delivery->next;
+        if (delivery->generation == consumer->generation && !TERN_BUG(ack_before_commit)) {
+            TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
+                        "a delivery is settled once");
+            consumer->finished[delivery->tag % consumer->finished_size] =
+                delivery->not_kept ? DEAD_LETTER : ACKNOWLEDGE;
+        }
+        give_back(consumer, delivery);
+        delivery = next;
+    }
+}
+
+/* Before the ack: with a prefetch of 1 nothing else is under way now, so nothing can be overtaken or come back. */
+static int widen(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
+{
+    if (consumer->prefetch >= consumer->settings.prefetch || atomic_load(&consumer->cancel_wanted)) return 0;
+    consumer->prefetch = consumer->settings.prefetch;
+    return tern_amqp_consume_again(link, consumer->queue, consumer->prefetch, err);
+}
+
+static enum finished how_next_ends(const struct tern_consumer *consumer)
+{
+    uint64_t tag = consumer->acked_tag + 1;
+    return tag <= consumer->newest_tag ? (enum finished)consumer->finished[tag % consumer->finished_size] : NOT_YET;
+}
+
+/* One acknowledgement for all in a row that end so; a cumulative one must not name a tag that was dead-lettered. */
+static int acknowledge(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
+{
+    enum finished how = how_next_ends(consumer);
+    if (how == NOT_YET) return 0;
+    TERN_CHAOS_POINT("cons.after_commit_before_ack");
+    consumer->proved = consumer->ack_sent = true;
+    if (widen(consumer, link, err) < 0) return -1;
+    for (; how != NOT_YET; how = how_next_ends(consumer)) {
+        do
+            consumer->acked_tag++;
+        while (how == ACKNOWLEDGE && how_next_ends(consumer) == ACKNOWLEDGE);
+        int sent = how == ACKNOWLEDGE ? tern_amqp_ack(link, consumer->acked_tag, true, err)
+                                      : tern_amqp_dead_letter(link, consumer->acked_tag, err);
+        if (sent < 0) return -1;
+    }
+    return 0;
+}
+
+static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    if (consumer->ack_sent) TERN_CHAOS_POINT("cons.after_ack");
+    consumer->ack_sent = false;
+    take_settled(consumer);
+    if (acknowledge(consumer, link, err) < 0) return -1;
+    if (!atomic_load(&consumer->cancel_wanted) || consumer->cancel_sent) return 0;
+    consumer->cancel_sent = true;
+    return tern_amqp_cancel(link, err);
+}
+
+/* ---- the connection ------------------------------------------------------------------------------------------ */
+
+static void set_cancelled(struct tern_consumer *consumer)
+{
+    (void)pthread_mutex_lock(&consumer->mutex);
+    consumer->cancelled = true;
+    (void)pthread_cond_broadcast(&consumer->changed);
+    (void)pthread_mutex_unlock(&consumer->mutex);
+}
+
+static void on_cancelled(void *self)
+{
+    set_cancelled(self);
+}
+
+static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *link)
+{
+    consumer->generation = tern_amqp_state(link).connects;
+    consumer->newest_tag = consumer->acked_tag = 0;
+    consumer->prefetch = consumer->proved ? consumer->settings.prefetch : 1;
+    consumer->cancel_sent = false;
+}
+
+static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    begin_generation(consumer, link);
+    if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, err) < 0) return -1;
+    if (!atomic_load(&consumer->cancel_wanted) &&
+        (tern_amqp_prefetch(link, consumer->prefetch, err) < 0 || tern_amqp_consume(link, consumer->queue, err) < 0))
+        return -1;
+    consumer->up = true;
+    tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
+    if (consumer->settings.connected) consumer->settings.connected(consumer->settings.self);
+    return 0;
+}
+
+static void on_lost(void *self, const char *why)
+{
+    struct tern_consumer *consumer = self;
+    if (consumer->up)
+        tern_metric_add(consumer->settings.metrics, &TERN_METRIC_amqp_reconnects_total, 1, LINK_LABEL, NULL, NULL);
+    consumer->up = false;
+    tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
+    if (atomic_load(&consumer->cancel_wanted)) set_cancelled(consumer);
+    if (consumer->settings.lost) consumer->settings.lost(consumer->settings.self, why);
+}
+
+static void on_blocked(void *self, bool blocked, const char *reason)
+{
+    struct tern_consumer *consumer = self;
+    (void)reason;
+    tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_blocked, blocked ? 1 : 0, LINK_LABEL, NULL);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static int create_link(struct tern_consumer *consumer, struct tern_error *err)
+{
+    char name[128];
+    struct tern_amqp_settings settings = consumer->settings.link;
+    const struct tern_amqp_owner owner = {
+        .ready = on_ready,
+        .lost = on_lost,
+        .delivered = on_delivered,
+        .blocked = on_blocked,
+        .cancelled = on_cancelled,
+        .work = on_work,
+        .self = consumer,
+    };
+    (void)snprintf(name, sizeof name, "%s-con", consumer->queue);
+    settings.connection_name = name;
+    if (settings.body_max < TERN_EVENT_MAX_BYTES) settings.body_max = TERN_EVENT_MAX_BYTES;
+    return tern_amqp_create(&settings, &owner, &consumer->link, err);
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    TERN_ASSERT(pthread_cond_init(condition, &attributes) == 0, "a condition can be made");
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+int tern_consumer_create(const struct tern_consumer_settings *settings, struct tern_consumer **ret_consumer,
+                         struct tern_error *err)
+{
+    struct tern_consumer *consumer = tern_alloc(sizeof *consumer);
+    consumer->settings = *settings;
+    if (consumer->settings.prefetch == 0) consumer->settings.prefetch = 1;
+    consumer->queue = tern_copy_text(settings->queue);
+    consumer->queue_type = tern_copy_text(settings->queue_type);
+    consumer->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
+    consumer->finished_size = (size_t)consumer->settings.prefetch + 2; /* and the one of the first, narrow consumer */
+    consumer->finished = tern_alloc(consumer->finished_size);
+    TERN_ASSERT(pthread_mutex_init(&consumer->mutex, NULL) == 0, "a mutex can be made");
+    init_condition(&consumer->changed);
+    if (create_link(consumer, err) < 0) {
+        tern_consumer_destroy(consumer);
+        return -1;
+    }
+    consumer->settings.link.url = NULL; /* the link has its own copies */
+    *ret_consumer = consumer;
+    return 0;
+}
+
+static void free_list(struct tern_delivery *delivery, bool with_content)
+{
+    while (delivery != NULL) {
+        struct tern_delivery *next = delivery->next;
+        if (with_content) free_content(delivery);
+        free(delivery);
+        delivery = next;
+    }
+}
+
+void tern_consumer_destroy(struct tern_consumer *consumer)
+{
+    if (consumer == NULL) return;
+    tern_consumer_stop(consumer);
+    free_list(atomic_load(&consumer->settled), true);
+    free_list(consumer->spare, false);
+    tern_amqp_destroy(consumer->link);
+    (void)pthread_cond_destroy(&consumer->changed);
+    (void)pthread_mutex_destroy(&consumer->mutex);
+    free(consumer->finished);
+    free(consumer->queue);
+    free(consumer->queue_type);
+    free(consumer);
+}
+
+static void *run(void *argument)
+{
+    struct tern_consumer *consumer = argument;
+    tern_amqp_run(consumer->link);
+    return NULL;
+}
+
+int tern_consumer_start(struct tern_consumer *consumer, struct tern_error *err)
+{
+    pthread_attr_t attributes;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int status = pthread_create(&consumer->thread, &attributes, run, consumer);
+    (void)pthread_attr_destroy(&attributes);
+    if (status != 0) return tern_error_set(err, "the consumer's thread cannot be started: %s", strerror(status));
+    (void)pthread_setname_np(consumer->thread, "consumer");
+    consumer->started = true;
+    return 0;
+}
+
+void tern_consumer_cancel(struct tern_consumer *consumer, int timeout_ms)
+{
+    struct timespec until;
+    atomic_store(&consumer->cancel_wanted, true);
+    if (!consumer->started || !tern_amqp_state(consumer->link).connected) return;
+    tern_amqp_wake(consumer->link);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (timeout_ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    (void)pthread_mutex_lock(&consumer->mutex);
+    while (!consumer->cancelled)
+        if (pthread_cond_timedwait(&consumer->changed, &consumer->mutex, &until) == ETIMEDOUT) break;
+    (void)pthread_mutex_unlock(&consumer->mutex);
+}
+
+void tern_consumer_stop(struct tern_consumer *consumer)
+{
+    if (consumer == NULL || !consumer->started) return;
+    tern_amqp_stop(consumer->link);
+    (void)pthread_join(consumer->thread, NULL);
+    consumer->started = false;
+    tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
+}
+
+struct tern_amqp_link_state tern_consumer_state(const struct tern_consumer *consumer)
+{
+    return tern_amqp_state(consumer->link);
+}

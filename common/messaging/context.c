@@ -1,0 +1,94 @@
+/* What a handler says: events of its own, and foreign events that become part of a stream.
+ *
+ * Both are rows of the event log, written in the transaction that the runtime holds. Emitting something that the
+ * catalogue does not give to this service is a mistake in the program, not an outcome: nobody would be bound to
+ * hear it. */
+#include "tern/context.h"
+
+#include <string.h>
+
+#include "tern/event_log.h"
+#include "tern/timers.h"
+
+static const struct tern_event_type *own_type(const struct tern_context *ctx, const char *type)
+{
+    const struct tern_event_type *known = tern_catalogue_find(ctx->catalogue, type);
+    TERN_ASSERT(known != NULL, "only events of the catalogue are emitted");
+    TERN_ASSERT(strcmp(known->producer, ctx->service) == 0, "a service emits its own events");
+    return known;
+}
+
+/* Names come from tables whose sizes are laws: one that does not fit is a mistake in them. */
+static void put(char *target, size_t size, const char *text)
+{
+    TERN_ASSERT(tern_copy(target, size, text) == 0, "names of the catalogue and of subjects fit");
+}
+
+static void describe(struct tern_context *ctx, const struct tern_event_type *type, const char *subject,
+                     struct tern_event *event)
+{
+    memset(event, 0, sizeof *event);
+    tern_ids_uuid(ctx->ids, event->event_id);
+    put(event->type, sizeof event->type, type->name);
+    put(event->producer, sizeof event->producer, ctx->service);
+    put(event->version, sizeof event->version, type->version);
+    put(event->subject, sizeof event->subject, subject);
+    put(event->correlation_id, sizeof event->correlation_id, ctx->conversation.correlation_id);
+    put(event->causation_id, sizeof event->causation_id, ctx->conversation.causation_id);
+    event->timestamp_ms = ctx->now_ms;
+    tern_ids_traceparent(ctx->ids, ctx->conversation.traceparent, event->traceparent);
+}
+
+int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
+              struct tern_emitted *ret_emitted, struct tern_error *err)
+{
+    struct tern_emitted emitted;
+    describe(ctx, own_type(ctx, type), subject, &emitted.event);
+    tern_text_clear(&ctx->scratch);
+    tern_event_encode(&emitted.event, data_json, &ctx->scratch);
+    if (tern_event_log_append(ctx->db, &emitted.event, TERN_ORIGIN_OWN, ctx->scratch.bytes, ctx->scratch.length,
+                              ctx->now_ms, &emitted.seq, &emitted.subject_version, err) < 0) {
+        return -1;
+    }
+    ctx->emitted++;
+    ctx->last_seq = emitted.seq;
+    if (ret_emitted != NULL) {
+        *ret_emitted = emitted;
+    }
+    return 0;
+}
+
+int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
+                 struct tern_error *err)
+{
+    int64_t seq, version;
+    TERN_ASSERT(event->body != NULL, "what is taken in came with its bytes");
+    if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_TAKEN, event->body, event->body_length, ctx->now_ms, &seq,
+                              &version, err) < 0) {
+        return -1;
+    }
+    ctx->last_seq = seq;
+    if (ret_subject_version != NULL) {
+        *ret_subject_version = version;
+    }
+    return 0;
+}
+
+int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err)
+{
+    if (tern_outbox_again_add(ctx->db, seq, err) < 0) {
+        return -1;
+    }
+    ctx->said_again++;
+    return 0;
+}
+
+int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
+                   struct tern_error *err)
+{
+    if (tern_timer_set(ctx->db, kind, key, ctx->now_ms + delay_ms, payload, err) < 0) {
+        return -1;
+    }
+    ctx->timers_set++;
+    return 0;
+}

@@ -1,0 +1,154 @@
+/* event.c - the envelope between bytes and struct tern_event, and the AMQP message around it.
+ *
+ * The envelope is described by a shape like any other object, and read tolerantly: members that it does not name
+ * are ignored. What is decoded was checked in every field; what `data` must hold is the business of its type.
+ * Never looks into the catalogue: a well-formed event of an unknown type is an event. */
+#include "tern/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVENT_TEXT(json, member, kind_, optional_)                                                               \
+    {                                                                                                            \
+        .name = (json), .kind = (kind_), .optional = (optional_), .offset = offsetof(struct tern_event, member), \
+        .size = sizeof(((struct tern_event *)0)->member)                                                         \
+    }
+
+static const struct tern_field envelope_fields[] = {
+    EVENT_TEXT("eventId", event_id, TERN_KIND_UUID, false),
+    EVENT_TEXT("eventType", type, TERN_KIND_TEXT, false),
+    {.name = "timestamp", .kind = TERN_KIND_TIME, .offset = offsetof(struct tern_event, timestamp_ms)},
+    EVENT_TEXT("producer", producer, TERN_KIND_ID, false),
+    EVENT_TEXT("version", version, TERN_KIND_TEXT, false),
+    EVENT_TEXT("correlationId", correlation_id, TERN_KIND_UUID, false),
+    EVENT_TEXT("causationId", causation_id, TERN_KIND_UUID, true),
+    EVENT_TEXT("subject", subject, TERN_KIND_ID, false),
+};
+static const struct tern_shape envelope = {envelope_fields, TERN_COUNT(envelope_fields), sizeof(struct tern_event)};
+
+/* ---- decoding ---------------------------------------------------------------------------------------------- */
+
+/* Pascal case: a capital, then letters and digits. */
+static int check_type(const char *type, struct tern_error *err)
+{
+    static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    if (type[0] < 'A' || type[0] > 'Z' || type[strspn(type, taken)] != '\0')
+        return tern_error_set(err, "#/eventType: must be a name like OrderPlaced");
+    return 0;
+}
+
+static int check_version(const char *version, struct tern_error *err)
+{
+    if (!tern_version_compatible(version, version)) return tern_error_set(err, "#/version: must be like 1.0");
+    return 0;
+}
+
+static int read_tree(const struct cJSON *tree, struct tern_event *event, struct tern_error *err)
+{
+    if (tern_shape_decode_event(&envelope, tree, event, err) < 0 || check_type(event->type, err) < 0 ||
+        check_version(event->version, err) < 0)
+        return -1;
+    event->data = tern_json_member(tree, "data");
+    if (!tern_json_is_object(event->data))
+        return tern_error_set(err, event->data ? "#/data: must be an object" : "#/data: is required");
+    return 0;
+}
+
+int tern_event_decode(const void *body, size_t length, struct tern_event *ret_event, struct tern_error *err)
+{
+    struct tern_event event;
+    struct cJSON *tree = tern_json_parse(body, length, TERN_EVENT_MAX_BYTES, err);
+    if (!tree) return -1;
+    if (read_tree(tree, &event, err) < 0) {
+        tern_json_destroy(tree);
+        return -1;
+    }
+    event.tree = tree;
+    event.body = tern_copy_bytes(body, length);
+    event.body_length = length;
+    *ret_event = event;
+    return 0;
+}
+
+void tern_event_fini(struct tern_event *event)
+{
+    if (!event) return;
+    tern_json_destroy(event->tree);
+    free(event->body);
+    event->tree = NULL;
+    event->data = NULL;
+    event->body = NULL;
+    event->body_length = 0;
+}
+
+/* ---- encoding ---------------------------------------------------------------------------------------------- */
+
+void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out)
+{
+    size_t start = out->length;
+    tern_shape_encode(&envelope, event, out);
+    TERN_ASSERT(out->length > start && out->bytes[out->length - 1] == '}', "an envelope ends with a brace");
+    out->length--;
+    tern_text_add(out, ",\"data\":");
+    tern_text_add(out, data_json);
+    tern_text_add_bytes(out, "}", 1);
+}
+
+/* ---- the AMQP message -------------------------------------------------------------------------------------- */
+
+static size_t add_cloud_event(const struct tern_event *event, const struct tern_event_headers *storage,
+                              struct tern_amqp_header *items)
+{
+    const struct tern_amqp_header attributes[] = {
+        {"cloudEvents_specversion",     "1.0"             },
+        {"cloudEvents_id",              event->event_id   },
+        {"cloudEvents_source",          storage->source   },
+        {"cloudEvents_type",            event->type       },
+        {"cloudEvents_subject",         event->subject    },
+        {"cloudEvents_time",            storage->time     },
+        {"cloudEvents_datacontenttype", "application/json"},
+    };
+    memcpy(items, attributes, sizeof attributes);
+    return TERN_COUNT(attributes);
+}
+
+static size_t add_headers(const struct tern_event *event, struct tern_event_headers *storage)
+{
+    size_t count = add_cloud_event(event, storage, storage->items);
+    if (event->traceparent[0]) storage->items[count++] = (struct tern_amqp_header){"traceparent", event->traceparent};
+    if (event->nudge || event->republished)
+        storage->items[count++] =
+            (struct tern_amqp_header){"x-tern-nudge", event->republished ? TERN_NUDGE_REPUBLISHED : "1"};
+    TERN_ASSERT(count <= TERN_EVENT_HEADERS, "the headers of an event fit into their storage");
+    return count;
+}
+
+/* Whole seconds, downwards: also before 1970. */
+static int64_t seconds_of(int64_t ms)
+{
+    return ms / 1000 - (ms % 1000 < 0);
+}
+
+void tern_event_message(const struct tern_event *event, const char *exchange, bool mandatory, const void *body,
+                        size_t body_length, struct tern_event_headers *storage, struct tern_amqp_message *ret_message)
+{
+    (void)snprintf(storage->source, sizeof storage->source, "/%s", event->producer);
+    tern_time_format(event->timestamp_ms, storage->time);
+    tern_routing_key(event->type, storage->routing_key);
+    *ret_message = (struct tern_amqp_message){
+        .exchange = exchange,
+        .routing_key = storage->routing_key,
+        .message_id = event->event_id,
+        .type = event->type,
+        .content_type = "application/json",
+        .correlation_id = event->correlation_id,
+        .app_id = event->producer,
+        .timestamp_s = seconds_of(event->timestamp_ms),
+        .headers = storage->items,
+        .header_count = add_headers(event, storage),
+        .body = body,
+        .body_length = body_length,
+        .mandatory = mandatory,
+    };
+}

@@ -1,0 +1,208 @@
+/* The event log: rows are appended and read, never changed.
+ *
+ * The next version of a subject comes from the index of its stream, looked up before the insert: measured, that is
+ * a third cheaper than INSERT ... RETURNING. Only the one writer appends, so nothing can come between; the UNIQUE
+ * index is the law behind it. Readers go page by page: a long read would keep the store's log from shrinking. */
+#include "tern/event_log.h"
+
+enum { JUMPS_MAX = 64 }; /* of the wall clock, that are looked back over */
+
+#define COLUMNS                                                                                                       \
+    "seq, subject_version, logged_at_ms, origin, event_id, type, subject, correlation_id, causation_id, traceparent," \
+    " body "
+
+static const char newest_version[] = "SELECT subject_version FROM event_log WHERE subject = ?1"
+                                     " ORDER BY subject_version DESC LIMIT 1";
+static const char append_row[] =
+    "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id,"
+    " causation_id, traceparent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+static const char stream_rows[] = "SELECT " COLUMNS "FROM event_log WHERE subject = ?1 AND subject_version > ?2"
+                                  " ORDER BY subject_version LIMIT ?3";
+static const char own_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
+                               " ORDER BY seq LIMIT ?3";
+static const char caused_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND causation_id = ?1"
+                                  " ORDER BY seq";
+static const char newest_row[] = "SELECT seq FROM event_log WHERE subject = ?1 AND origin = 1 AND type = ?2"
+                                 " ORDER BY subject_version DESC LIMIT 1";
+static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND event_id = ?2";
+static const char time_after[] = "SELECT logged_at_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
+static const char note_jump[] =
+    "INSERT INTO clock_jump (after_seq, by_ms) VALUES ((SELECT coalesce(max(seq), 0) FROM event_log), ?1)";
+static const char list_jumps[] = "SELECT after_seq, by_ms FROM clock_jump ORDER BY id DESC LIMIT ?1";
+static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
+/* ---- writing --------------------------------------------------------------------------------------------- */
+
+static int next_version(struct tern_db *db, const char *subject, int64_t *ret_version, struct tern_error *err)
+{
+    int64_t newest = 0;
+    if (tern_db_get_int(db, newest_version, TERN_DB_ARGS(tern_db_text(subject)), &newest, err) < 0) {
+        return -1;
+    }
+    *ret_version = newest + 1;
+    return 0;
+}
+
+int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
+                          size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
+                          struct tern_error *err)
+{
+    int64_t version;
+    if (body_length > TERN_EVENT_MAX_BYTES) {
+        return tern_error_set(err, "%s about %s has %zu bytes; %d are the most that can be published", event->type,
+                              event->subject, body_length, TERN_EVENT_MAX_BYTES);
+    }
+    if (next_version(db, event->subject, &version, err) < 0 ||
+        tern_db_run(db, append_row,
+                    TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(now_ms),
+                                 tern_db_text(event->event_id), tern_db_text(event->type), tern_db_text(event->subject),
+                                 tern_db_text(event->correlation_id), tern_db_text(event->causation_id),
+                                 tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length)),
+                    err) < 0) {
+        return tern_error_prefix(err, "cannot append %s about %s", event->type, event->subject);
+    }
+    *ret_seq = tern_db_last_id(db);
+    *ret_subject_version = version;
+    return 0;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------- */
+
+static void read_row(const struct tern_db_rows *rows, struct tern_log_row *row)
+{
+    row->seq = tern_db_column_int(rows, 0);
+    row->subject_version = tern_db_column_int(rows, 1);
+    row->logged_at_ms = tern_db_column_int(rows, 2);
+    row->origin = tern_db_column_int(rows, 3) == TERN_ORIGIN_OWN ? TERN_ORIGIN_OWN : TERN_ORIGIN_TAKEN;
+    row->event_id = tern_db_column_text(rows, 4);
+    row->type = tern_db_column_text(rows, 5);
+    row->subject = tern_db_column_text(rows, 6);
+    row->correlation_id = tern_db_column_text(rows, 7);
+    row->causation_id = tern_db_column_text(rows, 8);
+    row->traceparent = tern_db_column_text(rows, 9);
+    row->body = tern_db_column_text(rows, 10);
+    (void)tern_db_column_bytes(rows, 10, &row->body_length);
+}
+
+/* Walks a query of COLUMNS. Returns the number of rows visited, or -1. */
+static int visit_rows(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
+                      tern_log_visitor *visit, void *self, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    struct tern_log_row row;
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
+        return -1;
+    }
+    int visited = 0;
+    int got = 0;
+    int answer = 0;
+    while (answer == 0 && (got = tern_db_next(&rows, err)) > 0) {
+        read_row(&rows, &row);
+        answer = visit(self, &row, err);
+        visited++;
+    }
+    tern_db_done(&rows);
+    return got < 0 || answer < 0 ? -1 : visited;
+}
+
+int tern_event_log_stream(struct tern_db *db, const char *subject, int64_t after_version, int limit,
+                          tern_log_visitor *visit, void *self, struct tern_error *err)
+{
+    return visit_rows(db, stream_rows,
+                      TERN_DB_ARGS(tern_db_text(subject), tern_db_int(after_version), tern_db_int(limit)), visit, self,
+                      err);
+}
+
+int tern_event_log_own(struct tern_db *db, int64_t after_seq, int64_t through_seq, int limit, tern_log_visitor *visit,
+                       void *self, struct tern_error *err)
+{
+    int64_t through = through_seq < 0 ? INT64_MAX : through_seq;
+    return visit_rows(db, own_rows, TERN_DB_ARGS(tern_db_int(after_seq), tern_db_int(through), tern_db_int(limit)),
+                      visit, self, err);
+}
+
+int tern_event_log_caused(struct tern_db *db, const char *causation_id, tern_log_visitor *visit, void *self,
+                          struct tern_error *err)
+{
+    return visit_rows(db, caused_rows, TERN_DB_ARGS(tern_db_text(causation_id)), visit, self, err);
+}
+
+int tern_event_log_newest(struct tern_db *db, const char *subject, const char *type, int64_t *ret_seq,
+                          struct tern_error *err)
+{
+    return tern_db_get_int(db, newest_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(type)), ret_seq, err);
+}
+
+int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err)
+{
+    int64_t one;
+    return tern_db_get_int(db, has_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(event_id)), &one, err);
+}
+
+int tern_event_log_jumped(struct tern_db *db, int64_t by_ms, struct tern_error *err)
+{
+    return tern_db_run(db, note_jump, TERN_DB_ARGS(tern_db_int(by_ms)), err) < 0 ? -1 : 0;
+}
+
+/* Between two jumps times ascend: the last row after `low` and up to `high` that was written before since_ms, or `low`. */
+static int last_before(struct tern_db *db, int64_t since_ms, int64_t low, int64_t high, int64_t *ret_seq,
+                       struct tern_error *err)
+{
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2, written_ms = INT64_MAX;
+        if (tern_db_get_int(db, time_after, TERN_DB_ARGS(tern_db_int(middle)), &written_ms, err) < 0) {
+            return -1;
+        }
+        if (written_ms >= since_ms) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    *ret_seq = high;
+    return 0;
+}
+
+struct jump {
+    int64_t after_seq, by_ms;
+};
+
+static int newest_jumps(struct tern_db *db, struct jump *ret_jumps, int most, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    int count = 0, got = 0;
+    if (tern_db_query(db, &rows, list_jumps, TERN_DB_ARGS(tern_db_int(most)), err) < 0) {
+        return -1;
+    }
+    while (count < most && (got = tern_db_next(&rows, err)) > 0) {
+        ret_jumps[count++] = (struct jump){tern_db_column_int(&rows, 0), tern_db_column_int(&rows, 1)};
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : count;
+}
+
+int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
+                          struct tern_error *err)
+{
+    struct jump jumps[JUMPS_MAX];
+    int64_t high = through_seq;
+    int count = newest_jumps(db, jumps, JUMPS_MAX, err);
+    for (int i = 0; i < count; i++) {
+        int64_t low = jumps[i].after_seq < high ? jumps[i].after_seq : high;
+        if (last_before(db, since_ms, low, high, &high, err) < 0) {
+            return -1;
+        }
+        if (high > low) {
+            *ret_seq = high;
+            return 0;
+        }
+        since_ms -= jumps[i].by_ms; /* by the clock of those days */
+    }
+    return count < 0 ? -1 : last_before(db, since_ms, 0, high, ret_seq, err);
+}
+
+int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_log_visitor *visit, void *self,
+                       struct tern_error *err)
+{
+    return visit_rows(db, all_rows, TERN_DB_ARGS(tern_db_int(after_seq), tern_db_int(limit)), visit, self, err);
+}

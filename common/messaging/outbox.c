@@ -1,0 +1,145 @@
+/* The outbox half of the event log: what the broker has confirmed, kept beside the rows that it is about.
+ *
+ * One mark instead of a flag per row: a confirm costs one small update per batch, and the log stays untouched. The
+ * mark never goes back. Rows that came back stand in outbox_held until the broker has confirmed them too. Counting
+ * what is pending walks the log above the mark: for the start and for people, not for the hot path. */
+#include "tern/event_log.h"
+
+static const char read_mark[] =
+    "SELECT mark, coalesce((SELECT max(seq) FROM event_log), 0) FROM outbox_mark WHERE id = 1";
+static const char count_pending[] = "SELECT count(*), coalesce(min(logged_at_ms), 0) FROM event_log"
+                                    " WHERE origin = 1 AND seq > ?1";
+static const char count_held[] = "SELECT count(*), coalesce(min(e.logged_at_ms), 0) FROM outbox_held h"
+                                 " JOIN event_log e ON e.seq = h.seq WHERE h.seq <= ?1";
+static const char oldest_unsent[] = "SELECT logged_at_ms FROM event_log WHERE origin = 1"
+                                    " AND seq > (SELECT mark FROM outbox_mark) ORDER BY seq LIMIT 1";
+static const char oldest_held[] = "SELECT e.logged_at_ms FROM outbox_held h JOIN event_log e ON e.seq = h.seq"
+                                  " ORDER BY h.seq LIMIT 1";
+static const char advance_mark[] = "UPDATE outbox_mark SET mark = ?1 WHERE id = 1 AND mark < ?1";
+static const char hold_row[] = "INSERT INTO outbox_held (seq, subject, attempts, next_try_ms, reason)"
+                               " VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (seq) DO UPDATE"
+                               " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
+                               " reason = excluded.reason";
+static const char release_row[] = "DELETE FROM outbox_held WHERE seq = ?1";
+static const char add_again[] = "INSERT OR REPLACE INTO outbox_again (seq) VALUES (?1)"; /* with a new id */
+static const char again_rows[] = "SELECT id, seq FROM outbox_again WHERE id > ?1 ORDER BY id LIMIT ?2";
+static const char done_again[] = "DELETE FROM outbox_again WHERE id <= ?1";
+static const char held_rows[] = "SELECT seq, attempts, next_try_ms, subject FROM outbox_held ORDER BY seq LIMIT ?1";
+
+/* The two numbers of the only row. Every query here has one. */
+static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
+                     int64_t *ret_first, int64_t *ret_second, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
+        return -1;
+    }
+    int got = tern_db_next(&rows, err);
+    TERN_ASSERT(got != 0, "the outbox has its mark");
+    if (got > 0) {
+        *ret_first = tern_db_column_int(&rows, 0);
+        *ret_second = tern_db_column_int(&rows, 1);
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
+}
+
+static int64_t older(int64_t first_ms, int64_t second_ms)
+{
+    if (first_ms == 0 || second_ms == 0) {
+        return first_ms + second_ms;
+    }
+    return first_ms < second_ms ? first_ms : second_ms;
+}
+
+int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, struct tern_error *err)
+{
+    struct tern_outbox_state state = {0};
+    int64_t unsent, unsent_ms, held, held_ms;
+    if (read_pair(db, read_mark, TERN_DB_NO_ARGS, &state.mark, &state.last_seq, err) < 0 ||
+        read_pair(db, count_pending, TERN_DB_ARGS(tern_db_int(state.mark)), &unsent, &unsent_ms, err) < 0 ||
+        read_pair(db, count_held, TERN_DB_ARGS(tern_db_int(state.mark)), &held, &held_ms, err) < 0) {
+        return -1;
+    }
+    state.pending = unsent + held;
+    state.oldest_at_ms = older(unsent_ms, held_ms);
+    *ret_state = state;
+    return 0;
+}
+
+int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error *err)
+{
+    int64_t unsent_ms = 0, held_ms = 0;
+    if (tern_db_get_int(db, oldest_unsent, TERN_DB_NO_ARGS, &unsent_ms, err) < 0 ||
+        tern_db_get_int(db, oldest_held, TERN_DB_NO_ARGS, &held_ms, err) < 0) {
+        return -1;
+    }
+    *ret_at_ms = older(unsent_ms, held_ms);
+    return 0;
+}
+
+int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err)
+{
+    return tern_db_run(db, advance_mark, TERN_DB_ARGS(tern_db_int(mark)), err) < 0 ? -1 : 0;
+}
+
+int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
+                     struct tern_error *err)
+{
+    return tern_db_run(
+               db, hold_row,
+               TERN_DB_ARGS(tern_db_int(seq), tern_db_text(subject), tern_db_int(next_try_ms), tern_db_text(reason)),
+               err) < 0
+               ? -1
+               : 0;
+}
+
+int tern_outbox_release(struct tern_db *db, int64_t seq, struct tern_error *err)
+{
+    return tern_db_run(db, release_row, TERN_DB_ARGS(tern_db_int(seq)), err) < 0 ? -1 : 0;
+}
+
+int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, held_rows, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) {
+        return -1;
+    }
+    int count = 0;
+    int got;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        struct tern_outbox_held *held = &ret_held[count++];
+        held->seq = tern_db_column_int(&rows, 0);
+        held->attempts = tern_db_column_int(&rows, 1);
+        held->next_try_ms = tern_db_column_int(&rows, 2);
+        tern_copy(held->subject, sizeof held->subject, tern_db_column_text(&rows, 3));
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : count;
+}
+
+int tern_outbox_again_add(struct tern_db *db, int64_t seq, struct tern_error *err)
+{
+    return tern_db_run(db, add_again, TERN_DB_ARGS(tern_db_int(seq)), err) < 0 ? -1 : 0;
+}
+
+int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
+                           struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, again_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0) {
+        return -1;
+    }
+    int count = 0;
+    int got;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        ret_rows[count++] = (struct tern_outbox_again){tern_db_column_int(&rows, 0), tern_db_column_int(&rows, 1)};
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : count;
+}
+
+int tern_outbox_again_done(struct tern_db *db, int64_t through_id, struct tern_error *err)
+{
+    return tern_db_run(db, done_again, TERN_DB_ARGS(tern_db_int(through_id)), err) < 0 ? -1 : 0;
+}

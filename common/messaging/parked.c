@@ -1,0 +1,188 @@
+/* Held messages in the hands of a person: listed, found, tried again, discarded, each act written down.
+ *
+ * Only a PARKED message is ever changed here: it is nowhere else than in its row, so nothing can be under way with it.
+ * Order per subject stays the law of held.c: a message keeps its position, and leaves through tern_held_remove.
+ * Never: looks into a message, begins or ends a transaction. */
+#include "tern/parked.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "held_row.h"
+#include "tern/inbox.h"
+
+enum { ACTS_MAX = 100 };
+
+/* ?1 to ?5 */
+#define PASSES                                                                                   \
+    "(?1 IS NULL OR type = ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR reason = ?3)" \
+    " AND (?4 = 0 OR first_at_ms < ?4) AND first_at_ms >= ?5"
+#define CHOSEN "SELECT position FROM held WHERE state = 2 AND " PASSES " ORDER BY position LIMIT ?6"
+
+static const char list_rows[] = "SELECT " HELD_HEAD ", NULL, length(body) FROM held WHERE position > ?6"
+                                " AND (?7 < 0 OR state = ?7) AND " PASSES " ORDER BY position LIMIT ?8";
+static const char find_event[] = "SELECT " HELD_COLUMNS " FROM held WHERE event_id = ?1";
+static const char find_raw[] = "SELECT " HELD_COLUMNS " FROM held WHERE position = ?1 AND event_id IS NULL";
+static const char retry_row[] = "UPDATE held SET state = 0, attempts = 0, next_try_ms = ?2 WHERE position = ?1";
+static const char retry_rows[] = "UPDATE held SET state = 0, attempts = 0, next_try_ms = ?7 WHERE position IN"
+                                 " (" CHOSEN ")";
+static const char add_act[] =
+    "INSERT INTO parked_audit (at_ms, action, result, event_id, type, subject, reason, attempts, request_id, remote)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+static const char add_acts[] =
+    "INSERT INTO parked_audit (at_ms, action, result, event_id, type, subject, reason, attempts, request_id, remote)"
+    " SELECT ?7, 'retry', 'done', coalesce(event_id, 'raw-' || position), type, subject, reason, attempts, ?8, ?9"
+    " FROM held WHERE position IN (" CHOSEN ") ORDER BY position";
+static const char list_acts[] = "SELECT at_ms, action, result, request_id, remote FROM parked_audit"
+                                " WHERE event_id = ?1 ORDER BY position LIMIT ?2";
+
+/* ---- looking ------------------------------------------------------------------------------------------------ */
+
+void tern_parked_name(const struct tern_held *held, char name[TERN_PARKED_NAME_SIZE])
+{
+    if (held->event_id[0] != '\0')
+        (void)tern_copy(name, TERN_PARKED_NAME_SIZE, held->event_id);
+    else
+        (void)snprintf(name, TERN_PARKED_NAME_SIZE, "raw-%" PRId64, held->position);
+}
+
+int tern_parked_list(struct tern_db *db, const struct tern_parked_filter *filter, int64_t position, int limit,
+                     tern_parked_visit *visit, void *self, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    int got, visited = 0;
+    if (tern_db_query(db, &rows, list_rows,
+                      TERN_DB_ARGS(tern_db_text(filter->type), tern_db_text(filter->subject),
+                                   tern_db_text(filter->reason), tern_db_int(filter->before_ms),
+                                   tern_db_int(filter->since_ms), tern_db_int(position), tern_db_int(filter->state),
+                                   tern_db_int(limit)),
+                      err) < 0)
+        return -1;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        struct tern_held held;
+        tern_held_read(&rows, &held);
+        tern_held_fini(&held);
+        held.body_length = (size_t)tern_db_column_int(&rows, 13);
+        visited++;
+        if (visit(self, &held, err) != 0) break;
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : visited;
+}
+
+/* The position of "raw-17"; 0 when it is none. */
+static int64_t raw_position(const char *name)
+{
+    int64_t position = 0;
+    size_t digits = strspn(name + 4, "0123456789");
+    if (digits == 0 || digits > 18 || name[4 + digits] != '\0' || name[4] == '0') return 0;
+    for (const char *digit = name + 4; *digit != '\0'; digit++)
+        position = position * 10 + (*digit - '0');
+    return position;
+}
+
+int tern_parked_find(struct tern_db *db, const char *name, struct tern_held *ret_held, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    char event_id[TERN_UUID_SIZE];
+    bool raw = strncmp(name, "raw-", 4) == 0;
+    if (!raw && tern_uuid_normalise(name, event_id) < 0) return 0;
+    if (tern_db_query(db, &rows, raw ? find_raw : find_event,
+                      TERN_DB_ARGS(raw ? tern_db_int(raw_position(name)) : tern_db_text(event_id)), err) < 0)
+        return -1;
+    int got = tern_db_next(&rows, err);
+    if (got > 0) tern_held_read(&rows, ret_held);
+    tern_db_done(&rows);
+    return got;
+}
+
+int tern_parked_acts(struct tern_db *db, const char *name,
+                     int (*visit)(void *self, const struct tern_parked_act *act, struct tern_error *err), void *self,
+                     struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    int got, visited = 0;
+    if (tern_db_query(db, &rows, list_acts, TERN_DB_ARGS(tern_db_text(name), tern_db_int(ACTS_MAX)), err) < 0)
+        return -1;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        struct tern_parked_act act = {.at_ms = tern_db_column_int(&rows, 0)};
+        (void)tern_copy(act.action, sizeof act.action, tern_db_column_text(&rows, 1));
+        (void)tern_copy(act.result, sizeof act.result, tern_db_column_text(&rows, 2));
+        (void)tern_copy(act.request_id, sizeof act.request_id, tern_db_column_text(&rows, 3));
+        (void)tern_copy(act.remote, sizeof act.remote, tern_db_column_text(&rows, 4));
+        visited++;
+        if (visit(self, &act, err) != 0) break;
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : visited;
+}
+
+/* ---- acting ------------------------------------------------------------------------------------------------- */
+
+static int write_act(struct tern_db *db, const char *action, const struct tern_held *held,
+                     const struct tern_parked_caller *caller, struct tern_error *err)
+{
+    char name[TERN_PARKED_NAME_SIZE];
+    tern_parked_name(held, name);
+    return tern_db_run(db, add_act,
+                       TERN_DB_ARGS(tern_db_int(caller->now_ms), tern_db_text(action),
+                                    tern_db_text(held->state == TERN_HELD_PARKED ? "done" : "refused"),
+                                    tern_db_text(name), tern_db_text(held->type), tern_db_text(held->subject),
+                                    tern_db_text(held->reason), tern_db_int(held->attempts),
+                                    tern_db_text(caller->request_id), tern_db_text(caller->remote)),
+                       err);
+}
+
+static int retry(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err)
+{
+    return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(held->position), tern_db_int(now_ms)), err);
+}
+
+static int discard(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err)
+{
+    if (held->event_id[0] != '\0' && tern_inbox_add(db, held->event_id, now_ms, err) < 0) return -1;
+    return tern_held_remove(db, held->position, held->subject, now_ms, err);
+}
+
+typedef int act_on(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err);
+
+static int act(struct tern_db *db, const char *action, act_on *on, const char *name,
+               const struct tern_parked_caller *caller, struct tern_held *ret_held, struct tern_error *err)
+{
+    struct tern_held held;
+    int found = tern_parked_find(db, name, &held, err);
+    if (found <= 0) return found;
+    bool parked = held.state == TERN_HELD_PARKED;
+    if (write_act(db, action, &held, caller, err) < 0 || (parked && on(db, &held, caller->now_ms, err) < 0)) {
+        tern_held_fini(&held);
+        return -1;
+    }
+    *ret_held = held;
+    return parked ? TERN_PARKED_DONE : TERN_PARKED_REFUSED;
+}
+
+int tern_parked_retry(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
+                      struct tern_held *ret_held, struct tern_error *err)
+{
+    return act(db, "retry", retry, name, caller, ret_held, err);
+}
+
+int tern_parked_discard(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
+                        struct tern_held *ret_held, struct tern_error *err)
+{
+    return act(db, "discard", discard, name, caller, ret_held, err);
+}
+
+int tern_parked_retry_many(struct tern_db *db, const struct tern_parked_filter *filter, int limit,
+                           const struct tern_parked_caller *caller, struct tern_error *err)
+{
+    const struct tern_db_value values[] = {
+        tern_db_text(filter->type),     tern_db_text(filter->subject),    tern_db_text(filter->reason),
+        tern_db_int(filter->before_ms), tern_db_int(filter->since_ms),    tern_db_int(limit),
+        tern_db_int(caller->now_ms),    tern_db_text(caller->request_id), tern_db_text(caller->remote),
+    };
+    if (tern_db_run(db, add_acts, values, TERN_COUNT(values), err) < 0) return -1;
+    return tern_db_run(db, retry_rows, values, TERN_COUNT(values) - 2, err);
+}

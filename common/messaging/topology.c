@@ -1,0 +1,76 @@
+/* topology.c - declares what the catalogue names: exchanges, queues, bindings, and the dead-letter safety net.
+ *
+ * Everything is declared by everybody on every connection; a broker takes the same declaration any number of times.
+ * Arguments are few and never change between versions: another value would be refused by a broker that has the
+ * queue already. Classic queues are for brokers that know no quorum queues, and lose some of the net's promises. */
+#include "tern/topology.h"
+
+#include <string.h>
+
+enum { ARGUMENTS_MAX = 5 };
+
+static struct tern_amqp_argument text_argument(const char *name, const char *text)
+{
+    return (struct tern_amqp_argument){.name = name, .text = text};
+}
+
+/* The queue type and, for quorum queues, the explicit limit without which a broker since 4.0 drops at 20. */
+static size_t common_arguments(const char *queue_type, struct tern_amqp_argument *arguments)
+{
+    size_t count = 0;
+    arguments[count++] = text_argument("x-queue-type", queue_type);
+    if (strcmp(queue_type, "quorum") == 0)
+        arguments[count++] = (struct tern_amqp_argument){.name = "x-delivery-limit", .number = TERN_DELIVERY_LIMIT};
+    return count;
+}
+
+static size_t service_arguments(const struct tern_catalogue *catalogue, const char *queue_type,
+                                struct tern_amqp_argument *arguments)
+{
+    size_t count = common_arguments(queue_type, arguments);
+    arguments[count++] = text_argument("x-dead-letter-exchange", catalogue->dead_letter_exchange);
+    if (strcmp(queue_type, "quorum") == 0) {
+        arguments[count++] = text_argument("x-dead-letter-strategy", "at-least-once");
+        arguments[count++] = text_argument("x-overflow", "reject-publish");
+    }
+    return count;
+}
+
+static int declare_safety_net(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
+                              struct tern_error *err)
+{
+    struct tern_amqp_argument arguments[ARGUMENTS_MAX];
+    const char *name = catalogue->dead_letter_exchange;
+    size_t count = common_arguments(queue_type, arguments);
+    if (tern_amqp_declare_exchange(link, name, "fanout", err) < 0 ||
+        tern_amqp_declare_queue(link, name, arguments, count, err) < 0)
+        return -1;
+    return tern_amqp_bind(link, name, name, "", err);
+}
+
+static int bind_what_it_hears(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
+                              struct tern_error *err)
+{
+    for (size_t i = 0; i < catalogue->type_count; i++) {
+        char key[TERN_ROUTING_KEY_SIZE];
+        if (!tern_catalogue_hears(&catalogue->types[i], service)) continue;
+        tern_routing_key(catalogue->types[i].name, key);
+        if (tern_amqp_bind(link, service, catalogue->exchange, key, err) < 0) return -1;
+    }
+    return 0;
+}
+
+int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
+                          struct tern_error *err)
+{
+    struct tern_amqp_argument arguments[ARGUMENTS_MAX];
+    size_t count = service_arguments(catalogue, queue_type, arguments);
+    if (declare_safety_net(link, catalogue, queue_type, err) < 0 ||
+        tern_amqp_declare_exchange(link, catalogue->exchange, "topic", err) < 0)
+        return -1;
+    for (const char *const *service = catalogue->services; *service != NULL; service++)
+        if (tern_amqp_declare_queue(link, *service, arguments, count, err) < 0 ||
+            bind_what_it_hears(link, catalogue, *service, err) < 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* runtime/app.h - a running service, from the inside: what start and stop build and take down, piece by piece. */
+#ifndef TERN_RUNTIME_APP_H
+#define TERN_RUNTIME_APP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "job_lane.h"
+#include "online.h"
+#include "tern/consumer.h"
+#include "tern/publisher.h"
+#include "tern/service.h"
+#include "unit_of_work.h"
+#include "upkeep.h"
+#include "writer.h"
+
+enum { TERN_READERS = 4, TERN_COMMAND_DEADLINE_MS = 5000, TERN_CHECKPOINT_PAGES = 2000 };
+
+/* Read-only connections for HTTP requests: opened when needed, lent, given back. */
+struct tern_readers {
+    const char *url;
+    pthread_mutex_t lock;
+    pthread_cond_t given_back;
+    struct tern_db *idle[TERN_READERS];
+    int idle_count, open_count;
+};
+
+/* What the operations routes tell, and what decides whether the door is open. Written by the lanes, read by any thread. */
+struct tern_status {
+    atomic_bool draining;
+    atomic_bool declared;      /* topology declared once since the start */
+    atomic_bool store_refused; /* the last batch did not commit */
+    atomic_bool disk_low;
+    atomic_bool consumer_up, publisher_up, blocked;
+    atomic_bool consumer_down_said, publisher_down_said;
+    atomic_llong pending;   /* committed events that are not confirmed */
+    atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock shuts the door */
+};
+
+/* What stands in the place of the machine when several services live in one process without threads (simulation). */
+struct tern_app_seams {
+    const struct tern_clock *clock;
+    uint64_t seed; /* of ids and jitter; 0: the kernel's random numbers */
+    int log_fd;    /* stays the caller's */
+    /* Lets the writer, which has no thread, take a step: somebody waits for it. False: in vain, it will not come to that. */
+    bool (*step)(void *self);
+    void *self;
+    struct tern_db
+        *store; /* open, in memory: writer and lanes share it, and it stays the caller's; NULL: DATABASE_URL */
+};
+
+struct tern_app {
+    const struct tern_service *service;
+    const struct tern_config *config;
+    struct tern_app_seams seams;
+    /* Any thread: the store is damaged or its disk fails. Ends the process (exit 74). */
+    void (*fatal)(void *self, const struct tern_error *err);
+    struct tern_log *log, *writer_log;
+    struct tern_metrics *metrics;
+    struct tern_ids *ids;
+    struct tern_db *db, *publisher_db, *lane_db;
+    void *self;
+
+    struct tern_context ctx; /* the writer's */
+    struct tern_writer *writer;
+    struct tern_units *units;
+    struct tern_job_lane *lane;
+    struct tern_consumer *consumer;
+    struct tern_publisher *publisher;
+    struct tern_http_server *http;
+    struct tern_readers readers;
+    struct tern_status status;
+    struct tern_online online;
+    int64_t online_saved_ms; /* writer thread */
+
+    bool settled_deliveries; /* writer thread: acknowledgements to flush */
+    const void *report_open; /* writer thread: the publisher's report that was taken and is not recorded yet */
+    bool report_dropped;     /* writer thread: one was lost while stopping; what comes after it is for the next start */
+    struct tern_upkeep upkeep;
+    int64_t backlog_max, backlog_max_age_ms; /* the age 0: any */
+};
+
+/* The routes that every daemon has; their `self` is the app. */
+extern const struct tern_http_route tern_operations_routes[];
+extern const struct tern_http_route tern_parked_routes[];
+
+int tern_readers_init(struct tern_readers *readers, const char *url);
+void tern_readers_fini(struct tern_readers *readers);
+
+/* The oldest event that the broker has not confirmed was written then. */
+void tern_app_note_oldest(struct tern_app *app, int64_t logged_at_ms);
+/* 0 when none waits. */
+int64_t tern_app_oldest_age_ms(const struct tern_app *app);
+/* NULL, or in what way more waits for the broker than may. */
+const char *tern_app_backlog_fault(const struct tern_app *app);
+
+/* The service's time (app_online.c). Any thread: a link came up or went away. */
+void tern_app_set_online(struct tern_app *app, enum tern_online_link link, bool up);
+bool tern_app_is_online(void *self);
+int64_t tern_app_online_ms(void *self);
+/* The writer's: inside a batch, now and then. What a crash loses only makes the service more patient. */
+int tern_app_save_online(struct tern_app *app, struct tern_context *ctx, struct tern_error *err);
+int tern_app_jumped(void *self, struct tern_context *ctx, int64_t by_ms, struct tern_error *err);
+
+/* Builds all the parts and starts none of their threads: the caller steps the writer and the lane, and the links are his.
+ * Fails as tern_app_start; tern_app_stop takes it down. */
+int tern_app_build(struct tern_app *app, const struct tern_service *service, const struct tern_config *config,
+                   const struct tern_app_seams *seams, struct tern_error *err);
+/* Builds everything and begins to work. On failure whatever was built is taken down again. Returns 0, or the
+ * exit code that fits (1, 74, 78) with `err`. */
+int tern_app_start(struct tern_app *app, const struct tern_service *service, const struct tern_config *config,
+                   struct tern_error *err);
+/* Drains and closes everything; safe on an app that was started only in part. */
+void tern_app_stop(struct tern_app *app);
+
+#endif

@@ -1,0 +1,56 @@
+/* upkeep.c - small things that must happen now and then, on the writer thread, never in the way of a batch.
+ *
+ * The inbox is purged in steps of a few hundred rows that join other batches; while there is more to forget, the next
+ * step follows at once, so it keeps up with any rate at which events come. */
+#include "upkeep.h"
+
+#include "tern/inbox.h"
+
+enum { LOOK_MS = 1000, DISK_RESERVE_BYTES = 16 * 1024 * 1024, PURGE_MS = 10000, PURGE_ROWS = 500, DAY_MS = 86400000 };
+
+static struct tern_upkeep *upkeep_of(struct tern_work *work)
+{
+    return (struct tern_upkeep *)(void *)((char *)work - offsetof(struct tern_upkeep, purge));
+}
+
+static enum tern_outcome run_purge(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    int64_t before_ms = ctx->now_ms - (int64_t)TERN_INBOX_DAYS * DAY_MS;
+    int forgotten = tern_inbox_purge(ctx->db, before_ms, PURGE_ROWS, err);
+    if (forgotten < 0) return TERN_RETRY;
+    if (forgotten == PURGE_ROWS) upkeep_of(work)->purged_ms = 0; /* there may be more */
+    return TERN_DONE;
+}
+
+static void settle_purge(struct tern_work *work, enum tern_settled settled)
+{
+    (void)settled; /* what failed is tried again in its time */
+    upkeep_of(work)->purging = false;
+}
+
+static const struct tern_work_kind purge_kind = {
+    .name = "purge", .run = run_purge, .settle = settle_purge, .lazy = true};
+
+void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_writer *writer)
+{
+    *upkeep = (struct tern_upkeep){.purge.kind = &purge_kind, .writer = writer};
+}
+
+static void purge_when_due(struct tern_upkeep *upkeep, int64_t now_ms)
+{
+    if (upkeep->purging || (upkeep->purged_ms > 0 && now_ms - upkeep->purged_ms < PURGE_MS)) return;
+    upkeep->purging = true;
+    upkeep->purged_ms = now_ms;
+    tern_writer_submit(upkeep->writer, &upkeep->purge);
+}
+
+bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low)
+{
+    int64_t now_ms = tern_steady(ctx->clock);
+    purge_when_due(upkeep, now_ms);
+    if (now_ms - upkeep->looked_ms < LOOK_MS) return disk_was_low;
+    upkeep->looked_ms = now_ms;
+    tern_metric_set(ctx->metrics, &TERN_METRIC_store_wal_bytes, (double)tern_db_wal_bytes(ctx->db), NULL, NULL);
+    /* Without its ballast the store could not even be opened again on a full disk. */
+    return tern_db_disk_free_bytes(ctx->db) < DISK_RESERVE_BYTES || !tern_db_has_ballast(ctx->db);
+}

@@ -1,0 +1,20 @@
+/* runtime/upkeep.h - what the writer looks after between batches: room on the disk, the log's size, old inbox rows. */
+#ifndef TERN_RUNTIME_UPKEEP_H
+#define TERN_RUNTIME_UPKEEP_H
+
+#include "tern/context.h"
+#include "writer.h"
+
+/* Writer thread only. */
+struct tern_upkeep {
+    struct tern_work purge; /* on its way through the writer while `purging` */
+    struct tern_writer *writer;
+    int64_t looked_ms, purged_ms; /* steady */
+    bool purging;
+};
+
+void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_writer *writer);
+/* After a batch, outside any transaction: looks when it is time. Returns whether the disk has no room left. */
+bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low);
+
+#endif

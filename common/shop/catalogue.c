@@ -1,0 +1,154 @@
+/* catalogue.c - the tables that the rows of shop/catalogue.h become: event types, field tables, shapes.
+ *
+ * Everything is constant. What is decoded was of the right type and of a compatible version; what is emitted was
+ * checked against its own shape, so that no event leaves which its hearers would have to refuse. */
+#include "shop/catalogue.h"
+
+#include "tern/context.h"
+
+#include <string.h>
+
+/* ---- field tables ------------------------------------------------------------------------------------------ */
+
+#define IS_required false
+#define IS_optional true
+
+#define SIZE_OF(type, member) sizeof(((type *)0)->member)
+
+/* One member of `type`, of a kind that is a single value. */
+#define VALUE(type, json, member, kind_, presence, low_, high_)                                       \
+    {                                                                                                 \
+        .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member), \
+        .size = SIZE_OF(type, member), .low = (low_), .high = (high_)                                 \
+    }
+#define MANY(type, json, member, kind_, presence, low_, shape_)                                           \
+    {                                                                                                     \
+        .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member.at),  \
+        .size = SIZE_OF(type, member.at[0]), .count_offset = offsetof(type, member.count), .low = (low_), \
+        .high = TERN_COUNT(((type *)0)->member.at), .shape = (shape_)                                     \
+    }
+#define OBJECT(type, json, member, presence, shape_)                                                           \
+    {                                                                                                          \
+        .name = (json), .kind = TERN_KIND_OBJECT, .optional = IS_##presence, .offset = offsetof(type, member), \
+        .size = SIZE_OF(type, member), .shape = (shape_), .present_offset = offsetof(type, member.given)       \
+    }
+/* clang-format off */
+#define SHAPE(type, fields) {(fields), TERN_COUNT(fields), sizeof(type)}
+/* clang-format on */
+
+static const struct tern_field line_fields[] = {
+    VALUE(struct shop_line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    VALUE(struct shop_line, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_QUANTITY_MAX),
+    VALUE(struct shop_line, "price", price_minor, TERN_KIND_MONEY, required, 0, SHOP_PRICE_MAX_MINOR),
+};
+static const struct tern_field piece_fields[] = {
+    VALUE(struct shop_piece, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    VALUE(struct shop_piece, "quantity", quantity, TERN_KIND_COUNT, required, 1,
+          (int64_t)SHOP_LINES_MAX *SHOP_QUANTITY_MAX),
+};
+static const struct tern_field customer_fields[] = {
+    VALUE(struct shop_customer, "email", email, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
+    VALUE(struct shop_customer, "phone", phone, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+};
+static const struct tern_field address_fields[] = {
+    VALUE(struct shop_address, "street", street, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
+    VALUE(struct shop_address, "city", city, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    VALUE(struct shop_address, "state", state, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    VALUE(struct shop_address, "zipCode", zip_code, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+};
+
+const struct tern_shape shop_line_shape = SHAPE(struct shop_line, line_fields);
+const struct tern_shape shop_piece_shape = SHAPE(struct shop_piece, piece_fields);
+const struct tern_shape shop_customer_shape = SHAPE(struct shop_customer, customer_fields);
+const struct tern_shape shop_address_shape = SHAPE(struct shop_address, address_fields);
+
+/* clang-format off */
+/* The kinds of a payload's rows: P is the payload, m the member, n its name in JSON, p whether it must be there. */
+#define FIELD_id(P, m, n, p)       VALUE(P, n, m, TERN_KIND_ID, p, 0, 0),
+#define FIELD_ref(P, m, n, p)      VALUE(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_REF_SIZE - 1),
+#define FIELD_text(P, m, n, p)     VALUE(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_TEXT_CHARACTERS),
+#define FIELD_word(P, m, n, p)     VALUE(P, n, m, TERN_KIND_WORD, p, 0, 0),
+#define FIELD_currency(P, m, n, p) VALUE(P, n, m, TERN_KIND_WORD, p, 3, 3),
+#define FIELD_money(P, m, n, p)    VALUE(P, n, m, TERN_KIND_MONEY, p, 0, SHOP_TOTAL_MAX_MINOR),
+#define FIELD_count(P, m, n, p)    VALUE(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
+#define FIELD_time(P, m, n, p)     VALUE(P, n, m, TERN_KIND_TIME, p, 0, 0),
+#define FIELD_lines(P, m, n, p)    MANY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_shape),
+#define FIELD_pieces(P, m, n, p)   MANY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_shape),
+#define FIELD_words(P, m, n, p)    MANY(P, n, m, TERN_KIND_WORDS, p, 0, NULL),
+#define FIELD_customer(P, m, n, p) OBJECT(P, n, m, p, &shop_customer_shape),
+#define FIELD_address(P, m, n, p)  OBJECT(P, n, m, p, &shop_address_shape),
+/* clang-format on */
+
+#define AS_FIELD(payload, kind, member, name, presence) FIELD_##kind(struct shop_##payload, member, name, presence)
+#define AS_FIELDS(id, payload, type, version, says, subject, hears) \
+    static const struct tern_field payload##_fields[] = {SHOP_##id##_FIELDS(AS_FIELD, payload)};
+SHOP_EVENTS(AS_FIELDS)
+
+#define AS_SHAPE(id, payload, type, version, says, subject, hears) \
+    [SHOP_##id] = SHAPE(struct shop_##payload, payload##_fields),
+static const struct tern_shape shapes[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SHAPE)};
+
+/* ---- the catalogue ----------------------------------------------------------------------------------------- */
+
+#define AS_TYPE(id, payload, type, version, says, subject, hears) \
+    [SHOP_##id] = {type, version, SHOP_SERVICE_##says, hears},
+const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_TYPE)};
+
+static const char *const services[] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
+                                       SHOP_SERVICE_NOTIFICATION, NULL};
+
+const struct tern_catalogue shop_catalogue = {
+    .exchange = "events",
+    .dead_letter_exchange = "events.dead",
+    .types = shop_event_types,
+    .type_count = SHOP_EVENT_COUNT,
+    .services = services,
+};
+
+enum shop_event shop_event_named(const char *type)
+{
+    const struct tern_event_type *row = tern_catalogue_find(&shop_catalogue, type);
+    return row ? (enum shop_event)(row - shop_event_types) : SHOP_EVENT_COUNT;
+}
+
+const struct tern_shape *shop_shape(enum shop_event event)
+{
+    TERN_ASSERT((unsigned)event < SHOP_EVENT_COUNT, "only events of the catalogue have a shape");
+    return &shapes[event];
+}
+
+/* ---- decode and emit --------------------------------------------------------------------------------------- */
+
+int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err)
+{
+    const struct tern_shape *shape = shop_shape(expected);
+    const struct tern_event_type *type = &shop_event_types[expected];
+    if (strcmp(event->type, type->name) != 0)
+        return tern_error_set(err, "the event is of type %s, not %s", event->type, type->name);
+    if (!tern_version_compatible(event->version, type->version))
+        return tern_error_set(err, "%s of version %s cannot be read by a reader of %s", type->name, event->version,
+                              type->version);
+    if (tern_shape_decode_event(shape, event->data, ret_payload, err) < 0)
+        return tern_error_prefix(err, "%s", type->name);
+    return 0;
+}
+
+bool shop_is_email(const char *text)
+{
+    const char *at = strchr(text, '@');
+    return at != NULL && at != text && at[1] != '\0' && strchr(at + 1, '@') == NULL &&
+           strpbrk(text, " ,;:<>()[]\\\"") == NULL;
+}
+
+int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
+              struct tern_emitted *ret_emitted, struct tern_error *err)
+{
+    const struct tern_shape *shape = shop_shape(event);
+    const char *type = shop_event_types[event].name;
+    struct tern_text data = {0};
+    if (tern_shape_check(shape, payload, err) < 0) return tern_error_prefix(err, "%s", type);
+    tern_shape_encode(shape, payload, &data);
+    int rc = tern_emit(ctx, type, subject, data.bytes, ret_emitted, err);
+    tern_text_fini(&data);
+    return rc;
+}

@@ -1,0 +1,336 @@
+/* shop/catalogue.h - the shop's events: one table that says what they are, who says them, who hears them.
+ *
+ * Each SHOP_<EVENT>_FIELDS list is the payload: from its rows come `struct shop_<payload>`, its JSON codec and its
+ * rows in docs/EVENTS.md (a test compares). SHOP_EVENTS is the catalogue: from its rows come the routing keys, the
+ * queues with their bindings, the mandatory flag and the typed calls at the end of this page. The compiler is the
+ * checker; nothing is generated. To add an event: one list, one row, one section in docs/EVENTS.md.
+ *
+ * A row of a list is F(P, kind, member, "jsonName", presence); P is handed through to F. An optional member that is absent is "", 0, an empty
+ * list, or an object whose `given` is false, and is left out when written. The kinds:
+ *
+ *   id        char[65]          1-64 characters of A-Z a-z 0-9 . _ -
+ *   ref       char[129]         what somebody else calls a thing: token, transaction, refund; at most 128 bytes
+ *   text      char[1025]        for people, 1-256 characters of UTF-8, no control characters (shop_set_text)
+ *   word      char[24]          A-Z 0-9 _ : one of the words below
+ *   currency  char[24]          three capital letters (ISO 4217)
+ *   money     int64_t           minor units; on the wire a number with two decimals
+ *   count     int64_t           pieces, 0 to SHOP_STOCK_MAX
+ *   time      int64_t           UTC milliseconds; on the wire RFC 3339
+ *   lines     struct shop_lines         what was ordered, with prices
+ *   pieces    struct shop_pieces        what is held in stock: product and quantity, a product once
+ *   words     struct shop_words         a few words
+ *   customer  struct shop_customer      an object
+ *   address   struct shop_address       an object
+ *
+ * Payloads hold their values inline: copy and keep them freely, nothing is to be freed. Any thread. */
+#ifndef SHOP_CATALOGUE_H
+#define SHOP_CATALOGUE_H
+
+#include "tern/catalogue.h"
+#include "tern/event.h"
+#include "tern/shape.h"
+
+struct tern_context;
+struct tern_emitted;
+
+/* ---- words: the only place where they are spelled ---------------------------------------------------------- */
+
+#define SHOP_SERVICE_ORDER        "order-service"
+#define SHOP_SERVICE_PAYMENT      "payment-service"
+#define SHOP_SERVICE_INVENTORY    "inventory-service"
+#define SHOP_SERVICE_NOTIFICATION "notification-service"
+
+/* Where an order stands. */
+#define SHOP_STATUS_CREATED            "CREATED"
+#define SHOP_STATUS_PAID               "PAID"
+#define SHOP_STATUS_READY_FOR_SHIPMENT "READY_FOR_SHIPMENT"
+#define SHOP_STATUS_PAYMENT_FAILED     "PAYMENT_FAILED"
+#define SHOP_STATUS_INVENTORY_ISSUE    "INVENTORY_ISSUE"
+#define SHOP_STATUS_CANCELLING         "CANCELLING"
+#define SHOP_STATUS_CANCELLED          "CANCELLED"
+
+/* How a payment ended: declined by the gateway is FAILED, a gateway that could not say is ERROR. */
+#define SHOP_PAYMENT_STATUS_SUCCESS "SUCCESS"
+#define SHOP_PAYMENT_STATUS_FAILED  "FAILED"
+#define SHOP_PAYMENT_STATUS_ERROR   "ERROR"
+
+/* Why an order is cancelled. */
+#define SHOP_REASON_CUSTOMER_REQUEST  "CUSTOMER_REQUEST"
+#define SHOP_REASON_PAYMENT_FAILED    "PAYMENT_FAILED"
+#define SHOP_REASON_OUT_OF_STOCK      "OUT_OF_STOCK"
+#define SHOP_REASON_PAYMENT_TIMEOUT   "PAYMENT_TIMEOUT"
+#define SHOP_REASON_INVENTORY_TIMEOUT "INVENTORY_TIMEOUT"
+
+/* What a notification is about, and how it goes out. */
+#define SHOP_NOTIFY_ORDER_CONFIRMATION   "ORDER_CONFIRMATION"
+#define SHOP_NOTIFY_PAYMENT_CONFIRMATION "PAYMENT_CONFIRMATION"
+#define SHOP_NOTIFY_PAYMENT_FAILURE      "PAYMENT_FAILURE"
+#define SHOP_NOTIFY_ORDER_STATUS_UPDATE  "ORDER_STATUS_UPDATE"
+#define SHOP_NOTIFY_ORDER_CANCELLATION   "ORDER_CANCELLATION"
+#define SHOP_NOTIFY_REFUND_CONFIRMATION  "REFUND_CONFIRMATION"
+#define SHOP_NOTIFY_INVENTORY_ALERT      "INVENTORY_ALERT"
+
+#define SHOP_METHOD_EMAIL "EMAIL"
+#define SHOP_METHOD_SMS   "SMS"
+#define SHOP_METHOD_PUSH  "PUSH"
+
+#define SHOP_CURRENCY_DEFAULT "USD"
+
+/* ---- limits, and the values that payloads are made of -------------------------------------------------------- */
+
+enum {
+    SHOP_REF_SIZE = 129,
+    SHOP_TEXT_CHARACTERS = 256, /* names, addresses, error sentences */
+    SHOP_TEXT_SIZE = 4 * SHOP_TEXT_CHARACTERS + 1,
+    SHOP_SHORT_CHARACTERS = 64, /* phone numbers, cities, states, postal codes */
+    SHOP_SHORT_SIZE = 4 * SHOP_SHORT_CHARACTERS + 1,
+    SHOP_LINES_MAX = 100,
+    SHOP_WORDS_MAX = 8,
+    SHOP_QUANTITY_MAX = 10000,        /* of one line; a product's lines added up: SHOP_LINES_MAX times as many */
+    SHOP_PRICE_MAX_MINOR = 100000000, /* 1 000 000.00 */
+    SHOP_STOCK_MAX = 1000000000
+};
+#define SHOP_TOTAL_MAX_MINOR ((int64_t)SHOP_LINES_MAX * SHOP_QUANTITY_MAX * SHOP_PRICE_MAX_MINOR)
+
+struct shop_line {
+    char product_id[TERN_ID_SIZE];
+    int64_t quantity;
+    int64_t price_minor; /* of one piece */
+};
+struct shop_lines {
+    size_t count;
+    struct shop_line at[SHOP_LINES_MAX];
+};
+
+struct shop_piece {
+    char product_id[TERN_ID_SIZE];
+    int64_t quantity;
+};
+struct shop_pieces {
+    size_t count;
+    struct shop_piece at[SHOP_LINES_MAX];
+};
+
+struct shop_words {
+    size_t count;
+    char at[SHOP_WORDS_MAX][TERN_WORD_SIZE];
+};
+
+struct shop_customer {
+    bool given;
+    char email[SHOP_TEXT_SIZE];  /* "" when not known */
+    char phone[SHOP_SHORT_SIZE]; /* "" when not known */
+};
+
+struct shop_address {
+    bool given;
+    char street[SHOP_TEXT_SIZE]; /* each "" when not given */
+    char city[SHOP_SHORT_SIZE], state[SHOP_SHORT_SIZE], zip_code[SHOP_SHORT_SIZE];
+};
+
+/* Their shapes, for request bodies that carry the same things. Lines and pieces: the shape of one. */
+extern const struct tern_shape shop_line_shape;
+extern const struct tern_shape shop_piece_shape;
+extern const struct tern_shape shop_customer_shape;
+extern const struct tern_shape shop_address_shape;
+
+/* ---- payloads ---------------------------------------------------------------------------------------------- */
+
+#define SHOP_ORDER_PLACED_FIELDS(F, P)                           \
+    F(P, id, order_id, "orderId", required)                      \
+    F(P, id, customer_id, "customerId", required)                \
+    F(P, lines, items, "items", required)                        \
+    F(P, money, total_amount_minor, "totalAmount", required)     \
+    F(P, currency, currency, "currency", required)               \
+    F(P, word, status, "status", required)                       \
+    F(P, time, created_at_ms, "createdAt", required)             \
+    F(P, customer, customer, "customer", optional)               \
+    F(P, address, shipping_address, "shippingAddress", optional) \
+    F(P, ref, payment_token, "paymentToken", optional)
+
+/* productId: when stock is the cause. */
+#define SHOP_ORDER_UPDATED_FIELDS(F, P)                     \
+    F(P, id, order_id, "orderId", required)                 \
+    F(P, id, customer_id, "customerId", required)           \
+    F(P, word, status, "status", required)                  \
+    F(P, word, previous_status, "previousStatus", required) \
+    F(P, time, updated_at_ms, "updatedAt", required)        \
+    F(P, id, product_id, "productId", optional)
+
+#define SHOP_ORDER_CANCELLED_FIELDS(F, P)         \
+    F(P, id, order_id, "orderId", required)       \
+    F(P, id, customer_id, "customerId", required) \
+    F(P, lines, items, "items", required)         \
+    F(P, word, reason, "reason", required)        \
+    F(P, time, cancelled_at_ms, "cancelledAt", required)
+
+#define SHOP_PAYMENT_PROCESSED_FIELDS(F, P)              \
+    F(P, id, order_id, "orderId", required)              \
+    F(P, id, customer_id, "customerId", required)        \
+    F(P, money, amount_minor, "amount", required)        \
+    F(P, word, status, "status", required)               \
+    F(P, ref, transaction_id, "transactionId", required) \
+    F(P, time, processed_at_ms, "processedAt", required)
+
+#define SHOP_PAYMENT_FAILED_FIELDS(F, P)          \
+    F(P, id, order_id, "orderId", required)       \
+    F(P, id, customer_id, "customerId", required) \
+    F(P, money, amount_minor, "amount", required) \
+    F(P, word, status, "status", required)        \
+    F(P, text, error, "error", required)          \
+    F(P, time, processed_at_ms, "processedAt", required)
+
+#define SHOP_PAYMENT_REFUNDED_FIELDS(F, P)               \
+    F(P, id, order_id, "orderId", required)              \
+    F(P, id, customer_id, "customerId", required)        \
+    F(P, money, amount_minor, "amount", required)        \
+    F(P, ref, transaction_id, "transactionId", required) \
+    F(P, ref, refund_id, "refundId", required)           \
+    F(P, time, refunded_at_ms, "refundedAt", required)
+
+#define SHOP_PAYMENT_VOIDED_FIELDS(F, P)          \
+    F(P, id, order_id, "orderId", required)       \
+    F(P, id, customer_id, "customerId", required) \
+    F(P, time, voided_at_ms, "voidedAt", required)
+
+#define SHOP_INVENTORY_UPDATED_FIELDS(F, P)            \
+    F(P, id, product_id, "productId", required)        \
+    F(P, text, name, "name", required)                 \
+    F(P, count, new_quantity, "newQuantity", required) \
+    F(P, time, updated_at_ms, "updatedAt", required)
+
+#define SHOP_INVENTORY_RESERVED_FIELDS(F, P) \
+    F(P, id, order_id, "orderId", required)  \
+    F(P, pieces, items, "items", required)   \
+    F(P, time, reserved_at_ms, "reservedAt", required)
+
+/* items: empty when nothing was held. */
+#define SHOP_INVENTORY_RELEASED_FIELDS(F, P) \
+    F(P, id, order_id, "orderId", required)  \
+    F(P, pieces, items, "items", required)   \
+    F(P, time, released_at_ms, "releasedAt", required)
+
+#define SHOP_PRODUCT_OUT_OF_STOCK_FIELDS(F, P)    \
+    F(P, id, order_id, "orderId", required)       \
+    F(P, id, product_id, "productId", required)   \
+    F(P, count, requested, "requested", required) \
+    F(P, count, available, "available", required) \
+    F(P, time, notified_at_ms, "notifiedAt", required)
+
+/* One of method and methods is there: methods when it went out by more than one way. */
+#define SHOP_NOTIFICATION_SENT_FIELDS(F, P)                     \
+    F(P, word, notification_type, "notificationType", required) \
+    F(P, text, recipient, "recipient", required)                \
+    F(P, id, order_id, "orderId", required)                     \
+    F(P, id, product_id, "productId", optional)                 \
+    F(P, word, method, "method", optional)                      \
+    F(P, words, methods, "methods", optional)                   \
+    F(P, time, sent_at_ms, "sentAt", required)
+
+#define SHOP_NOTIFICATION_FAILED_FIELDS(F, P)                   \
+    F(P, word, notification_type, "notificationType", required) \
+    F(P, id, order_id, "orderId", required)                     \
+    F(P, word, method, "method", required)                      \
+    F(P, text, error, "error", required)                        \
+    F(P, time, failed_at_ms, "failedAt", required)
+
+/* ---- the catalogue ----------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+/* Who hears an event: the NULL-terminated list that struct tern_event_type wants. */
+#define SHOP_NOBODY              (const char *const[]){ NULL }
+#define SHOP_HEARD_BY_1(a)       (const char *const[]){ SHOP_SERVICE_##a, NULL }
+#define SHOP_HEARD_BY_2(a, b)    (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, NULL }
+#define SHOP_HEARD_BY_3(a, b, c) (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, SHOP_SERVICE_##c, NULL }
+
+/*    id                   payload               eventType             version  who says it   subject     who hears it */
+#define SHOP_EVENTS(E) \
+    E(ORDER_PLACED,        order_placed,         "OrderPlaced",        "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(ORDER_UPDATED,       order_updated,        "OrderUpdated",       "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_1(NOTIFICATION)) \
+    E(ORDER_CANCELLED,     order_cancelled,      "OrderCancelled",     "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(PAYMENT_PROCESSED,   payment_processed,    "PaymentProcessed",   "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_3(ORDER, INVENTORY, NOTIFICATION)) \
+    E(PAYMENT_FAILED,      payment_failed,       "PaymentFailed",      "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
+    E(PAYMENT_REFUNDED,    payment_refunded,     "PaymentRefunded",    "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
+    E(PAYMENT_VOIDED,      payment_voided,       "PaymentVoided",      "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_1(ORDER)) \
+    E(INVENTORY_UPDATED,   inventory_updated,    "InventoryUpdated",   "1.0",   INVENTORY,    product_id, SHOP_HEARD_BY_1(ORDER)) \
+    E(INVENTORY_RESERVED,  inventory_reserved,   "InventoryReserved",  "1.0",   INVENTORY,    order_id,   SHOP_HEARD_BY_1(ORDER)) \
+    E(INVENTORY_RELEASED,  inventory_released,   "InventoryReleased",  "1.0",   INVENTORY,    order_id,   SHOP_HEARD_BY_1(ORDER)) \
+    E(PRODUCT_OUT_OF_STOCK, product_out_of_stock, "ProductOutOfStock", "1.0", INVENTORY,    order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
+    E(NOTIFICATION_SENT,   notification_sent,    "NotificationSent",   "1.0",   NOTIFICATION, order_id,   SHOP_NOBODY) \
+    E(NOTIFICATION_FAILED, notification_failed,  "NotificationFailed", "1.0",   NOTIFICATION, order_id,   SHOP_NOBODY)
+/* clang-format on */
+
+/* ---- what the rows become ---------------------------------------------------------------------------------- */
+
+#define SHOP_MEMBER_id(member)       char member[TERN_ID_SIZE];
+#define SHOP_MEMBER_ref(member)      char member[SHOP_REF_SIZE];
+#define SHOP_MEMBER_text(member)     char member[SHOP_TEXT_SIZE];
+#define SHOP_MEMBER_word(member)     char member[TERN_WORD_SIZE];
+#define SHOP_MEMBER_currency(member) char member[TERN_WORD_SIZE];
+#define SHOP_MEMBER_money(member)    int64_t member;
+#define SHOP_MEMBER_count(member)    int64_t member;
+#define SHOP_MEMBER_time(member)     int64_t member;
+#define SHOP_MEMBER_lines(member)    struct shop_lines member;
+#define SHOP_MEMBER_pieces(member)   struct shop_pieces member;
+#define SHOP_MEMBER_words(member)    struct shop_words member;
+#define SHOP_MEMBER_customer(member) struct shop_customer member;
+#define SHOP_MEMBER_address(member)  struct shop_address member;
+
+#define SHOP_AS_MEMBER(payload, kind, member, name, presence) SHOP_MEMBER_##kind(member)
+#define SHOP_AS_STRUCT(id, payload, type, version, says, subject, hears) \
+    struct shop_##payload {                                              \
+        SHOP_##id##_FIELDS(SHOP_AS_MEMBER, payload)                      \
+    };
+SHOP_EVENTS(SHOP_AS_STRUCT)
+
+#define SHOP_AS_ENUM(id, payload, type, version, says, subject, hears) SHOP_##id,
+enum shop_event { SHOP_EVENTS(SHOP_AS_ENUM) SHOP_EVENT_COUNT };
+
+extern const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT]; /* by enum shop_event */
+extern const struct tern_catalogue shop_catalogue;
+
+/* The row of an event as an address constant, for tables of handlers: SHOP_TYPE(ORDER_PLACED). */
+#define SHOP_TYPE(id) (&shop_event_types[SHOP_##id])
+
+/* SHOP_EVENT_COUNT when the shop has no event of this type. */
+enum shop_event shop_event_named(const char *type);
+/* How the payload of `event` looks. */
+const struct tern_shape *shop_shape(enum shop_event event);
+
+/* Whether it is one plain e-mail address, with nothing around it that a mail's head would take for another. */
+bool shop_is_email(const char *text);
+
+/* Fills a member of kind text with any text: made fit and cut, see tern_shape_fit_text. */
+static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
+{
+    tern_shape_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
+}
+
+/* The untyped halves of the calls below. shop_decode also checks type and version of the event, and
+ * shop_emit that the payload keeps the rules of its fields; -1 with a sentence. */
+int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err);
+int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
+              struct tern_emitted *ret_emitted, struct tern_error *err);
+
+/* For each event, written here for OrderPlaced:
+ *
+ *   int shop_order_placed_decode(const struct tern_event *event, struct shop_order_placed *ret, struct tern_error *err);
+ *       Reads the payload of a decoded event. 0, or -1 with a sentence; then *ret is unspecified.
+ *
+ *   int shop_emit_order_placed(struct tern_context *ctx, const struct shop_order_placed *payload,
+ *                              struct tern_emitted *ret_emitted, struct tern_error *err);
+ *       Says that it happened (tern_emit), about the payload's order or product. `ret_emitted` may be NULL. */
+#define SHOP_AS_CALLS(id, payload, type, version, says, subject, hears)                                   \
+    static inline int shop_##payload##_decode(const struct tern_event *event, struct shop_##payload *ret, \
+                                              struct tern_error *err)                                     \
+    {                                                                                                     \
+        return shop_decode(SHOP_##id, event, ret, err);                                                   \
+    }                                                                                                     \
+    static inline int shop_emit_##payload(struct tern_context *ctx, const struct shop_##payload *body,    \
+                                          struct tern_emitted *ret_emitted, struct tern_error *err)       \
+    {                                                                                                     \
+        return shop_emit(ctx, SHOP_##id, body->subject, body, ret_emitted, err);                          \
+    }
+SHOP_EVENTS(SHOP_AS_CALLS)
+
+#endif

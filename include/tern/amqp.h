@@ -1,0 +1,144 @@
+/* tern/amqp.h - one connection to the broker with one channel, owned by one thread, with one recovery path.
+ *
+ * A link connects, logs in, lets its owner set up (declare, consume, select confirms), then pumps frames until
+ * something goes wrong; whatever that is, it destroys the connection, tells the owner, waits (jittered back-off,
+ * 0.2 to 10 s) and starts again. Its own frame loop (never amqp_consume_message), capabilities announced
+ * (connection.blocked, consumer_cancel_notify, basic.nack, publisher_confirms), heartbeat 10 s, TCP_USER_TIMEOUT
+ * 15 s, RPC and handshake timeouts 5 s, a watchdog that shuts the socket when one call lasts over 20 s, bodies
+ * checked against `body_max` before anything is allocated, buffers released after every frame set, amqps with
+ * peer and host name verified. Every callback runs on the link's thread; tern_amqp_wake and tern_amqp_stop may be
+ * called from any. Threads that run a link need a stack of at least 16 MB (nested header tables). */
+#ifndef TERN_AMQP_H
+#define TERN_AMQP_H
+
+#include "tern/clock.h"
+#include "tern/error.h"
+
+struct tern_amqp;
+
+struct tern_amqp_header {
+    const char *name;
+    const char *value; /* strings only: other header types are shown as NULL value and may be ignored */
+};
+
+/* A message as it arrived. Everything is valid during the callback only. */
+struct tern_amqp_delivery {
+    uint64_t delivery_tag;
+    bool redelivered;
+    const char *exchange, *routing_key;
+    const char *message_id, *type, *content_type, *correlation_id, *app_id; /* "" when absent */
+    const struct tern_amqp_header *headers;
+    size_t header_count;
+    const void *body; /* NULL when it was over body_max: then only `body_length` says how long it was */
+    size_t body_length;
+};
+
+/* A message to publish. Persistent (delivery_mode 2) always. */
+struct tern_amqp_message {
+    const char *exchange, *routing_key;
+    const char *message_id, *type, *content_type, *correlation_id, *app_id;
+    int64_t timestamp_s;
+    const struct tern_amqp_header *headers;
+    size_t header_count;
+    const void *body;
+    size_t body_length;
+    bool mandatory;
+};
+
+/* A mandatory message that no queue took; comes before its confirm. */
+struct tern_amqp_returned {
+    int reply_code;
+    const char *reply_text, *exchange, *routing_key, *message_id;
+};
+
+/* What the owner wants to hear. `ready` returns 0, or -1 with `err`: then the link starts over. NULL = not wanted. */
+struct tern_amqp_owner {
+    int (*ready)(void *self, struct tern_amqp *link, struct tern_error *err);
+    void (*lost)(void *self, const char *why); /* also when an attempt to connect failed */
+    int (*delivered)(void *self, const struct tern_amqp_delivery *delivery, struct tern_error *err);
+    int (*confirmed)(void *self, uint64_t sequence, bool multiple, bool acked, struct tern_error *err);
+    int (*returned)(void *self, const struct tern_amqp_returned *message, struct tern_error *err);
+    void (*blocked)(void *self, bool blocked, const char *reason);
+    void (*cancelled)(void *self); /* the broker's answer to tern_amqp_cancel: no delivery comes after it */
+    /* After tern_amqp_wake, after each handled burst of frames, and at least once a second while connected:
+     * publish, acknowledge. -1 = start over. */
+    int (*work)(void *self, struct tern_amqp *link, struct tern_error *err);
+    void *self;
+};
+
+/* What the link's patience is; 0 = the usual. Tests shorten it. */
+struct tern_amqp_limits {
+    int heartbeat_s;     /* 10: asked of the broker; silence of twice that is a lost connection */
+    int rpc_ms;          /* 5000: connect, handshake and each call of the set-up */
+    int user_timeout_ms; /* 15000: TCP_USER_TIMEOUT */
+    int watchdog_ms;     /* 20000: longest time of one call into the library */
+    int backoff_min_ms;  /* 200 */
+    int backoff_max_ms;  /* 10000 */
+    int probe_ms;        /* 60000: how often the queue is asked whether it still knows its consumer */
+};
+
+struct tern_amqp_settings {
+    const char *url;                /* amqp:// or amqps://user:password@host:port/vhost */
+    const char *ca_file;            /* amqps; "" = /etc/ssl/certs/ca-certificates.crt */
+    const char *connection_name;    /* shown by the broker: order-service-pub */
+    size_t body_max;                /* bigger bodies are not kept */
+    const struct tern_clock *clock; /* NULL: the machine's */
+    struct tern_amqp_limits limits;
+};
+
+struct tern_amqp_link_state {
+    bool connected, blocked;
+    uint64_t connects; /* how often it was connected so far; also the generation of delivery tags */
+};
+
+/* Whether a link can be made of this address at all; nothing is opened but `ca_file` for amqps. */
+int tern_amqp_check_url(const char *url, const char *ca_file, struct tern_error *err);
+/* Copies the settings. A URL that cannot be understood is an error. */
+int tern_amqp_create(const struct tern_amqp_settings *settings, const struct tern_amqp_owner *owner,
+                     struct tern_amqp **ret_link, struct tern_error *err);
+void tern_amqp_destroy(struct tern_amqp *link);
+/* Runs on the calling thread until tern_amqp_stop. */
+void tern_amqp_run(struct tern_amqp *link);
+void tern_amqp_wake(struct tern_amqp *link);
+void tern_amqp_stop(struct tern_amqp *link);
+struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link); /* any thread */
+
+/* Set-up, inside `ready` only. Arguments of a queue are "name=value" pairs of text or whole numbers. */
+struct tern_amqp_argument {
+    const char *name;
+    const char *text; /* NULL: number */
+    int64_t number;
+};
+int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err);
+int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const struct tern_amqp_argument *arguments,
+                            size_t count, struct tern_error *err);
+/* A marker is a durable exchange that nobody can publish to, bound to a queue: the broker deletes it with the queue. */
+int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err);
+/* 1: it is there, 0: it is not. A broker answers that by closing the channel: the link opens it again. */
+int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
+int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                   struct tern_error *err);
+int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err);
+int tern_amqp_consume(struct tern_amqp *link, const char *queue, struct tern_error *err);
+int tern_amqp_select_confirms(struct tern_amqp *link, struct tern_error *err);
+
+/* Inside any callback but `lost`. What is sent leaves in one burst when the callback is over, or when there is much.
+ * Publishing gives the confirm's sequence number (1, 2, ... per connection). */
+int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
+                      struct tern_error *err);
+/* False while the broker blocks us, has been silent for longer than a heartbeat, or is slow to take what is there:
+ * publish nothing then, `work` comes again. */
+bool tern_amqp_may_publish(const struct tern_amqp *link);
+/* Inside `work`: the consumer of `queue` with another prefetch (a broker applies it to new consumers only). */
+int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err);
+/* Inside `work`: the link starts over when the marker is gone; nothing is answered when it is there. */
+int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
+int tern_amqp_ack(struct tern_amqp *link, uint64_t delivery_tag, bool multiple, struct tern_error *err);
+/* Hands one delivery to the dead-letter exchange of its queue. */
+int tern_amqp_dead_letter(struct tern_amqp *link, uint64_t delivery_tag, struct tern_error *err);
+/* Stops deliveries (drain); what is under way still arrives, then `cancelled` is called. */
+int tern_amqp_cancel(struct tern_amqp *link, struct tern_error *err);
+/* "rabbitmq-c 0.11.0". */
+const char *tern_amqp_version(void);
+
+#endif

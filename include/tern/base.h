@@ -1,0 +1,32 @@
+/* tern/base.h - the few words that every other file uses.
+ *
+ * Out of memory and broken invariants stop the process with one sentence on standard error (abort). That is
+ * safe by design: nothing is acknowledged before it is committed, so the broker delivers again and a restart
+ * goes on. Bad input and lost peers are never a reason to stop: they are errors (tern/error.h) or outcomes. */
+#ifndef TERN_BASE_H
+#define TERN_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TERN_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Stops the process when `condition` is false; stays on in release builds. `sentence` says what was promised. */
+#define TERN_ASSERT(condition, sentence) ((condition) ? (void)0 : tern_broken(__FILE__, __LINE__, (sentence)))
+
+#define TERN_PRINTF(format_at, first_at) __attribute__((__format__(__printf__, format_at, first_at)))
+
+_Noreturn void tern_broken(const char *file, int line, const char *sentence);
+
+/* Zeroed memory, never NULL; the caller frees with free(). */
+void *tern_alloc(size_t size);
+/* Copies of text and bytes, never NULL; a NUL is added after `length` bytes; the caller frees with free(). */
+char *tern_copy_text(const char *text);
+char *tern_copy_bytes(const void *bytes, size_t length);
+
+/* Copies `text` into `target` of `size` bytes, always NUL-terminated. Returns 0, or -1 when it did not fit
+ * (then target holds ""). */
+int tern_copy(char *target, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,37 @@
+/* tern/catalogue.h - which events exist, in which version, who says them and who hears them: constant tables.
+ *
+ * From the same rows come routing keys, queues and bindings, the mandatory flag, and the check of what arrives.
+ * The library knows no event by name; the shop's own table is in include/shop/catalogue.h. */
+#ifndef TERN_CATALOGUE_H
+#define TERN_CATALOGUE_H
+
+#include "tern/base.h"
+
+/* A routing key has room for any type that fits, even one of capitals alone. */
+enum { TERN_TYPE_SIZE = 48, TERN_ROUTING_KEY_SIZE = 2 * TERN_TYPE_SIZE };
+
+struct tern_event_type {
+    const char *name;            /* "OrderPlaced" */
+    const char *version;         /* schema version of its data, "1.0" */
+    const char *producer;        /* "order-service" */
+    const char *const *heard_by; /* NULL-terminated names of services; empty = nobody, which is fine */
+};
+
+struct tern_catalogue {
+    const char *exchange;             /* "events" */
+    const char *dead_letter_exchange; /* "events.dead"; also the name of its queue */
+    const struct tern_event_type *types;
+    size_t type_count;
+    const char *const *services; /* NULL-terminated: every service, each with a queue of its name */
+};
+
+/* NULL when the catalogue has no such event. */
+const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type);
+bool tern_catalogue_hears(const struct tern_event_type *type, const char *service);
+/* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. The one function of publisher and
+ * binding. */
+void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE]);
+/* Whether "1.4" can be read by a reader of "1.0": same major number, both well formed. */
+bool tern_version_compatible(const char *theirs, const char *ours);
+
+#endif

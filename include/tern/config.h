@@ -1,0 +1,76 @@
+/* tern/config.h - a program's settings as one table: names, kinds, defaults, help; read, checked, printed.
+ *
+ * A value comes from, first found wins: the flag (--amqp-url for AMQP_URL), the environment (NAME, then for
+ * every key NAME_FILE: the content of that file without its last newline; then an alias; then, under systemd, the
+ * file NAME in $CREDENTIALS_DIRECTORY), the file given by --config (NAME=value lines as in an EnvironmentFile,
+ * # comments; an unknown key is an error), the default. NAME and NAME_FILE both set is an error. A variable that
+ * is empty counts as not set. Flags that stand for themselves: --help, --version, --check-config, --print-config,
+ * --healthcheck. Secrets cannot be given as flags (they would show in ps), and are masked wherever printed, as
+ * are passwords inside URLs. The table prints --help. Read once at start; read-only afterwards, any thread. */
+#ifndef TERN_CONFIG_H
+#define TERN_CONFIG_H
+
+#include "tern/error.h"
+#include "tern/text.h"
+
+enum tern_config_kind {
+    TERN_CFG_TEXT,
+    TERN_CFG_URL,      /* text whose password is masked when printed */
+    TERN_CFG_SECRET,   /* only by environment or file; never printed; its file must not be world-readable */
+    TERN_CFG_PORT,     /* 1 to 65535 */
+    TERN_CFG_COUNT,    /* whole number >= 0 */
+    TERN_CFG_SECONDS,  /* whole seconds >= 0 */
+    TERN_CFG_MS,       /* whole milliseconds >= 0 */
+    TERN_CFG_MS_RANGE, /* "a-b" or one number, milliseconds, a <= b */
+    TERN_CFG_RATIO,    /* 0 to 1 */
+    TERN_CFG_CHOICE,   /* one of the words in `limits`, "a|b|c" */
+    TERN_CFG_PATH
+};
+
+struct tern_config_key {
+    const char *name; /* NULL ends a table */
+    enum tern_config_kind kind;
+    const char *value;   /* the default; "" = not set */
+    const char *help;    /* one line */
+    const char *limits;  /* for whole numbers "low-high" when given, for CHOICE "a|b"; else NULL */
+    const char *aliases; /* other environment names, "A|B"; or NULL */
+};
+
+/* What the command line asks for besides running. */
+enum tern_config_wish {
+    TERN_WISH_RUN,
+    TERN_WISH_HELP,
+    TERN_WISH_VERSION,
+    TERN_WISH_CHECK,
+    TERN_WISH_PRINT,
+    TERN_WISH_HEALTHCHECK
+};
+
+struct tern_config;
+
+/* `tables` is a NULL-terminated list of tables (later ones override defaults of the same name in earlier ones).
+ * `environment` is environ or a test's own list. The tables must outlive the result. Collects every fault, one
+ * sentence per line in `ret_faults`. When the command line itself was wrong (exit 2): NULL, and *ret_usage true. When a
+ * value was (78): with that value at its default, so that the others can be judged further. *ret_wish is always set; HELP and VERSION are granted whatever else is wrong,
+ * with every value at its default. */
+struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
+                                     char **environment, enum tern_config_wish *ret_wish, struct tern_text *ret_faults,
+                                     bool *ret_usage);
+void tern_config_destroy(struct tern_config *config);
+
+/* Asking for a name that is not in the tables, or by the wrong kind, is a broken invariant. */
+const char *tern_config_text(const struct tern_config *config, const char *name); /* "" when not set; any kind */
+int64_t tern_config_number(const struct tern_config *config, const char *name);   /* PORT COUNT SECONDS MS */
+double tern_config_ratio(const struct tern_config *config, const char *name);
+void tern_config_range(const struct tern_config *config, const char *name, int64_t *ret_low, int64_t *ret_high);
+bool tern_config_is_default(const struct tern_config *config, const char *name);
+
+/* --help: usage line, then name, flag, default and help of every key. */
+void tern_config_help(const struct tern_config_key *const *tables, const char *program, const char *purpose,
+                      struct tern_text *out);
+/* --print-config: NAME=value lines, masked. */
+void tern_config_print(const struct tern_config *config, struct tern_text *out);
+/* Copies a URL with the password replaced by ****. */
+void tern_config_mask_url(const char *url, struct tern_text *out);
+
+#endif

@@ -1,0 +1,11 @@
+/* tern/digest.h - fingerprints of bytes: SHA-256 (FIPS 180-4), by OpenSSL. Pure; any thread. */
+#ifndef TERN_DIGEST_H
+#define TERN_DIGEST_H
+
+#include "tern/base.h"
+
+enum { TERN_SHA256_SIZE = 32 };
+
+void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE]);
+
+#endif

@@ -1,0 +1,55 @@
+/* tern/event.h - an event: the JSON envelope that travels, in memory and as bytes.
+ *
+ * Fields are those of the contract (eventId, eventType, timestamp, producer, version, correlationId, causationId,
+ * subject, data). Decoding checks every field and keeps the bytes as they came; encoding writes the fields in
+ * that order. A decoded event owns its tree and bytes (tern_event_fini). */
+#ifndef TERN_EVENT_H
+#define TERN_EVENT_H
+
+#include "tern/amqp.h"
+#include "tern/catalogue.h"
+#include "tern/id.h"
+#include "tern/json.h"
+#include "tern/shape.h"
+
+/* Value of the header x-tern-nudge: every service that misses a queue says its own log again, so nobody is asked. */
+#define TERN_NUDGE_REPUBLISHED "republished"
+
+enum { TERN_NAME_SIZE = 64, TERN_VERSION_SIZE = 12, TERN_EVENT_MAX_BYTES = TERN_JSON_MAX_BYTES };
+
+struct tern_event {
+    char event_id[TERN_UUID_SIZE];
+    char type[TERN_TYPE_SIZE];
+    int64_t timestamp_ms;
+    char producer[TERN_NAME_SIZE];
+    char version[TERN_VERSION_SIZE];
+    char correlation_id[TERN_UUID_SIZE];
+    char causation_id[TERN_UUID_SIZE]; /* "" on the first of a conversation */
+    char subject[TERN_ID_SIZE];
+    char traceparent[TERN_TRACEPARENT_SIZE]; /* travels as a header, stored beside the body; "" when unknown */
+    bool nudge;                              /* came with x-tern-nudge: asks for what it caused */
+    bool republished;                        /* x-tern-nudge: republished: said to a broker that forgot; asks nothing */
+
+    const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
+    struct cJSON *tree;
+    char *body; /* the bytes it was decoded from, NUL-terminated */
+    size_t body_length;
+};
+
+/* Takes a copy of the bytes. Returns 0, or -1 with a sentence that says what is malformed. */
+int tern_event_decode(const void *body, size_t length, struct tern_event *ret_event, struct tern_error *err);
+void tern_event_fini(struct tern_event *event);
+/* Appends the envelope around `data_json` (an object). */
+void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out);
+
+enum { TERN_EVENT_HEADERS = 9 };
+/* AMQP properties and headers of an event (CloudEvents binary attributes, traceparent, x-tern-nudge). Everything
+ * in `message` points into `event`, `storage` and `body`. */
+struct tern_event_headers {
+    struct tern_amqp_header items[TERN_EVENT_HEADERS];
+    char source[TERN_NAME_SIZE + 1], time[TERN_TIME_SIZE], routing_key[TERN_ROUTING_KEY_SIZE];
+};
+void tern_event_message(const struct tern_event *event, const char *exchange, bool mandatory, const void *body,
+                        size_t body_length, struct tern_event_headers *storage, struct tern_amqp_message *ret_message);
+
+#endif

@@ -1,0 +1,92 @@
+/* tern/event_log.h - the append-only log of a service's events: audit trail, event store and outbox in one table.
+ *
+ * Rows are numbered 1.. over the whole log (`seq`) and 1..n per subject (`subject_version`, no gaps). A row is
+ * either said (origin OWN: published to the broker) or taken in (origin TAKEN: a foreign event that became part of
+ * a subject's stream; never published). What is published is kept beside the rows, so that rows never change: every OWN row
+ * up to the mark is confirmed by the broker, except those in the list of held ones (returned or nacked, with their
+ * next try). After a crash the rows above the mark are published again; the inboxes drop what they have seen.
+ * All calls run on the caller's connection; the writing ones inside its transaction. Logs nothing. */
+#ifndef TERN_EVENT_LOG_H
+#define TERN_EVENT_LOG_H
+
+#include "tern/db.h"
+#include "tern/event.h"
+
+enum tern_origin { TERN_ORIGIN_TAKEN = 0, TERN_ORIGIN_OWN = 1 };
+
+/* A row as read. Texts live until the visitor returns. */
+struct tern_log_row {
+    int64_t seq, subject_version, logged_at_ms;
+    enum tern_origin origin;
+    const char *event_id, *type, *subject, *correlation_id, *causation_id, *traceparent;
+    const char *body; /* the envelope, NUL-terminated */
+    size_t body_length;
+};
+/* Returns 0 to go on, 1 to stop, -1 with `err`. */
+typedef int tern_log_visitor(void *self, const struct tern_log_row *row, struct tern_error *err);
+
+/* Appends. `body` is the envelope. Refuses bodies over TERN_EVENT_MAX_BYTES. Returns 0 and the row's numbers. */
+int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
+                          size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
+                          struct tern_error *err);
+/* A subject's stream in order, after a version, at most `limit` rows. Returns the number of rows visited or -1. */
+int tern_event_log_stream(struct tern_db *db, const char *subject, int64_t after_version, int limit,
+                          tern_log_visitor *visit, void *self, struct tern_error *err);
+/* OWN rows with after < seq <= through (through < 0: no bound), ascending, at most `limit`. */
+int tern_event_log_own(struct tern_db *db, int64_t after_seq, int64_t through_seq, int limit, tern_log_visitor *visit,
+                       void *self, struct tern_error *err);
+/* OWN rows that `causation_id` caused: what a nudge asks for. */
+int tern_event_log_caused(struct tern_db *db, const char *causation_id, tern_log_visitor *visit, void *self,
+                          struct tern_error *err);
+/* The newest OWN row of a type in a subject's stream: 1 and its seq, 0 when there is none, -1. */
+int tern_event_log_newest(struct tern_db *db, const char *subject, const char *type, int64_t *ret_seq,
+                          struct tern_error *err);
+/* Whether a row with this event id is in the subject's stream: 1, 0 or -1. */
+int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err);
+/* The seq before the first row that was written at since_ms or later, at most `through_seq`. since_ms is of the wall clock
+ * as it goes now; for what was written before a jump it is moved along (tern_event_log_jumped). */
+int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
+                          struct tern_error *err);
+/* The wall clock was set by so much, just now: times before and after are of two clocks. */
+int tern_event_log_jumped(struct tern_db *db, int64_t by_ms, struct tern_error *err);
+/* Every row in seq order after a seq (projections are rebuilt from it), at most `limit`. */
+int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_log_visitor *visit, void *self,
+                       struct tern_error *err);
+
+/* The outbox half. */
+struct tern_outbox_state {
+    int64_t mark;         /* every OWN row with seq <= mark is confirmed or held */
+    int64_t last_seq;     /* newest row of the log */
+    int64_t pending;      /* OWN rows not confirmed, held ones included */
+    int64_t oldest_at_ms; /* logged_at of the oldest of them, 0 when none */
+};
+int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, struct tern_error *err);
+/* Only oldest_at_ms, without counting. */
+int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error *err);
+int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err);
+/* A row that came back (return, nack): held until next_try_ms, its attempts counted. Again for the same seq: updated. */
+int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
+                     struct tern_error *err);
+/* The broker confirmed a held row. */
+int tern_outbox_release(struct tern_db *db, int64_t seq, struct tern_error *err);
+struct tern_outbox_held {
+    int64_t seq, attempts, next_try_ms;
+    char subject[TERN_ID_SIZE];
+};
+/* Held rows in seq order, at most `limit`. Returns how many, or -1. */
+int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err);
+
+/* Rows that are to be published once more, whatever was confirmed: a list beside the mark, in order of asking. Asked for
+ * again while it is still in the list, a row moves to its end: where it stood it may have been sent already, and would be
+ * removed with what was asked for before. */
+struct tern_outbox_again {
+    int64_t id, seq;
+};
+int tern_outbox_again_add(struct tern_db *db, int64_t seq, struct tern_error *err);
+/* Those after an id, at most `limit`. Returns how many, or -1. */
+int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
+                           struct tern_error *err);
+/* Everything up to `through_id` is confirmed. */
+int tern_outbox_again_done(struct tern_db *db, int64_t through_id, struct tern_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* tern/http.h - a small strict HTTP/1.1 server: a table of routes, one thread per connection, RFC 9457 errors.
+ *
+ * On libmicrohttpd, in front of which stands a gate of our own: in the first callback, before any body, it refuses
+ * with 400 and Connection: close whatever is no sound HTTP (two Content-Length or Host headers, Content-Length with
+ * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines,
+ * NUL; %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). Then it
+ * answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for routes that need the admin token, 411
+ * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants.
+ * Deadlines are absolute: a head is complete 10 s after the connection's start or its last answer, the rest of a
+ * request takes at most 30 s, with no pause over 10 s in its body. Limits: 512 connections, 64 per address. Every
+ * answer carries X-Request-Id, traceparent, X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is
+ * answered like GET without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a
+ * broken Content-Length, no Host, a head over 32 KiB.
+ *
+ * The admin rule: with a token, Authorization: Bearer must carry it, else 401 (both without and with a wrong one,
+ * RFC 6750). Without, such routes answer only while the server is bound to loopback, and then only requests whose
+ * Host is this machine and whose Origin, if any, is the same: else 403.
+ *
+ * Handlers run on the connection's thread (stack 256 KiB) once the whole body is here, and may block (5 s at most).
+ * The process must ignore SIGPIPE. */
+#ifndef TERN_HTTP_H
+#define TERN_HTTP_H
+
+#include "tern/clock.h"
+#include "tern/error.h"
+#include "tern/id.h"
+#include "tern/metrics.h"
+#include "tern/text.h"
+
+enum { TERN_HTTP_PEER_SIZE = 64 };
+
+struct tern_http_server;
+struct tern_shape_faults;
+
+/* What a handler may read; everything lives as long as the handler runs. */
+struct tern_http_request;
+const char *tern_http_path(const struct tern_http_request *request);
+/* The value of {name} in the route's path; it exists, or the route would not have matched. Decoded. */
+const char *tern_http_parameter(const struct tern_http_request *request, const char *name);
+/* Query argument (decoded, ASCII, each name at most once; a "+" stays one) and header, or NULL. Header names in any case. */
+const char *tern_http_query(const struct tern_http_request *request, const char *name);
+const char *tern_http_header(const struct tern_http_request *request, const char *name);
+const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length);
+/* The client's valid traceparent continued, or a fresh one. Never NULL. */
+const char *tern_http_traceparent(const struct tern_http_request *request);
+const char *tern_http_request_id(const struct tern_http_request *request);
+/* Writes the address that the request came from ("127.0.0.1"), or "". */
+void tern_http_peer(const struct tern_http_request *request, char peer[TERN_HTTP_PEER_SIZE]);
+/* Names of query arguments that are not in `known` (NULL-terminated): the first one, or NULL when all are. */
+const char *tern_http_unknown_query(const struct tern_http_request *request, const char *const *known);
+
+/* What a handler fills. Starts as 200 without body. */
+struct tern_http_answer {
+    int status;
+    struct tern_text body;
+    const char *content_type; /* static text; default application/json */
+    struct tern_text headers; /* "Name: value\n" lines, added by tern_http_set_header */
+};
+/* `value` is program text, never a client's input; CR and LF are a broken invariant. */
+void tern_http_set_header(struct tern_http_answer *answer, const char *name, const char *format, ...) TERN_PRINTF(3, 4);
+/* application/problem+json: type about:blank, title, status, detail, error (= title); the server adds instance (the path),
+ * requestId and traceId when it sends it. Replaces the body. */
+void tern_http_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail_format, ...)
+    TERN_PRINTF(4, 5);
+/* The same, 400, with `errors: [{pointer, detail, code}]`. */
+void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
+                              const struct tern_shape_faults *faults);
+/* True when every query argument is one of `known` (NULL-terminated); else the answer is a 400 that names the first. */
+bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
+                           const char *const *known);
+
+typedef void tern_http_handler(void *self, const struct tern_http_request *request, struct tern_http_answer *answer);
+
+enum tern_http_flags {
+    TERN_HTTP_OPEN = 0,
+    TERN_HTTP_ADMIN = 1,        /* needs the admin token; without one configured: only while bound to loopback */
+    TERN_HTTP_JSON = 2,         /* takes a JSON body: another content type is 415, none is 411 or 400 */
+    TERN_HTTP_JSON_OPTIONAL = 4 /* takes a JSON body, or none at all */
+};
+
+struct tern_http_route {
+    const char *method; /* GET, POST, PUT, DELETE; NULL ends a table */
+    const char *path;   /* "/orders/{orderId}/events" */
+    tern_http_handler *handler;
+    unsigned flags;
+    const char *help;
+};
+
+struct tern_http_settings {
+    const char *address;                          /* "127.0.0.1", "0.0.0.0", "::" */
+    uint16_t port;                                /* 0 = any free one (tests) */
+    const char *admin_token;                      /* "" = none */
+    unsigned connection_limit, per_address_limit; /* 0 = 512, 64 */
+    int header_deadline_ms, request_deadline_ms;  /* 0 = 10 s, 30 s */
+    const struct tern_clock *clock;
+    struct tern_ids *ids;
+    struct tern_metrics *metrics; /* may be NULL */
+};
+
+/* One table with the `self` that its handlers get. The first row that fits method and path wins, table by table. */
+struct tern_http_routes {
+    const struct tern_http_route *table;
+    void *self;
+};
+
+/* Whether a server can be bound to it: an IPv4 or IPv6 address in numbers, or "localhost". */
+int tern_http_check_address(const char *address, struct tern_error *err);
+int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
+                    size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err);
+uint16_t tern_http_port(const struct tern_http_server *server);
+/* Stops accepting, lets what is in flight finish (at most timeout_ms; a handler that runs is always waited for), then
+ * closes. NULL is fine. */
+void tern_http_stop(struct tern_http_server *server, int timeout_ms);
+/* One GET, for --healthcheck: the status code, or -1. An address that means every interface is asked on loopback. */
+int tern_http_probe(const char *address, uint16_t port, const char *path, int timeout_ms, struct tern_error *err);
+/* "libmicrohttpd 0.9.75". */
+const char *tern_http_version(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* tern/json.h - a strict gate in front of cJSON, and small typed calls to read and build what passed it.
+ *
+ * The gate takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON):
+ * a BOM, numbers that are not of the grammar or have an exponent or do not fit into int64 before the point or
+ * have more than 20 digits, equal member names (however they are escaped), \u0000, lone surrogates, bad or overlong
+ * UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an object, texts
+ * over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one for each 16 bytes
+ * of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep their digits: in a parsed tree every number is a raw node that holds
+ * its text, so nothing is ever rounded and a reprint is exact. No mutable state: any thread. */
+#ifndef TERN_JSON_H
+#define TERN_JSON_H
+
+#include "tern/error.h"
+#include "tern/text.h"
+
+struct cJSON; /* a node; the caller owns the root and gives it back with tern_json_destroy */
+
+enum {
+    TERN_JSON_MAX_BYTES = 65536,
+    TERN_JSON_MAX_DEPTH = 16,
+    TERN_JSON_MAX_MEMBERS = 256,
+    TERN_JSON_MAX_VALUES = TERN_JSON_MAX_BYTES / 16
+};
+
+/* The gate alone: 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */
+int tern_json_check(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
+/* Gate, then parse. NULL with a sentence when refused. `text` needs no NUL behind it. */
+struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
+void tern_json_destroy(struct cJSON *node);
+
+/* Reading. Member names are compared exactly. `tern_json_member` gives NULL when there is none. */
+const struct cJSON *tern_json_member(const struct cJSON *object, const char *name);
+bool tern_json_is_object(const struct cJSON *node);
+bool tern_json_is_array(const struct cJSON *node);
+bool tern_json_is_null(const struct cJSON *node);
+const char *tern_json_string(const struct cJSON *node); /* NULL when it is not a string */
+const char *tern_json_digits(const struct cJSON *node); /* NULL when it is not a number */
+const char *tern_json_name(const struct cJSON *node);   /* the member's name, or NULL */
+size_t tern_json_size(const struct cJSON *node);        /* members or elements */
+const struct cJSON *tern_json_first(const struct cJSON *node);
+const struct cJSON *tern_json_next(const struct cJSON *node);
+/* A whole number within [low, high]; 0 or -1 with a sentence. */
+int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err);
+
+/* Writing, straight into text: the caller keeps track of commas. Strings are escaped as RFC 8259 asks, and
+ * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the gate. */
+void tern_json_write_string(struct tern_text *out, const char *string);
+/* Prints a tree without white space. */
+void tern_json_print(const struct cJSON *node, struct tern_text *out);
+/* The number of the cJSON that runs: "1.7.15". */
+const char *tern_json_version(void);
+
+#endif

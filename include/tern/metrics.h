@@ -1,0 +1,76 @@
+/* tern/metrics.h - counters, gauges and histograms, declared with their prose and printed as Prometheus text.
+ *
+ * A family is a constant row: name (the printer adds the prefix tern_ unless the name begins with process_ or
+ * http_), kind, label names, help. A program hands its rows to a registry; incrementing names the row and the
+ * label values. Label values must be few: event types, results, routes; never ids (after 512 combinations of a
+ * family, new ones are counted under "other"). Thread-safe, no locks on the hot path once a label value has been
+ * seen. Families without labels are on the page from the start, as 0; the others once they have a series. */
+#ifndef TERN_METRICS_H
+#define TERN_METRICS_H
+
+#include "tern/text.h"
+
+enum tern_metric_kind { TERN_COUNTER, TERN_GAUGE, TERN_HISTOGRAM };
+
+struct tern_metric {
+    const char *name; /* messages_published_total */
+    enum tern_metric_kind kind;
+    const char *labels; /* "" or "type" or "type,result" */
+    const char *help;   /* one sentence */
+};
+
+/* The families of the library, one row each: TERN_METRIC_messages_published_total ... are `const struct tern_metric`.
+ * HISTOGRAM buckets are seconds (.005 .01 .025 .05 .075 .1 .25 .5 .75 1 2.5 5 7.5 10) when the name ends in _seconds,
+ * else counts (1 2 4 8 ... 8192). */
+#define TERN_METRICS(M)                                                                                          \
+    M(build_info, GAUGE, "version,revision", "Always 1; the labels say what is running.")                        \
+    M(amqp_connected, GAUGE, "link", "1 while the link to the broker is up.")                                    \
+    M(amqp_blocked, GAUGE, "link", "1 while the broker refuses to be published to.")                             \
+    M(amqp_reconnects_total, COUNTER, "link", "How often the link to the broker was lost.")                      \
+    M(outbox_pending, GAUGE, "", "Committed events the broker has not confirmed yet.")                           \
+    M(outbox_oldest_age_seconds, GAUGE, "", "Age of the oldest committed event that is not confirmed.")          \
+    M(messages_published_total, COUNTER, "type", "Events the broker has confirmed.")                             \
+    M(messages_said_again_total, COUNTER, "type", "Events published once more because one was missed.")          \
+    M(broker_forgot_total, COUNTER, "", "Queues that the broker had lost, with what was in them.")               \
+    M(publish_failures_total, COUNTER, "reason", "Publications that were nacked, returned, timed out or lost.")  \
+    M(messages_consumed_total, COUNTER, "type,result", "Deliveries by outcome: done, duplicate, retry, parked.") \
+    M(messages_redelivered_total, COUNTER, "type", "Deliveries that the broker flagged as redelivered.")         \
+    M(message_process_duration_seconds, HISTOGRAM, "", "From taking a delivery to the commit of its effects.")   \
+    M(inbox_duplicates_total, COUNTER, "", "Deliveries the inbox had seen before.")                              \
+    M(parked_messages, GAUGE, "", "Messages that wait for a person.")                                            \
+    M(parked_total, COUNTER, "reason", "Messages that were parked.")                                             \
+    M(retrying_messages, GAUGE, "", "Messages that wait for their next try, or behind one that does.")           \
+    M(batch_units, HISTOGRAM, "", "Units of work per transaction (buckets are counts here, not seconds).")       \
+    M(commit_duration_seconds, HISTOGRAM, "", "Time of one commit, the disk's flush included.")                  \
+    M(jobs_pending, GAUGE, "", "Jobs that are written and not finished.")                                        \
+    M(jobs_total, COUNTER, "kind,result", "Runs of jobs: done, again; unknown: left alone.")                     \
+    M(clock_jumps_total, COUNTER, "", "Jumps of the wall clock by more than a minute.")                          \
+    M(online_seconds, GAUGE, "", "How long the service has been connected to the broker, in all its runs.")      \
+    M(store_wal_bytes, GAUGE, "", "Size of the store's write-ahead log.")                                        \
+    M(http_requests_total, COUNTER, "method,route,code", "HTTP requests answered.")                              \
+    M(http_request_duration_seconds, HISTOGRAM, "route", "Time from the request's head to its answer.")
+
+#define TERN_METRIC_EXTERN(name, kind, labels, help) extern const struct tern_metric TERN_METRIC_##name;
+TERN_METRICS(TERN_METRIC_EXTERN)
+#undef TERN_METRIC_EXTERN
+
+struct tern_metrics;
+
+/* Holds the library's families; a program adds its own (NULL-terminated list). process_* (cpu, resident memory,
+ * open fds, start time) are read when the page is printed. */
+struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more);
+void tern_metrics_destroy(struct tern_metrics *metrics);
+
+/* Label values in the order of the row's names, NULL for none: tern_metric_add(m, &TERN_METRIC_x, 1, "a", "b").
+ * Two at most; three for http_requests_total. A counter takes no negative amount, a gauge does. As many values as
+ * the row has labels, and a row the registry was given: all else is a broken invariant. A NULL `metrics` counts
+ * nothing. */
+void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row, int64_t amount, const char *first,
+                     const char *second, const char *third);
+void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first,
+                     const char *second);
+void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first);
+/* The page, text/plain; version=0.0.4. */
+void tern_metrics_print(struct tern_metrics *metrics, struct tern_text *out);
+
+#endif

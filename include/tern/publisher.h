@@ -1,0 +1,83 @@
+/* tern/publisher.h - the publisher lane: sends what was committed, in order, and reports what the broker confirmed.
+ *
+ * Runs on one thread with one AMQP connection and a read-only connection to the store. It is woken when
+ * something was committed, reads the event log from its cursor in pages (memory stays bounded, a restart is the
+ * same path), publishes with a window of several hundred unconfirmed, `mandatory` when the catalogue says that
+ * somebody hears it. A row counts as published from its confirm only; a return comes before the confirm and
+ * means: not published. Returned and nacked rows are held with back-off, and later rows of the same subject
+ * behind them. When the connection is lost every open confirm is unknown: those rows are sent again, same eventId.
+ * A confirm that takes over 30 s is a lost connection. Rows that somebody asked for again (tern_say_again) go out
+ * beside the new ones, flagged as nudges, at a bounded rate; a failed one is tried again later. When the broker has lost a queue that hears
+ * this service, the recent log is said again in the same way (tern/broker_memory.h). Progress is handed to the writer,
+ * which records it. */
+#ifndef TERN_PUBLISHER_H
+#define TERN_PUBLISHER_H
+
+#include "tern/amqp.h"
+#include "tern/broker_memory.h"
+#include "tern/event_log.h"
+#include "tern/log.h"
+#include "tern/metrics.h"
+
+struct tern_publisher;
+
+struct tern_publisher_settings {
+    struct tern_amqp_settings link; /* connection_name is ours to choose: <service>-pub */
+    const char *service;
+    const char *queue_type;
+    unsigned window;
+    const struct tern_catalogue *catalogue;
+    struct tern_db *reader;         /* used on the publisher's thread only; stays the caller's */
+    struct tern_outbox_state start; /* as read from the store before the start */
+    int64_t retry_base_ms;
+    uint64_t seed;   /* of the jitter; 0: the kernel's random numbers */
+    int again_per_s; /* most rows said again in a second; 0: the usual 500 */
+    /* On the publisher's thread: there is progress to take. Must not block; called again only after a take. */
+    void (*progress)(void *self);
+    void (*connected)(void *self); /* topology declared, publishing begins */
+    void (*lost)(void *self, const char *why);
+    void (*blocked)(void *self, bool blocked, const char *reason);
+    /* During a set-up: writes the news into the store (tern_broker_memory_record) and commits. -1: not now, the set-up
+     * begins anew. NULL: nothing is remembered of the broker, and no loss of a queue noticed. */
+    int (*remember)(void *self, struct tern_broker_news *news, struct tern_error *err);
+    /* The reader saw damage or a failing disk: it will answer nothing any more. May be NULL. */
+    void (*broken)(void *self, const struct tern_error *err);
+    struct tern_log *log;         /* reconnects are not logged here; returned and nacked events are; may be NULL */
+    struct tern_metrics *metrics; /* may be NULL */
+    void *self;
+};
+
+/* What happened since it was last taken. */
+enum { TERN_PROGRESS_HOLDS = 64 };
+struct tern_publish_hold {
+    int64_t seq, next_try_ms; /* next_try_ms 0: the broker confirmed this held row: release it */
+    char subject[TERN_ID_SIZE];
+    char reason[16]; /* return, nack, behind */
+};
+struct tern_publish_progress {
+    int64_t mark;      /* every OWN row up to here is confirmed or held (holds of this and earlier reports) */
+    int64_t confirmed; /* how many rows were confirmed since the last take */
+    int64_t republish_id, republished; /* of that loss the rows up to here are said again and confirmed; 0: no news */
+    int64_t again_done;                /* rows asked for again, up to this id, are confirmed; 0: no news */
+    size_t hold_count;
+    struct tern_publish_hold holds[TERN_PROGRESS_HOLDS];
+};
+
+int tern_publisher_create(const struct tern_publisher_settings *settings, struct tern_publisher **ret_publisher,
+                          struct tern_error *err);
+void tern_publisher_destroy(struct tern_publisher *publisher);
+int tern_publisher_start(struct tern_publisher *publisher, struct tern_error *err);
+/* Any thread: rows up to last_seq are committed. */
+void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq);
+/* Any thread: the list of rows to be said again has grown, and that is committed. */
+void tern_publisher_said_again(struct tern_publisher *publisher);
+/* Writer thread: takes what there is. Returns true when there was something. */
+bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress);
+/* Writes a taken progress into the store, inside the caller's transaction. */
+int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err);
+/* Drain: waits at most timeout_ms until everything sent is confirmed and everything committed was sent. */
+void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms);
+void tern_publisher_stop(struct tern_publisher *publisher);
+struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher);
+
+#endif

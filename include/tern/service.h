@@ -1,0 +1,85 @@
+/* tern/service.h - a service as one value, and what its routes and jobs may ask of it while it runs.
+ *
+ * A daemon's main.c declares a struct tern_service (its name, settings, schema, handlers, jobs, timers, routes) and
+ * calls tern_service_main, which does everything else in one fixed order: settings, log, store, migrations, the
+ * service's own state, writer, job lane, HTTP, publisher, consumer; on SIGTERM, SIGINT or SIGHUP the reverse (drain), a second
+ * SIGTERM or SIGINT stops at once. Exit codes: 0 clean stop, 1 runtime failure, 2 usage, 74 storage, 78 bad configuration.
+ * Every daemon has /livez /readyz /healthz /metrics /version besides its own routes. */
+#ifndef TERN_SERVICE_H
+#define TERN_SERVICE_H
+
+#include "tern/context.h"
+#include "tern/http.h"
+#include "tern/jobs.h"
+#include "tern/timers.h"
+
+struct tern_app; /* a running service */
+
+/* What the service does about an event it hears. Events it hears without a row here are recorded and done. */
+struct tern_handler {
+    const struct tern_event_type *type;
+    enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);
+};
+
+struct tern_timer_kind {
+    const char *name; /* NULL ends a table */
+    enum tern_outcome (*fire)(struct tern_context *ctx, const struct tern_timer *timer, struct tern_error *err);
+};
+
+struct tern_service {
+    const char *name;                     /* "order-service": queue, producer, log */
+    const char *purpose;                  /* one line of --help */
+    const struct tern_config_key *config; /* its own keys, and its defaults of PORT and DATABASE_URL */
+    const struct tern_migration *migrations;
+    const struct tern_catalogue *catalogue;
+    const struct tern_handler *handlers;
+    size_t handler_count;
+    const struct tern_job_kind *jobs;         /* NULL: none */
+    const struct tern_timer_kind *timers;     /* NULL: none */
+    bool timers_need_broker;                  /* they fire only while the service is connected */
+    const struct tern_http_route *routes;     /* their `self` is the struct tern_app */
+    const struct tern_metric *const *metrics; /* NULL: none */
+    /* Makes the service's own state (ctx->self, tern_app_self) from its settings; no store yet; also when
+     * only the configuration is checked. `log` (may be NULL) outlives the state. May be NULL. */
+    int (*open)(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
+    /* Runs in one transaction at every start, before anything else may write (first stock, say). May be NULL. */
+    int (*prepare)(struct tern_context *ctx, struct tern_error *err);
+    /* Sets the gauges that are read from the store, before the metrics page is printed; HTTP thread. May be NULL. */
+    void (*gauges)(struct tern_app *app);
+    void (*close)(void *self);
+    const char *(*library)(void); /* "libcurl 7.88.1": of a library that only this service loads. May be NULL. */
+};
+
+int tern_service_main(const struct tern_service *service, int argc, char **argv);
+
+/* For routes and jobs, on any thread. */
+void *tern_app_self(const struct tern_app *app);
+const struct tern_config *tern_app_config(const struct tern_app *app);
+const struct tern_clock *tern_app_clock(const struct tern_app *app);
+struct tern_ids *tern_app_ids(const struct tern_app *app);
+struct tern_log *tern_app_log(const struct tern_app *app);
+struct tern_metrics *tern_app_metrics(const struct tern_app *app);
+
+/* A command: runs on the writer thread inside the next transaction, in a savepoint of its own. DONE commits; REJECT and RETRY
+ * undo it (the command says why in its own argument, or in `err`). */
+typedef enum tern_outcome tern_command(struct tern_context *ctx, void *argument, struct tern_error *err);
+
+enum tern_command_result {
+    TERN_COMMITTED,  /* on disk */
+    TERN_REFUSED,    /* the command undid itself: its argument or `err` says why; nothing was changed */
+    TERN_UNAVAILABLE /* store full, backlog full, draining, or not begun within 5 s: nothing was changed; 503 */
+};
+
+/* Blocks until the command is committed or undone. `argument` is used on the writer thread meanwhile. */
+enum tern_command_result tern_app_command(struct tern_app *app, tern_command *run, void *argument,
+                                          const struct tern_conversation *conversation, struct tern_error *err);
+/* 503 with Retry-After and the sentence of `err`. */
+void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_error *err);
+/* False, with a sentence, while no new work from outside may come in: draining, backlog at its cap, disk nearly full. */
+bool tern_app_accepts(struct tern_app *app, struct tern_error *err);
+
+/* A read-only connection for the length of one request. NULL with `err` when there is none: answer 503. */
+struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err);
+void tern_app_reader_done(struct tern_app *app, struct tern_db *db);
+
+#endif

@@ -1,0 +1,84 @@
+/* tern/shape.h - describes a C struct as a JSON object once, and from that decodes, checks and encodes it.
+ *
+ * Events and request bodies use the same few field kinds and so the same error sentences. A shape is a constant
+ * table of fields by offset; the structs hold their values inline (no pointers, nothing to free), so a decoded
+ * struct can be copied and kept. Decoding a request is strict: a member that the shape does not know is an
+ * error. Decoding an event is tolerant: unknown members are ignored (same major version = compatible).
+ * All faults of a body are collected, each with its JSON pointer (RFC 6901, in URI fragment form "#/items/0"). */
+#ifndef TERN_SHAPE_H
+#define TERN_SHAPE_H
+
+#include "tern/json.h"
+
+enum tern_kind {
+    TERN_KIND_ID,     /* char[65]: 1-64 characters of A-Z a-z 0-9 . _ - */
+    TERN_KIND_UUID,   /* char[37], kept in lower case */
+    TERN_KIND_TEXT,   /* char[n]: UTF-8 without control characters, `low` (1) to `high` characters, whose bytes fit */
+    TERN_KIND_WORD,   /* char[n]: upper-case word A-Z 0-9 _ of `low` (1) to `high` (n - 1) characters */
+    TERN_KIND_MONEY,  /* int64_t minor units within [low, high]; a JSON number with at most two decimals */
+    TERN_KIND_COUNT,  /* int64_t within [low, high]; a JSON number without a point */
+    TERN_KIND_TIME,   /* int64_t UTC milliseconds, as RFC 3339 text */
+    TERN_KIND_OBJECT, /* a nested struct, `shape` */
+    TERN_KIND_LIST,   /* C array of `high` structs, `shape`, and a size_t of how many; low..high elements */
+    TERN_KIND_WORDS   /* array of words: char[high][24], and a size_t of how many; low..high elements */
+};
+
+enum { TERN_ID_SIZE = 65, TERN_WORD_SIZE = 24 };
+
+/* One member. An optional one may be absent or null: then text is "", a number or time 0, a list empty, the `present`
+ * of an object false; and while it is so, it is left out when encoding. Optional text may also come as "". */
+struct tern_field {
+    const char *name; /* the JSON member, plain ASCII */
+    enum tern_kind kind;
+    bool optional;
+    size_t offset;
+    size_t size;         /* of the char array, or of the struct */
+    size_t count_offset; /* LIST, WORDS: of the size_t */
+    int64_t low, high;   /* bounds; for TEXT high = most characters; low = high = 0: no bounds of its own */
+    const struct tern_shape *shape;
+    size_t present_offset; /* OBJECT with optional: offset of a bool in the outer struct; otherwise 0 */
+};
+
+struct tern_shape {
+    const struct tern_field *fields; /* at most TERN_SHAPE_MAX_FIELDS */
+    size_t count;
+    size_t size; /* of the struct */
+};
+
+enum { TERN_SHAPE_MAX_FIELDS = 64 };
+enum { TERN_SHAPE_MAX_FAULTS = 16 };
+
+struct tern_shape_fault {
+    char pointer[96];
+    char detail[96];
+    char code[24]; /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
+};
+
+struct tern_shape_faults {
+    size_t count; /* at most TERN_SHAPE_MAX_FAULTS are kept */
+    struct tern_shape_fault items[TERN_SHAPE_MAX_FAULTS];
+};
+
+enum tern_strictness { TERN_STRICT, TERN_TOLERANT };
+
+/* Zeroes `target`, then fills it; `faults` is begun anew. Returns 0, or -1 with at least one fault; `target` is then
+ * unspecified. */
+int tern_shape_decode(const struct tern_shape *shape, const struct cJSON *object, enum tern_strictness strictness,
+                      void *target, struct tern_shape_faults *faults);
+/* The same, tolerant, with the first fault as the error's sentence ("#/amount: must be ..."). */
+int tern_shape_decode_event(const struct tern_shape *shape, const struct cJSON *object, void *target,
+                            struct tern_error *err);
+/* Whether decoding would take back what `source` holds: every rule of the shape, on the struct. 0, or -1 with the
+ * first fault as the sentence. */
+int tern_shape_check(const struct tern_shape *shape, const void *source, struct tern_error *err);
+/* Appends the JSON object, members in the order of the table. Numbers are exact; texts are escaped. */
+void tern_shape_encode(const struct tern_shape *shape, const void *source, struct tern_text *out);
+/* Adds a fault of the caller's own checks; does nothing once there are TERN_SHAPE_MAX_FAULTS. */
+void tern_shape_fault(struct tern_shape_faults *faults, const char *code, const char *pointer, const char *detail, ...)
+    TERN_PRINTF(4, 5);
+
+/* Makes any text fit for a TEXT member of `size` bytes and `characters` characters: control characters become spaces,
+ * what is not UTF-8 becomes U+FFFD, and it is cut between characters. */
+void tern_shape_fit_text(char *target, size_t size, size_t characters, const char *text);
+
+#endif

@@ -1,0 +1,36 @@
+/* tern/timers.h - durable timers: rows that say when something is to be done in a transaction of the writer.
+ *
+ * A timer has a kind (which function), a key (which thing) and a due time in wall milliseconds; setting the same
+ * kind and key again moves it. Fired exactly once per commit: the row is removed in the transaction in which its
+ * function runs. Runs inside the caller's transaction, on the writer thread. */
+#ifndef TERN_TIMERS_H
+#define TERN_TIMERS_H
+
+#include "tern/db.h"
+#include "tern/shape.h"
+
+struct tern_timer {
+    char kind[32];
+    char key[TERN_ID_SIZE];
+    int64_t due_ms;
+    char payload[256]; /* a small JSON text of the owner's, or "" */
+};
+
+/* A kind, key or payload that does not fit into struct tern_timer is an error. Handlers use tern_timer_arm of
+ * tern/context.h, which also wakes the writer in time. */
+int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_t due_ms, const char *payload,
+                   struct tern_error *err);
+/* Returns the number of timers removed (0 or 1), or -1. */
+int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err);
+/* 1 and the time of the earliest, 0 when none, -1. */
+int tern_timer_next_due(struct tern_db *db, int64_t *ret_due_ms, struct tern_error *err);
+/* Removes and returns the earliest due timer: 1, 0 when none is due, -1. */
+int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err);
+/* The wall clock jumped by so much: what is due stays as far away as it was. */
+int tern_timer_shift(struct tern_db *db, int64_t by_ms, struct tern_error *err);
+
+/* How long the service has been connected in all its runs, as it was saved last. Saving a smaller one changes nothing. */
+int tern_online_load(struct tern_db *db, int64_t *ret_total_ms, struct tern_error *err);
+int tern_online_save(struct tern_db *db, int64_t total_ms, struct tern_error *err);
+
+#endif

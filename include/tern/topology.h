@@ -1,0 +1,20 @@
+/* tern/topology.h - declares, from the catalogue, everything on the broker that the services need.
+ *
+ * Exchange `events` (topic, durable), one durable queue per service with a binding per event it hears, and the dead-letter safety
+ * net. Every daemon declares all of it on every connection before it publishes or consumes, so nothing is
+ * published into the void because a consumer has not started yet. Few, stable arguments: x-queue-type, x-delivery-limit (large,
+ * positive), x-dead-letter-exchange, -strategy at-least-once, x-overflow reject-publish (quorum only). */
+#ifndef TERN_TOPOLOGY_H
+#define TERN_TOPOLOGY_H
+
+#include "tern/amqp.h"
+#include "tern/catalogue.h"
+
+enum { TERN_DELIVERY_LIMIT = 1000000 };
+
+/* Inside the link's `ready`. `queue_type` is "quorum" or "classic". An existing queue with other arguments is an
+ * error whose sentence says what to do. */
+int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
+                          struct tern_error *err);
+
+#endif

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Measures the suite beside the broker's own ceiling, in one run, on this machine; figures are medians of the rounds.
+#
+#   scripts/bench.sh [--rounds N] [--orders N] [--connections N]        usual: 3 rounds, 10000 orders, 64 connections
+#
+# Release build, payments approved at once, stock plenty, LOG_LEVEL=warn, every queue a quorum queue, every commit flushed.
+#   the door      order-service alone takes orders with the broker out of reach: durable POST /orders per second
+#   through       four daemons and a broker: orders per second from the first POST to the last READY_FOR_SHIPMENT
+#   ceiling       the same messages (number, sizes, routing) through the same broker with windowed confirms and batched
+#                 acknowledgements, and no logic in between
+#   ratio         through : ceiling, round by round
+#   memory        resident set of each daemon at the end of a round
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/broker.sh
+. "$TERN_ROOT/scripts/lib/broker.sh"
+
+SERVICES=(order payment inventory notification)
+BIN=$TERN_ROOT/build/release/bin
+ROUNDS=3
+ORDERS=10000
+CONNECTIONS=64
+RUN=
+declare -A DAEMON=() LISTEN=()
+
+usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+
+clean_up() {
+  stop_daemons KILL
+  [[ -z $RUN ]] || { broker_stop "$RUN/broker" >/dev/null 2>&1 || true; rm -rf "$RUN"; }
+}
+
+stop_daemons() {
+  local service
+  for service in "${!DAEMON[@]}"; do kill "-$1" "${DAEMON[$service]}" 2>/dev/null || true; done
+  for service in "${!DAEMON[@]}"; do wait "${DAEMON[$service]}" 2>/dev/null || true; done
+  DAEMON=()
+}
+
+# start_daemon SERVICE FOLDER AMQP_URL
+start_daemon() {
+  LISTEN[$1]=$(free_port)
+  env AMQP_URL="$3" DATABASE_URL="sqlite:$2/$1.db" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
+    INVENTORY_FILE="$RUN/stock.json" PAYMENT_DELAY_MS=0 PAYMENT_SUCCESS_RATE=1 HTTP_CONNECTIONS_PER_ADDRESS=512 \
+    "$BIN/$1-service" >>"$RUN/daemons.log" 2>&1 &
+  DAEMON[$1]=$!
+}
+
+answers() { curl -s --noproxy '*' --max-time 2 -o "$RUN/answer" "http://127.0.0.1:$1/$2"; }
+ready() { answers "$1" readyz && jq -e '.status == "pass"' "$RUN/answer" >/dev/null; }
+value() { sed -n "s/.*\\b$1=\\([0-9.]*\\).*/\\1/p" <<<"$2"; }
+median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
+resident_kib() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
+
+# The door alone: nothing listens where the broker should be.
+measure_door() {
+  local folder=$RUN/door-$1 line
+  mkdir "$folder"
+  start_daemon order "$folder" "amqp://guest:guest@127.0.0.1:$(free_port)/%2f"
+  wait_for 20 answers "${LISTEN[order]}" livez || die "order-service did not start: $(tail -n 3 "$RUN/daemons.log")"
+  line=$("$BIN/load" "${LISTEN[order]}" $((3 * ORDERS)) "$CONNECTIONS" door)
+  stop_daemons TERM
+  rm -rf "$folder"
+  DOOR+=("$(value door_per_s "$line")") P50+=("$(value p50_ms "$line")") P99+=("$(value p99_ms "$line")")
+  say "  door      $(value door_per_s "$line") POST/s, p50 $(value p50_ms "$line") ms, p99 $(value p99_ms "$line") ms"
+}
+
+measure_through() {
+  local folder=$1 service line
+  mkdir "$folder"
+  for service in "${SERVICES[@]}"; do start_daemon "$service" "$folder" "$AMQP_URL"; done
+  for service in "${SERVICES[@]}"; do
+    wait_for 30 ready "${LISTEN[$service]}" || die "$service-service is not ready: $(tail -n 3 "$RUN/daemons.log")"
+  done
+  line=$("$BIN/load" "${LISTEN[order]}" "$ORDERS" "$CONNECTIONS")
+  wait_for 60 idle || die "the services did not come to rest"
+  MEMORY=()
+  for service in "${SERVICES[@]}"; do MEMORY+=("$(resident_kib "${DAEMON[$service]}")"); done
+  stop_daemons TERM
+  THROUGH+=("$(value through_per_s "$line")") BUSY+=("$(value door_per_s "$line")")
+  say "  through   $(value through_per_s "$line") orders/s (POST/s meanwhile: $(value door_per_s "$line"))"
+}
+
+# Everything said is confirmed, and every queue is empty.
+idle() {
+  local service
+  for service in "${SERVICES[@]}"; do
+    answers "${LISTEN[$service]}" metrics && grep -q '^tern_outbox_pending 0$' "$RUN/answer" || return 1
+  done
+  [[ $(broker_ctl "$RUN/broker" -q list_queues messages | awk '$1 != "messages" {sum += $1} END {print sum + 0}') == 0 ]]
+}
+
+measure_ceiling() {
+  local line seconds rate
+  line=$("$BIN/ceiling" "$AMQP_URL" "sqlite:$1/order.db" "sqlite:$1/payment.db" "sqlite:$1/inventory.db" \
+    "sqlite:$1/notification.db")
+  seconds=$(value seconds "$line")
+  rate=$(awk -v n="$ORDERS" -v s="$seconds" 'BEGIN {printf "%.0f", n / s}')
+  CEILING+=("$rate")
+  say "  ceiling   $rate orders/s ($(value messages "$line") messages, $(value deliveries "$line") deliveries in $seconds s)"
+  rm -rf "$1"
+}
+
+measure_round() {
+  local ratio
+  say "round $1"
+  measure_door "$1"
+  measure_through "$RUN/through-$1"
+  measure_ceiling "$RUN/through-$1"
+  ratio=$(awk -v a="${THROUGH[-1]}" -v b="${CEILING[-1]}" 'BEGIN {printf "%.2f", a / b}')
+  RATIO+=("$ratio")
+  TOTAL+=("$(printf '%s\n' "${MEMORY[@]}" | awk '{sum += $1} END {printf "%.1f", sum / 1024}')")
+  say "  ratio     $ratio"
+  say "  memory    $(printf '%s ' "${MEMORY[@]}")KiB (${SERVICES[*]}), together ${TOTAL[-1]} MiB"
+}
+
+while [[ $# -gt 0 ]]; do
+  case $1 in
+  --rounds) ROUNDS=${2:?} && shift 2 ;;
+  --orders) ORDERS=${2:?} && shift 2 ;;
+  --connections) CONNECTIONS=${2:?} && shift 2 ;;
+  -h | --help) usage && exit 0 ;;
+  *) die "unknown argument '$1'; see --help" ;;
+  esac
+done
+
+"$TERN_ROOT/scripts/install.sh" build broker bench
+build_preset release
+RUN=$(mktemp -d "${TMPDIR:-/tmp}/tern-bench.XXXXXX")
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+printf '[{"productId":"PROD-101","name":"Wireless Headphones","quantity":1000000000},' >"$RUN/stock.json"
+printf '{"productId":"PROD-103","name":"USB-C Cable","quantity":1000000000}]\n' >>"$RUN/stock.json"
+mkdir "$RUN/broker"
+broker_start "$RUN/broker"
+broker_guard "$RUN/broker" $$
+AMQP_URL=$(broker_url "$RUN/broker")
+
+DOOR=() P50=() P99=() THROUGH=() BUSY=() CEILING=() RATIO=() TOTAL=() MEMORY=()
+for ((round = 1; round <= ROUNDS; round++)); do measure_round "$round"; done
+say
+say "medians of $ROUNDS rounds, $ORDERS orders of two lines, $CONNECTIONS connections, $(nproc) processors"
+say "  durable POST /orders at the door   $(median "${DOOR[@]}") /s, p50 $(median "${P50[@]}") ms, p99 $(median "${P99[@]}") ms"
+say "  POST /orders while all are busy    $(median "${BUSY[@]}") /s"
+say "  orders end to end                  $(median "${THROUGH[@]}") /s"
+say "  the broker's own ceiling           $(median "${CEILING[@]}") /s"
+say "  ratio                              $(median "${RATIO[@]}")"
+say "  four daemons together              $(median "${TOTAL[@]}") MiB resident"

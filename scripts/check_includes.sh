@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# The layers: a file includes its own layer or a lower one, and each outside library is named in its wrapper only.
+#
+#   scripts/check_includes.sh [ROOT]     exit 1 and one line per breach
+#
+#   base <- io <- messaging <- shop, runtime <- services        shop and runtime do not know each other
+#
+# Services never include each other, nor the private headers of common/. cJSON_GetObjectItem, which ignores case, is
+# used nowhere. Tests may include what they like.
+set -euo pipefail
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+cd "${1:-$TERN_ROOT}"
+
+# Where each public header of include/tern belongs. A header that is missing here is a breach: add it.
+HEADERS="
+  base       base bug chaos clock config digest error id json log money shape text version
+  io         amqp db http http_client metrics
+  messaging  broker_memory catalogue consumer context event event_log held inbox jobs parked publisher timers topology
+  runtime    service
+"
+
+# Who may name an outside library: header (a pattern), the files that may include it (a pattern), its name.
+LIBRARIES="
+  ^(rabbitmq-c/|amqp|rabbitmq)    ^common/io/(amqp[a-z_]*[.][ch]|rabbitmq_c[.]h)$                  rabbitmq-c
+  ^sqlite3                        ^common/io/db_sqlite[a-z_]*[.][ch]$                             SQLite
+  ^microhttpd                     ^common/io/http[a-z_]*[.][ch]$                                  libmicrohttpd
+  ^cjson/|^cJSON                  ^common/(base/(json|shape)|messaging/event)[a-z_]*[.][ch]$      cJSON
+  ^uuid/                          ^common/base/id[a-z_]*[.][ch]$                                  libuuid
+  ^openssl/                       ^common/                                                       OpenSSL
+  ^curl/                          ^common/io/http_client[.]c$                                     libcurl
+"
+
+mapfile -t files < <(find include common services -name '*.[ch]' -type f 2>/dev/null | sort)
+[[ ${#files[@]} -gt 0 ]] || die "there is no C file to look at"
+
+awk -v headers="$HEADERS" -v libraries="$LIBRARIES" '
+  BEGIN {
+    rank["base"] = 1; rank["io"] = 2; rank["messaging"] = 3; rank["shop"] = 4; rank["runtime"] = 4; rank["services"] = 5
+    rows = split(headers, row, "\n")
+    for (i = 1; i <= rows; i++) {
+      words = split(row[i], word, " ")
+      for (j = 2; j <= words; j++) layer_of_header[word[j]] = word[1]
+    }
+    rows = split(libraries, row, "\n")
+    for (i = 1; i <= rows; i++)
+      if (split(row[i], word, " ") == 3) { library[++n] = word[3]; library_header[n] = word[1]; library_user[n] = word[2] }
+  }
+
+  function breach(text) { print FILENAME ":" FNR ": " text; breaches++ }
+
+  # The layer of a file, or of what an #include names; "" for what is not ours.
+  function layer_of(path,   part) {
+    split(path, part, "/")
+    if (part[1] == "include") { sub(/^include\//, "", path); return layer_of(path) }
+    if (part[1] == "tern") { sub(/^tern\//, "", path); sub(/\.h$/, "", path); return layer_of_header[path] }
+    if (part[1] == "shop") return "shop"
+    if (part[1] == "common") return part[2]
+    if (part[1] == "services") return "services"
+    return ""
+  }
+
+  FNR == 1 {
+    here = layer_of(FILENAME)
+    split(FILENAME, at, "/")
+    if (!(here in rank)) breach("belongs to no layer: put it into the table of scripts/check_includes.sh")
+  }
+
+  tolower($0) ~ /cjson_getobjectitem[ \t]*\(/ { breach("cJSON_GetObjectItem ignores case: use cJSON_GetObjectItemCaseSensitive") }
+
+  /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+    name = $0
+    sub(/^[^<"]*[<"]/, "", name); sub(/[>"].*$/, "", name)
+
+    for (i = 1; i <= n; i++)
+      if (name ~ library_header[i] && FILENAME !~ library_user[i] && $0 ~ /</) breach(library[i] " is named outside its wrapper: " name)
+
+    if (name ~ /\.\./) breach("an include goes up a folder: " name)
+    if (name !~ /\//) next      # a system header, or one of the same folder
+    there = layer_of(name)
+    if (name ~ /^tern\// && there == "") { breach("no such public header in the table: " name); next }
+    if (there == "") next
+
+    if (rank[there] > rank[here]) breach(here " includes upward: " name)
+    else if (there != here && rank[there] == rank[here]) breach(here " and " there " do not know each other: " name)
+    if (here == "services" && name ~ /^common\//) breach("a service uses a private header of common: " name)
+    if (here == "services" && name ~ /^services\//) {
+      split(name, other, "/")
+      if (other[2] != at[2]) breach("services never include each other: " name)
+    }
+  }
+
+  END { exit breaches > 0 }
+' "${files[@]}" || die "the layers are broken; the rules stand in scripts/check_includes.sh"
+say "includes: ${#files[@]} files keep to their layers"

@@ -1,0 +1,205 @@
+/* inventory_handlers.c - what inventory-service does about the events it hears.
+ *
+ *     OrderPlaced       brings the lines; PaymentProcessed brings the money: when both are in, in any order, the
+ *                       order gets all of its lines or none: InventoryReserved or ProductOutOfStock
+ *     OrderCancelled    answered with InventoryReleased whatever was known: what was held is put back, and nothing
+ *                       that comes later for this order takes stock again
+ *
+ * It works from what OrderPlaced carried and never asks another service. */
+#include <string.h>
+
+#include "inventory.h"
+#include "reservation_store.h"
+#include "tern/bug.h"
+
+/* ---- saying ---- */
+
+int inventory_say_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
+{
+    struct shop_inventory_updated updated = {.new_quantity = stock->quantity, .updated_at_ms = stock->updated_at_ms};
+    (void)tern_copy(updated.product_id, sizeof updated.product_id, stock->product_id);
+    (void)tern_copy(updated.name, sizeof updated.name, stock->name);
+    return shop_emit_inventory_updated(ctx, &updated, NULL, err);
+}
+
+static int say_reserved(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
+{
+    struct shop_inventory_reserved reserved = {.items = reservation->items, .reserved_at_ms = ctx->now_ms};
+    (void)tern_copy(reserved.order_id, sizeof reserved.order_id, reservation->order_id);
+    return shop_emit_inventory_reserved(ctx, &reserved, NULL, err);
+}
+
+static int say_released(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
+{
+    struct shop_inventory_released released = {.released_at_ms = reservation->updated_at_ms};
+    if (reservation->held) released.items = reservation->items;
+    (void)tern_copy(released.order_id, sizeof released.order_id, reservation->order_id);
+    return shop_emit_inventory_released(ctx, &released, NULL, err);
+}
+
+static int say_out_of_stock(struct tern_context *ctx, const char *order_id, const struct shop_piece *piece,
+                            int64_t available, struct tern_error *err)
+{
+    struct shop_product_out_of_stock out = {
+        .requested = piece->quantity, .available = available, .notified_at_ms = ctx->now_ms};
+    (void)tern_copy(out.order_id, sizeof out.order_id, order_id);
+    (void)tern_copy(out.product_id, sizeof out.product_id, piece->product_id);
+    return shop_emit_product_out_of_stock(ctx, &out, NULL, err);
+}
+
+/* ---- moving stock ---- */
+
+/* Takes one product after the other (sign 1), or puts them back (sign -1), and says what is left of each. Returns how
+ * many moved: fewer than `count` when one had not enough; -1. */
+static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items, size_t count, int sign, bool say,
+                       struct tern_error *err)
+{
+    struct stock stock;
+    for (size_t i = 0; i < count; i++) {
+        int moved =
+            stock_move(ctx->db, items->at[i].product_id, sign * items->at[i].quantity, ctx->now_ms, &stock, err);
+        if (moved < 0) return -1;
+        if (moved == 0) return (int)i;
+        if (say && inventory_say_updated(ctx, &stock, err) < 0) return -1;
+    }
+    return (int)count;
+}
+
+/* The order gets nothing: what was taken of its first lines goes back, the line that failed is named. */
+static int refuse(struct tern_context *ctx, struct reservation *reservation, size_t failed, struct tern_error *err)
+{
+    const struct shop_piece *piece = &reservation->items.at[failed];
+    struct stock stock = {0};
+    if (move_pieces(ctx, &reservation->items, failed, -1, false, err) != (int)failed) return -1;
+    if (stock_load(ctx->db, piece->product_id, &stock, err) < 0) return -1;
+    reservation->state = RESERVATION_OUT_OF_STOCK;
+    if (reservation_save(ctx->db, reservation, err) < 0) return -1;
+    tern_log_info(ctx->log, "out of stock: nothing reserved", TERN_STR("orderId", reservation->order_id),
+                  TERN_STR("productId", piece->product_id), TERN_INT("requested", piece->quantity),
+                  TERN_INT("available", stock.quantity));
+    inventory_count(ctx, "out_of_stock");
+    return say_out_of_stock(ctx, reservation->order_id, piece, stock.quantity, err);
+}
+
+/* Lines and money are known: all or nothing. */
+static int reserve(struct tern_context *ctx, struct reservation *reservation, struct tern_error *err)
+{
+    const struct shop_pieces *items = &reservation->items;
+    reservation->updated_at_ms = ctx->now_ms;
+    int taken = move_pieces(ctx, items, items->count, 1, false, err);
+    if (taken < 0) return -1;
+    if ((size_t)taken < items->count && !TERN_BUG(partial_reservation))
+        return refuse(ctx, reservation, (size_t)taken, err);
+
+    reservation->state = RESERVATION_RESERVED;
+    reservation->held = true;
+    if (reservation_save(ctx->db, reservation, err) < 0 || say_reserved(ctx, reservation, err) < 0) return -1;
+    tern_log_info(ctx->log, "reserved", TERN_STR("orderId", reservation->order_id),
+                  TERN_INT("products", (int64_t)items->count));
+    inventory_count(ctx, "reserved");
+    struct stock stock;
+    for (size_t i = 0; i < items->count; i++) {
+        if (stock_load(ctx->db, items->at[i].product_id, &stock, err) < 0) return -1;
+        if (inventory_say_updated(ctx, &stock, err) < 0) return -1;
+    }
+    return 0;
+}
+
+/* ---- OrderPlaced ---- */
+
+/* Lines of the same product are added up first. */
+static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_pieces)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        struct shop_piece *piece = NULL;
+        for (size_t k = 0; k < ret_pieces->count && !piece; k++)
+            if (strcmp(ret_pieces->at[k].product_id, lines->at[i].product_id) == 0) piece = &ret_pieces->at[k];
+        if (!piece) {
+            piece = &ret_pieces->at[ret_pieces->count++];
+            (void)tern_copy(piece->product_id, sizeof piece->product_id, lines->at[i].product_id);
+        }
+        piece->quantity += lines->at[i].quantity;
+    }
+}
+
+static int take_lines(struct tern_context *ctx, struct reservation *reservation, const struct shop_lines *lines,
+                      struct tern_error *err)
+{
+    bool paid = reservation->state == RESERVATION_PAID;
+    add_up(lines, &reservation->items);
+    if (paid) return reserve(ctx, reservation, err);
+    reservation->updated_at_ms = ctx->now_ms;
+    return reservation_save(ctx->db, reservation, err);
+}
+
+static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct tern_event *event,
+                                         struct tern_error *err)
+{
+    struct shop_order_placed order;
+    struct reservation reservation = {.state = RESERVATION_PLACED};
+    if (shop_order_placed_decode(event, &order, err) < 0) return TERN_REJECT;
+    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, order.order_id);
+    int known = reservation_load(ctx->db, order.order_id, &reservation, err);
+    if (known < 0) return TERN_RETRY;
+    if (known && reservation.state != RESERVATION_PAID) return TERN_DONE; /* a tombstone, or done before */
+    return take_lines(ctx, &reservation, &order.items, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* ---- PaymentProcessed ---- */
+
+static enum tern_outcome on_payment_processed(struct tern_context *ctx, const struct tern_event *event,
+                                              struct tern_error *err)
+{
+    struct shop_payment_processed payment;
+    struct reservation reservation = {.state = RESERVATION_PAID, .updated_at_ms = ctx->now_ms};
+    if (shop_payment_processed_decode(event, &payment, err) < 0) return TERN_REJECT;
+    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, payment.order_id);
+    int known = reservation_load(ctx->db, payment.order_id, &reservation, err);
+    if (known < 0) return TERN_RETRY;
+    bool expired = TERN_BUG(dedup_expires) && reservation.state == RESERVATION_RESERVED;
+    if (known && reservation.state != RESERVATION_PLACED && !expired)
+        return TERN_DONE; /* a tombstone, or done before */
+    int status = known ? reserve(ctx, &reservation, err) : reservation_save(ctx->db, &reservation, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* ---- OrderCancelled ---- */
+
+static int release(struct tern_context *ctx, struct reservation *reservation, struct tern_error *err)
+{
+    const struct shop_pieces *items = &reservation->items;
+    bool holds = reservation->state == RESERVATION_RESERVED;
+    reservation->state = RESERVATION_RELEASED;
+    reservation->updated_at_ms = ctx->now_ms;
+    bool kept = !TERN_BUG(stock_no_tombstone) || holds;
+    if (kept && reservation_save(ctx->db, reservation, err) < 0) return -1;
+    if (say_released(ctx, reservation, err) < 0) return -1;
+    tern_log_info(ctx->log, holds ? "released" : "released: nothing was held",
+                  TERN_STR("orderId", reservation->order_id));
+    inventory_count(ctx, "released");
+    if (!holds || TERN_BUG(stock_not_put_back)) return 0;
+    int put_back = move_pieces(ctx, items, items->count, -1, true, err);
+    if (put_back < 0) return -1;
+    TERN_ASSERT((size_t)put_back == items->count, "what an order holds is counted as reserved");
+    return 0;
+}
+
+static enum tern_outcome on_order_cancelled(struct tern_context *ctx, const struct tern_event *event,
+                                            struct tern_error *err)
+{
+    struct shop_order_cancelled cancelled;
+    struct reservation reservation = {.state = RESERVATION_PLACED};
+    if (shop_order_cancelled_decode(event, &cancelled, err) < 0) return TERN_REJECT;
+    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, cancelled.order_id);
+    int known = reservation_load(ctx->db, cancelled.order_id, &reservation, err);
+    if (known < 0) return TERN_RETRY;
+    bool again = known && reservation.state == RESERVATION_RELEASED;
+    int status = again ? say_released(ctx, &reservation, err) : release(ctx, &reservation, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+const struct tern_handler inventory_handlers[INVENTORY_HANDLERS] = {
+    {SHOP_TYPE(ORDER_PLACED),      on_order_placed     },
+    {SHOP_TYPE(PAYMENT_PROCESSED), on_payment_processed},
+    {SHOP_TYPE(ORDER_CANCELLED),   on_order_cancelled  },
+};

@@ -1,0 +1,190 @@
+/* inventory_http.c - the stock over HTTP: reading it, setting it, adding to it.
+ *
+ * The writing calls need the admin token (or loopback); each says InventoryUpdated in the same transaction. */
+#include <stddef.h>
+#include <string.h>
+
+#include "inventory.h"
+
+static const char *const no_query[] = {NULL};
+
+/* ---- reading ---- */
+
+static void write_stock(const struct stock *stock, struct tern_text *out)
+{
+    char updated[TERN_TIME_SIZE];
+    tern_time_format(stock->updated_at_ms, updated);
+    tern_text_printf(out, "{\"productId\":\"%s\",\"name\":", stock->product_id);
+    tern_json_write_string(out, stock->name);
+    tern_text_printf(out, ",\"quantity\":%lld,\"reserved\":%lld,\"updatedAt\":\"%s\"}", (long long)stock->quantity,
+                     (long long)stock->reserved, updated);
+}
+
+static int add_to_list(void *self, const struct stock *stock)
+{
+    struct tern_text *out = self;
+    if (out->bytes[out->length - 1] != '[') tern_text_add(out, ",");
+    write_stock(stock, out);
+    return 0;
+}
+
+static void get_inventory(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_app *app = self;
+    struct tern_error err = {0};
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    struct tern_db *db = tern_app_reader(app, &err);
+    tern_text_add(&answer->body, "{\"products\":[");
+    int status = db ? stock_each(db, add_to_list, &answer->body, &err) : -1;
+    tern_app_reader_done(app, db);
+    if (status < 0)
+        tern_app_unavailable(answer, &err);
+    else
+        tern_text_add(&answer->body, "]}\n");
+}
+
+static void product_unknown(struct tern_http_answer *answer)
+{
+    tern_http_problem(answer, 404, "Product not found", "There is no product of this id.");
+}
+
+static void get_product(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_app *app = self;
+    struct stock stock;
+    struct tern_error err = {0};
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    struct tern_db *db = tern_app_reader(app, &err);
+    int known = db ? stock_load(db, tern_http_parameter(request, "productId"), &stock, &err) : -1;
+    tern_app_reader_done(app, db);
+    if (known < 0)
+        tern_app_unavailable(answer, &err);
+    else if (known == 0)
+        product_unknown(answer);
+    else {
+        write_stock(&stock, &answer->body);
+        tern_text_add(&answer->body, "\n");
+    }
+}
+
+/* ---- writing ---- */
+
+#define QUANTITY_FIELD(low_)                                                                          \
+    {                                                                                                 \
+        .name = "quantity", .kind = TERN_KIND_COUNT, .offset = offsetof(struct stock_body, quantity), \
+        .size = sizeof(int64_t), .low = (low_), .high = SHOP_STOCK_MAX                                \
+    }
+static const struct tern_field put_fields[] = {
+    {.name = "name",
+     .kind = TERN_KIND_TEXT,
+     .optional = true,
+     .offset = offsetof(struct stock_body, name),
+     .size = SHOP_TEXT_SIZE,
+     .high = SHOP_TEXT_CHARACTERS},
+    QUANTITY_FIELD(0),
+};
+static const struct tern_field restock_fields[] = {QUANTITY_FIELD(1)};
+static const struct tern_shape put_shape = {put_fields, TERN_COUNT(put_fields), sizeof(struct stock_body)};
+static const struct tern_shape restock_shape = {restock_fields, TERN_COUNT(restock_fields), sizeof(struct stock_body)};
+
+enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    struct stock_command *command = argument;
+    struct stock *stock = &command->stock;
+    int known = stock_load(ctx->db, command->product_id, stock, err);
+    if (known < 0) return TERN_RETRY;
+    command->created = !known;
+    command->unknown = !known && command->adds;
+    /* What is promised may come back: it needs room too, or a cancelled order could never give it back. */
+    int64_t there = known ? stock->reserved + (command->adds ? stock->quantity : 0) : 0;
+    command->full = there > SHOP_STOCK_MAX - command->body.quantity;
+    if (command->unknown || command->full) return TERN_REJECT;
+
+    if (!known) *stock = (struct stock){0};
+    if (!known) (void)tern_copy(stock->product_id, sizeof stock->product_id, command->product_id);
+    if (!known) (void)tern_copy(stock->name, sizeof stock->name, command->product_id);
+    if (command->body.name[0]) (void)tern_copy(stock->name, sizeof stock->name, command->body.name);
+    stock->quantity = command->adds ? stock->quantity + command->body.quantity : command->body.quantity;
+    stock->updated_at_ms = stock->updated_at_ms < ctx->now_ms ? ctx->now_ms : stock->updated_at_ms + 1;
+    if (stock_put(ctx->db, stock, err) < 0 || inventory_say_updated(ctx, stock, err) < 0) return TERN_RETRY;
+    tern_log_info(ctx->log, command->adds ? "restocked" : "stock set", TERN_STR("productId", stock->product_id),
+                  TERN_INT("quantity", stock->quantity));
+    return TERN_DONE;
+}
+
+static void answer_command(struct tern_http_answer *answer, const struct stock_command *command,
+                           enum tern_command_result result, const struct tern_error *err)
+{
+    if (result == TERN_COMMITTED) {
+        answer->status = command->created ? 201 : 200;
+        write_stock(&command->stock, &answer->body);
+        tern_text_add(&answer->body, "\n");
+    } else if (result == TERN_REFUSED && command->unknown) {
+        product_unknown(answer);
+    } else if (result == TERN_REFUSED && command->full) {
+        tern_http_problem(answer, 409, "Too much stock", "A product can have at most %d units, promised ones included.",
+                          SHOP_STOCK_MAX);
+    } else {
+        tern_app_unavailable(answer, err);
+    }
+}
+
+/* Reads the body strictly. False when the answer is written already. */
+static bool read_body(const struct tern_http_request *request, const struct tern_shape *shape, struct stock_body *body,
+                      struct tern_http_answer *answer)
+{
+    struct tern_error err = {0};
+    struct tern_shape_faults faults;
+    size_t length;
+    const char *text = tern_http_body(request, &length);
+    struct cJSON *tree = tern_json_parse(text, length, TERN_JSON_MAX_BYTES, &err);
+    if (!tree) {
+        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
+        return false;
+    }
+    int status = tern_shape_decode(shape, tree, TERN_STRICT, body, &faults);
+    tern_json_destroy(tree);
+    if (status < 0) tern_http_problem_faults(answer, "Invalid stock", &faults);
+    return status == 0;
+}
+
+static void change_stock(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
+                         bool adds)
+{
+    struct tern_error err = {0};
+    struct tern_conversation conversation = {0};
+    struct stock_command command = {.product_id = tern_http_parameter(request, "productId"), .adds = adds};
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    if (!tern_id_valid(command.product_id)) {
+        tern_http_problem(answer, 400, "Invalid product id", "A product id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
+        return;
+    }
+    if (!read_body(request, adds ? &restock_shape : &put_shape, &command.body, answer)) return;
+    if (!tern_app_accepts(app, &err)) {
+        tern_app_unavailable(answer, &err);
+        return;
+    }
+    tern_ids_uuid(tern_app_ids(app), conversation.correlation_id);
+    (void)tern_copy(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
+    answer_command(answer, &command, tern_app_command(app, inventory_change_stock, &command, &conversation, &err),
+                   &err);
+}
+
+static void put_product(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    change_stock(self, request, answer, false);
+}
+
+static void post_restock(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    change_stock(self, request, answer, true);
+}
+
+const struct tern_http_route inventory_routes[] = {
+    {"GET",  "/inventory",                     get_inventory, TERN_HTTP_OPEN,                   "every product and its stock"},
+    {"GET",  "/inventory/{productId}",         get_product,   TERN_HTTP_OPEN,                   "one product and its stock"  },
+    {"PUT",  "/inventory/{productId}",         put_product,   TERN_HTTP_ADMIN | TERN_HTTP_JSON, "sets name and free quantity"},
+    {"POST", "/inventory/{productId}/restock", post_restock,  TERN_HTTP_ADMIN | TERN_HTTP_JSON,
+     "adds to the free quantity"                                                                                             },
+    {NULL,   NULL,                             NULL,          0,                                NULL                         },
+};

@@ -1,0 +1,100 @@
+/* stock_store.c - SQL of the products; see schema/001_inventory.sql for the laws.
+ *
+ * Each statement stands beside its one function. It decides nothing. The time of a product's last change only ever grows, also
+ * when the clock is set back: by it others tell old news from new. */
+#include "stock_store.h"
+
+#include "tern/bug.h"
+static void read_row(const struct tern_db_rows *rows, struct stock *stock)
+{
+    (void)tern_copy(stock->product_id, sizeof stock->product_id, tern_db_column_text(rows, 0));
+    (void)tern_copy(stock->name, sizeof stock->name, tern_db_column_text(rows, 1));
+    stock->quantity = tern_db_column_int(rows, 2);
+    stock->reserved = tern_db_column_int(rows, 3);
+    stock->updated_at_ms = tern_db_column_int(rows, 4);
+}
+
+/* Runs a statement that gives at most one product. */
+static int one_row(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
+                   struct stock *ret_stock, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
+    int got = tern_db_next(&rows, err);
+    if (got > 0) read_row(&rows, ret_stock);
+    tern_db_done(&rows);
+    return got;
+}
+
+static const char select_stock[] =
+    "SELECT product_id, name, quantity, reserved, updated_at FROM product WHERE product_id = ?1";
+
+int stock_load(struct tern_db *db, const char *product_id, struct stock *ret_stock, struct tern_error *err)
+{
+    return one_row(db, select_stock, TERN_DB_ARGS(tern_db_text(product_id)), ret_stock, err);
+}
+
+static const char select_all[] =
+    "SELECT product_id, name, quantity, reserved, updated_at FROM product ORDER BY product_id";
+
+int stock_each(struct tern_db *db, int (*visit)(void *self, const struct stock *stock), void *self,
+               struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    struct stock stock;
+    int got;
+    if (tern_db_query(db, &rows, select_all, TERN_DB_NO_ARGS, err) < 0) return -1;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        read_row(&rows, &stock);
+        if (visit(self, &stock) < 0) break;
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
+}
+
+static const char select_counts[] = "SELECT count(*), coalesce(sum(reserved), 0) FROM product";
+
+int stock_count(struct tern_db *db, int64_t *ret_products, int64_t *ret_reserved_units, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, select_counts, TERN_DB_NO_ARGS, err) < 0) return -1;
+    int got = tern_db_next(&rows, err);
+    if (got > 0) {
+        *ret_products = tern_db_column_int(&rows, 0);
+        *ret_reserved_units = tern_db_column_int(&rows, 1);
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
+}
+
+static const char upsert_stock[] =
+    "INSERT INTO product (product_id, name, quantity, reserved, updated_at) VALUES (?1, ?2, ?3, 0, ?4)"
+    " ON CONFLICT (product_id) DO UPDATE SET name = ?2, quantity = ?3, updated_at = ?4";
+
+int stock_put(struct tern_db *db, const struct stock *stock, struct tern_error *err)
+{
+    return tern_db_run(db, upsert_stock,
+                       TERN_DB_ARGS(tern_db_text(stock->product_id), tern_db_text(stock->name),
+                                    tern_db_int(stock->quantity), tern_db_int(stock->updated_at_ms)),
+                       err) < 0
+               ? -1
+               : 0;
+}
+
+static const char move_stock[] =
+    "UPDATE product SET quantity = quantity - ?2, reserved = reserved + ?2, updated_at = max(?3, updated_at + 1)"
+    " WHERE product_id = ?1 AND quantity >= ?2 AND reserved + ?2 >= 0"
+    " RETURNING product_id, name, quantity, reserved, updated_at";
+
+/* Written from what was read before: a planted bug. */
+static const char move_unguarded[] =
+    "UPDATE product SET quantity = max(quantity - ?2, 0), reserved = max(reserved + ?2, 0), updated_at = max(?3, updated_at + 1)"
+    " WHERE product_id = ?1 RETURNING product_id, name, quantity, reserved, updated_at";
+
+int stock_move(struct tern_db *db, const char *product_id, int64_t quantity, int64_t now_ms, struct stock *ret_stock,
+               struct tern_error *err)
+{
+    const char *move = TERN_BUG(stock_unguarded) ? move_unguarded : move_stock;
+    return one_row(db, move, TERN_DB_ARGS(tern_db_text(product_id), tern_db_int(quantity), tern_db_int(now_ms)),
+                   ret_stock, err);
+}

@@ -1,0 +1,79 @@
+/* notification_http.c - GET /notifications?orderId=: what was written to whom about an order. Reads only. */
+#include <string.h>
+
+#include "notification.h"
+
+enum { LIST_MAX = 200 };
+
+static void add_text(struct tern_text *out, const char *name, const char *value)
+{
+    if (!value[0]) return;
+    tern_text_printf(out, ",\"%s\":", name);
+    tern_json_write_string(out, value);
+}
+
+/* "EMAIL SMS" as a JSON list. */
+static void add_words(struct tern_text *out, const char *name, const char *words)
+{
+    tern_text_printf(out, ",\"%s\":[%s", name, words[0] ? "\"" : "");
+    for (const char *at = words; *at; at++) {
+        if (*at == ' ')
+            tern_text_add(out, "\",\"");
+        else
+            tern_text_add_bytes(out, at, 1);
+    }
+    tern_text_add(out, words[0] ? "\"]" : "]");
+}
+
+static void add_time(struct tern_text *out, const char *name, int64_t wall_ms)
+{
+    char text[TERN_TIME_SIZE];
+    tern_time_format(wall_ms, text);
+    tern_text_printf(out, ",\"%s\":\"%s\"", name, text);
+}
+
+static int add_to_list(void *self, const struct notification *row)
+{
+    struct tern_text *out = self;
+    if (out->bytes[out->length - 1] != '[') tern_text_add(out, ",");
+    tern_text_printf(out, "{\"notificationType\":\"%s\",\"orderId\":\"%s\",\"status\":\"%s\"", row->type, row->order_id,
+                     row->status);
+    add_text(out, "productId", row->product_id);
+    add_text(out, "recipient", row->recipient);
+    add_words(out, "methods", row->methods);
+    if (row->failed[0]) add_words(out, "failedMethods", row->failed);
+    add_text(out, "title", row->title);
+    add_text(out, "text", row->text);
+    add_time(out, "createdAt", row->created_at_ms);
+    bool failed = strcmp(row->status, NOTIFICATION_FAILED) == 0;
+    if (row->settled_at_ms) add_time(out, failed ? "failedAt" : "sentAt", row->settled_at_ms);
+    tern_text_add(out, "}");
+    return 0;
+}
+
+static void get_notifications(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    static const char *const known[] = {"orderId", NULL};
+    struct tern_app *app = self;
+    struct tern_error err = {0};
+    const char *order_id = tern_http_query(request, "orderId");
+    if (!tern_http_query_known(request, answer, known)) return;
+    if (order_id && !tern_id_valid(order_id)) {
+        tern_http_problem(answer, 400, "Invalid order id", "An order id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
+        return;
+    }
+    struct tern_db *db = tern_app_reader(app, &err);
+    tern_text_add(&answer->body, "{\"notifications\":[");
+    int status = db ? notification_each(db, order_id ? order_id : "", LIST_MAX, add_to_list, &answer->body, &err) : -1;
+    tern_app_reader_done(app, db);
+    if (status < 0)
+        tern_app_unavailable(answer, &err);
+    else
+        tern_text_add(&answer->body, "]}\n");
+}
+
+const struct tern_http_route notification_routes[] = {
+    {"GET", "/notifications", get_notifications, TERN_HTTP_OPEN,
+     "what was written to whom, newest first; ?orderId= for one order"},
+    {NULL,  NULL,             NULL,              0,              NULL },
+};

@@ -1,0 +1,190 @@
+/* notification_jobs.c - sending: the channel outside, what became of it inside a transaction.
+ *
+ * One job per notification and method, so that a failing SMS does not send the mail again. When the last method is
+ * settled, NotificationSent says which ones went out; each that was given up is a NotificationFailed. */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "notification.h"
+
+/* ---- what travels in a job ---- */
+
+struct letter {
+    int64_t notification_id;
+    char method[TERN_WORD_SIZE];
+    char type[TERN_WORD_SIZE];
+    char recipient[SHOP_TEXT_SIZE];
+    char title[MESSAGE_TITLE_SIZE], text[MESSAGE_TEXT_SIZE];
+};
+
+#define FIELD(kind_, name_, member_)                                                  \
+    {                                                                                 \
+        .name = (name_), .kind = (kind_), .offset = offsetof(struct letter, member_), \
+        .size = sizeof(((struct letter *)0)->member_)                                 \
+    }
+static const struct tern_field letter_fields[] = {
+    FIELD(TERN_KIND_COUNT, "id", notification_id), FIELD(TERN_KIND_WORD, "method", method),
+    FIELD(TERN_KIND_WORD, "type", type),           FIELD(TERN_KIND_TEXT, "recipient", recipient),
+    FIELD(TERN_KIND_TEXT, "title", title),         FIELD(TERN_KIND_TEXT, "text", text),
+};
+static const struct tern_shape letter_shape = {letter_fields, TERN_COUNT(letter_fields), sizeof(struct letter)};
+
+static int read_letter(const struct tern_job *job, struct letter *ret_letter, struct tern_error *err)
+{
+    struct cJSON *tree = tern_json_parse(job->payload, strlen(job->payload), sizeof job->payload, err);
+    if (!tree) return -1;
+    int status = tern_shape_decode_event(&letter_shape, tree, ret_letter, err);
+    tern_json_destroy(tree);
+    return status;
+}
+
+/* ---- words in a list: "EMAIL SMS" ---- */
+
+static size_t count_words(const char *list)
+{
+    size_t count = list[0] != '\0';
+    for (const char *at = list; *at; at++)
+        count += *at == ' ';
+    return count;
+}
+
+static void add_word(char *list, size_t size, const char *word)
+{
+    size_t length = strlen(list);
+    int wrote = snprintf(list + length, size - length, "%s%s", length ? " " : "", word);
+    TERN_ASSERT(wrote > 0 && (size_t)wrote < size - length, "a notification has few methods");
+}
+
+/* ---- writing the jobs ---- */
+
+static int add_job(struct tern_context *ctx, const struct notification *row, const char *method, const char *recipient,
+                   struct tern_error *err)
+{
+    struct letter letter = {.notification_id = row->id};
+    struct tern_text payload = {0};
+    char key[TERN_JOB_KEY_SIZE];
+    (void)tern_copy(letter.method, sizeof letter.method, method);
+    (void)tern_copy(letter.type, sizeof letter.type, row->type);
+    (void)tern_copy(letter.recipient, sizeof letter.recipient, recipient);
+    (void)tern_copy(letter.title, sizeof letter.title, row->title);
+    (void)tern_copy(letter.text, sizeof letter.text, row->text);
+    (void)snprintf(key, sizeof key, "%lld:%s", (long long)row->id, method);
+    tern_shape_encode(&letter_shape, &letter, &payload);
+    int status = tern_job_add(ctx, NOTIFICATION_JOB_SEND, key, row->order_id, payload.bytes, 0, err);
+    tern_text_fini(&payload);
+    return status;
+}
+
+int notification_send(struct tern_context *ctx, const struct notification *row, const struct contact *contact,
+                      struct tern_error *err)
+{
+    const struct notification_state *state = ctx->self;
+    char methods[sizeof row->methods];
+    char *rest = methods;
+    (void)tern_copy(methods, sizeof methods, row->methods);
+    for (char *method = strtok_r(methods, " ", &rest); method; method = strtok_r(NULL, " ", &rest)) {
+        const char *recipient = !contact                               ? state->admin_email
+                                : strcmp(method, SHOP_METHOD_SMS) == 0 ? contact->phone
+                                                                       : contact->email;
+        if (add_job(ctx, row, method, recipient, err) < 0) return -1;
+    }
+    return 0;
+}
+
+/* ---- outside: sending ---- */
+
+static const struct channel *find_channel(const struct notification_state *state, const char *method)
+{
+    for (size_t i = 0; i < NOTIFICATION_CHANNELS; i++)
+        if (strcmp(state->channels[i].method, method) == 0) return &state->channels[i];
+    return NULL;
+}
+
+static enum tern_job_verdict run_send(void *self, const struct tern_job *job, struct tern_job_run *run)
+{
+    struct letter letter;
+    if (read_letter(job, &letter, &run->error) < 0) return TERN_JOB_AGAIN;
+    const struct channel *channel = find_channel(self, letter.method);
+    TERN_ASSERT(channel, "every method that is written into a job has a channel");
+    const struct channel_letter out = {.type = letter.type,
+                                       .order_id = job->subject,
+                                       .recipient = letter.recipient,
+                                       .title = letter.title,
+                                       .text = letter.text,
+                                       .key = job->key};
+    if (channel->send(channel->self, &out, &run->error) < 0) return TERN_JOB_AGAIN;
+    (void)tern_copy(run->result, sizeof run->result, "sent");
+    return TERN_JOB_FINISHED;
+}
+
+/* ---- inside: what became of it ---- */
+
+static int say_sent(struct tern_context *ctx, const struct notification *row, struct tern_error *err)
+{
+    struct shop_notification_sent sent = {.sent_at_ms = ctx->now_ms};
+    char words[sizeof row->sent];
+    char *rest = words;
+    (void)tern_copy(sent.notification_type, sizeof sent.notification_type, row->type);
+    (void)tern_copy(sent.recipient, sizeof sent.recipient, row->recipient);
+    (void)tern_copy(sent.order_id, sizeof sent.order_id, row->order_id);
+    (void)tern_copy(sent.product_id, sizeof sent.product_id, row->product_id);
+    (void)tern_copy(words, sizeof words, row->sent);
+    if (count_words(row->sent) == 1)
+        (void)tern_copy(sent.method, sizeof sent.method, row->sent);
+    else
+        for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+            (void)tern_copy(sent.methods.at[sent.methods.count++], TERN_WORD_SIZE, word);
+    return shop_emit_notification_sent(ctx, &sent, NULL, err);
+}
+
+static int say_failed(struct tern_context *ctx, const struct notification *row, const char *method, const char *why,
+                      struct tern_error *err)
+{
+    struct shop_notification_failed failed = {.failed_at_ms = ctx->now_ms};
+    (void)tern_copy(failed.notification_type, sizeof failed.notification_type, row->type);
+    (void)tern_copy(failed.order_id, sizeof failed.order_id, row->order_id);
+    (void)tern_copy(failed.method, sizeof failed.method, method);
+    shop_set_text(failed.error, why[0] ? why : "no reason was given");
+    return shop_emit_notification_failed(ctx, &failed, NULL, err);
+}
+
+static const struct tern_metric notifications_total = {"notifications_total", TERN_COUNTER, "channel,result",
+                                                       "Messages that went out or were given up."};
+const struct tern_metric *const notification_metrics[] = {&notifications_total, NULL};
+
+/* Records what became of one method; says so when it was the last. */
+static int record(struct tern_context *ctx, struct notification *row, const char *method, const char *failure,
+                  struct tern_error *err)
+{
+    if (failure)
+        add_word(row->failed, sizeof row->failed, method);
+    else
+        add_word(row->sent, sizeof row->sent, method);
+    bool last = count_words(row->sent) + count_words(row->failed) == count_words(row->methods);
+    if (last) {
+        (void)tern_copy(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
+        row->settled_at_ms = ctx->now_ms;
+    }
+    tern_metric_add(ctx->metrics, &notifications_total, 1, method, failure ? "failed" : "sent", NULL);
+    if (notification_update(ctx->db, row, err) < 0) return -1;
+    if (failure && say_failed(ctx, row, method, failure, err) < 0) return -1;
+    return last && row->sent[0] ? say_sent(ctx, row, err) : 0;
+}
+
+static enum tern_outcome finish_send(struct tern_context *ctx, const struct tern_job *job,
+                                     const struct tern_job_run *run, struct tern_error *err)
+{
+    struct notification row;
+    const char *method = strchr(job->key, ':') + 1; /* "<id>:<method>" */
+    int known = notification_load(ctx->db, strtoll(job->key, NULL, 10), &row, err);
+    if (known < 0) return TERN_RETRY;
+    TERN_ASSERT(known, "a message is never without the row that was written with it");
+    return record(ctx, &row, method, run->result[0] ? NULL : run->error.text, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+const struct tern_job_kind notification_jobs[] = {
+    {NOTIFICATION_JOB_SEND, run_send, finish_send, TERN_JOB_CONFIGURED},
+    {NULL,                  NULL,     NULL,        0                  },
+};

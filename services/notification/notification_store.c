@@ -1,0 +1,145 @@
+/* notification_store.c - SQL of contacts and notifications; see schema/001_notification.sql for the laws.
+ *
+ * Each statement stands beside its one function. It decides nothing. */
+#include "notification_store.h"
+
+/* ---- contacts ---- */
+
+static const char select_contact[] = "SELECT email, phone FROM contact WHERE order_id = ?1";
+
+int contact_load(struct tern_db *db, const char *order_id, struct contact *ret_contact, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, select_contact, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
+    int got = tern_db_next(&rows, err);
+    if (got > 0) {
+        (void)tern_copy(ret_contact->email, sizeof ret_contact->email, tern_db_column_text(&rows, 0));
+        (void)tern_copy(ret_contact->phone, sizeof ret_contact->phone, tern_db_column_text(&rows, 1));
+    }
+    tern_db_done(&rows);
+    return got;
+}
+
+static const char insert_contact[] =
+    "INSERT INTO contact (order_id, email, phone) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+
+int contact_add(struct tern_db *db, const char *order_id, const struct contact *contact, struct tern_error *err)
+{
+    return tern_db_run(db, insert_contact,
+                       TERN_DB_ARGS(tern_db_text(order_id), tern_db_text(contact->email), tern_db_text(contact->phone)),
+                       err) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- notifications ---- */
+
+static const char insert_notification[] =
+    "INSERT INTO notification (dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title,"
+    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING";
+
+int notification_add(struct tern_db *db, const struct message *message, const char *recipient, int64_t now_ms,
+                     int64_t *ret_id, struct tern_error *err)
+{
+    int added =
+        tern_db_run(db, insert_notification,
+                    TERN_DB_ARGS(tern_db_text(message->dedup_key), tern_db_text(message->type),
+                                 tern_db_text(message->order_id), tern_db_text(message->product_id),
+                                 tern_db_text(recipient ? NOTIFICATION_PENDING : NOTIFICATION_WAITING),
+                                 tern_db_text(recipient), tern_db_text(message->methods), tern_db_text(message->title),
+                                 tern_db_text(message->text), tern_db_int(now_ms)),
+                    err);
+    if (added > 0) *ret_id = tern_db_last_id(db);
+    return added;
+}
+
+#define COLUMNS                                                                                                \
+    "SELECT id, dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title, text," \
+    " created_at, settled_at FROM notification"
+
+static void read_row(const struct tern_db_rows *rows, struct notification *row)
+{
+    row->id = tern_db_column_int(rows, 0);
+    (void)tern_copy(row->dedup_key, sizeof row->dedup_key, tern_db_column_text(rows, 1));
+    (void)tern_copy(row->type, sizeof row->type, tern_db_column_text(rows, 2));
+    (void)tern_copy(row->order_id, sizeof row->order_id, tern_db_column_text(rows, 3));
+    (void)tern_copy(row->product_id, sizeof row->product_id, tern_db_column_text(rows, 4));
+    (void)tern_copy(row->status, sizeof row->status, tern_db_column_text(rows, 5));
+    (void)tern_copy(row->recipient, sizeof row->recipient, tern_db_column_text(rows, 6));
+    (void)tern_copy(row->methods, sizeof row->methods, tern_db_column_text(rows, 7));
+    (void)tern_copy(row->sent, sizeof row->sent, tern_db_column_text(rows, 8));
+    (void)tern_copy(row->failed, sizeof row->failed, tern_db_column_text(rows, 9));
+    (void)tern_copy(row->title, sizeof row->title, tern_db_column_text(rows, 10));
+    (void)tern_copy(row->text, sizeof row->text, tern_db_column_text(rows, 11));
+    row->created_at_ms = tern_db_column_int(rows, 12);
+    row->settled_at_ms = tern_db_column_int(rows, 13);
+}
+
+/* Runs a statement that gives at most one row. */
+static int one_row(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
+                   struct notification *ret_row, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
+    int got = tern_db_next(&rows, err);
+    if (got > 0) read_row(&rows, ret_row);
+    tern_db_done(&rows);
+    return got;
+}
+
+static const char select_by_id[] = COLUMNS " WHERE id = ?1";
+
+int notification_load(struct tern_db *db, int64_t id, struct notification *ret_row, struct tern_error *err)
+{
+    return one_row(db, select_by_id, TERN_DB_ARGS(tern_db_int(id)), ret_row, err);
+}
+
+static const char select_waiting[] = COLUMNS " WHERE order_id = ?1 AND status = 'WAITING' ORDER BY id LIMIT 1";
+
+int notification_next_waiting(struct tern_db *db, const char *order_id, struct notification *ret_row,
+                              struct tern_error *err)
+{
+    return one_row(db, select_waiting, TERN_DB_ARGS(tern_db_text(order_id)), ret_row, err);
+}
+
+static const char update_recipient[] = "UPDATE notification SET recipient = ?2, status = 'PENDING' WHERE id = ?1";
+
+int notification_address(struct tern_db *db, int64_t id, const char *recipient, struct tern_error *err)
+{
+    return tern_db_run(db, update_recipient, TERN_DB_ARGS(tern_db_int(id), tern_db_text(recipient)), err) < 0 ? -1 : 0;
+}
+
+/* The lists of words are never NULL: an empty one is an empty text. */
+static const char update_notification[] =
+    "UPDATE notification SET status = ?2, sent = coalesce(?3, ''), failed = coalesce(?4, ''), settled_at = ?5"
+    " WHERE id = ?1";
+
+int notification_update(struct tern_db *db, const struct notification *row, struct tern_error *err)
+{
+    return tern_db_run(db, update_notification,
+                       TERN_DB_ARGS(tern_db_int(row->id), tern_db_text(row->status), tern_db_text(row->sent),
+                                    tern_db_text(row->failed),
+                                    row->settled_at_ms ? tern_db_int(row->settled_at_ms) : tern_db_null()),
+                       err) < 0
+               ? -1
+               : 0;
+}
+
+static const char select_of_order[] = COLUMNS " WHERE order_id = ?1 ORDER BY id DESC LIMIT ?2";
+static const char select_newest[] = COLUMNS " WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2";
+
+int notification_each(struct tern_db *db, const char *order_id, int limit,
+                      int (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    struct notification row;
+    int got;
+    const char *sql = order_id[0] ? select_of_order : select_newest;
+    if (tern_db_query(db, &rows, sql, TERN_DB_ARGS(tern_db_text(order_id), tern_db_int(limit)), err) < 0) return -1;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        read_row(&rows, &row);
+        if (visit(self, &row) != 0) break;
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
+}

@@ -1,0 +1,155 @@
+/* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants it undone.
+ *
+ * Accepted means: OrderCancelled is on disk; payment and inventory answer it, and the order becomes CANCELLED when
+ * both have. Asking again changes nothing. The client's own words (`reason`) are checked and then left out: they are
+ * personal data, and what happened is said by the event's reason, CUSTOMER_REQUEST. */
+#include "cancel_order.h"
+
+#include <string.h>
+
+#include "order_drive.h"
+#include "order_http.h"
+#include "order_store.h"
+
+/* ---- the request ------------------------------------------------------------------------------------------- */
+
+enum { CANCEL_REASON_CHARACTERS = 200 };
+
+struct cancel_request {
+    char reason[4 * CANCEL_REASON_CHARACTERS + 1];
+};
+
+static const struct tern_field cancel_fields[] = {
+    {.name = "reason",
+     .kind = TERN_KIND_TEXT,
+     .optional = true,
+     .offset = offsetof(struct cancel_request, reason),
+     .size = sizeof(((struct cancel_request *)0)->reason),
+     .high = CANCEL_REASON_CHARACTERS},
+};
+
+static const struct tern_shape cancel_shape = {cancel_fields, TERN_COUNT(cancel_fields), sizeof(struct cancel_request)};
+
+int cancel_order_read(const char *body, size_t length, struct tern_shape_faults *faults, struct tern_error *err)
+{
+    struct cancel_request request;
+    struct cJSON *tree;
+
+    faults->count = 0;
+    if (length == 0) return 0;
+    tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
+    if (tree == NULL) return -1;
+    (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, &request, faults);
+    tern_json_destroy(tree);
+    return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------- */
+
+static enum cancel_order_result cancel_judge(const struct cancel_order *work, const struct order_state *order)
+{
+    if (work->if_match != NULL && !order_http_etag_listed(work->if_match, order->version, false))
+        return CANCEL_ORDER_OTHER_VERSION;
+    return order->saga.status == ORDER_PAYMENT_FAILED ? CANCEL_ORDER_TOO_LATE : CANCEL_ORDER_ACCEPTED;
+}
+
+static bool cancel_is_news(const struct order_state *order)
+{
+    return saga_row(order->saga.status, SAGA_CUSTOMER_CANCELS)->becomes != order->saga.status;
+}
+
+static enum tern_outcome cancel_loaded(struct tern_context *ctx, struct cancel_order *work, struct order_state *order,
+                                       struct tern_error *err)
+{
+    work->result = cancel_judge(work, order);
+    if (work->result == CANCEL_ORDER_ACCEPTED && cancel_is_news(order)) {
+        (void)tern_copy(ctx->conversation.correlation_id, sizeof(ctx->conversation.correlation_id),
+                        order->correlation_id);
+        if (order_drive(ctx, order, SAGA_CUSTOMER_CANCELS, err) < 0) return TERN_RETRY;
+    }
+    work->status = order->saga.status;
+    work->version = order->version;
+    return TERN_DONE;
+}
+
+enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    struct cancel_order *work = argument;
+    struct order_state order = {0};
+    const int found = order_store_load(ctx->db, work->order_id, &order, err);
+    enum tern_outcome outcome = TERN_DONE;
+
+    if (found < 0) return TERN_RETRY;
+    if (found > 0)
+        outcome = cancel_loaded(ctx, work, &order, err);
+    else
+        work->result = CANCEL_ORDER_UNKNOWN;
+    order_fini(&order);
+    return outcome;
+}
+
+/* ---- the verb ---------------------------------------------------------------------------------------------- */
+
+static void cancel_answer(struct tern_http_answer *answer, const struct cancel_order *work)
+{
+    const char *status = order_status_name(work->status);
+
+    switch (work->result) {
+    case CANCEL_ORDER_UNKNOWN: order_http_unknown(answer, work->order_id); return;
+    case CANCEL_ORDER_OTHER_VERSION:
+        tern_http_problem(answer, 412, "Precondition failed", "If-Match does not name the order's present version.");
+        order_http_etag(answer, work->version);
+        return;
+    case CANCEL_ORDER_TOO_LATE:
+        tern_http_problem(answer, 409, "Order cannot be cancelled", "Order %s is %s: there is nothing left to cancel.",
+                          work->order_id, status);
+        return;
+    case CANCEL_ORDER_ACCEPTED: break;
+    }
+    answer->status = 202;
+    tern_text_printf(&answer->body, "{\"orderId\":\"%s\",\"status\":\"%s\"}", work->order_id, status);
+    tern_http_set_header(answer, "Location", "/orders/%s", work->order_id);
+    order_http_etag(answer, work->version);
+}
+
+static bool cancel_check_request(const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    static const char *const no_query[] = {NULL};
+    struct tern_shape_faults faults;
+    struct tern_error err = {0};
+    size_t length;
+    const char *body = tern_http_body(request, &length);
+
+    if (!tern_http_query_known(request, answer, no_query)) return false;
+    if (cancel_order_read(body, length, &faults, &err) == 0) return true;
+    if (faults.count > 0)
+        tern_http_problem_faults(answer, "Invalid request", &faults);
+    else
+        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
+    return false;
+}
+
+void cancel_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_app *app = self;
+    struct cancel_order work = {.order_id = tern_http_parameter(request, "orderId"),
+                                .if_match = tern_http_header(request, "If-Match")};
+    struct tern_conversation conversation = {0};
+    struct tern_error err = {0};
+
+    if (!cancel_check_request(request, answer)) return;
+    if (!tern_id_valid(work.order_id)) {
+        order_http_unknown(answer, work.order_id);
+        return;
+    }
+    if (!tern_app_accepts(app, &err)) {
+        tern_app_unavailable(answer, &err);
+        return;
+    }
+    (void)tern_copy(conversation.traceparent, sizeof(conversation.traceparent), tern_http_traceparent(request));
+    switch (tern_app_command(app, cancel_order_run, &work, &conversation, &err)) {
+    case TERN_COMMITTED: cancel_answer(answer, &work); break;
+    case TERN_REFUSED: order_http_trouble(app, answer, "an order could not be cancelled", &err); break;
+    case TERN_UNAVAILABLE: tern_app_unavailable(answer, &err); break;
+    }
+}

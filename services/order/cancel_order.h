@@ -1,0 +1,29 @@
+/* cancel_order.h - POST /orders/{orderId}/cancel from the inside: the command, for tests without a server. */
+#ifndef ORDER_CANCEL_ORDER_H
+#define ORDER_CANCEL_ORDER_H
+
+#include "order.h"
+#include "tern/service.h"
+
+enum cancel_order_result {
+    CANCEL_ORDER_ACCEPTED, /* it is being cancelled, or was already */
+    CANCEL_ORDER_UNKNOWN,
+    CANCEL_ORDER_OTHER_VERSION, /* If-Match names another one */
+    CANCEL_ORDER_TOO_LATE       /* nothing is left to cancel */
+};
+
+struct cancel_order {
+    const char *order_id;
+    const char *if_match;            /* NULL: whatever the version */
+    enum cancel_order_result result; /* and, when the order is known: */
+    enum order_status status;        /* how it stands now */
+    int64_t version;
+};
+
+/* Checks the optional body {reason?}. Returns 0; or -1 with faults, or with none and `err` when it is no JSON. */
+int cancel_order_read(const char *body, size_t length, struct tern_shape_faults *faults, struct tern_error *err);
+
+/* The command, for the writer's thread. */
+tern_command cancel_order_run;
+
+#endif

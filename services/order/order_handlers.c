@@ -1,0 +1,97 @@
+/* order_handlers.c - the events of other services: answers about an order, and news about products.
+ *
+ * Every answer about an order becomes part of its stream, whatever it changes; then the saga hears it. An order that
+ * is not here cannot be answered: its OrderPlaced was committed here before anybody could hear it, so such an event
+ * is parked for a person. News about products only feed the read model. */
+#include "order_handlers.h"
+
+#include <string.h>
+
+#include "order_drive.h"
+#include "order_store.h"
+#include "product_store.h"
+#include "tern/event_log.h"
+#include "tern/inbox.h"
+
+/* Every payload about an order begins with its id. */
+union order_answer {
+    char order_id[TERN_ID_SIZE];
+    struct shop_payment_processed payment_processed;
+    struct shop_payment_failed payment_failed;
+    struct shop_payment_refunded payment_refunded;
+    struct shop_payment_voided payment_voided;
+    struct shop_inventory_reserved inventory_reserved;
+    struct shop_inventory_released inventory_released;
+    struct shop_product_out_of_stock product_out_of_stock;
+};
+
+/* Makes the event part of the order's stream. */
+static int order_take_in(struct tern_context *ctx, struct order_state *order, const struct tern_event *event,
+                         const union order_answer *answer, struct tern_error *err)
+{
+    struct order_change change = {.event = shop_event_named(event->type), .payload = answer, .at_ms = ctx->now_ms};
+
+    if (tern_take_in(ctx, event, &change.version, err) < 0) return -1;
+    order_apply(order, &change);
+    return 0;
+}
+
+/* The inbox has forgotten what came long ago; the order's stream never does. 1: it is in there; 0; -1. */
+static int order_has_heard(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
+{
+    const int64_t remembered_ms = INT64_C(86400000) * (TERN_INBOX_DAYS - 1);
+
+    if (event->timestamp_ms >= ctx->now_ms - remembered_ms) return 0;
+    return tern_event_log_has(ctx->db, event->subject, event->event_id, err);
+}
+
+static enum tern_outcome order_hears(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
+{
+    const enum shop_event which = shop_event_named(event->type);
+    struct order_state order = {0};
+    union order_answer answer;
+    enum tern_outcome outcome = TERN_RETRY;
+    int found;
+
+    if (shop_decode(which, event, &answer, err) < 0) return TERN_REJECT;
+    if (strcmp(answer.order_id, event->subject) != 0) {
+        tern_error_set(err, "%s about %s speaks of order %s", event->type, event->subject, answer.order_id);
+        return TERN_REJECT;
+    }
+    found = order_has_heard(ctx, event, err);
+    if (found != 0) return found > 0 ? TERN_DONE : TERN_RETRY;
+    found = order_store_load(ctx->db, answer.order_id, &order, err);
+    if (found == 0) {
+        tern_error_set(err, "%s about order %s, which was never placed here", event->type, answer.order_id);
+        outcome = TERN_REJECT;
+    } else if (found > 0 && order_take_in(ctx, &order, event, &answer, err) == 0 &&
+               order_drive(ctx, &order, order_input(which), err) == 0) {
+        outcome = TERN_DONE;
+    }
+    order_fini(&order);
+    return outcome;
+}
+
+static enum tern_outcome order_hears_of_product(struct tern_context *ctx, const struct tern_event *event,
+                                                struct tern_error *err)
+{
+    struct shop_inventory_updated told;
+    int kept;
+
+    if (shop_inventory_updated_decode(event, &told, err) < 0) return TERN_REJECT;
+    kept = product_store_keep(ctx->db, &told, event->event_id, err);
+    if (kept < 0) return TERN_RETRY;
+    if (kept == 0) tern_log_debug(ctx->log, "old news about a product", TERN_STR("productId", told.product_id));
+    return TERN_DONE;
+}
+
+const struct tern_handler order_handlers[ORDER_HANDLER_COUNT] = {
+    {SHOP_TYPE(PAYMENT_PROCESSED),    order_hears           },
+    {SHOP_TYPE(PAYMENT_FAILED),       order_hears           },
+    {SHOP_TYPE(PAYMENT_REFUNDED),     order_hears           },
+    {SHOP_TYPE(PAYMENT_VOIDED),       order_hears           },
+    {SHOP_TYPE(INVENTORY_RESERVED),   order_hears           },
+    {SHOP_TYPE(INVENTORY_RELEASED),   order_hears           },
+    {SHOP_TYPE(PRODUCT_OUT_OF_STOCK), order_hears           },
+    {SHOP_TYPE(INVENTORY_UPDATED),    order_hears_of_product},
+};

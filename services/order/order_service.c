@@ -1,0 +1,60 @@
+/* order_service.c - the service's table of contents, and the little state it has.
+ *
+ * order-service takes orders at its door, hears the answers of payment and inventory, and decides what becomes of
+ * each order by the timetable of saga.c. */
+#include "order_service.h"
+
+#include <stdlib.h>
+
+#include "order_config.h"
+#include "order_handlers.h"
+#include "order_http.h"
+#include "order_metrics.h"
+#include "order_store.h"
+#include "order_watch.h"
+
+extern const struct tern_migration order_migrations[];
+
+static int order_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
+{
+    struct order_progress *self = tern_alloc(sizeof(*self));
+
+    (void)log;
+    (void)err;
+    self->patience.nudge_ms = tern_config_number(config, "ORDER_NUDGE_S") * 1000;
+    self->patience.deadline_ms = tern_config_number(config, "ORDER_DEADLINE_S") * 1000;
+    *ret_self = self;
+    return 0;
+}
+
+static int order_prepare(struct tern_context *ctx, struct tern_error *err)
+{
+    struct order_progress *self = ctx->self;
+
+    if (order_store_count_waiting(ctx->db, &self->waiting, err) < 0) return -1;
+    if (order_watch_prepare(ctx, err) < 0) return -1;
+    order_metrics_show(ctx->metrics, self);
+    return 0;
+}
+
+static void order_close(void *self)
+{
+    free(self);
+}
+
+const struct tern_service order_service = {
+    .name = SHOP_SERVICE_ORDER,
+    .purpose = "takes orders and leads each one to its end",
+    .config = order_config,
+    .migrations = order_migrations,
+    .catalogue = &shop_catalogue,
+    .handlers = order_handlers,
+    .handler_count = ORDER_HANDLER_COUNT,
+    .timers = order_timers,
+    .timers_need_broker = true,
+    .routes = order_routes,
+    .metrics = order_metrics,
+    .open = order_open,
+    .prepare = order_prepare,
+    .close = order_close,
+};

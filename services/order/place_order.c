@@ -1,0 +1,309 @@
+/* place_order.c - POST /orders: from a request body to an order that is on disk.
+ *
+ * All reading, checking and writing of JSON happens on the connection's thread; the writer only looks up the key and
+ * inserts. The answer is sent after the commit. With an Idempotency-Key the answer is kept in the same transaction,
+ * so a request is either an order with its answer, or nothing. Never asks another service: a product that inventory
+ * does not know takes the out-of-stock path. */
+#include "place_order.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "order_http.h"
+#include "order_metrics.h"
+#include "order_store.h"
+#include "order_watch.h"
+#include "tern/digest.h"
+#include "tern/money.h"
+
+static const char place_operation[] = "POST /orders";
+
+/* ---- the request ------------------------------------------------------------------------------------------- */
+
+#define PLACE_AT(member)   offsetof(struct shop_order_placed, member)
+#define PLACE_SIZE(member) sizeof(((struct shop_order_placed *)0)->member)
+
+/* What a client may say, straight into the payload of OrderPlaced. */
+/* clang-format off */
+static const struct tern_field place_fields[] = {
+    {.name = "customerId", .kind = TERN_KIND_ID, .offset = PLACE_AT(customer_id), .size = PLACE_SIZE(customer_id)},
+    {.name = "items", .kind = TERN_KIND_LIST, .offset = PLACE_AT(items.at), .size = sizeof(struct shop_line),
+     .count_offset = PLACE_AT(items.count), .low = 1, .high = SHOP_LINES_MAX, .shape = &shop_line_shape},
+    {.name = "customer", .kind = TERN_KIND_OBJECT, .optional = true, .offset = PLACE_AT(customer),
+     .size = sizeof(struct shop_customer), .shape = &shop_customer_shape, .present_offset = PLACE_AT(customer.given)},
+    {.name = "shippingAddress", .kind = TERN_KIND_OBJECT, .optional = true, .offset = PLACE_AT(shipping_address),
+     .size = sizeof(struct shop_address), .shape = &shop_address_shape,
+     .present_offset = PLACE_AT(shipping_address.given)},
+    {.name = "currency", .kind = TERN_KIND_WORD, .optional = true, .offset = PLACE_AT(currency),
+     .size = PLACE_SIZE(currency), .low = 3, .high = 3},
+    {.name = "paymentToken", .kind = TERN_KIND_TEXT, .optional = true, .offset = PLACE_AT(payment_token),
+     .size = PLACE_SIZE(payment_token), .high = SHOP_REF_SIZE - 1},
+};
+/* clang-format on */
+
+static const struct tern_shape place_shape = {place_fields, TERN_COUNT(place_fields), sizeof(struct shop_order_placed)};
+
+/* What a shape cannot say. */
+static void place_check(const struct shop_order_placed *placed, struct tern_shape_faults *faults)
+{
+    const char *email = placed->customer.email;
+
+    if (strspn(placed->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(placed->currency))
+        tern_shape_fault(faults, "bad_format", "#/currency", "must be three capital letters");
+    if (email[0] != '\0' && !shop_is_email(email))
+        tern_shape_fault(faults, "bad_format", "#/customer/email", "must be an e-mail address");
+}
+
+int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
+                     struct tern_shape_faults *faults, struct tern_error *err)
+{
+    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
+
+    faults->count = 0;
+    if (tree == NULL) return -1;
+    if (tern_shape_decode(&place_shape, tree, TERN_STRICT, ret_placed, faults) == 0) place_check(ret_placed, faults);
+    tern_json_destroy(tree);
+    if (faults->count > 0) return tern_error_set(err, "the request has %zu faults", faults->count);
+    if (ret_placed->currency[0] == '\0')
+        (void)tern_copy(ret_placed->currency, sizeof(ret_placed->currency), SHOP_CURRENCY_DEFAULT);
+    return 0;
+}
+
+static bool place_is_visible(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+int place_order_read_key(const char *header, char ret_key[KEY_SIZE])
+{
+    const bool quoted = header[0] == '"';
+    const char *at = header + (quoted ? 1 : 0);
+    char key[KEY_SIZE];
+    size_t length = 0;
+
+    for (; *at != '\0' && *at != '"'; at++) {
+        if (quoted && *at == '\\') {
+            at++;
+            if (*at != '"' && *at != '\\') return -1;
+        }
+        if (!place_is_visible(*at) || length == KEY_SIZE - 1) return -1;
+        key[length++] = *at;
+    }
+    if (length == 0 || *at != (quoted ? '"' : '\0') || (quoted && at[1] != '\0')) return -1;
+    key[length] = '\0';
+    memcpy(ret_key, key, length + 1);
+    return 0;
+}
+
+/* ---- the order --------------------------------------------------------------------------------------------- */
+
+static void place_copy(char *target, size_t size, const char *text)
+{
+    const int fits = tern_copy(target, size, text);
+
+    TERN_ASSERT(fits == 0, "ids and words fit where they belong");
+}
+
+static int64_t place_total(const struct shop_lines *items)
+{
+    int64_t total = 0;
+
+    for (size_t i = 0; i < items->count; i++) {
+        const int added = tern_money_add_product(&total, items->at[i].price_minor, items->at[i].quantity);
+
+        TERN_ASSERT(added == 0, "within the limits of lines, quantity and price no total overflows");
+    }
+    return total;
+}
+
+static void place_write_answer(struct place_order *work)
+{
+    char total[TERN_MONEY_SIZE];
+
+    tern_money_format(work->order.total_minor, total);
+    work->status = 201;
+    tern_text_printf(&work->headers, "Location: /orders/%s\nETag: \"%" PRId64 "\"\n", work->order.order_id,
+                     work->order.version);
+    tern_text_printf(&work->body,
+                     "{\"message\":\"Order created successfully\",\"orderId\":\"%s\",\"status\":\"%s\","
+                     "\"totalAmount\":%s,\"correlationId\":\"%s\"}",
+                     work->order.order_id, order_status_name(work->order.saga.status), total,
+                     work->order.correlation_id);
+}
+
+void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
+                         const char *correlation_id)
+{
+    struct shop_order_placed *placed = &work->placed;
+    char order_id[TERN_SORTABLE_ID_SIZE];
+
+    if (work->key[0] != '\0') {
+        /* Before the id is in: the canonical form of what the client asks for, spelled in one way only. */
+        tern_shape_encode(&place_shape, placed, &work->data);
+        tern_sha256(work->data.bytes, work->data.length, work->fingerprint);
+        tern_text_clear(&work->data);
+    }
+    tern_ids_sortable(ids, "ORD-", order_id);
+    place_copy(placed->order_id, sizeof(placed->order_id), order_id);
+    place_copy(placed->status, sizeof(placed->status), order_status_name(ORDER_CREATED));
+    placed->total_amount_minor = place_total(&placed->items);
+    placed->created_at_ms = tern_now(clock);
+    order_apply(&work->order, &(struct order_change){.event = SHOP_ORDER_PLACED,
+                                                     .payload = placed,
+                                                     .correlation_id = correlation_id,
+                                                     .version = 1,
+                                                     .at_ms = placed->created_at_ms});
+    tern_shape_encode(shop_shape(SHOP_ORDER_PLACED), placed, &work->data);
+    place_write_answer(work);
+}
+
+void place_order_fini(struct place_order *work)
+{
+    order_fini(&work->order);
+    tern_text_fini(&work->data);
+    tern_text_fini(&work->headers);
+    tern_text_fini(&work->body);
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------- */
+
+static int place_store(struct tern_context *ctx, const struct place_order *work, struct tern_error *err)
+{
+    const struct order_state *order = &work->order;
+    struct tern_emitted emitted;
+
+    if (tern_emit(ctx, SHOP_TYPE(ORDER_PLACED)->name, order->order_id, work->data.bytes, &emitted, err) < 0) return -1;
+    TERN_ASSERT(emitted.subject_version == order->version, "an order's id is new");
+    if (order_store_insert(ctx->db, order, err) < 0 || order_watch_begin(ctx, order, err) < 0) return -1;
+    tern_log_info(ctx->log, "order placed", TERN_STR("orderId", order->order_id),
+                  TERN_STR("customerId", order->customer_id), TERN_INT("lines", (int64_t)work->placed.items.count),
+                  TERN_STR("correlationId", order->correlation_id));
+    return 0;
+}
+
+static enum tern_outcome place_with_key(struct tern_context *ctx, struct place_order *work, struct tern_error *err)
+{
+    const struct key_request request = {place_operation, work->key, work->fingerprint};
+    struct tern_text headers = {0}, body = {0};
+    int status = 0;
+
+    switch (key_store_find(ctx->db, &request, ctx->online_ms, &status, &headers, &body, err)) {
+    case KEY_NEW:
+        if (place_store(ctx, work, err) < 0 ||
+            key_store_keep(ctx->db, &request, &(struct key_answer){work->status, work->headers.bytes, work->body.bytes},
+                           ctx->online_ms, err) < 0)
+            return TERN_RETRY;
+        return TERN_DONE;
+    case KEY_ANSWERED:
+        tern_text_fini(&work->headers);
+        tern_text_fini(&work->body);
+        work->headers = headers;
+        work->body = body;
+        work->status = status;
+        work->result = PLACE_ORDER_REPLAYED;
+        return TERN_DONE;
+    case KEY_MISUSED: work->result = PLACE_ORDER_KEY_MISUSED; return TERN_REJECT;
+    default: return TERN_RETRY;
+    }
+}
+
+enum tern_outcome place_order_run(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    struct place_order *work = argument;
+    enum tern_outcome outcome = TERN_DONE;
+
+    work->result = PLACE_ORDER_PLACED;
+    if (work->key[0] != '\0')
+        outcome = place_with_key(ctx, work, err);
+    else if (place_store(ctx, work, err) < 0)
+        outcome = TERN_RETRY;
+    if (outcome == TERN_DONE && work->result == PLACE_ORDER_PLACED) order_metrics_placed(ctx->metrics, ctx->self);
+    return outcome;
+}
+
+/* ---- the verb ---------------------------------------------------------------------------------------------- */
+
+/* Everything about the request that is not its body: false, and the answer says why. */
+static bool place_read_headers(struct tern_app *app, const struct tern_http_request *request,
+                               struct tern_http_answer *answer, struct place_order *work,
+                               struct tern_conversation *conversation)
+{
+    static const char *const no_query[] = {NULL};
+    const char *key = tern_http_header(request, "Idempotency-Key");
+    const char *correlation = tern_http_header(request, "X-Correlation-Id");
+
+    if (!tern_http_query_known(request, answer, no_query)) return false;
+    if (key != NULL && place_order_read_key(key, work->key) < 0) {
+        tern_http_problem(answer, 400, "Invalid Idempotency-Key",
+                          "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
+        return false;
+    }
+    if (correlation == NULL) {
+        tern_ids_uuid(tern_app_ids(app), conversation->correlation_id);
+    } else if (tern_uuid_normalise(correlation, conversation->correlation_id) < 0) {
+        tern_http_problem(answer, 400, "Invalid X-Correlation-Id", "The correlation id must be a UUID.");
+        return false;
+    }
+    place_copy(conversation->traceparent, sizeof(conversation->traceparent), tern_http_traceparent(request));
+    return true;
+}
+
+static bool place_read_body(const struct tern_http_request *request, struct tern_http_answer *answer,
+                            struct place_order *work)
+{
+    struct tern_shape_faults faults;
+    struct tern_error err = {0};
+    size_t length;
+    const char *body = tern_http_body(request, &length);
+
+    if (place_order_read(body, length, &work->placed, &faults, &err) == 0) return true;
+    if (faults.count > 0)
+        tern_http_problem_faults(answer, "Invalid order", &faults);
+    else
+        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
+    return false;
+}
+
+static void place_answer(struct tern_http_answer *answer, struct place_order *work)
+{
+    answer->status = work->status;
+    tern_text_add_bytes(&answer->headers, work->headers.bytes, work->headers.length);
+    tern_text_add_bytes(&answer->body, work->body.bytes, work->body.length);
+    if (work->result == PLACE_ORDER_REPLAYED) tern_http_set_header(answer, "Idempotency-Replayed", "true");
+}
+
+static void place_submit(struct tern_app *app, struct tern_http_answer *answer, struct place_order *work,
+                         const struct tern_conversation *conversation)
+{
+    struct tern_error err = {0};
+
+    if (!tern_app_accepts(app, &err)) {
+        tern_app_unavailable(answer, &err);
+        return;
+    }
+    place_order_prepare(work, tern_app_ids(app), tern_app_clock(app), conversation->correlation_id);
+    switch (tern_app_command(app, place_order_run, work, conversation, &err)) {
+    case TERN_COMMITTED: place_answer(answer, work); break;
+    case TERN_REFUSED:
+        if (work->result == PLACE_ORDER_KEY_MISUSED)
+            tern_http_problem(answer, 422, "Idempotency-Key reused",
+                              "This Idempotency-Key belongs to a request with another body.");
+        else
+            order_http_trouble(app, answer, "an order could not be stored", &err);
+        break;
+    case TERN_UNAVAILABLE: tern_app_unavailable(answer, &err); break;
+    }
+}
+
+void place_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_app *app = self;
+    struct tern_conversation conversation = {0};
+    struct place_order *work = tern_alloc(sizeof(*work)); /* some ten KB: not for the connection's small stack */
+
+    if (place_read_headers(app, request, answer, work, &conversation) && place_read_body(request, answer, work))
+        place_submit(app, answer, work, &conversation);
+    place_order_fini(work);
+    free(work);
+}

@@ -1,0 +1,103 @@
+/* gateway_answer.c - which status with which shape means what; the rest means nothing. */
+#include "gateway_answer.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct charge_answer {
+    char charge_id[SHOP_REF_SIZE];
+    char status[TERN_WORD_SIZE];
+};
+
+struct decline_answer {
+    char status[TERN_WORD_SIZE];
+    char reason[SHOP_TEXT_SIZE];
+};
+
+struct refund_answer {
+    char refund_id[SHOP_REF_SIZE];
+};
+
+#define TEXT(type_, name_, member_, most_, optional_)                                           \
+    {                                                                                           \
+        .name = (name_), .kind = TERN_KIND_TEXT, .optional = (optional_), .high = (most_),      \
+        .offset = offsetof(struct type_, member_), .size = sizeof(((struct type_ *)0)->member_) \
+    }
+static const struct tern_field charge_fields[] = {
+    TEXT(charge_answer, "chargeId", charge_id, SHOP_REF_SIZE - 1, false),
+    TEXT(charge_answer, "status", status, TERN_WORD_SIZE - 1, false),
+};
+static const struct tern_field decline_fields[] = {
+    TEXT(decline_answer, "status", status, TERN_WORD_SIZE - 1, false),
+    TEXT(decline_answer, "reason", reason, SHOP_TEXT_CHARACTERS, true),
+};
+static const struct tern_field refund_fields[] = {
+    TEXT(refund_answer, "refundId", refund_id, SHOP_REF_SIZE - 1, false),
+};
+static const struct tern_shape charge_shape = {charge_fields, TERN_COUNT(charge_fields), sizeof(struct charge_answer)};
+static const struct tern_shape decline_shape = {decline_fields, TERN_COUNT(decline_fields),
+                                                sizeof(struct decline_answer)};
+static const struct tern_shape refund_shape = {refund_fields, TERN_COUNT(refund_fields), sizeof(struct refund_answer)};
+
+static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
+{
+    shop_set_text(reply->reason, why);
+    return GATEWAY_UNKNOWN;
+}
+
+/* Members that the shape does not know are left alone: gateways add some. */
+static bool read_body(const char *body, size_t length, const struct tern_shape *shape, void *target,
+                      struct gateway_reply *reply)
+{
+    struct tern_error err = {0};
+    struct cJSON *tree = tern_json_parse(body, length, GATEWAY_ANSWER_MAX, &err);
+    int status = tree ? tern_shape_decode_event(shape, tree, target, &err) : -1;
+    tern_json_destroy(tree);
+    if (status < 0) {
+        (void)tern_error_prefix(&err, "the gateway's answer makes no sense");
+        (void)unknown(reply, err.text);
+    }
+    return status == 0;
+}
+
+static enum gateway_answer read_charge(const char *body, size_t length, struct gateway_reply *reply)
+{
+    struct charge_answer answer;
+    if (!read_body(body, length, &charge_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    if (strcmp(answer.status, "succeeded") != 0)
+        return unknown(reply, "the gateway's answer makes no sense: a charge that did not succeed");
+    (void)tern_copy(reply->reference, sizeof reply->reference, answer.charge_id);
+    return GATEWAY_DONE;
+}
+
+static enum gateway_answer read_decline(const char *body, size_t length, struct gateway_reply *reply)
+{
+    struct decline_answer answer;
+    if (!read_body(body, length, &decline_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    if (strcmp(answer.status, "declined") != 0)
+        return unknown(reply, "the gateway's answer makes no sense: a decline that is none");
+    shop_set_text(reply->reason, answer.reason);
+    return GATEWAY_DECLINED;
+}
+
+static enum gateway_answer read_refund(const char *body, size_t length, struct gateway_reply *reply)
+{
+    struct refund_answer answer;
+    if (!read_body(body, length, &refund_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    (void)tern_copy(reply->reference, sizeof reply->reference, answer.refund_id);
+    return GATEWAY_DONE;
+}
+
+enum gateway_answer gateway_read_answer(enum gateway_question question, int status, const char *body, size_t length,
+                                        struct gateway_reply *ret_reply)
+{
+    struct tern_error err = {0};
+    *ret_reply = (struct gateway_reply){0};
+    if (question == GATEWAY_CHARGE && status == 201) return read_charge(body, length, ret_reply);
+    if (question == GATEWAY_LOOK && status == 200) return read_charge(body, length, ret_reply);
+    if (question != GATEWAY_REFUND && status == 402) return read_decline(body, length, ret_reply);
+    if (question == GATEWAY_REFUND && status == 201) return read_refund(body, length, ret_reply);
+    if (question == GATEWAY_LOOK && status == 404) return GATEWAY_NOTHING;
+    (void)tern_error_set(&err, "the gateway answered %d", status);
+    return unknown(ret_reply, err.text);
+}

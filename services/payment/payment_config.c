@@ -1,0 +1,79 @@
+/* payment_config.c - payment-service's own settings, and the state that is made from them. */
+#include <stdlib.h>
+
+#include "payment.h"
+
+/* clang-format off */
+const struct tern_config_key payment_config[] = {
+/*  name, kind, default,
+        help,
+        limits, aliases */
+    {"PORT", TERN_CFG_PORT, "3002",
+     "port of the HTTP API",
+     NULL, NULL},
+    {"DATABASE_URL", TERN_CFG_URL, "sqlite:var/payment-service.db",
+     "the service's own store, sqlite:PATH; made when it is not there",
+     NULL, NULL},
+    {"PAYMENT_SUCCESS_RATE", TERN_CFG_RATIO, "0.8",
+     "simulated gateway: chance that a charge is approved, 0 to 1",
+     NULL, NULL},
+    {"PAYMENT_DELAY_MS", TERN_CFG_MS_RANGE, "1000-3000",
+     "simulated gateway: how long a charge or refund takes, a-b or one number; 0: no time",
+     NULL, NULL},
+    {"PAYMENT_GATEWAY_URL", TERN_CFG_URL, "",
+     "a gateway over HTTP instead of the simulated one",
+     NULL, NULL},
+    {"PAYMENT_GATEWAY_KEY", TERN_CFG_SECRET, "",
+     "bearer token that the gateway is asked with",
+     NULL, NULL},
+    {"PAYMENT_GATEWAY_CA_FILE", TERN_CFG_PATH, "",
+     "certificates to trust when the gateway is asked over https; without it the system's",
+     NULL, NULL},
+    {"PAYMENT_GATEWAY_TIMEOUT_MS", TERN_CFG_MS, "10000",
+     "how long one call to the gateway may take; then its outcome counts as unknown",
+     "100-120000", NULL},
+    {"PAYMENT_LATE_CHECK_S", TERN_CFG_SECONDS, "600",
+     "pause before a charge that was given up is looked for at the gateway; the four looks after it come three times as late each",
+     "1-86400", NULL},
+    {NULL, TERN_CFG_TEXT, NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+/* A key or a file without a gateway: somebody believes that money moves. */
+static int check_without_gateway(const struct tern_config *config, struct tern_error *err)
+{
+    static const char *const names[] = {"PAYMENT_GATEWAY_KEY", "PAYMENT_GATEWAY_CA_FILE"};
+    for (size_t i = 0; i < TERN_COUNT(names); i++)
+        if (tern_config_text(config, names[i])[0])
+            return tern_error_set(err, "%s: is set, but PAYMENT_GATEWAY_URL is not", names[i]);
+    return 0;
+}
+
+static int open_gateway(struct payment_state *state, const struct tern_config *config, struct tern_log *log,
+                        struct tern_error *err)
+{
+    if (tern_config_text(config, "PAYMENT_GATEWAY_URL")[0]) return http_gateway_open(config, log, &state->gateway, err);
+    if (check_without_gateway(config, err) < 0) return -1;
+    simulated_gateway_init(&state->simulated, config, &state->gateway);
+    return 0;
+}
+
+int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
+{
+    struct payment_state *state = tern_alloc(sizeof *state);
+    state->most_attempts = tern_config_number(config, "RETRY_MAX_ATTEMPTS");
+    state->late_check_ms = tern_config_number(config, "PAYMENT_LATE_CHECK_S") * 1000;
+    if (open_gateway(state, config, log, err) < 0) {
+        free(state);
+        return -1;
+    }
+    *ret_self = state;
+    return 0;
+}
+
+void payment_close(void *self)
+{
+    struct payment_state *state = self;
+    if (state && state->gateway.close) state->gateway.close(state->gateway.self);
+    free(state);
+}

@@ -1,0 +1,161 @@
+/* payment_handlers.c - what payment-service does about the events it hears.
+ *
+ *     OrderPlaced     writes the intent to charge, and the job that charges
+ *     OrderCancelled  answers, whatever was known before: PaymentVoided when nothing was charged and nothing will
+ *                     be, PaymentRefunded when the money went back, PaymentFailed when the charge fails anyway
+ *
+ * Nothing here talks to the gateway: that is a job's business (payment_jobs.c). */
+#include <stdio.h>
+
+#include "payment.h"
+#include "payment_events.h"
+#include "tern/bug.h"
+
+static void make_key(const char *kind, const char *order_id, char key[TERN_JOB_KEY_SIZE])
+{
+    (void)snprintf(key, TERN_JOB_KEY_SIZE, "%s-%s", kind, order_id);
+}
+
+void payment_charge_key(const char *order_id, char key[TERN_JOB_KEY_SIZE])
+{
+    make_key(PAYMENT_JOB_CHARGE, order_id, key);
+}
+
+static int add_job(struct tern_context *ctx, const char *kind, const struct payment *payment,
+                   const struct gateway_request *request, struct tern_error *err)
+{
+    char key[TERN_JOB_KEY_SIZE];
+    struct tern_text payload = {0};
+    make_key(kind, payment->order_id, key);
+    tern_shape_encode(&gateway_request_shape, request, &payload);
+    int status = tern_job_add(ctx, kind, key, payment->order_id, payload.bytes, 0, err);
+    tern_text_fini(&payload);
+    return status;
+}
+
+static int begin_charge(struct tern_context *ctx, const struct shop_order_placed *order, struct tern_error *err)
+{
+    struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = order->total_amount_minor};
+    struct gateway_request request = {.amount_minor = order->total_amount_minor};
+    payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
+    (void)tern_copy(payment.order_id, sizeof payment.order_id, order->order_id);
+    (void)tern_copy(payment.customer_id, sizeof payment.customer_id, order->customer_id);
+    (void)tern_copy(payment.currency, sizeof payment.currency, order->currency);
+    (void)tern_copy(request.customer_id, sizeof request.customer_id, order->customer_id);
+    (void)tern_copy(request.currency, sizeof request.currency, order->currency);
+    (void)tern_copy(request.token, sizeof request.token, order->payment_token);
+    if (TERN_BUG(float_money)) request.amount_minor = (int64_t)((double)request.amount_minor / 100 * 100);
+    if (payment_insert(ctx->db, &payment, err) < 0) return -1;
+    return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
+}
+
+static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct tern_event *event,
+                                         struct tern_error *err)
+{
+    struct shop_order_placed order;
+    struct payment payment;
+    if (shop_order_placed_decode(event, &order, err) < 0) return TERN_REJECT;
+    int known = payment_load(ctx->db, order.order_id, &payment, err);
+    if (known < 0) return TERN_RETRY;
+    if (known) {
+        tern_log_info(ctx->log, "not charged: the order is known already", TERN_STR("orderId", order.order_id),
+                      TERN_STR("status", payment_status_name(payment.status)));
+        return TERN_DONE; /* a tombstone, or charged before */
+    }
+    return begin_charge(ctx, &order, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+int payment_begin_refund(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    struct gateway_request request = {.amount_minor = payment->amount_minor};
+    (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
+    (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
+    (void)tern_copy(request.reference, sizeof request.reference, payment->transaction_id);
+    payment->status = PAYMENT_REFUNDING;
+    payment->updated_at_ms = ctx->now_ms;
+    if (payment_update(ctx->db, payment, err) < 0) return -1;
+    return add_job(ctx, PAYMENT_JOB_REFUND, payment, &request, err);
+}
+
+/* The job learns at its next step that the charge is not to be asked for again. Its token is needed no more. */
+static int call_back_charge(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
+{
+    struct gateway_request request = {.amount_minor = payment->amount_minor, .cancelled = 1};
+    char key[TERN_JOB_KEY_SIZE];
+    struct tern_text payload = {0};
+    (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
+    (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
+    payment_charge_key(payment->order_id, key);
+    tern_shape_encode(&gateway_request_shape, &request, &payload);
+    int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err);
+    tern_text_fini(&payload);
+    return amended < 0 ? -1 : 0;
+}
+
+static int remember_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    const struct payment_state *state = ctx->self;
+    tern_log_info(ctx->log, "cancelled while the charge is under way: its outcome decides",
+                  TERN_STR("orderId", payment->order_id));
+    payment->cancel_wanted = true;
+    payment->updated_at_ms = ctx->now_ms;
+    if (payment_update(ctx->db, payment, err) < 0) return -1;
+    return state->gateway.find ? call_back_charge(ctx, payment, err) : 0;
+}
+
+/* Nothing was taken as far as anybody knows. Should a charge still turn up (payment_jobs.c), nobody will ask for the money
+ * again: it is remembered that it has to go back. */
+static int answer_given_up(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    if (!payment->cancel_wanted) {
+        payment->cancel_wanted = true;
+        if (payment_update(ctx->db, payment, err) < 0) return -1;
+    }
+    return payment_say_voided(ctx, payment, err);
+}
+
+/* Cancelled before the order was seen: from now on it can never be charged. */
+static int leave_tombstone(struct tern_context *ctx, const struct shop_order_cancelled *cancelled,
+                           struct tern_error *err)
+{
+    struct payment payment = {.status = PAYMENT_VOIDED, .currency = SHOP_CURRENCY_DEFAULT};
+    payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
+    (void)tern_copy(payment.order_id, sizeof payment.order_id, cancelled->order_id);
+    (void)tern_copy(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);
+    if (!TERN_BUG(payment_no_tombstone) && payment_insert(ctx->db, &payment, err) < 0) return -1;
+    tern_log_info(ctx->log, "voided: nothing was charged and nothing will be", TERN_STR("orderId", payment.order_id));
+    return payment_say_voided(ctx, &payment, err);
+}
+
+static int answer_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    switch (payment->status) {
+    case PAYMENT_PENDING: return remember_cancel(ctx, payment, err);
+    case PAYMENT_SUCCESS:
+        return TERN_BUG(late_money_kept) && payment->cancel_wanted ? 0 : payment_begin_refund(ctx, payment, err);
+    case PAYMENT_REFUNDING: return 0; /* the answer is under way */
+    case PAYMENT_REFUNDED: return payment_say_refunded(ctx, payment, err);
+    case PAYMENT_ERROR: return answer_given_up(ctx, payment, err);
+    case PAYMENT_FAILED:
+    case PAYMENT_VOIDED: return payment_say_voided(ctx, payment, err);
+    case PAYMENT_STATUS_COUNT: break;
+    }
+    tern_broken(__FILE__, __LINE__, "every status of a payment has an answer to a cancel");
+}
+
+static enum tern_outcome on_order_cancelled(struct tern_context *ctx, const struct tern_event *event,
+                                            struct tern_error *err)
+{
+    struct shop_order_cancelled cancelled;
+    struct payment payment;
+    if (shop_order_cancelled_decode(event, &cancelled, err) < 0) return TERN_REJECT;
+    int known = payment_load(ctx->db, cancelled.order_id, &payment, err);
+    if (known < 0) return TERN_RETRY;
+    int status = known ? answer_cancel(ctx, &payment, err) : leave_tombstone(ctx, &cancelled, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+const struct tern_handler payment_handlers[PAYMENT_HANDLERS] = {
+    {SHOP_TYPE(ORDER_PLACED),    on_order_placed   },
+    {SHOP_TYPE(ORDER_CANCELLED), on_order_cancelled},
+};

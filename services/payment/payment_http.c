@@ -1,0 +1,49 @@
+/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order. Reads only. */
+#include "payment.h"
+#include "payment_store.h"
+#include "tern/money.h"
+
+static void add_text(struct tern_text *body, const char *name, const char *value)
+{
+    if (!value[0]) return;
+    tern_text_printf(body, ",\"%s\":", name);
+    tern_json_write_string(body, value);
+}
+
+static void write_payment(const struct payment *payment, struct tern_text *body)
+{
+    char amount[TERN_MONEY_SIZE], created[TERN_TIME_SIZE], updated[TERN_TIME_SIZE];
+    tern_money_format(payment->amount_minor, amount);
+    tern_time_format(payment->created_at_ms, created);
+    tern_time_format(payment->updated_at_ms, updated);
+    tern_text_printf(
+        body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%s,\"currency\":\"%s\",\"status\":\"%s\"",
+        payment->order_id, payment->customer_id, amount, payment->currency, payment_status_name(payment->status));
+    add_text(body, "transactionId", payment->transaction_id);
+    add_text(body, "refundId", payment->refund_id);
+    add_text(body, "error", payment->error);
+    tern_text_printf(body, ",\"createdAt\":\"%s\",\"updatedAt\":\"%s\"}\n", created, updated);
+}
+
+static void get_payment(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    static const char *const no_query[] = {NULL};
+    struct tern_app *app = self;
+    struct payment payment;
+    struct tern_error err = {0};
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    struct tern_db *db = tern_app_reader(app, &err);
+    int known = db ? payment_load(db, tern_http_parameter(request, "orderId"), &payment, &err) : -1;
+    tern_app_reader_done(app, db);
+    if (known < 0)
+        tern_app_unavailable(answer, &err);
+    else if (known == 0)
+        tern_http_problem(answer, 404, "Payment not found", "No payment is known for this order.");
+    else
+        write_payment(&payment, &answer->body);
+}
+
+const struct tern_http_route payment_routes[] = {
+    {"GET", "/payments/{orderId}", get_payment, TERN_HTTP_OPEN, "what happened to the money of an order"},
+    {NULL,  NULL,                  NULL,        0,              NULL                                    },
+};

@@ -1,0 +1,284 @@
+/* payment_jobs.c - charging and refunding: the call to the gateway outside, its outcome inside a transaction.
+ *
+ * A charge is asked for with the key charge-<orderId>, a refund with refund-<orderId>, whatever happens in between:
+ * no order is charged or refunded twice. A refund is tried until it succeeds. A charge is asked for until the gateway says
+ * what became of it: while money may have been taken it stays PENDING. */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "payment.h"
+#include "payment_events.h"
+#include "payment_metrics.h"
+#include "tern/bug.h"
+
+/* 10 minutes after an ERROR (PAYMENT_LATE_CHECK_S), then 30 minutes, 90, 4.5 hours and 13.5 after the last: 20 hours in all. */
+enum { LATE_CHECKS = 5, LATE_PAUSE_GROWS = 3 };
+
+/* ---- what travels in a job ---- */
+
+#define FIELD(kind_, name_, member_, optional_)                                                                     \
+    {                                                                                                               \
+        .name = (name_), .kind = (kind_), .optional = (optional_),                                                  \
+        .offset = offsetof(struct gateway_request, member_), .size = sizeof(((struct gateway_request *)0)->member_) \
+    }
+static const struct tern_field request_fields[] = {
+    FIELD(TERN_KIND_ID, "customerId", customer_id, false), FIELD(TERN_KIND_MONEY, "amount", amount_minor, false),
+    FIELD(TERN_KIND_WORD, "currency", currency, false),    FIELD(TERN_KIND_TEXT, "token", token, true),
+    FIELD(TERN_KIND_TEXT, "reference", reference, true),   FIELD(TERN_KIND_COUNT, "cancelled", cancelled, true),
+};
+const struct tern_shape gateway_request_shape = {request_fields, TERN_COUNT(request_fields),
+                                                 sizeof(struct gateway_request)};
+
+/* Which check of a charge that was given up, from 1. */
+struct late_check {
+    int64_t number;
+};
+static const struct tern_field late_fields[] = {
+    {.name = "number",
+     .kind = TERN_KIND_COUNT,
+     .offset = offsetof(struct late_check, number),
+     .size = sizeof(int64_t),
+     .low = 1,
+     .high = LATE_CHECKS},
+};
+static const struct tern_shape late_shape = {late_fields, TERN_COUNT(late_fields), sizeof(struct late_check)};
+
+static int read_payload(const struct tern_job *job, const struct tern_shape *shape, void *target,
+                        struct tern_error *err)
+{
+    struct cJSON *tree = tern_json_parse(job->payload, strlen(job->payload), sizeof job->payload, err);
+    if (!tree) return -1;
+    int status = tern_shape_decode_event(shape, tree, target, err);
+    tern_json_destroy(tree);
+    return status;
+}
+
+/* ---- outside: the call ---- */
+
+/* The first character of a result; the reference or the reason follows. */
+static const char approved[] = "+", declined[] = "-", nothing[] = "0", stopped[] = "x";
+
+static enum tern_job_verdict finished(struct tern_job_run *run, const char *sign, const char *text)
+{
+    (void)tern_copy(run->result, sizeof run->result, sign);
+    tern_shape_fit_text(run->result + 1, sizeof run->result - 1, SHOP_TEXT_CHARACTERS, text);
+    return TERN_JOB_FINISHED;
+}
+
+static enum tern_job_verdict verdict_of(enum gateway_answer answer, const struct gateway_reply *reply,
+                                        struct tern_job_run *run)
+{
+    switch (answer) {
+    case GATEWAY_WAIT: run->wait_ms = reply->wait_ms; return TERN_JOB_WAIT;
+    case GATEWAY_DONE: return finished(run, approved, reply->reference);
+    case GATEWAY_DECLINED: return finished(run, declined, reply->reason);
+    case GATEWAY_NOTHING: return finished(run, nothing, reply->reason);
+    case GATEWAY_STOPPED: return finished(run, stopped, "");
+    case GATEWAY_UNKNOWN: break;
+    }
+    (void)tern_error_set(&run->error, "%s", reply->reason);
+    return TERN_JOB_AGAIN;
+}
+
+static struct gateway_call call_of(const struct payment_state *state, const struct tern_job *job, const char *key,
+                                   const struct tern_job_run *run)
+{
+    return (struct gateway_call){
+        .key = key, .job = job, .most_attempts = state->most_attempts, .step = run->step, .lane = run->lane};
+}
+
+/* The job's key; `anew`, a planted bug: one of its own for each attempt. */
+static const char *key_of(const struct tern_job *job, bool anew, char room[TERN_JOB_KEY_SIZE])
+{
+    if (!anew) return job->key;
+    (void)snprintf(room, TERN_JOB_KEY_SIZE, "%.80s-%lld", job->key, (long long)job->attempts);
+    return room;
+}
+
+static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, struct tern_job_run *run)
+{
+    struct payment_state *state = self;
+    struct gateway_request request;
+    struct gateway_reply reply = {0};
+    char room[TERN_JOB_KEY_SIZE];
+    struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(charge_new_key), room), run);
+    if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    call.request = &request;
+    enum gateway_answer answer = state->gateway.charge(state->gateway.self, &call, &reply);
+    if (answer == GATEWAY_UNKNOWN && TERN_BUG(unknown_is_failed)) answer = GATEWAY_DECLINED;
+    return verdict_of(answer, &reply, run);
+}
+
+static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, struct tern_job_run *run)
+{
+    struct payment_state *state = self;
+    struct gateway_request request;
+    struct gateway_reply reply = {0};
+    char room[TERN_JOB_KEY_SIZE];
+    struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(refund_new_key), room), run);
+    if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    call.request = &request;
+    enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
+    if (answer == GATEWAY_DECLINED)
+        answer = GATEWAY_UNKNOWN; /* the customer's money: ask again until it is given back */
+    if (answer == GATEWAY_UNKNOWN && TERN_BUG(refund_assumed)) return finished(run, approved, "assumed");
+    return verdict_of(answer, &reply, run);
+}
+
+static enum tern_job_verdict run_late_check(void *self, const struct tern_job *job, struct tern_job_run *run)
+{
+    struct payment_state *state = self;
+    struct gateway_reply reply = {0};
+    char key[TERN_JOB_KEY_SIZE];
+    payment_charge_key(job->subject, key);
+    struct gateway_call call = call_of(state, job, key, run);
+    if (!state->gateway.find) return finished(run, nothing, "this gateway takes nothing late");
+    return verdict_of(state->gateway.find(state->gateway.self, &call, &reply), &reply, run);
+}
+
+/* ---- inside: the outcome ---- */
+
+static int record_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
+                         struct tern_error *err)
+{
+    payment->status = PAYMENT_SUCCESS;
+    payment->error[0] = '\0';
+    (void)tern_copy(payment->transaction_id, sizeof payment->transaction_id, reference);
+    tern_log_info(ctx->log, "charged", TERN_STR("orderId", payment->order_id),
+                  TERN_STR("transactionId", payment->transaction_id), TERN_INT("amountMinor", payment->amount_minor));
+    if (payment_update(ctx->db, payment, err) < 0 || payment_say_processed(ctx, payment, err) < 0) return -1;
+    payment_metrics_ended(ctx->metrics, payment->status);
+    return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_begin_refund(ctx, payment, err) : 0;
+}
+
+static int record_failure(struct tern_context *ctx, struct payment *payment, enum payment_status status,
+                          const char *reason, struct tern_error *err)
+{
+    payment->status = status;
+    shop_set_text(payment->error, reason[0] ? reason : "no reason was given");
+    tern_log_info(ctx->log, "not charged", TERN_STR("orderId", payment->order_id),
+                  TERN_STR("status", payment_status_name(status)), TERN_STR("err", payment->error));
+    if (payment_update(ctx->db, payment, err) < 0 || payment_say_failed(ctx, payment, err) < 0) return -1;
+    payment_metrics_ended(ctx->metrics, payment->status);
+    return 0;
+}
+
+/* A first request that was slow may still land after the gateway has said that it never saw it, so the charge is looked
+ * for again, with growing pauses: what turns up is late money. */
+static int add_late_check(struct tern_context *ctx, const char *order_id, int64_t number, struct tern_error *err)
+{
+    const struct payment_state *state = ctx->self;
+    const struct late_check check = {number};
+    char key[TERN_JOB_KEY_SIZE];
+    struct tern_text payload = {0};
+    int64_t delay_ms = state->late_check_ms;
+    for (int64_t i = 1; i < number; i++)
+        delay_ms *= LATE_PAUSE_GROWS;
+    (void)snprintf(key, sizeof key, "%s-%lld", order_id, (long long)number); /* unique among its kind */
+    tern_shape_encode(&late_shape, &check, &payload);
+    int status = tern_job_add(ctx, PAYMENT_JOB_LATE_CHECK, key, order_id, payload.bytes, delay_ms, err);
+    tern_text_fini(&payload);
+    return status;
+}
+
+static int give_up(struct tern_context *ctx, struct payment *payment, const char *reason, struct tern_error *err)
+{
+    const struct payment_state *state = ctx->self;
+    if (record_failure(ctx, payment, PAYMENT_ERROR, reason, err) < 0) return -1;
+    return state->gateway.find ? add_late_check(ctx, payment->order_id, 1, err) : 0;
+}
+
+static int record_void(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    payment->status = PAYMENT_VOIDED;
+    tern_log_info(ctx->log, "voided: cancelled while the gateway could not say, and nothing was charged",
+                  TERN_STR("orderId", payment->order_id));
+    if (payment_update(ctx->db, payment, err) < 0 || payment_say_voided(ctx, payment, err) < 0) return -1;
+    return add_late_check(ctx, payment->order_id, 1, err);
+}
+
+static enum tern_outcome finish_charge(struct tern_context *ctx, const struct tern_job *job,
+                                       const struct tern_job_run *run, struct tern_error *err)
+{
+    struct payment payment;
+    int status;
+    int known = payment_load(ctx->db, job->subject, &payment, err);
+    if (known < 0) return TERN_RETRY;
+    TERN_ASSERT(known, "a charge is never without the intent that was written with it");
+    if (payment.status != PAYMENT_PENDING) return TERN_DONE;
+    payment.updated_at_ms = ctx->now_ms;
+    if (run->result[0] == approved[0])
+        status = record_charge(ctx, &payment, run->result + 1, err);
+    else if (run->result[0] == declined[0])
+        status = record_failure(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
+    else if (run->result[0] == stopped[0])
+        status = record_void(ctx, &payment, err);
+    else
+        status = give_up(ctx, &payment, run->result + 1, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+static enum tern_outcome finish_refund(struct tern_context *ctx, const struct tern_job *job,
+                                       const struct tern_job_run *run, struct tern_error *err)
+{
+    struct payment payment;
+    int known = payment_load(ctx->db, job->subject, &payment, err);
+    if (known < 0) return TERN_RETRY;
+    TERN_ASSERT(known, "a refund is never without its payment");
+    if (payment.status != PAYMENT_REFUNDING) return TERN_DONE;
+    payment.status = PAYMENT_REFUNDED;
+    payment.updated_at_ms = ctx->now_ms;
+    (void)tern_copy(payment.refund_id, sizeof payment.refund_id, run->result + 1);
+    tern_log_info(ctx->log, "refunded", TERN_STR("orderId", payment.order_id), TERN_STR("refundId", payment.refund_id),
+                  TERN_INT("amountMinor", payment.amount_minor));
+    if (payment_update(ctx->db, &payment, err) < 0 || payment_say_refunded(ctx, &payment, err) < 0) return TERN_RETRY;
+    payment_metrics_ended(ctx->metrics, payment.status);
+    return TERN_DONE;
+}
+
+/* It is paid back: by the cancel that order-service says again, or at once when the cancel was answered before. */
+static int record_late_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
+                              struct tern_error *err)
+{
+    tern_log_warn(ctx->log, "a charge that was given up has turned up: late money",
+                  TERN_STR("orderId", payment->order_id), TERN_STR("transactionId", reference));
+    payment->updated_at_ms = ctx->now_ms;
+    if (record_charge(ctx, payment, reference, err) < 0) return -1;
+    payment_metrics_late(ctx->metrics);
+    return 0;
+}
+
+static int look_again_later(struct tern_context *ctx, const struct tern_job *job, struct tern_error *err)
+{
+    struct late_check check;
+    if (read_payload(job, &late_shape, &check, err) < 0) return -1;
+    if (check.number < LATE_CHECKS) return add_late_check(ctx, job->subject, check.number + 1, err);
+    tern_log_info(ctx->log, "looked for the charge for the last time: nothing was taken",
+                  TERN_STR("orderId", job->subject));
+    return 0;
+}
+
+static enum tern_outcome finish_late_check(struct tern_context *ctx, const struct tern_job *job,
+                                           const struct tern_job_run *run, struct tern_error *err)
+{
+    struct payment payment;
+    int status = 0;
+    int known = payment_load(ctx->db, job->subject, &payment, err);
+    if (known < 0) return TERN_RETRY;
+    TERN_ASSERT(known, "a charge is never looked for without its payment");
+    if (payment.status != PAYMENT_ERROR && payment.status != PAYMENT_VOIDED) return TERN_DONE;
+    if (run->result[0] == approved[0])
+        status = record_late_charge(ctx, &payment, run->result + 1, err);
+    else if (run->result[0] == nothing[0])
+        status = look_again_later(ctx, job, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE; /* declined: the same key will never be anything else */
+}
+
+/* A charge is not given up by counting: what counts is the gateway's word that nothing was taken (gateway.h). */
+const struct tern_job_kind payment_jobs[] = {
+    {PAYMENT_JOB_CHARGE,     run_charge,     finish_charge,     TERN_JOB_FOR_EVER},
+    {PAYMENT_JOB_REFUND,     run_refund,     finish_refund,     TERN_JOB_FOR_EVER},
+    {PAYMENT_JOB_LATE_CHECK, run_late_check, finish_late_check, TERN_JOB_FOR_EVER},
+    {NULL,                   NULL,           NULL,              0                },
+};

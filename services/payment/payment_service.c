@@ -1,0 +1,21 @@
+/* payment_service.c - the service's table of contents. */
+#include "payment.h"
+#include "payment_metrics.h"
+#include "tern/http_client.h"
+
+const struct tern_service payment_service = {
+    .name = SHOP_SERVICE_PAYMENT,
+    .purpose = "charges what was ordered, once, and gives it back when the order is cancelled",
+    .config = payment_config,
+    .migrations = payment_migrations,
+    .catalogue = &shop_catalogue,
+    .handlers = payment_handlers,
+    .handler_count = PAYMENT_HANDLERS,
+    .jobs = payment_jobs,
+    .routes = payment_routes,
+    .metrics = payment_metrics,
+    .gauges = payment_gauges,
+    .open = payment_open,
+    .close = payment_close,
+    .library = tern_http_client_version,
+};

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# README.md is true: every command of its ```console blocks is run against a suite, and answers what is printed there.
+#
+# A command begins with "$ " and goes on while a quote is open or a line ends in a backslash; what follows is its
+# answer. Times, UUIDs, trace contexts and references are only compared by their form. An order's id may be any, but
+# where the page has the same one twice, so must the answers; later commands use the real one. JSON may be broken into
+# lines between members; the order of header lines, and of log lines, does not count. What only reads is asked again
+# until it answers as printed, since the services work on meanwhile; what changes something is done once.
+set -uo pipefail
+# shellcheck source=tests/support/script_test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/script_test.sh"
+# shellcheck source=scripts/lib/broker.sh
+. "$TERN_ROOT/scripts/lib/broker.sh"
+needs curl jq erl
+PATIENCE=${PATIENCE:-40}
+
+# ---- reading a page ------------------------------------------------------------------------------------------
+
+LINES_OF=() COMMANDS=() ANSWERS=()
+
+complete() { [[ $1 != *\\ ]] && bash -n <<<"$1" 2>/dev/null; }
+
+read_page() {
+  local number line command='' open=''
+  LINES_OF=() COMMANDS=() ANSWERS=()
+  while IFS=: read -r number line; do
+    if [[ -n $open ]]; then
+      command+=$'\n'$line
+    elif [[ $line == '$ '* ]]; then
+      command=${line:2}
+    else
+      [[ ${#COMMANDS[@]} -gt 0 ]] || die "line $number answers no command"
+      ANSWERS[-1]+=$line$'\n'
+      continue
+    fi
+    open=1
+    complete "$command" || continue
+    open=''
+    LINES_OF+=("$number") COMMANDS+=("$command") ANSWERS+=("")
+  done < <(awk '/^```/ { inside = /^```console/; next } inside { print NR ":" $0 }' "$1")
+  [[ -z $open ]] || die "a command has no end: $command"
+}
+
+# ---- comparing -----------------------------------------------------------------------------------------------
+
+forms='
+s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/<uuid>/g
+s/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z/<time>/g
+s/^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z/<time>/
+s/^Date: .* GMT/Date: <time>/
+s/00-[0-9a-f]{32}-[0-9a-f]{16}-01/<trace>/g
+s/"traceId":"[0-9a-f]{32}"/"traceId":<trace>/g
+s/(TXN|REF)-[0-9a-f]{24}/\1-<reference>/g'
+
+# normalise COMMAND <ANSWER: what is compared.
+normalise() {
+  if [[ $1 == *suite.log* ]]; then
+    sed -E "$forms" | sort
+  else
+    tr -d '\r' | sed -E "$forms" | awk '
+      /^HTTP\/1/ { head = 1; print; next }
+      head && $0 == "" {
+        for (i = 2; i <= n; i++) for (k = i; k > 1 && line[k - 1] > line[k]; k--) { t = line[k]; line[k] = line[k - 1]; line[k - 1] = t }
+        for (i = 1; i <= n; i++) print line[i]
+        head = 0
+        next
+      }
+      head { line[++n] = $0; next }
+      { sub(/^ +/, ""); printf "%s", $0 }
+      END { print "" }'
+  fi
+}
+
+# The real id of each order id of the page, by the order in which they come in an answer.
+declare -A REAL=()
+
+learn_ids() {
+  local here there i
+  mapfile -t here < <(grep -oE 'ORD-[0-9A-Z]{26}' <<<"$1")
+  mapfile -t there < <(grep -oE 'ORD-[0-9A-Z]{26}' <<<"$2")
+  [[ ${#here[@]} -eq ${#there[@]} ]] || return 0
+  for i in "${!here[@]}"; do
+    [[ -n ${REAL[${here[i]}]:-} || " ${REAL[*]} " == *" ${there[i]} "* ]] || REAL[${here[i]}]=${there[i]}
+  done
+}
+
+with_real_ids() {
+  local text=$1 id
+  for id in "${!REAL[@]}"; do text=${text//$id/${REAL[$id]}}; done
+  printf '%s' "$text"
+}
+
+# ---- one step ------------------------------------------------------------------------------------------------
+
+# The page's addresses and folders as they are here.
+here() {
+  local service text
+  text=$(with_real_ids "$1")
+  for service in "${SERVICES[@]}"; do text=${text//localhost:${USUAL[$service]}/127.0.0.1:${LISTEN[$service]}}; done
+  printf '%s' "$text"
+}
+
+only_reads() { [[ $1 != *' -X '* && $1 != *' -d '* && $1 != *broker.sh* ]]; }
+
+try_step() {
+  local wanted=$2 answer
+  answer=$(cd "$TERN_ROOT" && bash -c "$(here "$1")" 2>"$SCRATCH/errors")
+  learn_ids "$wanted" "$answer"
+  diff <(with_real_ids "$wanted" | normalise "$1") <(normalise "$1" <<<"$answer") >"$SCRATCH/differs"
+}
+
+# run_step COMMAND ANSWER: true when it answers so. Settings of variables are kept for the steps that follow.
+run_step() {
+  case $1 in
+  RUN=*) export RUN=$SCRATCH/run ;;
+  BROKER=*) export BROKER=http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT ;;
+  [[:upper:]]*=*) eval "export $(here "$1")" ;;
+  *)
+    if only_reads "$1"; then wait_for "$PATIENCE" try_step "$1" "$2"; else try_step "$1" "$2"; fi
+    ;;
+  esac
+}
+
+# check_page FILE: stops at the first step that answers otherwise.
+check_page() {
+  local i
+  read_page "$1"
+  [[ ${#COMMANDS[@]} -gt 0 ]] || die "$1 has no command"
+  for i in "${!COMMANDS[@]}"; do
+    run_step "${COMMANDS[i]}" "${ANSWERS[i]}" || {
+      cat "$SCRATCH/differs"
+      say "differs from what is printed: ${COMMANDS[i]}"
+      return 1
+    }
+  done
+}
+
+# ---- the suite -----------------------------------------------------------------------------------------------
+
+SERVICES=(order payment inventory notification)
+declare -A USUAL=([order]=3001 [payment]=3002 [inventory]=3003 [notification]=3004) LISTEN=() DAEMON=()
+
+clean_up() {
+  local service
+  for service in "${!DAEMON[@]}"; do kill -KILL "${DAEMON[$service]}" 2>/dev/null; done
+  [[ ! -e $SCRATCH/run/broker/settings ]] || broker_kill "$SCRATCH/run/broker" 2>/dev/null
+  rm -rf "$SCRATCH"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+ready() { curl -sf --noproxy '*' -o "$SCRATCH/answer" "http://127.0.0.1:${LISTEN[$1]}/readyz"; }
+
+start_suite() {
+  local service
+  for service in "${SERVICES[@]}"; do
+    LISTEN[$service]=$(free_port)
+    env AMQP_URL="$(broker_url "$RUN/broker")" DATABASE_URL="sqlite:$RUN/$service.db" PORT="${LISTEN[$service]}" \
+      HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR=0 PAYMENT_DELAY_MS=100 \
+      "$TERN_BUILD_DIR/bin/$service-service" </dev/null >>"$RUN/suite.log" 2>&1 &
+    DAEMON[$service]=$!
+    disown
+  done
+  for service in "${SERVICES[@]}"; do
+    wait_for 60 ready "$service" || die "$service-service is not ready: $(tail -n 5 "$RUN/suite.log")"
+  done
+}
+
+for service in "${SERVICES[@]}"; do
+  [[ -x $TERN_BUILD_DIR/bin/$service-service ]] || {
+    say "no daemons in this build: skipped"
+    exit 77
+  }
+done
+unset ADMIN_TOKEN LOG_LEVEL PREFETCH BATCH_MAX RETRY_MAX_ATTEMPTS RETRY_BACKOFF_MS PAYMENT_SUCCESS_RATE INVENTORY_FILE ADMIN_EMAIL
+export no_proxy='*' RUN=$SCRATCH/run
+mkdir "$RUN"
+broker_start "$RUN/broker" management
+broker_guard "$RUN/broker" $$
+start_suite
+
+# ---- the cases -----------------------------------------------------------------------------------------------
+
+read_page "$TERN_ROOT/README.md"
+holds "the page has commands to run" test "${#COMMANDS[@]}" -ge 25
+for i in "${!COMMANDS[@]}"; do
+  title="line ${LINES_OF[i]}: ${COMMANDS[i]//$'\n'*/ ...}"
+  printf '[ RUN      ] %s\n' "$title"
+  if run_step "${COMMANDS[i]}" "${ANSWERS[i]}"; then passed "$title"; else
+    failed "$title" "$(cat "$SCRATCH/differs" "$SCRATCH/errors")"
+  fi
+done
+
+# The checker itself, on damaged pages.
+PATIENCE=2
+page() { printf '%s\n' '```console' "$@" '```' >"$SCRATCH/page.md"; }
+first='ORD-00000000000000000000000001' other='ORD-00000000000000000000000002'
+order='{"customerId":"C","items":[{"productId":"PROD-102","quantity":1,"price":1}],"paymentToken":"tok_ok"}'
+place="curl -s localhost:3001/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: checker' -d '$order' | jq -r .orderId"
+page "\$ $place" "$first" "\$ $place" "$first" '$ curl -s localhost:3003/livez' '{"status":"pass"}'
+holds "a true page passes" check_page "$SCRATCH/page.md"
+page '$ curl -s localhost:3003/livez' '{"status":"fail"}'
+refuses "another value is found" "differs" check_page "$SCRATCH/page.md"
+page '$ curl -s localhost:3003/livez' '{"status":"pass",' ' "more":1}'
+refuses "a member too much is found" "differs" check_page "$SCRATCH/page.md"
+page "\$ $place" "$first" "\$ $place" "$other"
+refuses "one order shown under two ids is found" "differs" check_page "$SCRATCH/page.md"
+page '$ curl -s localhost:3003/livez'
+refuses "an answer that is not printed is found" "differs" check_page "$SCRATCH/page.md"
+page
+refuses "a page without commands is no success" "no command" check_page "$SCRATCH/page.md"
+
+# What is left of the suite drains as it should.
+gone() { ! kill -0 "${DAEMON[$1]}" 2>/dev/null; }
+for service in "${SERVICES[@]}"; do kill -TERM "${DAEMON[$service]}"; done
+for service in "${SERVICES[@]}"; do holds "$service-service ends when asked" wait_for 20 gone "$service"; done
+refuses "no sanitizer had anything to say" "" grep -E 'ERROR: |runtime error:' "$RUN/suite.log"
+report

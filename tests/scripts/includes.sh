@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The layer checker sees every kind of breach, and lets a clean tree pass.
+set -uo pipefail
+# shellcheck source=tests/support/script_test.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/script_test.sh"
+
+# tree FILE LINE...: a project of one clean file and FILE with these lines.
+tree() {
+  local file=$1
+  shift
+  rm -rf "$SCRATCH/tree"
+  mkdir -p "$SCRATCH/tree/common/base" "$SCRATCH/tree/$(dirname "$file")"
+  printf '#include <string.h>\n#include "tern/base.h"\n#include "json_gate.h"\n' >"$SCRATCH/tree/common/base/text.c"
+  printf '%s\n' "$@" >"$SCRATCH/tree/$file"
+}
+check() { "$TERN_ROOT/scripts/check_includes.sh" "$SCRATCH/tree"; }
+breach() {
+  local title=$1 words=$2
+  shift 2
+  tree "$@"
+  refuses "$title" "$words" check
+}
+
+tree services/order/main.c '#include "tern/service.h"' '#include "shop/catalogue.h"' '#include "saga.h"'
+holds "a tree that keeps to its layers passes" check
+tree common/io/amqp.c '#include <rabbitmq-c/amqp.h>' '#include "tern/amqp.h"'
+holds "a wrapper may name its library" check
+
+breach "base must not include io" "base includes upward" common/base/log.c '#include "tern/db.h"'
+breach "io must not include messaging" "io includes upward" common/io/http.c '#include "tern/event.h"'
+breach "messaging must not include the runtime" "messaging includes upward" common/messaging/inbox.c '#include "tern/service.h"'
+breach "messaging must not know the shop" "messaging includes upward" common/messaging/inbox.c '#include "shop/catalogue.h"'
+breach "the runtime and the shop do not know each other" "do not know each other" common/runtime/app.c '#include "shop/catalogue.h"'
+breach "a public header keeps to its layer too" "base includes upward" include/tern/log.h '#include "tern/http.h"'
+breach "a public header without a layer is a breach" "belongs to no layer" include/tern/novelty.h '#include <stddef.h>'
+breach "a private header of a higher layer is a breach" "base includes upward" common/base/id.c '#include "common/io/db_sqlite.h"'
+breach "a service must not include another" "never include each other" services/order/saga.c '#include "services/payment/charge.h"'
+breach "a service must not climb out of its folder" "goes up a folder" services/order/saga.c '#include "../payment/charge.h"'
+breach "a service must not use private headers of common" "private header" services/order/saga.c '#include "common/io/db_sqlite.h"'
+breach "rabbitmq-c is named in its wrapper only" "rabbitmq-c is named outside" common/messaging/consumer.c '#include <amqp.h>'
+breach "SQLite is named in its driver only" "SQLite is named outside" services/order/order_store.c '#include <sqlite3.h>'
+breach "libmicrohttpd is named in the server only" "libmicrohttpd is named outside" common/runtime/app.c '#include <microhttpd.h>'
+breach "cJSON is named in the codecs only" "cJSON is named outside" common/shop/catalogue.c '#include <cjson/cJSON.h>'
+breach "libuuid is named in id only" "libuuid is named outside" common/base/text.c '#include <uuid/uuid.h>'
+breach "the getter that ignores case is refused" "ignores case" common/base/json.c 'x = cJSON_GetObjectItem(y, "z");'
+
+rm -rf "$SCRATCH/tree" && mkdir "$SCRATCH/tree"
+refuses "a tree without any C file is no success" "no C file" check
+report

@@ -1,0 +1,375 @@
+/* sim_client.c - the people at the doors: clients who order, order twice, and cancel; somebody who adds to the stock; and, at
+ * the end, somebody who looks after what was parked.
+ *
+ * A request is the command of the HTTP route, with the door's own reading before it. A client that hears no answer sends
+ * the request again when it has a key, and gives up when it has none. Everything that was asked and answered is kept. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/inventory/inventory.h"
+#include "services/order/cancel_order.h"
+#include "services/order/place_order.h"
+#include "sim.h"
+#include "tern/parked.h"
+
+/* ---- placing an order ------------------------------------------------------------------------------------------- */
+
+struct placing {
+    struct sim_request request;
+    struct place_order place;
+    int order;
+    bool misuse;
+};
+
+static void place(void *self, int64_t number);
+
+static void draw_order(struct sim_order *order, int number)
+{
+    *order = (struct sim_order){.lines = 1 + (int)sim_below(sim_below(3) == 0 ? 3 : 1)};
+    for (int i = 0; i < order->lines; i++) {
+        order->product[i] = (int)sim_below(sim->plan.products);
+        order->quantity[i] = 1 + (int)sim_below(3);
+        order->price_minor[i] = 1 + sim_below(sim_below(4) == 0 ? SHOP_PRICE_MAX_MINOR : 20000);
+        order->total_minor += order->price_minor[i] * order->quantity[i];
+    }
+    (void)strcpy(order->currency, sim_below(2) == 0 ? "EUR" : "USD");
+    if (sim_below(4) != 0) (void)snprintf(order->key, sizeof order->key, "key-%d", number);
+}
+
+static void write_body(const struct sim_order *order, bool misuse, struct tern_text *body)
+{
+    tern_text_add(body, "{\"customerId\":\"CUST-1\",\"items\":[");
+    for (int i = 0; i < order->lines; i++)
+        tern_text_printf(body, "%s{\"productId\":\"PROD-%d\",\"quantity\":%d,\"price\":%lld.%02d}", i > 0 ? "," : "",
+                         order->product[i], order->quantity[i] + misuse, (long long)(order->price_minor[i] / 100),
+                         (int)(order->price_minor[i] % 100));
+    tern_text_printf(body, "],\"currency\":\"%s\"}", order->currency);
+}
+
+static void try_again(struct sim_order *order, int number)
+{
+    order->given_up = order->key[0] == '\0' && order->sent; /* it may have been placed: nobody can know */
+    if (!order->given_up) sim_at(sim->now + 500 + sim_below(3000), place, NULL, number);
+}
+
+static void cancel(void *self, int64_t number);
+
+static void plan_cancel(int number)
+{
+    if (!sim_happens(SIM_FAULT_cancel)) return;
+    sim_at(sim->now + sim_below(sim_below(3) == 0 ? 60000 : 3000), cancel, NULL, number);
+}
+
+static const char *answered_id(const struct placing *placing)
+{
+    static char id[TERN_ID_SIZE];
+    const char *at = strstr(placing->place.body.bytes, "\"orderId\":\"");
+    size_t length = at ? strcspn(at + 11, "\"") : 0;
+    (void)snprintf(id, sizeof id, "%.*s", (int)length, at ? at + 11 : "");
+    return id;
+}
+
+/* 201, the first time or again. */
+static void heard(struct placing *placing)
+{
+    struct sim_order *order = &sim->orders[placing->order];
+    const char *id = answered_id(placing);
+    if (order->placed) {
+        SIM_CHECK(I3, strcmp(order->order_id, id) == 0, order->order_id, "the key %s is now order %s", order->key, id);
+        return;
+    }
+    order->placed = true;
+    (void)tern_copy(order->order_id, sizeof order->order_id, id);
+    plan_cancel(placing->order);
+    if (order->key[0] != '\0' && sim_happens(SIM_FAULT_key_again)) {
+        order->repeated = true;
+        sim_at(sim->now + sim_below(30000), place, NULL, placing->order);
+    }
+}
+
+static void committed(struct placing *placing)
+{
+    const char *id = answered_id(placing);
+    if (sim_map_get(&sim->order_map, id) < 0) {
+        sim_map_put(&sim->order_map, id, placing->order);
+        sim->orders[placing->order].online_ms = sim_service_online_ms(&sim->services[SIM_ORDER]);
+        sim_tell("client", id, "order %d is placed", placing->order);
+    }
+    SIM_CHECK(I3, !placing->misuse, id, "a key was taken for another order");
+    if (sim_happens(SIM_FAULT_reply_lost))
+        try_again(&sim->orders[placing->order], placing->order);
+    else
+        heard(placing);
+}
+
+static void answered(struct sim_request *request, enum tern_settled settled)
+{
+    struct placing *placing = (struct placing *)request;
+    struct sim_order *order = &sim->orders[placing->order];
+    sim->requests_open--;
+    if (settled == TERN_SETTLED_DONE)
+        committed(placing);
+    else if (placing->misuse && placing->place.result == PLACE_ORDER_KEY_MISUSED)
+        sim_checked(SIM_RULE_I3);
+    else if (!placing->misuse && !order->placed)
+        try_again(order, placing->order);
+    place_order_fini(&placing->place);
+    free(placing);
+}
+
+static bool send_order(int number, bool misuse)
+{
+    const struct sim_order *order = &sim->orders[number];
+    struct sim_service *service = &sim->services[SIM_ORDER];
+    struct placing *placing = tern_alloc(sizeof *placing);
+    struct tern_shape_faults faults;
+    struct tern_error err = {0};
+    struct tern_text body = {0};
+    write_body(order, misuse, &body);
+    placing->order = number;
+    placing->misuse = misuse;
+    placing->request.run = place_order_run;
+    placing->request.argument = &placing->place;
+    placing->request.answered = answered;
+    if (place_order_read(body.bytes, body.length, &placing->place.placed, &faults, &err) < 0)
+        tern_broken(__FILE__, __LINE__, err.text);
+    tern_text_fini(&body);
+    (void)tern_copy(placing->place.key, sizeof placing->place.key, order->key);
+    if (!sim_command(service, &placing->request)) {
+        place_order_fini(&placing->place);
+        free(placing);
+        return false;
+    }
+    place_order_prepare(&placing->place, service->app->ids, &service->clock,
+                        placing->request.conversation.correlation_id);
+    sim->requests_open++;
+    return true;
+}
+
+static void place(void *self, int64_t number)
+{
+    struct sim_order *order = &sim->orders[number];
+    (void)self;
+    if (order->given_up || (order->sent && sim->month_over)) return;
+    if (!send_order((int)number, false)) {
+        try_again(order, (int)number); /* the door was shut: surely nothing happened */
+        return;
+    }
+    order->sent = true;
+    if (order->key[0] != '\0' && order->placed && sim_happens(SIM_FAULT_key_misused))
+        (void)send_order((int)number, true);
+}
+
+/* ---- cancelling, reading, restocking ------------------------------------------------------------------------------ */
+
+struct cancelling {
+    struct sim_request request;
+    struct cancel_order cancel;
+    int order;
+};
+
+static void cancel_answered(struct sim_request *request, enum tern_settled settled)
+{
+    struct cancelling *cancelling = (struct cancelling *)request;
+    struct sim_order *order = &sim->orders[cancelling->order];
+    sim->requests_open--;
+    if (settled == TERN_SETTLED_DONE) {
+        SIM_CHECK(I1, cancelling->cancel.result != CANCEL_ORDER_UNKNOWN, order->order_id,
+                  "an accepted order is not there");
+        SIM_CHECK(I16, cancelling->cancel.version >= order->version, order->order_id, "version %lld after %lld",
+                  (long long)cancelling->cancel.version, (long long)order->version);
+        order->version = cancelling->cancel.version;
+    }
+    free(cancelling);
+}
+
+static void cancel(void *self, int64_t number)
+{
+    struct sim_order *order = &sim->orders[number];
+    struct cancelling *cancelling = tern_alloc(sizeof *cancelling);
+    (void)self;
+    cancelling->order = (int)number;
+    cancelling->cancel.order_id = order->order_id;
+    cancelling->request.run = cancel_order_run;
+    cancelling->request.argument = &cancelling->cancel;
+    cancelling->request.answered = cancel_answered;
+    order->cancel_asked = true;
+    if (sim_command(&sim->services[SIM_ORDER], &cancelling->request)) {
+        sim->requests_open++;
+        sim_tell("client", order->order_id, "asks to cancel");
+        return;
+    }
+    free(cancelling);
+    sim_at(sim->now + 1000, cancel, NULL, number);
+}
+
+void sim_client_cancels(void)
+{
+    cancel(NULL, 0);
+}
+
+struct restocking {
+    struct sim_request request;
+    struct stock_command command;
+    char product_id[16];
+    int product;
+};
+
+static void restock_answered(struct sim_request *request, enum tern_settled settled)
+{
+    struct restocking *restocking = (struct restocking *)request;
+    sim->requests_open--;
+    if (settled == TERN_SETTLED_DONE) sim->restocked[restocking->product] += restocking->command.body.quantity;
+    free(restocking);
+}
+
+static void restock(void)
+{
+    struct restocking *restocking = tern_alloc(sizeof *restocking);
+    restocking->product = (int)sim_below(sim->plan.products);
+    (void)snprintf(restocking->product_id, sizeof restocking->product_id, "PROD-%d", restocking->product);
+    restocking->command =
+        (struct stock_command){.product_id = restocking->product_id, .adds = true, .body.quantity = 1 + sim_below(5)};
+    restocking->request.run = inventory_change_stock;
+    restocking->request.argument = &restocking->command;
+    restocking->request.answered = restock_answered;
+    if (sim_command(&sim->services[SIM_INVENTORY], &restocking->request))
+        sim->requests_open++;
+    else
+        free(restocking);
+}
+
+/* ---- messages of strangers ---------------------------------------------------------------------------------------- */
+
+static void write_stranger(struct tern_text *body, int number, const char *type, const char *version)
+{
+    tern_text_printf(
+        body,
+        "{\"eventId\":\"00000000-0000-7000-8000-%012d\",\"eventType\":\"%s\","
+        "\"timestamp\":\"2026-11-24T12:00:00.000Z\",\"producer\":\"inventory-service\",\"version\":\"%s\","
+        "\"correlationId\":\"00000000-0000-7000-9000-%012d\",\"subject\":\"ORD-STRANGER-%d\","
+        "\"data\":{\"orderId\":\"ORD-STRANGER-%d\",\"items\":[],\"releasedAt\":\"2026-11-24T12:00:00.000Z\"}}",
+        number, type, version, number, number, number);
+}
+
+static void send_unreadable(void)
+{
+    static int64_t kinds = 5;
+    struct sim_message *message = sim_message_new();
+    struct tern_text body = {0};
+    message->malformed = 1 + (int)sim_below(kinds);
+    int number = (int)sim_below(1000000);
+    switch (message->malformed) {
+    case 1: tern_text_printf(&body, "{\"eventId\": %d", number); break;
+    case 2: tern_text_printf(&body, "%d", number); break;
+    case 3: write_stranger(&body, number, "OrderShipped", "1.0"); break;
+    case 4: write_stranger(&body, number, "InventoryReleased", "2.0"); break;
+    default:
+        while (body.length <= TERN_EVENT_MAX_BYTES)
+            tern_text_printf(&body, "%0512d", number);
+    }
+    message->length = body.length;
+    message->body = tern_text_take(&body);
+    (void)strcpy(message->type, "InventoryReleased");
+    sim_tell("stranger", NULL, "sends a message of kind %d", message->malformed);
+    sim_broker_inject(message, (enum sim_who)sim_below(SIM_SERVICES), 0);
+    sim_message_drop(message);
+}
+
+/* Well made, but about an order that nobody has: order-service has to park it. */
+static void send_stranger(void)
+{
+    struct sim_message *message = sim_message_new();
+    struct tern_text body = {0};
+    int number = (int)sim_below(1000000);
+    char subject[TERN_ID_SIZE];
+    write_stranger(&body, number, "InventoryReleased", "1.0");
+    (void)snprintf(message->message_id, sizeof message->message_id, "00000000-0000-7000-8000-%012d", number);
+    (void)snprintf(subject, sizeof subject, "ORD-STRANGER-%d", number);
+    message->length = body.length;
+    message->body = tern_text_take(&body);
+    (void)strcpy(message->type, "InventoryReleased");
+    message->event = sim_event_index(message->message_id, message->type, subject);
+    sim->events[message->event].fate[SIM_ORDER] = SIM_FINE; /* parked by its own fault alone */
+    sim_tell("stranger", subject, "sends an event");
+    sim_broker_inject(message, SIM_ORDER, 0);
+    sim_message_drop(message);
+}
+
+/* ---- parked messages ------------------------------------------------------------------------------------------------ */
+
+static int collect(void *self, const struct tern_held *held, struct tern_error *err)
+{
+    struct tern_text *names = self;
+    char name[TERN_PARKED_NAME_SIZE];
+    (void)err;
+    tern_parked_name(held, name);
+    bool hopeless = held->event_id[0] == '\0' || strncmp(held->subject, "ORD-STRANGER", 12) == 0;
+    tern_text_printf(names, "%c%s\n", hopeless ? '-' : '+', name);
+    return 0;
+}
+
+static enum tern_outcome release_all(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    const struct tern_parked_filter filter = {.state = TERN_HELD_PARKED};
+    const struct tern_parked_caller caller = {.now_ms = ctx->now_ms, .request_id = "sim", .remote = ""};
+    struct sim_service *service = argument;
+    struct tern_text names = {0};
+    char *rest = NULL;
+    int status = tern_parked_list(ctx->db, &filter, 0, 1000, collect, &names, err);
+    for (char *name = status > 0 ? strtok_r(names.bytes, "\n", &rest) : NULL; name && status >= 0;
+         name = strtok_r(NULL, "\n", &rest)) {
+        struct tern_held held;
+        status = name[0] == '-' ? tern_parked_discard(ctx->db, name + 1, &caller, &held, err)
+                                : tern_parked_retry(ctx->db, name + 1, &caller, &held, err);
+        if (status > 0) tern_held_fini(&held);
+    }
+    tern_text_fini(&names);
+    if (status < 0 || tern_units_load(service->app->units, ctx, err) < 0) return TERN_RETRY;
+    return TERN_DONE;
+}
+
+static void released(struct sim_request *request, enum tern_settled settled)
+{
+    (void)settled;
+    sim->requests_open--;
+    free(request);
+}
+
+/* What is poisoned no more is tried again; what nobody can use is thrown away. */
+void sim_parked_release(void)
+{
+    for (int i = 0; i < sim->event_count; i++)
+        for (int k = 0; k < SIM_SERVICES; k++)
+            sim->events[i].fate_left[k] = 0;
+    for (int i = 0; i < SIM_SERVICES; i++) {
+        struct sim_request *request = tern_alloc(sizeof *request);
+        request->run = release_all;
+        request->argument = &sim->services[i];
+        request->answered = released;
+        sim->requests_open++;
+        if (!sim_command(&sim->services[i], request)) released(request, TERN_SETTLED_LATER);
+    }
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------- */
+
+static void now_and_then(void *self, int64_t number)
+{
+    (void)self;
+    if (sim->healing) return;
+    if (sim_happens(SIM_FAULT_restock)) restock();
+    if (sim_happens(SIM_FAULT_malformed)) send_unreadable();
+    if (sim_happens(SIM_FAULT_stranger)) send_stranger();
+    sim_at(sim->now + 200, now_and_then, NULL, number);
+}
+
+void sim_clients_open(void)
+{
+    sim->order_count = sim->plan.orders;
+    for (int i = 0; i < sim->order_count; i++) {
+        draw_order(&sim->orders[i], i);
+        sim_at(sim->small ? 0 : sim_below(sim->plan.busy_ms), place, NULL, i);
+    }
+    if (!sim->small) sim_at(200, now_and_then, NULL, 0);
+}
