@@ -73,7 +73,7 @@ quietly() {
   local log code=0
   log=$(mktemp)
   "$@" >"$log" 2>&1 || code=$?
-  [[ $code == 0 ]] || tail -n 60 "$log" >&2
+  [[ $code == 0 ]] || tail -n 300 "$log" >&2
   [[ $code != 0 ]] || sed -n 's/.*\b\([0-9]\+% tests passed.*\)/      unit tests in the image: \1/p' "$log"
   rm -f "$log"
   return "$code"
