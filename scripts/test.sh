@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test: installs what is missing, builds with AddressSanitizer and UBSan, starts a RabbitMQ of its own.
+# Runs every test: installs what is missing, builds with AddressSanitizer and UBSan; each test starts the RabbitMQ it needs.
 #
 #   scripts/test.sh [-L label] [-R regex] [other options of ctest]
 #
@@ -8,8 +8,6 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
-# shellcheck source=scripts/lib/broker.sh
-. "$TERN_ROOT/scripts/lib/broker.sh"
 
 PRESET=asan
 BUILD=$TERN_ROOT/build/$PRESET
@@ -22,25 +20,12 @@ case ${1:-} in
 esac
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/tern-test.XXXXXX")
-clean_up() {
-  [[ ! -d $scratch/broker ]] || broker_kill "$scratch/broker" 2>/dev/null
-  rm -rf "$scratch"
-}
-trap clean_up EXIT
+trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # What somebody has set for daemons of his own must not reach the tests.
 unset AMQP_URL RABBITMQ_URL CLOUDAMQP_URL AMQP_CA_FILE DATABASE_URL PORT HTTP_ADDR LOG_LEVEL LOG_FORMAT ADMIN_TOKEN
-
-# One broker for all tests that only need one; those that stop or kill a broker start their own.
-shared_broker() {
-  mkdir "$scratch/broker"
-  broker_start "$scratch/broker"
-  broker_guard "$scratch/broker" $$
-  AMQP_URL_TEST=$(broker_url "$scratch/broker")
-  export AMQP_URL_TEST TERN_TEST_BROKER_DIR=$scratch/broker
-}
 
 # Reads a JUnit file of ctest; prints "passed failed skipped". A test that reports its cases as cmocka does counts with each
 # of them; one that ends badly without a failed case (a crash, a leak, a timeout) is one failure more.
@@ -73,12 +58,6 @@ count_cases() {
 "$TERN_ROOT/scripts/install.sh" build broker test
 step "Building with AddressSanitizer and UBSan"
 build_preset "$PRESET"
-
-selection=$(ctest --test-dir "$BUILD" -N "$@")
-if grep -Eq ': (integration|e2e)_' <<<"$selection"; then
-  step "Starting a private RabbitMQ"
-  shared_broker
-fi
 
 step "Running the tests"
 status=0

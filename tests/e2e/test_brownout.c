@@ -96,7 +96,7 @@ static void test_cap(void **state)
     int status = 201;
     (void)state;
     suite_await_rest(&suite);
-    suite_broker(&suite, "stop", NULL, 0);
+    real_broker_do(&suite.broker, "stop", NULL, 0);
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 200, "not connected, trying again");
     while (status == 201 && placed < BACKLOG + 10)
         status = attempt(id, "too many events wait for the broker");
@@ -108,7 +108,7 @@ static void test_cap(void **state)
     assert_int_equal(answer.status, 200);
     raw_answer_fini(&answer);
 
-    suite_broker(&suite, "start", NULL, 0);
+    real_broker_start(&suite.broker);
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 200, "\"backlog\":{\"status\":\"pass\"}");
     place(50, id); /* while the backlog drains */
     comes_to_rest(id);
@@ -117,13 +117,13 @@ static void test_cap(void **state)
 static void alarmed(const char *raise, const char *lower)
 {
     char id[64];
-    suite_broker(&suite, raise, NULL, 0);
+    real_broker_do(&suite.broker, raise, NULL, 0);
     for (int i = 0; i < 500 && suite_metric(&suite, SUITE_ORDER, "tern_amqp_blocked{link=\"publisher\"}") < 1; i++)
         assert_int_equal(attempt(id, ""), 201); /* the broker says that it is blocked when it is published to */
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 200, "the broker takes no messages now");
     place(100, id);
     assert_true(suite_metric(&suite, SUITE_ORDER, "tern_outbox_pending") >= 100);
-    suite_broker(&suite, lower, NULL, 0);
+    real_broker_do(&suite.broker, lower, NULL, 0);
     comes_to_rest(id);
 }
 
@@ -145,7 +145,7 @@ static void test_age(void **state)
     char id[64], ignored[64];
     (void)state;
     suite_await_rest(&suite);
-    suite_broker(&suite, "stop", NULL, 0);
+    real_broker_do(&suite.broker, "stop", NULL, 0);
     assert_int_equal(attempt(id, ""), 201);
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 503, "an event has waited too long for the broker");
     assert_int_equal(attempt(ignored, "an event has waited too long for the broker"), 503);
@@ -154,7 +154,7 @@ static void test_age(void **state)
     assert_int_equal(suite_await_end(&suite, SUITE_ORDER, 10), 0);
     suite_start(&suite, SUITE_ORDER, NULL);
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 503, "an event has waited too long for the broker");
-    suite_broker(&suite, "start", NULL, 0);
+    real_broker_start(&suite.broker);
     suite_await_answer(&suite, SUITE_ORDER, "/readyz", 200, "\"backlog\":{\"status\":\"pass\"}");
     place(10, id);
     comes_to_rest(id);

@@ -25,7 +25,7 @@ static int open_suite(void **state)
     (void)state;
     suite_open(&suite, settings);
     suite_start_all(&suite);
-    bus = suite_bus_open(suite.broker_url, false);
+    bus = suite_bus_open(suite.broker.url, false);
     return 0;
 }
 

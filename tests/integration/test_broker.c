@@ -308,7 +308,7 @@ static void connections_closed_by_the_broker_lose_nothing(void **state)
     for (int round = 0; round < 3; round++) {
         remember_connections(world, before);
         commit_batches(world, 20);
-        real_broker_ctl(&world->broker, "-q close_all_connections maintenance");
+        real_broker_do(&world->broker, "ctl -q close_all_connections maintenance", NULL, 0);
         LOAD_UNTIL(world, both_connected_again(world, before));
     }
     assert_non_null(strstr(world->why[1], "320 CONNECTION_FORCED"));
@@ -321,9 +321,9 @@ static void a_broker_that_stops_and_starts_under_load_loses_nothing(void **state
     int before[2];
     remember_connections(world, before);
     commit_batches(world, 40);
-    real_broker_ctl(&world->broker, "-q stop_app");
+    real_broker_do(&world->broker, "ctl -q stop_app", NULL, 0);
     commit_batches(world, 40);
-    real_broker_ctl(&world->broker, "-q start_app");
+    real_broker_do(&world->broker, "ctl -q start_app", NULL, 0);
     LOAD_UNTIL(world, both_connected_again(world, before));
     nothing_is_lost(world);
 }
@@ -334,7 +334,7 @@ static void a_deleted_queue_is_declared_and_consumed_again(void **state)
     int before[2];
     nothing_is_lost(world); /* the queue is empty: what is deleted with it would be gone */
     remember_connections(world, before);
-    real_broker_ctl(&world->broker, "-q delete_queue payment-service");
+    real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     TAKE_UNTIL(world, atomic_load(&world->connected[1]) > before[1]);
     commit_batches(world, 20);
     nothing_is_lost(world);
@@ -345,7 +345,7 @@ static void an_event_without_a_queue_comes_back_and_is_sent_again(void **state)
     struct world *world = *state;
     nothing_is_lost(world);
     stop_consumer(world);
-    real_broker_ctl(&world->broker, "-q delete_queue payment-service");
+    real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     int64_t holds = world->holds;
     int connected = atomic_load(&world->connected[0]);
     commit_batches(world, 4);
@@ -362,10 +362,10 @@ static void a_memory_alarm_holds_up_the_publisher_only(void **state)
     struct world *world = *state;
     int lost = atomic_load(&world->lost[0]) + atomic_load(&world->lost[1]);
     nothing_is_lost(world);
-    real_broker_ctl(&world->broker, "-q set_vm_memory_high_watermark 0");
+    real_broker_do(&world->broker, "ctl -q set_vm_memory_high_watermark 0", NULL, 0);
     LOAD_UNTIL(world, atomic_load(&world->blocked));
     assert_true(tern_publisher_state(world->publisher).blocked);
-    real_broker_ctl(&world->broker, "-q set_vm_memory_high_watermark 0.4");
+    real_broker_do(&world->broker, "ctl -q set_vm_memory_high_watermark 0.4", NULL, 0);
     TAKE_UNTIL(world, !atomic_load(&world->blocked));
     nothing_is_lost(world);
     assert_int_equal(atomic_load(&world->lost[0]) + atomic_load(&world->lost[1]), lost);
@@ -377,7 +377,7 @@ static void a_broker_killed_under_load_loses_nothing(void **state)
     int before[2];
     remember_connections(world, before);
     commit_batches(world, 60);
-    real_broker_kill(&world->broker);
+    real_broker_do(&world->broker, "kill", NULL, 0);
     commit_batches(world, 60);
     real_broker_start(&world->broker);
     LOAD_UNTIL(world, both_connected_again(world, before));
@@ -390,17 +390,19 @@ static void a_queue_with_other_settings_is_explained_and_waited_for(void **state
     nothing_is_lost(world);
     stop_consumer(world);
     int lost = atomic_load(&world->lost[0]);
-    real_broker_ctl(&world->broker, "-q delete_queue payment-service");
-    real_broker_ctl(&world->broker,
-                    "-q eval 'rabbit_amqqueue:declare(rabbit_misc:r(<<\"/\">>, queue, <<\"payment-service\">>), true, "
-                    "false, [], none, <<\"test\">>).'");
-    real_broker_ctl(&world->broker, "-q close_all_connections other");
+    real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
+    real_broker_do(
+        &world->broker,
+        "ctl -q eval 'rabbit_amqqueue:declare(rabbit_misc:r(<<\"/\">>, queue, <<\"payment-service\">>), true, "
+        "false, [], none, <<\"test\">>).'",
+        NULL, 0);
+    real_broker_do(&world->broker, "ctl -q close_all_connections other", NULL, 0);
     TAKE_UNTIL(world, atomic_load(&world->lost[0]) > lost + 1);
     bool explained;
     TEST_NOTE(&world->mutex,
               explained = strstr(world->why[0], "\"payment-service\" exists with other settings") != NULL);
     assert_true(explained);
-    real_broker_ctl(&world->broker, "-q delete_queue payment-service");
+    real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     start_consumer(world);
     commit_batches(world, 2);
     nothing_is_lost(world);

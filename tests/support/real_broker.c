@@ -10,20 +10,21 @@
 
 enum { SKIPPED = 77 };
 
-/* Runs the script; the first line that it prints goes to `line` (may be NULL). */
-static void run(const struct real_broker *broker, const char *verb, const char *words, char *line, size_t size)
+void real_broker_do(const struct real_broker *broker, const char *words, char *ret_output, size_t size)
 {
-    char command[512], output[256] = "";
-    (void)snprintf(command, sizeof command, "%s/scripts/broker.sh %s %s %s", TERN_SOURCE_DIR, verb, broker->folder,
-                   words);
+    char command[512], output[16384];
+    int verb = (int)strcspn(words, " ");
+    (void)snprintf(command, sizeof command, "%s/scripts/broker.sh %.*s %s %s </dev/null 2>&1", TERN_SOURCE_DIR, verb,
+                   words, broker->folder, words + verb);
     FILE *pipe = popen(command, "r"); /* NOLINT(cert-env33-c): our own script, with our own words */
     TERN_ASSERT(pipe != NULL, "a command can be run");
-    while (fgets(output, sizeof output, pipe) != NULL)
-        if (line != NULL && line[0] == '\0') (void)snprintf(line, size, "%.*s", (int)strcspn(output, "\n"), output);
-    int status = pclose(pipe);
-    if (status == 0) return;
-    (void)fprintf(stderr, "failed: %s\n", command);
-    exit(EXIT_FAILURE);
+    size_t got = fread(output, 1, sizeof output - 1, pipe);
+    output[got] = '\0';
+    if (pclose(pipe) != 0) {
+        (void)fprintf(stderr, "failed: %s\n%s", command, output);
+        exit(EXIT_FAILURE);
+    }
+    if (ret_output) (void)snprintf(ret_output, size, "%s", output);
 }
 
 void real_broker_start(struct real_broker *broker)
@@ -33,26 +34,17 @@ void real_broker_start(struct real_broker *broker)
         (void)fprintf(stderr, "RabbitMQ is not installed: scripts/install.sh broker\n");
         exit(SKIPPED);
     }
-    if (broker->folder[0] == '\0') {
-        test_folder_make("broker", broker->folder);
-    }
-    broker->url[0] = '\0';
-    (void)snprintf(words, sizeof words, "--owner %ld", (long)getpid());
-    run(broker, "start", words, broker->url, sizeof broker->url);
-}
-
-void real_broker_kill(struct real_broker *broker)
-{
-    run(broker, "kill", "", NULL, 0);
+    if (broker->folder[0] == '\0') test_folder_make("broker", broker->folder);
+    (void)snprintf(words, sizeof words, "start --owner %ld", (long)getpid());
+    real_broker_do(broker, words, NULL, 0);
+    real_broker_do(broker, "url", broker->url, sizeof broker->url);
+    broker->url[strcspn(broker->url, "\n")] = '\0';
 }
 
 void real_broker_end(struct real_broker *broker)
 {
-    real_broker_kill(broker);
+    if (broker->folder[0] == '\0') return;
+    real_broker_do(broker, "kill", NULL, 0);
     test_folder_remove(broker->folder);
-}
-
-void real_broker_ctl(const struct real_broker *broker, const char *words)
-{
-    run(broker, "ctl", words, NULL, 0);
+    broker->folder[0] = '\0';
 }

@@ -43,44 +43,20 @@ bool suite_wait(int timeout_s, bool (*condition)(void *self), void *self)
     }
 }
 
-/* ---- the broker ---- */
-
-void suite_broker(struct suite *suite, const char *words, char *ret_output, size_t size)
-{
-    char command[512], verb[16], output[16384];
-    const char *rest = strchr(words, ' ');
-    int length = rest ? (int)(rest - words) : (int)strlen(words);
-    (void)snprintf(verb, sizeof verb, "%.*s", length, words);
-    bool starts = strcmp(verb, "start") == 0;
-    (void)snprintf(command, sizeof command, "%s/scripts/broker.sh %s %s/broker %s", TERN_SOURCE_DIR, verb,
-                   suite->folder, rest ? rest : "");
-    if (starts) (void)snprintf(command + strlen(command), sizeof command - strlen(command), " --owner %d", getpid());
-    (void)strncat(command, " </dev/null 2>&1", sizeof command - strlen(command) - 1);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size_t got = fread(output, 1, sizeof output - 1, pipe);
-    output[got] = '\0';
-    if (pclose(pipe) != 0) fail_msg("%s: %s", command, output);
-    if (ret_output) (void)snprintf(ret_output, size, "%s", output);
-}
+/* ---- life ---- */
 
 void suite_open_alone(struct suite *suite, const char *const *settings)
 {
     memset(suite, 0, sizeof *suite);
     suite->settings = settings ? settings : at_once;
-    (void)snprintf(suite->folder, sizeof suite->folder, "%s/tern-e2e.XXXXXX",
-                   getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    assert_non_null(mkdtemp(suite->folder));
-    (void)snprintf(suite->broker_url, sizeof suite->broker_url, "amqp://guest:guest@127.0.0.1:1/%%2f");
+    test_folder_make("e2e", suite->folder);
+    strcpy(suite->broker.url, "amqp://guest:guest@127.0.0.1:1/%2f");
 }
 
 void suite_open(struct suite *suite, const char *const *settings)
 {
     suite_open_alone(suite, settings);
-    suite_broker(suite, "start", NULL, 0);
-    suite_broker(suite, "url", suite->broker_url, sizeof suite->broker_url);
-    suite->broker_url[strcspn(suite->broker_url, "\n")] = '\0';
-    suite->has_broker = true;
+    real_broker_start(&suite->broker);
 }
 
 void suite_close(struct suite *suite)
@@ -89,10 +65,8 @@ void suite_close(struct suite *suite)
         if (suite->pid[i]) suite_signal(suite, (enum suite_daemon)i, SIGTERM);
     for (int i = 0; i < SUITE_DAEMONS; i++)
         if (suite->pid[i]) assert_int_equal(suite_await_end(suite, (enum suite_daemon)i, 30), 0);
-    if (suite->has_broker) suite_broker(suite, "kill", NULL, 0);
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", suite->folder);
-    assert_int_equal(system(command), 0);
+    real_broker_end(&suite->broker);
+    test_folder_remove(suite->folder);
 }
 
 /* ---- daemons ---- */
@@ -116,7 +90,7 @@ static void become_daemon(const struct suite *suite, enum suite_daemon daemon, c
     for (const char *const *setting = suite->settings; *setting; setting++)
         (void)putenv((char *)(uintptr_t)*setting);
     if (extra) (void)putenv((char *)(uintptr_t)extra);
-    (void)setenv("AMQP_URL", suite->broker_url, 0);
+    (void)setenv("AMQP_URL", suite->broker.url, 0);
     (void)snprintf(text, sizeof text, "sqlite:%s/%s.db", suite->folder, names[daemon]);
     (void)setenv("DATABASE_URL", text, 1);
     (void)snprintf(text, sizeof text, "%u", suite->port[daemon]);
@@ -423,7 +397,7 @@ void suite_await_log(struct suite *suite, enum suite_daemon daemon, const char *
 static bool queues_empty(struct suite *suite)
 {
     char output[16384];
-    suite_broker(suite, "ctl -q list_queues messages", output, sizeof output);
+    real_broker_do(&suite->broker, "ctl -q list_queues messages", output, sizeof output);
     for (const char *at = output; *at; at++)
         if (*at >= '1' && *at <= '9') return false;
     return true;

@@ -10,13 +10,13 @@
 #include <sys/types.h>
 
 #include "raw_http.h"
+#include "real_broker.h"
 
 enum suite_daemon { SUITE_ORDER, SUITE_PAYMENT, SUITE_INVENTORY, SUITE_NOTIFICATION, SUITE_DAEMONS };
 
 struct suite {
-    char folder[64];
-    bool has_broker;
-    char broker_url[160];
+    char folder[TEST_FOLDER_SIZE];
+    struct real_broker broker;
     uint16_t port[SUITE_DAEMONS];
     pid_t pid[SUITE_DAEMONS];      /* 0: not running */
     int64_t parked[SUITE_DAEMONS]; /* how many messages a test has made each of them park */
@@ -40,9 +40,6 @@ void suite_signal(struct suite *suite, enum suite_daemon daemon, int signal);
 int suite_await_end(struct suite *suite, enum suite_daemon daemon, int timeout_s);
 bool suite_ended(struct suite *suite, enum suite_daemon daemon);
 const char *suite_name(enum suite_daemon daemon);
-
-/* scripts/broker.sh with these words: "stop", "start", "kill", "ctl ... ". Output, NUL-terminated, or NULL (ignored). */
-void suite_broker(struct suite *suite, const char *words, char *ret_output, size_t size);
 
 /* One request; `headers` are whole lines, or "". Status 0: no answer. */
 void suite_ask(struct suite *suite, enum suite_daemon daemon, const char *method, const char *path, const char *headers,
