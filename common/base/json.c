@@ -7,6 +7,7 @@
 #include "common/base/json_gate.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +47,26 @@ static void restore_digits(struct cJSON *node, const char *text, const struct js
     }
 }
 
-/* `text` is NUL-terminated and has passed the gate: cJSON takes it, unless memory is gone, and that is no fault of the
- * text. Whoever sent it must not hear so, and a message must not be parked for it. */
+/* Every number is a 0 to cJSON, which would cut one of more than 63 bytes and trip over the rest. */
+static char *copy_without_digits(const char *text, size_t length, const struct json_marks *numbers)
+{
+    char *copy = tern_copy_bytes(text, length); /* cJSON is asked to find the NUL behind the value */
+    for (size_t i = 0; i < numbers->count; i++) {
+        memset(copy + numbers->items[i].at, ' ', numbers->items[i].note);
+        copy[numbers->items[i].at] = '0';
+    }
+    return copy;
+}
+
+/* The text has passed the gate: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever sent it
+ * must not hear so, and a message must not be parked for it. */
 static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
 {
     size_t at = 0;
-    struct cJSON *root = cJSON_ParseWithLengthOpts(text, length + 1, NULL, 1);
+    char *copy = copy_without_digits(text, length, numbers);
+    struct cJSON *root = cJSON_ParseWithLengthOpts(copy, length + 1, NULL, 1);
     TERN_ASSERT(root != NULL, "there is memory for a text that has passed the gate");
+    free(copy);
     restore_digits(root, text, numbers, &at);
     TERN_ASSERT(at == numbers->count, "the tree has every number of the text");
     return root;
@@ -63,11 +77,7 @@ struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes,
     struct cJSON *root = NULL;
     struct json_marks numbers;
     json_marks_init(&numbers);
-    if (json_gate(text, length, max_bytes, &numbers, err) == 0) {
-        char *copy = tern_copy_bytes(text, length); /* cJSON is asked to find the NUL behind the value */
-        root = parse_checked(copy, length, &numbers);
-        free(copy);
-    }
+    if (json_gate(text, length, max_bytes, &numbers, err) == 0) root = parse_checked(text, length, &numbers);
     json_marks_fini(&numbers);
     return root;
 }
@@ -132,23 +142,14 @@ const struct cJSON *tern_json_next(const struct cJSON *node)
     return node ? node->next : NULL;
 }
 
-/* The gate has seen to it that the digits before the point fit. */
-static int64_t whole_number(const char *digits)
-{
-    bool negative = *digits == '-';
-    uint64_t value = 0;
-    for (digits += negative; *digits; digits++)
-        value = value * 10 + (uint64_t)(*digits - '0');
-    return negative ? (int64_t)(0 - value) : (int64_t)value;
-}
-
 int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err)
 {
     const char *digits = tern_json_digits(node);
     if (!digits) return tern_error_set(err, "must be a number");
-    if (strchr(digits, '.')) return tern_error_set(err, "must be a whole number");
-    int64_t value = whole_number(digits);
-    if (value < low || value > high)
+    if (strpbrk(digits, ".eE")) return tern_error_set(err, "must be a whole number, without point and exponent");
+    errno = 0;
+    long long value = strtoll(digits, NULL, 10);
+    if (errno == ERANGE || value < low || value > high)
         return tern_error_set(err, "must be %lld to %lld", (long long)low, (long long)high);
     *ret = value;
     return 0;

@@ -84,8 +84,8 @@ static void copy_cut(char *target, size_t size, const char *text)
 void tern_shape_fault(struct tern_shape_faults *faults, const char *code, const char *pointer, const char *detail, ...)
 {
     va_list arguments;
-    if (faults->count == TERN_SHAPE_MAX_FAULTS) return;
-    struct tern_shape_fault *fault = &faults->items[faults->count++];
+    if (faults->count++ >= TERN_SHAPE_MAX_FAULTS) return;
+    struct tern_shape_fault *fault = &faults->items[faults->count - 1];
     copy_cut(fault->code, sizeof fault->code, code);
     copy_cut(fault->pointer, sizeof fault->pointer, pointer);
     va_start(arguments, detail);
@@ -96,8 +96,7 @@ void tern_shape_fault(struct tern_shape_faults *faults, const char *code, const 
 static void add_fault(struct tern_shape_faults *faults, const struct place *place, const char *code, const char *detail)
 {
     char pointer[sizeof faults->items[0].pointer] = "";
-    if (faults->count == TERN_SHAPE_MAX_FAULTS) return;
-    (void)write_pointer(place, pointer, sizeof pointer);
+    if (faults->count < TERN_SHAPE_MAX_FAULTS) (void)write_pointer(place, pointer, sizeof pointer);
     tern_shape_fault(faults, code, pointer, "%s", detail);
 }
 
@@ -131,7 +130,7 @@ static int read_money(const struct cJSON *node, int64_t *ret_minor, struct shape
     const char *digits = tern_json_digits(node);
     if (!digits) return shape_refuse(verdict, "wrong_type", "must be a number");
     const char *point = strchr(digits, '.');
-    if (point && strlen(point + 1) > 2)
+    if (point && strspn(point + 1, "0123456789") > 2)
         return shape_refuse(verdict, "too_many_decimals", "must have at most two decimals");
     if (tern_money_parse(digits, ret_minor, &err) < 0) return shape_refuse(verdict, "out_of_range", "%s", err.text);
     return 0;

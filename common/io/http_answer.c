@@ -69,12 +69,15 @@ void tern_http_problem_faults(struct tern_http_answer *answer, const char *title
                               const struct tern_shape_faults *faults)
 {
     struct tern_text *out = &answer->body;
+    size_t kept = faults->count < TERN_SHAPE_MAX_FAULTS ? faults->count : TERN_SHAPE_MAX_FAULTS;
     char detail[64];
-    (void)snprintf(detail, sizeof detail, "The body has %zu fault%s; see errors.", faults->count,
-                   faults->count == 1 ? "" : "s");
+    (void)snprintf(detail, sizeof detail,
+                   kept < faults->count ? "The body has %zu fault%s; errors has the first %zu."
+                                        : "The body has %zu fault%s; see errors.",
+                   faults->count, faults->count == 1 ? "" : "s", kept);
     begin_problem(answer, 400, title, detail);
     tern_text_add(out, ",\"errors\":[");
-    for (size_t i = 0; i < faults->count; i++) {
+    for (size_t i = 0; i < kept; i++) {
         tern_text_add(out, i == 0 ? "{\"pointer\":" : ",{\"pointer\":");
         tern_json_write_string(out, faults->items[i].pointer);
         tern_text_add(out, ",\"detail\":");

@@ -1,12 +1,12 @@
 /* tern/json.h - a strict gate in front of cJSON, and small typed calls to read and build what passed it.
  *
  * The gate takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON):
- * a BOM, numbers that are not of the grammar or have an exponent or do not fit into int64 before the point or
- * have more than 20 digits, equal member names (however they are escaped), \u0000, lone surrogates, bad or overlong
- * UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an object, texts
- * over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one for each 16 bytes
- * of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep their digits: in a parsed tree every number is a raw node that holds
- * its text, so nothing is ever rounded and a reprint is exact. No mutable state: any thread. */
+ * a BOM, numbers that are not of the grammar, equal member names (however they are escaped), \u0000, lone surrogates,
+ * bad or overlong UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an
+ * object, texts over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one for
+ * each 16 bytes of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep their
+ * digits: in a parsed tree every number is a raw node that holds its text, so nothing is ever rounded and a reprint is
+ * exact. How large it may be, and that it has no exponent, is for whoever reads it to ask. No mutable state: any thread. */
 #ifndef TERN_JSON_H
 #define TERN_JSON_H
 

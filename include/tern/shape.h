@@ -55,14 +55,14 @@ struct tern_shape_fault {
 };
 
 struct tern_shape_faults {
-    size_t count; /* at most TERN_SHAPE_MAX_FAULTS are kept */
+    size_t count; /* of all; the first TERN_SHAPE_MAX_FAULTS are kept */
     struct tern_shape_fault items[TERN_SHAPE_MAX_FAULTS];
 };
 
 enum tern_strictness { TERN_STRICT, TERN_TOLERANT };
 
-/* Zeroes `target`, then fills it; `faults` is begun anew. Returns 0, or -1 with at least one fault; `target` is then
- * unspecified. */
+/* Zeroes `target`, then fills it; `faults` is begun anew. Returns 0, or -1 with at least one fault; what is at fault
+ * is then unspecified in `target`. */
 int tern_shape_decode(const struct tern_shape *shape, const struct cJSON *object, enum tern_strictness strictness,
                       void *target, struct tern_shape_faults *faults);
 /* The same, tolerant, with the first fault as the error's sentence ("#/amount: must be ..."). */
@@ -73,7 +73,7 @@ int tern_shape_decode_event(const struct tern_shape *shape, const struct cJSON *
 int tern_shape_check(const struct tern_shape *shape, const void *source, struct tern_error *err);
 /* Appends the JSON object, members in the order of the table. Numbers are exact; texts are escaped. */
 void tern_shape_encode(const struct tern_shape *shape, const void *source, struct tern_text *out);
-/* Adds a fault of the caller's own checks; does nothing once there are TERN_SHAPE_MAX_FAULTS. */
+/* Adds a fault of the caller's own checks; only counts it once there are TERN_SHAPE_MAX_FAULTS. */
 void tern_shape_fault(struct tern_shape_faults *faults, const char *code, const char *pointer, const char *detail, ...)
     TERN_PRINTF(4, 5);
 

@@ -11,28 +11,26 @@ struct charge_answer {
 
 struct decline_answer {
     char status[TERN_WORD_SIZE];
-    char reason[SHOP_TEXT_SIZE];
 };
 
 struct refund_answer {
     char refund_id[SHOP_REF_SIZE];
 };
 
-#define TEXT(type_, name_, member_, most_, optional_)                                           \
-    {                                                                                           \
-        .name = (name_), .kind = TERN_KIND_TEXT, .optional = (optional_), .high = (most_),      \
-        .offset = offsetof(struct type_, member_), .size = sizeof(((struct type_ *)0)->member_) \
+#define TEXT(type_, name_, member_, most_)                                                                   \
+    {                                                                                                        \
+        .name = (name_), .kind = TERN_KIND_TEXT, .high = (most_), .offset = offsetof(struct type_, member_), \
+        .size = sizeof(((struct type_ *)0)->member_)                                                         \
     }
 static const struct tern_field charge_fields[] = {
-    TEXT(charge_answer, "chargeId", charge_id, SHOP_REF_SIZE - 1, false),
-    TEXT(charge_answer, "status", status, TERN_WORD_SIZE - 1, false),
+    TEXT(charge_answer, "chargeId", charge_id, SHOP_REF_SIZE - 1),
+    TEXT(charge_answer, "status", status, TERN_WORD_SIZE - 1),
 };
 static const struct tern_field decline_fields[] = {
-    TEXT(decline_answer, "status", status, TERN_WORD_SIZE - 1, false),
-    TEXT(decline_answer, "reason", reason, SHOP_TEXT_CHARACTERS, true),
+    TEXT(decline_answer, "status", status, TERN_WORD_SIZE - 1),
 };
 static const struct tern_field refund_fields[] = {
-    TEXT(refund_answer, "refundId", refund_id, SHOP_REF_SIZE - 1, false),
+    TEXT(refund_answer, "refundId", refund_id, SHOP_REF_SIZE - 1),
 };
 static const struct tern_shape charge_shape = {charge_fields, TERN_COUNT(charge_fields), sizeof(struct charge_answer)};
 static const struct tern_shape decline_shape = {decline_fields, TERN_COUNT(decline_fields),
@@ -45,45 +43,52 @@ static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
     return GATEWAY_UNKNOWN;
 }
 
-/* Members that the shape does not know are left alone: gateways add some. */
-static bool read_body(const char *body, size_t length, const struct tern_shape *shape, void *target,
-                      struct gateway_reply *reply)
+/* Members that the shape does not know are left alone: gateways add some. NULL when it does not fit; the tree is the
+ * caller's. */
+static struct cJSON *read_body(const char *body, size_t length, const struct tern_shape *shape, void *target,
+                               struct gateway_reply *reply)
 {
     struct tern_error err = {0};
     struct cJSON *tree = tern_json_parse(body, length, GATEWAY_ANSWER_MAX, &err);
-    int status = tree ? tern_shape_decode_event(shape, tree, target, &err) : -1;
+    if (tree && tern_shape_decode_event(shape, tree, target, &err) == 0) return tree;
     tern_json_destroy(tree);
-    if (status < 0) {
-        (void)tern_error_prefix(&err, "the gateway's answer makes no sense");
-        (void)unknown(reply, err.text);
-    }
-    return status == 0;
+    (void)tern_error_prefix(&err, "the gateway's answer makes no sense");
+    (void)unknown(reply, err.text);
+    return NULL;
 }
 
 static enum gateway_answer read_charge(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct charge_answer answer;
-    if (!read_body(body, length, &charge_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    struct cJSON *tree = read_body(body, length, &charge_shape, &answer, reply);
+    if (!tree) return GATEWAY_UNKNOWN;
+    tern_json_destroy(tree);
     if (strcmp(answer.status, "succeeded") != 0)
         return unknown(reply, "the gateway's answer makes no sense: a charge that did not succeed");
     (void)tern_copy(reply->reference, sizeof reply->reference, answer.charge_id);
     return GATEWAY_DONE;
 }
 
+/* Why is for people: however it is written, it is no doubt that the charge was declined. */
 static enum gateway_answer read_decline(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct decline_answer answer;
-    if (!read_body(body, length, &decline_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    struct cJSON *tree = read_body(body, length, &decline_shape, &answer, reply);
+    if (!tree) return GATEWAY_UNKNOWN;
+    const char *reason = tern_json_string(tern_json_member(tree, "reason"));
+    shop_set_text(reply->reason, reason ? reason : "");
+    tern_json_destroy(tree);
     if (strcmp(answer.status, "declined") != 0)
         return unknown(reply, "the gateway's answer makes no sense: a decline that is none");
-    shop_set_text(reply->reason, answer.reason);
     return GATEWAY_DECLINED;
 }
 
 static enum gateway_answer read_refund(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct refund_answer answer;
-    if (!read_body(body, length, &refund_shape, &answer, reply)) return GATEWAY_UNKNOWN;
+    struct cJSON *tree = read_body(body, length, &refund_shape, &answer, reply);
+    if (!tree) return GATEWAY_UNKNOWN;
+    tern_json_destroy(tree);
     (void)tern_copy(reply->reference, sizeof reply->reference, answer.refund_id);
     return GATEWAY_DONE;
 }

@@ -107,10 +107,8 @@ static int remember_cancel(struct tern_context *ctx, struct payment *payment, st
  * again: it is remembered that it has to go back. */
 static int answer_given_up(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
-    if (!payment->cancel_wanted) {
-        payment->cancel_wanted = true;
-        if (payment_update(ctx->db, payment, err) < 0) return -1;
-    }
+    payment->cancel_wanted = true;
+    if (payment_update(ctx->db, payment, err) < 0) return -1;
     return payment_say_voided(ctx, payment, err);
 }
 
@@ -129,11 +127,12 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
 
 static int answer_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
+    (void)tern_copy(payment->cancel_id, sizeof payment->cancel_id, ctx->conversation.causation_id);
     switch (payment->status) {
     case PAYMENT_PENDING: return remember_cancel(ctx, payment, err);
     case PAYMENT_SUCCESS:
         return TERN_BUG(late_money_kept) && payment->cancel_wanted ? 0 : payment_begin_refund(ctx, payment, err);
-    case PAYMENT_REFUNDING: return 0; /* the answer is under way */
+    case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* the answer is under way */
     case PAYMENT_REFUNDED: return payment_say_refunded(ctx, payment, err);
     case PAYMENT_ERROR: return answer_given_up(ctx, payment, err);
     case PAYMENT_FAILED:

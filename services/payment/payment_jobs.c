@@ -139,6 +139,14 @@ static enum tern_job_verdict run_late_check(void *self, const struct tern_job *j
 
 /* ---- inside: the outcome ---- */
 
+/* A job belongs to the event that began it. What is said once the order was cancelled is the answer to the cancel: order-service
+ * asks for it with that event. */
+static void answer_the_cancel(struct tern_context *ctx, const struct payment *payment)
+{
+    if (!payment->cancel_id[0]) return;
+    (void)tern_copy(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, payment->cancel_id);
+}
+
 static int record_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
                          struct tern_error *err)
 {
@@ -149,6 +157,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
                   TERN_STR("transactionId", payment->transaction_id), TERN_INT("amountMinor", payment->amount_minor));
     if (payment_update(ctx->db, payment, err) < 0 || payment_say_processed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
+    answer_the_cancel(ctx, payment);
     return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_begin_refund(ctx, payment, err) : 0;
 }
 
@@ -159,6 +168,7 @@ static int record_failure(struct tern_context *ctx, struct payment *payment, enu
     shop_set_text(payment->error, reason[0] ? reason : "no reason was given");
     tern_log_info(ctx->log, "not charged", TERN_STR("orderId", payment->order_id),
                   TERN_STR("status", payment_status_name(status)), TERN_STR("err", payment->error));
+    answer_the_cancel(ctx, payment);
     if (payment_update(ctx->db, payment, err) < 0 || payment_say_failed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     return 0;
@@ -194,6 +204,7 @@ static int record_void(struct tern_context *ctx, struct payment *payment, struct
     payment->status = PAYMENT_VOIDED;
     tern_log_info(ctx->log, "voided: cancelled while the gateway could not say, and nothing was charged",
                   TERN_STR("orderId", payment->order_id));
+    answer_the_cancel(ctx, payment);
     if (payment_update(ctx->db, payment, err) < 0 || payment_say_voided(ctx, payment, err) < 0) return -1;
     return add_late_check(ctx, payment->order_id, 1, err);
 }
@@ -232,6 +243,7 @@ static enum tern_outcome finish_refund(struct tern_context *ctx, const struct te
     (void)tern_copy(payment.refund_id, sizeof payment.refund_id, run->result + 1);
     tern_log_info(ctx->log, "refunded", TERN_STR("orderId", payment.order_id), TERN_STR("refundId", payment.refund_id),
                   TERN_INT("amountMinor", payment.amount_minor));
+    answer_the_cancel(ctx, &payment);
     if (payment_update(ctx->db, &payment, err) < 0 || payment_say_refunded(ctx, &payment, err) < 0) return TERN_RETRY;
     payment_metrics_ended(ctx->metrics, payment.status);
     return TERN_DONE;

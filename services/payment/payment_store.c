@@ -1,4 +1,4 @@
-/* payment_store.c - SQL of the payments; see schema/001_payment.sql for the laws.
+/* payment_store.c - SQL of the payments; see schema/ for the laws.
  *
  * Each statement stands beside its one function. It decides nothing. */
 #include "payment_store.h"
@@ -25,7 +25,7 @@ static enum payment_status status_named(const char *name)
 
 static const char select_payment[] =
     "SELECT customer_id, amount_minor, currency, status, cancel_wanted, transaction_id, refund_id, error, created_at,"
-    " updated_at FROM payment WHERE order_id = ?1";
+    " updated_at, cancel_id FROM payment WHERE order_id = ?1";
 
 static void read_row(const struct tern_db_rows *rows, struct payment *payment)
 {
@@ -39,6 +39,7 @@ static void read_row(const struct tern_db_rows *rows, struct payment *payment)
     (void)tern_copy(payment->error, sizeof payment->error, tern_db_column_text(rows, 7));
     payment->created_at_ms = tern_db_column_int(rows, 8);
     payment->updated_at_ms = tern_db_column_int(rows, 9);
+    (void)tern_copy(payment->cancel_id, sizeof payment->cancel_id, tern_db_column_text(rows, 10));
 }
 
 int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_payment, struct tern_error *err)
@@ -72,7 +73,7 @@ int payment_insert(struct tern_db *db, const struct payment *payment, struct ter
 
 static const char update_payment[] =
     "UPDATE payment SET status = ?2, cancel_wanted = ?3, transaction_id = ?4, refund_id = ?5, error = ?6,"
-    " updated_at = ?7 WHERE order_id = ?1";
+    " updated_at = ?7, cancel_id = ?8 WHERE order_id = ?1";
 
 int payment_update(struct tern_db *db, const struct payment *payment, struct tern_error *err)
 {
@@ -80,7 +81,7 @@ int payment_update(struct tern_db *db, const struct payment *payment, struct ter
                               TERN_DB_ARGS(tern_db_text(payment->order_id), tern_db_text(names[payment->status]),
                                            tern_db_int(payment->cancel_wanted), tern_db_text(payment->transaction_id),
                                            tern_db_text(payment->refund_id), tern_db_text(payment->error),
-                                           tern_db_int(payment->updated_at_ms)),
+                                           tern_db_int(payment->updated_at_ms), tern_db_text(payment->cancel_id)),
                               err);
     if (changed < 0) return -1;
     TERN_ASSERT(changed == 1, "a payment that is updated was loaded before, in the same transaction");

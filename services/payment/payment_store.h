@@ -26,6 +26,7 @@ struct payment {
     char currency[TERN_WORD_SIZE];
     enum payment_status status;
     bool cancel_wanted;
+    char cancel_id[TERN_UUID_SIZE]; /* eventId of the newest cancel, or "" */
     char transaction_id[SHOP_REF_SIZE], refund_id[SHOP_REF_SIZE];
     char error[SHOP_TEXT_SIZE];
     int64_t created_at_ms, updated_at_ms;
@@ -37,7 +38,7 @@ const char *payment_status_name(enum payment_status status);
 int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_payment, struct tern_error *err);
 /* A second payment for the same order is a CONSTRAINT fault. */
 int payment_insert(struct tern_db *db, const struct payment *payment, struct tern_error *err);
-/* Writes status, cancel_wanted, ids, error and updated_at back. */
+/* Writes status, cancel_wanted, cancel_id, ids, error and updated_at back. */
 int payment_update(struct tern_db *db, const struct payment *payment, struct tern_error *err);
 
 #endif

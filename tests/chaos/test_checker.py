@@ -108,7 +108,7 @@ class Run:
                 (f"{kind}:{order}", kind, order))
 
     def pay(self, order, amount, status, transaction=None, refund=None):
-        self.stores["payment"].execute("INSERT INTO payment VALUES (?, 'c', ?, 'USD', ?, 0, ?, ?, NULL, 1, 1)",
+        self.stores["payment"].execute("INSERT INTO payment VALUES (?, 'c', ?, 'USD', ?, 0, ?, ?, NULL, 1, 1, NULL)",
                                        (order, amount, status, transaction, refund))
 
     # ---- three lives

@@ -36,6 +36,14 @@ static int open_with_a_deadline(void **state)
     return open_with(settings);
 }
 
+static int open_slow(void **state)
+{
+    static const char *const settings[] = {"PAYMENT_DELAY_MS=1000", "PAYMENT_SUCCESS_RATE=1", "ORDER_NUDGE_S=1",
+                                           "RETRY_BACKOFF_MS=20", NULL};
+    (void)state;
+    return open_with(settings);
+}
+
 static int open_patient(void **state)
 {
     static const char *const settings[] = {"PAYMENT_DELAY_MS=0",   "PAYMENT_SUCCESS_RATE=1", "ORDER_NUDGE_S=1",
@@ -147,6 +155,29 @@ static void test_lost_before_order(void **state)
     suite_check_books(&suite, placed, STOCK_SUM);
 }
 
+/* The charge was begun by the order and ends after the cancel: its refund answers the cancel. */
+static void test_lost_after_a_cancel(void **state)
+{
+    char id[64], path[96];
+    struct raw_answer answer;
+    (void)state;
+    place(id);
+    await_number(SUITE_PAYMENT, "SELECT count(*) FROM payment WHERE status = 'PENDING'", 1);
+    (void)snprintf(path, sizeof path, "/orders/%s/cancel", id);
+    suite_ask(&suite, SUITE_ORDER, "POST", path, "", "", &answer);
+    assert_int_equal(answer.status, 202);
+    raw_answer_fini(&answer);
+    await_number(SUITE_PAYMENT, "SELECT count(*) FROM payment WHERE status = 'PENDING' AND cancel_wanted = 1", 1);
+    end(SUITE_ORDER);
+    await_number(SUITE_PAYMENT, "SELECT count(*) FROM event_log WHERE type = 'PaymentRefunded'", 1);
+    await_number(SUITE_PAYMENT, "SELECT max(e.seq) - m.mark FROM event_log e, outbox_mark m WHERE e.origin = 1", 0);
+    purge(SUITE_ORDER);
+    begin(SUITE_ORDER);
+    suite_await_status(&suite, id, "CANCELLED");
+    suite_await_rest(&suite);
+    suite_check_books(&suite, placed, STOCK_SUM);
+}
+
 static void test_deadline(void **state)
 {
     char id[64];
@@ -190,6 +221,9 @@ int main(void)
         {"n2: what inventory never got is asked for again",          test_lost_before_inventory, NULL, NULL, NULL},
         {"n3: answers that order-service never got are given again", test_lost_before_order,     NULL, NULL, NULL},
     };
+    const struct CMUnitTest crossed[] = {
+        {"n3: the answer to a cancel during the charge is given again", test_lost_after_a_cancel, NULL, NULL, NULL},
+    };
     const struct CMUnitTest late[] = {
         {"n4: an order whose payment does not come in time is cancelled", test_deadline, NULL, NULL, NULL},
     };
@@ -197,6 +231,7 @@ int main(void)
         {"n5: time without the broker does not count", test_no_deadline_without_a_broker, NULL, NULL, NULL},
     };
     int failed = cmocka_run_group_tests_name("messages lost on the way", lost, open_impatient, close_suite);
+    failed += cmocka_run_group_tests_name("a cancel that crosses a charge", crossed, open_slow, close_suite);
     failed += cmocka_run_group_tests_name("deadlines", late, open_with_a_deadline, close_suite);
     return failed + cmocka_run_group_tests_name("no broker", away, open_patient, close_suite);
 }

@@ -98,10 +98,6 @@ static const struct json_case taken[] = {
     CASE("structure trailing newline", "[\"a\"]\n"),
     CASE("structure true in array", "[true]"),
     CASE("structure whitespace array", " [] "),
-};
-
-/* RFC 8259 texts that the gate refuses by choice: exponents, over 20 digits, equal names, U+0000. */
-static const struct json_case by_choice[] = {
     CASE("number", "[123e65]"),
     CASE("number 0e+1", "[0e+1]"),
     CASE("number 0e1", "[0e1]"),
@@ -114,10 +110,23 @@ static const struct json_case by_choice[] = {
     CASE("number real fraction exponent", "[123.456e78]"),
     CASE("number real neg exp", "[1e-2]"),
     CASE("number real pos exponent", "[1e+2]"),
+    CASE("object extreme numbers", "{ \"min\": -1.0e+28, \"max\": 1.0e+28 }"),
+    CASE("number double huge neg exp", "[123.456e-789]"),
+    CASE("number neg int huge exp", "[-1e+9999]"),
+    CASE("number pos double huge exp", "[1.5e+9999]"),
+    CASE("number real neg overflow", "[-123123e100000]"),
+    CASE("number real pos overflow", "[123123e100000]"),
+    CASE("number real underflow", "[123e-10000000]"),
+    CASE("number too big neg int", "[-123123123123123123123123123123]"),
+    CASE("number too big pos int", "[100000000000000000000]"),
+    CASE("number very big negative int", "[-237462374673276894279832749832423479823246327846]"),
+};
+
+/* RFC 8259 texts that the gate refuses by choice: equal names, U+0000. */
+static const struct json_case by_choice[] = {
     CASE("object duplicated key", "{\"a\":\"b\",\"a\":\"c\"}"),
     CASE("object duplicated key and value", "{\"a\":\"b\",\"a\":\"b\"}"),
     CASE("object escaped null in key", "{\"foo\\u0000bar\": 42}"),
-    CASE("object extreme numbers", "{ \"min\": -1.0e+28, \"max\": 1.0e+28 }"),
     CASE("string null escape", "[\"\\u0000\"]"),
 };
 
@@ -317,15 +326,6 @@ static const struct json_case let_through[] = {
 
 /* RFC 8259 leaves these to the reader; the gate refuses all of them. */
 static const struct json_case unsettled[] = {
-    CASE("number double huge neg exp", "[123.456e-789]"),
-    CASE("number neg int huge exp", "[-1e+9999]"),
-    CASE("number pos double huge exp", "[1.5e+9999]"),
-    CASE("number real neg overflow", "[-123123e100000]"),
-    CASE("number real pos overflow", "[123123e100000]"),
-    CASE("number real underflow", "[123e-10000000]"),
-    CASE("number too big neg int", "[-123123123123123123123123123123]"),
-    CASE("number too big pos int", "[100000000000000000000]"),
-    CASE("number very big negative int", "[-237462374673276894279832749832423479823246327846]"),
     CASE("object key lone 2nd surrogate", "{\"\\uDFAA\":0}"),
     CASE("string 1st surrogate but 2nd missing", "[\"\\uDADA\"]"),
     CASE("string 1st valid surrogate 2nd invalid", "[\"\\uD888\\u1234\"]"),

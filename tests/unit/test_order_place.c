@@ -49,6 +49,23 @@ static void assert_fault(const char *body, const char *pointer, const char *code
     test_free(placed);
 }
 
+static void every_member_at_fault_is_named_whatever_rule_it_breaks(void **state)
+{
+    static const char body[] = "{" WHO ",\"currency\":\"usd\",\"customer\":{\"email\":\"x\",\"phone\":1},"
+                               "\"items\":[{\"productId\":\"P\",\"quantity\":0,\"price\":1e2}]}";
+    static const char *const pointers[] = {"#/currency", "#/customer/phone", "#/items/0/quantity", "#/items/0/price",
+                                           "#/customer/email"};
+    struct shop_order_placed *placed = test_calloc(1, sizeof *placed);
+    struct tern_shape_faults faults;
+    struct tern_error err = {0};
+    (void)state;
+    assert_int_equal(place_order_read(body, strlen(body), placed, &faults, &err), -1);
+    assert_int_equal(faults.count, TERN_COUNT(pointers));
+    for (size_t i = 0; i < TERN_COUNT(pointers); i++)
+        assert_string_equal(faults.items[i].pointer, pointers[i]);
+    test_free(placed);
+}
+
 static void what_the_contract_allows_is_taken(void **state)
 {
     (void)state;
@@ -359,6 +376,7 @@ int main(void)
 #define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_contract_allows_is_taken),
+        cmocka_unit_test(every_member_at_fault_is_named_whatever_rule_it_breaks),
         cmocka_unit_test(each_wrong_member_is_named),
         cmocka_unit_test(each_wrong_line_is_named),
         cmocka_unit_test(at_most_a_hundred_lines_are_taken),

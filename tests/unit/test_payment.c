@@ -23,6 +23,7 @@ struct world {
     bool unknown_for_ever;  /* no charge has an outcome */
     int looks, turns_up_at; /* "late": the look that finds the charge; 0: none does */
     enum gateway_answer turns_up_as;
+    char cancel_id[TERN_UUID_SIZE]; /* of the newest cancel */
 };
 
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
@@ -138,7 +139,19 @@ static void cancel(struct world *world, const char *order_id)
 {
     struct tern_event event;
     make_cancelled(world, order_id, &event);
+    strcpy(world->cancel_id, event.event_id);
     hear(world, &event);
+}
+
+/* order-service asks for an answer that it misses with the newest cancel: something must be known as caused by that. */
+static void the_cancel_can_be_asked_about(struct world *world)
+{
+    struct tern_error err = {0};
+    int64_t count = 0;
+    assert_int_equal(tern_db_get_int(world->test.ctx.db, "SELECT count(*) FROM event_log WHERE causation_id = ?1",
+                                     TERN_DB_ARGS(tern_db_text(world->cancel_id)), &count, &err),
+                     1);
+    assert_int_equal(count, 1);
 }
 
 static void finish_jobs(struct world *world)
@@ -332,6 +345,7 @@ static void a_cancel_is_answered_in_every_status(void **state)
         test_said(&world->test, cancels[i].said_after);
         assert_int_equal(world->refunds, cancels[i].refunds);
         assert_int_equal(jobs_left(world), 0);
+        the_cancel_can_be_asked_about(world);
     }
 }
 
@@ -348,6 +362,7 @@ static void cancelled_twice_is_refunded_once(void **state)
         is(world, PAYMENT_REFUNDED);
         assert_int_equal(world->refunds, 1);
         assert_int_equal(world->charges, 1);
+        the_cancel_can_be_asked_about(world);
     }
 }
 
@@ -363,6 +378,7 @@ static void a_charge_that_fails_after_the_cancel_says_so_and_refunds_nothing(voi
         test_said(&world->test, "PaymentFailed");
         is(world, i == 0 ? PAYMENT_FAILED : PAYMENT_ERROR);
         assert_int_equal(world->refunds, 0);
+        the_cancel_can_be_asked_about(world);
     }
 }
 

@@ -256,7 +256,7 @@ static void numbers_are_held_to_their_bounds(void **state)
     assert_member_fault("\"count\":0", "out_of_range #/count must be 1 to 10");
     assert_member_fault("\"count\":11", "out_of_range #/count must be 1 to 10");
     assert_member_fault("\"count\":-1", "out_of_range #/count must be 1 to 10");
-    assert_member_fault("\"count\":1.5", "wrong_type #/count must be a whole number");
+    assert_member_fault("\"count\":1.5", "wrong_type #/count must be a whole number, without point and exponent");
     assert_member_fault("\"count\":\"1\"", "wrong_type #/count must be a number");
     assert_member_taken("\"weight\":92233720368547758.07");
     assert_member_taken("\"stock\":-9223372036854775808");
@@ -366,7 +366,8 @@ static void all_faults_are_collected_up_to_sixteen(void **state)
         tern_text_printf(&text, "%c\"x%d\":1", i ? ',' : '{', i);
     tern_text_add(&text, "}");
     assert_int_equal(decode(text.bytes, TERN_STRICT, &thing, &faults), -1);
-    assert_int_equal(faults.count, TERN_SHAPE_MAX_FAULTS);
+    assert_true(faults.count > 40); /* all are counted, the first are kept */
+    assert_string_equal(faults.items[TERN_SHAPE_MAX_FAULTS - 1].pointer, "#/x15");
     tern_text_fini(&text);
 }
 
@@ -376,7 +377,8 @@ static void callers_add_faults_of_their_own(void **state)
     struct tern_shape_faults faults = {0};
     for (int i = 0; i < 20; i++)
         tern_shape_fault(&faults, "out_of_range", "#/items", "line %d", i);
-    assert_int_equal(faults.count, TERN_SHAPE_MAX_FAULTS);
+    assert_int_equal(faults.count, 20);
+    assert_string_equal(faults.items[TERN_SHAPE_MAX_FAULTS - 1].detail, "line 15");
     assert_string_equal(faults.items[3].detail, "line 3");
 }
 
