@@ -115,6 +115,7 @@ static void set_text(CURL *easy, CURLoption option, const char *text)
 static void set_bounds(CURL *easy, const struct tern_http_client *client)
 {
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* nobody waits for a name that is looked up in vain */
     set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     set_text(easy, CURLOPT_PROXY, "");

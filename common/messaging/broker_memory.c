@@ -59,20 +59,12 @@ static int begin_range(struct tern_db *db, struct tern_broker_news *news, int64_
     return tern_republish_load(db, &news->republish, err);
 }
 
-static int note_time(void *self, const struct tern_log_row *row, struct tern_error *err)
-{
-    (void)err;
-    *(int64_t *)self = row->logged_at_ms;
-    return 1;
-}
-
 int tern_broker_memory_since(struct tern_db *db, int64_t through_seq, int64_t now_ms, int64_t window_ms,
                              int64_t *ret_since_ms, struct tern_error *err)
 {
     const int64_t remembered_ms = INT64_C(86400000) * (TERN_INBOX_DAYS - 2);
     int64_t last_ms = now_ms;
-    if (window_ms > 0 && tern_event_log_own(db, through_seq - 1, through_seq, 1, note_time, &last_ms, err) < 0)
-        return -1;
+    if (window_ms > 0 && tern_event_log_last_own(db, through_seq, &last_ms, err) < 0) return -1;
     int64_t since_ms = (last_ms < now_ms ? last_ms : now_ms) - window_ms;
     *ret_since_ms = since_ms > now_ms - remembered_ms ? since_ms : now_ms - remembered_ms;
     return 0;

@@ -39,10 +39,11 @@ struct tern_consumer {
     pthread_cond_t changed;
     bool cancelled; /* under the mutex: no delivery comes any more */
 
+    _Atomic uint64_t generation; /* of the connection; the consumer's thread sets it */
+
     /* The consumer's thread only. */
     struct tern_delivery *spare;
     size_t spare_count;
-    uint64_t generation;
     uint64_t newest_tag, acked_tag;
     unsigned char *finished; /* enum finished, by tag % finished_size, for tags in (acked_tag, newest_tag] */
     size_t finished_size;
@@ -201,6 +202,11 @@ void tern_consumer_settle(struct tern_consumer *consumer, struct tern_delivery *
                                                   memory_order_relaxed));
 }
 
+bool tern_consumer_is_current(const struct tern_consumer *consumer, const struct tern_delivery *delivery)
+{
+    return delivery->generation == atomic_load(&consumer->generation);
+}
+
 void tern_consumer_flush(struct tern_consumer *consumer)
 {
     tern_amqp_wake(consumer->link);
@@ -211,7 +217,7 @@ static void take_settled(struct tern_consumer *consumer)
     struct tern_delivery *delivery = atomic_exchange_explicit(&consumer->settled, NULL, memory_order_acquire);
     while (delivery != NULL) {
         struct tern_delivery *next = delivery->next;
-        if (delivery->generation == consumer->generation && !TERN_BUG(ack_before_commit)) {
+        if (tern_consumer_is_current(consumer, delivery) && !TERN_BUG(ack_before_commit)) {
             TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
                         "a delivery is settled once");
             consumer->finished[delivery->tag % consumer->finished_size] =

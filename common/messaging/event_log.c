@@ -25,6 +25,8 @@ static const char caused_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin
 static const char newest_row[] = "SELECT seq FROM event_log WHERE subject = ?1 AND origin = 1 AND type = ?2"
                                  " ORDER BY subject_version DESC LIMIT 1";
 static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND event_id = ?2";
+static const char last_own[] =
+    "SELECT logged_at_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
 static const char time_after[] = "SELECT logged_at_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
 static const char note_jump[] =
     "INSERT INTO clock_jump (after_seq, by_ms) VALUES ((SELECT coalesce(max(seq), 0) FROM event_log), ?1)";
@@ -131,6 +133,11 @@ int tern_event_log_newest(struct tern_db *db, const char *subject, const char *t
                           struct tern_error *err)
 {
     return tern_db_get_int(db, newest_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(type)), ret_seq, err);
+}
+
+int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err)
+{
+    return tern_db_get_int(db, last_own, TERN_DB_ARGS(tern_db_int(through_seq)), ret_logged_at_ms, err);
 }
 
 int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err)

@@ -135,18 +135,21 @@ static int write_act(struct tern_db *db, const char *action, const struct tern_h
                        err);
 }
 
-static int retry(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err)
+static int retry(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+                 struct tern_error *err)
 {
-    return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(held->position), tern_db_int(now_ms)), err);
+    return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(held->position), tern_db_int(caller->now_ms)), err);
 }
 
-static int discard(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err)
+static int discard(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+                   struct tern_error *err)
 {
-    if (held->event_id[0] != '\0' && tern_inbox_add(db, held->event_id, now_ms, err) < 0) return -1;
-    return tern_held_remove(db, held->position, held->subject, now_ms, err);
+    if (held->event_id[0] != '\0' && tern_inbox_add(db, held->event_id, caller->online_ms, err) < 0) return -1;
+    return tern_held_remove(db, held->position, held->subject, caller->now_ms, err);
 }
 
-typedef int act_on(struct tern_db *db, const struct tern_held *held, int64_t now_ms, struct tern_error *err);
+typedef int act_on(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+                   struct tern_error *err);
 
 static int act(struct tern_db *db, const char *action, act_on *on, const char *name,
                const struct tern_parked_caller *caller, struct tern_held *ret_held, struct tern_error *err)
@@ -155,7 +158,7 @@ static int act(struct tern_db *db, const char *action, act_on *on, const char *n
     int found = tern_parked_find(db, name, &held, err);
     if (found <= 0) return found;
     bool parked = held.state == TERN_HELD_PARKED;
-    if (write_act(db, action, &held, caller, err) < 0 || (parked && on(db, &held, caller->now_ms, err) < 0)) {
+    if (write_act(db, action, &held, caller, err) < 0 || (parked && on(db, &held, caller, err) < 0)) {
         tern_held_fini(&held);
         return -1;
     }

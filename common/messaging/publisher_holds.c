@@ -163,21 +163,27 @@ static void tell(const struct publish_held *held, struct tern_publish_progress *
 
 void publish_holds_report(struct publish_holds *holds, struct tern_publish_progress *progress)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < holds->count; i++) {
+    for (size_t i = 0; holds->dirty > 0 && i < holds->count; i++) {
         struct publish_held *held = &holds->items[i];
         if (held->dirty && progress->hold_count < TERN_PROGRESS_HOLDS) {
             tell(held, progress);
             held->dirty = false;
             held->recorded = true;
             holds->dirty--;
-            if (held->released) {
-                holds->released--;
-                continue;
-            }
         }
-        if (kept != i) holds->items[kept] = *held;
-        kept++;
+    }
+}
+
+void publish_holds_pass(struct publish_holds *holds, int64_t mark)
+{
+    size_t kept = 0;
+    if (holds->released == 0) return;
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct publish_held *held = &holds->items[i];
+        if (held->released && !held->dirty && held->seq <= mark)
+            holds->released--;
+        else
+            holds->items[kept++] = *held;
     }
     holds->count = kept;
 }

@@ -115,7 +115,7 @@ struct publish_held {
     const char *reason; /* return, nack, behind */
     bool behind;        /* an earlier row of its subject is held */
     bool in_flight;     /* tried again right now */
-    bool released;      /* confirmed; goes when the writer has been told */
+    bool released;      /* confirmed; goes when the writer has been told, and the mark has passed it */
     bool dirty;         /* the writer has not been told the latest */
     bool recorded;      /* the writer has been told something: the mark may pass it */
 };
@@ -146,6 +146,8 @@ struct publish_held *publish_holds_due(struct publish_holds *holds, int64_t now_
 int64_t publish_holds_lowest_unrecorded(const struct publish_holds *holds);
 /* Moves as much news as fits into the progress. */
 void publish_holds_report(struct publish_holds *holds, struct tern_publish_progress *progress);
+/* Forgets what was released up to the mark. What is above it would be sent, and counted, once more after a lost connection. */
+void publish_holds_pass(struct publish_holds *holds, int64_t mark);
 
 /* ---- the publisher ------------------------------------------------------------------------------------------- */
 

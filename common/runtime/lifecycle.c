@@ -86,8 +86,15 @@ static bool on_settled(void *self)
     app->settled_deliveries = false;
     if (tern_db_checkpoint(app->db, TERN_CHECKPOINT_PAGES, &err) < 0 && err.fault == TERN_FAULT_BROKEN)
         on_fatal(app, &err);
+    if (!atomic_load(&app->status.draining)) tern_upkeep_purge(&app->upkeep, &app->ctx);
     bool low = atomic_load(&app->status.disk_low);
     return atomic_exchange(&app->status.disk_low, tern_upkeep_look(&app->upkeep, &app->ctx, low)) != low;
+}
+
+static bool delivery_is_current(void *self, const struct tern_delivery *delivery)
+{
+    const struct tern_app *app = self;
+    return tern_consumer_is_current(app->consumer, delivery);
 }
 
 static void on_delivery_settled(void *self, struct tern_delivery *delivery)
@@ -322,6 +329,7 @@ static void build_writer(struct tern_app *app)
                                                                  .most_attempts = number_of(app, "RETRY_MAX_ATTEMPTS"),
                                                                  .backoff_ms = number_of(app, "RETRY_BACKOFF_MS"),
                                                                  .settle = on_delivery_settled,
+                                                                 .current = delivery_is_current,
                                                                  .online = tern_app_is_online,
                                                                  .self = app});
     if (!app->service->jobs) return;

@@ -263,6 +263,7 @@ static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, st
 {
     struct parked_command *command = argument;
     command->caller.now_ms = ctx->now_ms;
+    command->caller.online_ms = ctx->online_ms;
     command->result = command->name ? act_on_one(ctx, command, err) : act_on_many(ctx, command, err);
     if (command->result < 0 || tern_units_load(command->app->units, ctx, err) < 0) return TERN_RETRY;
     return TERN_DONE;

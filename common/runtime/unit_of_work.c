@@ -155,7 +155,7 @@ static int answer_nudge(struct tern_context *ctx, const struct tern_event *event
 static enum tern_outcome handle(struct tern_units *units, struct tern_context *ctx, const struct tern_event *event,
                                 bool *ret_duplicate, struct tern_error *err)
 {
-    int added = tern_inbox_add(ctx->db, event->event_id, ctx->now_ms, err);
+    int added = tern_inbox_add(ctx->db, event->event_id, ctx->online_ms, err);
     if (added < 0) return TERN_RETRY;
     if (TERN_BUG(no_inbox) || TERN_BUG(dedup_expires)) added = 1;
     *ret_duplicate = added == 0;
@@ -293,11 +293,18 @@ static void drop(struct delivery_work *item)
     free(item);
 }
 
+/* Another connection gets it again: kept as well, each reconnect while the store takes nothing would add a prefetch. */
+static bool is_the_brokers(const struct delivery_work *item)
+{
+    const struct tern_units_settings *settings = &item->units->settings;
+    return settings->current && !settings->current(settings->self, item->delivery);
+}
+
 static void settle_delivery(struct tern_work *work, enum tern_settled settled)
 {
     struct delivery_work *item = (struct delivery_work *)work;
     if (settled == TERN_SETTLED_LATER) {
-        if (atomic_load(&item->units->draining))
+        if (atomic_load(&item->units->draining) || is_the_brokers(item))
             drop(item);
         else
             tern_writer_again(item->units->settings.writer, work);

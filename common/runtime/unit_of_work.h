@@ -26,6 +26,8 @@ struct tern_units_settings {
     int64_t backoff_ms;
     /* Gives a delivery back after its transaction: acknowledge it, or (dropped) leave it to the broker. */
     void (*settle)(void *self, struct tern_delivery *delivery);
+    /* Whether it can still be acknowledged; if not, the broker sends it again. NULL: always. */
+    bool (*current)(void *self, const struct tern_delivery *delivery);
     /* Whether the broker is there: timers that need it wait for it. NULL: always. */
     bool (*online)(void *self);
     void *self;

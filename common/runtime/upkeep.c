@@ -15,17 +15,19 @@ static struct tern_upkeep *upkeep_of(struct tern_work *work)
 
 static enum tern_outcome run_purge(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
-    int64_t before_ms = ctx->now_ms - (int64_t)TERN_INBOX_DAYS * DAY_MS;
+    int64_t before_ms = ctx->online_ms - (int64_t)TERN_INBOX_DAYS * DAY_MS;
     int forgotten = tern_inbox_purge(ctx->db, before_ms, PURGE_ROWS, err);
     if (forgotten < 0) return TERN_RETRY;
-    if (forgotten == PURGE_ROWS) upkeep_of(work)->purged_ms = 0; /* there may be more */
+    upkeep_of(work)->more = forgotten == PURGE_ROWS;
     return TERN_DONE;
 }
 
 static void settle_purge(struct tern_work *work, enum tern_settled settled)
 {
-    (void)settled; /* what failed is tried again in its time */
-    upkeep_of(work)->purging = false;
+    struct tern_upkeep *upkeep = upkeep_of(work);
+    upkeep->purging = false;
+    /* What failed is tried again in its time. */
+    if (settled == TERN_SETTLED_DONE && upkeep->more) upkeep->purged_ms = 0;
 }
 
 static const struct tern_work_kind purge_kind = {
@@ -36,8 +38,9 @@ void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_writer *writer)
     *upkeep = (struct tern_upkeep){.purge.kind = &purge_kind, .writer = writer};
 }
 
-static void purge_when_due(struct tern_upkeep *upkeep, int64_t now_ms)
+void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ctx)
 {
+    int64_t now_ms = tern_steady(ctx->clock);
     if (upkeep->purging || (upkeep->purged_ms > 0 && now_ms - upkeep->purged_ms < PURGE_MS)) return;
     upkeep->purging = true;
     upkeep->purged_ms = now_ms;
@@ -47,7 +50,6 @@ static void purge_when_due(struct tern_upkeep *upkeep, int64_t now_ms)
 bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low)
 {
     int64_t now_ms = tern_steady(ctx->clock);
-    purge_when_due(upkeep, now_ms);
     if (now_ms - upkeep->looked_ms < LOOK_MS) return disk_was_low;
     upkeep->looked_ms = now_ms;
     tern_metric_set(ctx->metrics, &TERN_METRIC_store_wal_bytes, (double)tern_db_wal_bytes(ctx->db), NULL, NULL);

@@ -59,6 +59,8 @@ int tern_consumer_start(struct tern_consumer *consumer, struct tern_error *err);
 /* Any thread; takes the delivery. Many may be settled before one wake: call tern_consumer_flush after the last. */
 void tern_consumer_settle(struct tern_consumer *consumer, struct tern_delivery *delivery);
 void tern_consumer_flush(struct tern_consumer *consumer);
+/* Any thread: whether it came on the connection that there is now. One that did not is sent again by the broker. */
+bool tern_consumer_is_current(const struct tern_consumer *consumer, const struct tern_delivery *delivery);
 /* Drain, step 1: no new deliveries (waits at most timeout_ms for the broker's word). */
 void tern_consumer_cancel(struct tern_consumer *consumer, int timeout_ms);
 /* Drain, step 2: sends the acknowledgements that are due, closes, joins the thread. NULL and twice are fine. */

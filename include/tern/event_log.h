@@ -41,6 +41,8 @@ int tern_event_log_caused(struct tern_db *db, const char *causation_id, tern_log
 /* The newest OWN row of a type in a subject's stream: 1 and its seq, 0 when there is none, -1. */
 int tern_event_log_newest(struct tern_db *db, const char *subject, const char *type, int64_t *ret_seq,
                           struct tern_error *err);
+/* When the newest OWN row up to this seq was written: 1, 0 when there is none, -1. */
+int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err);
 /* Whether a row with this event id is in the subject's stream: 1, 0 or -1. */
 int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err);
 /* The seq before the first row that was written at since_ms or later, at most `through_seq`. since_ms is of the wall clock

@@ -1,7 +1,7 @@
 /* tern/inbox.h - remembers which events this service has already handled.
  *
- * One row per eventId in the service's own store, kept for a stated window (30 days, purged in small steps); money
- * and stock do not lean on it: their rows carry UNIQUE keys for ever. Runs inside the caller's transaction, on the
+ * One row per eventId in the service's own store, kept for a stated window (30 days of the time with a broker,
+ * whatever somebody does to the clock; purged in small steps); money and stock do not lean on it: their rows carry UNIQUE keys for ever. Runs inside the caller's transaction, on the
  * writer thread. Logs nothing. */
 #ifndef TERN_INBOX_H
 #define TERN_INBOX_H
@@ -12,10 +12,10 @@ enum { TERN_INBOX_DAYS = 30 };
 
 /* Records an event as handled. Returns 1 when it is new, 0 when it was handled before, and -1 with `err` when the
  * store failed; then nothing is recorded. */
-int tern_inbox_add(struct tern_db *db, const char *event_id, int64_t now_ms, struct tern_error *err);
+int tern_inbox_add(struct tern_db *db, const char *event_id, int64_t online_ms, struct tern_error *err);
 /* 1 when it was handled, 0 when not, -1. */
 int tern_inbox_has(struct tern_db *db, const char *event_id, struct tern_error *err);
-/* Forgets at most `limit` rows handled before `before_ms`. Returns how many, or -1. */
-int tern_inbox_purge(struct tern_db *db, int64_t before_ms, int limit, struct tern_error *err);
+/* Forgets at most `limit` rows handled before `before_online_ms`. Returns how many, or -1. */
+int tern_inbox_purge(struct tern_db *db, int64_t before_online_ms, int limit, struct tern_error *err);
 
 #endif

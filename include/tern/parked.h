@@ -21,7 +21,7 @@ struct tern_parked_filter {
 
 /* Who acts, and when. */
 struct tern_parked_caller {
-    int64_t now_ms;
+    int64_t now_ms, online_ms;
     const char *request_id, *remote; /* "" when unknown */
 };
 

@@ -238,10 +238,23 @@ static enum gateway_answer after_post(struct http_gateway *gateway, const struct
     return begin(gateway, call, GATEWAY_LOOK, true, reply);
 }
 
+/* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
+ * one than a hundredth would be charged a hundred times too much, or a tenth. */
+static bool has_hundredths(const char *currency)
+{
+    static const char without[] = "BHD BIF CLF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW"
+                                  " VND VUV XAF XOF XPF";
+    return !strstr(without, currency);
+}
+
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
     struct http_gateway *gateway = self;
     struct flight flight;
+    if (!has_hundredths(call->request->currency)) {
+        shop_set_text(reply->reason, "amounts in this currency have no two decimals: the gateway is not asked");
+        return GATEWAY_DECLINED;
+    }
     switch (look_for(gateway, call->job->id, &flight)) {
     case NOT_BEGUN:
         return begin(gateway, call, is_looked_for_first(gateway, call) ? GATEWAY_LOOK : GATEWAY_CHARGE, false, reply);

@@ -191,7 +191,7 @@ struct sim_service {
     struct tern_app *app; /* NULL: down */
     int64_t restart_at, stalled_until, writer_at, lane_at;
     bool killed; /* by the message that was being handled */
-    bool forgot; /* its clock went so far ahead that what it remembers for a month is over */
+    bool forgot; /* a month is over: what it remembers for that long is gone */
     int incarnation;
     struct tern_amqp *links[2]; /* consumer, publisher */
     /* Of the batch that runs: what its handlers did. */

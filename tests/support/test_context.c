@@ -86,7 +86,7 @@ static enum tern_outcome handle(struct test_context *test, const struct tern_han
                                 const struct tern_event *event)
 {
     struct tern_context *ctx = &test->ctx;
-    const int added = tern_inbox_add(ctx->db, event->event_id, ctx->now_ms, &test->err);
+    const int added = tern_inbox_add(ctx->db, event->event_id, ctx->online_ms, &test->err);
 
     if (added <= 0) return added < 0 ? TERN_RETRY : TERN_DONE;
     strcpy(ctx->conversation.correlation_id, event->correlation_id);

@@ -19,12 +19,17 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void write_row(struct tern_db *db, int64_t at_ms)
+static void write_row_of(struct tern_db *db, enum tern_origin origin, int64_t at_ms)
 {
     struct tern_event event = {.type = "OrderPlaced", .subject = "A", .correlation_id = "c"};
     int64_t seq, version;
     (void)snprintf(event.event_id, sizeof event.event_id, "e%lld", (long long)at_ms);
-    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, "{}", 2, at_ms, &seq, &version, NULL), 0);
+    assert_int_equal(tern_event_log_append(db, &event, origin, "{}", 2, at_ms, &seq, &version, NULL), 0);
+}
+
+static void write_row(struct tern_db *db, int64_t at_ms)
+{
+    write_row_of(db, TERN_ORIGIN_OWN, at_ms);
 }
 
 /* Rows 1 to `count`, one each second. */
@@ -115,6 +120,15 @@ static void the_window_ends_with_what_was_confirmed_last(void **state)
     assert_int_equal(since(db, 20000, 0), 20000);                 /* nothing is to be said again */
 }
 
+/* What order-service takes in from others stands in its log too, and the mark may stop there. */
+static void a_row_of_others_at_the_mark_does_not_hide_what_was_confirmed_before_it(void **state)
+{
+    struct tern_db *db = *state;
+    fill_log(db, 8);
+    write_row_of(db, TERN_ORIGIN_TAKEN, 9000);
+    assert_int_equal(since(db, 100000, 5000), 3000);
+}
+
 static void an_empty_window_is_nothing_to_say_again(void **state)
 {
     struct tern_db *db = *state;
@@ -196,6 +210,7 @@ int main(void)
         T(the_window_begins_at_the_first_row_that_is_young_enough),
         T(a_clock_that_is_set_makes_no_row_older),
         T(the_window_ends_with_what_was_confirmed_last),
+        T(a_row_of_others_at_the_mark_does_not_hide_what_was_confirmed_before_it),
         T(an_empty_window_is_nothing_to_say_again),
         T(what_is_said_again_moves_on_and_ends),
         T(another_loss_begins_anew_and_late_progress_of_the_first_changes_nothing),

@@ -204,6 +204,23 @@ static void a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says(void **s
     is_asked(2, "POST /v1/refunds HTTP/1.1\r\n", "refund-ORD-1", "{\"chargeId\":\"ch_1\",\"amount\":4599}");
 }
 
+static void a_currency_without_hundredths_is_declined_before_the_gateway_is_asked(void **state)
+{
+    static const struct http_peer_step step = {PEER_ANSWERS, 201, succeeded};
+    static const char *const currencies[] = {"JPY", "KWD", "CLF"};
+    struct tern_job job = fresh_job();
+    struct gateway_reply reply;
+    (void)state;
+    http_peer_play(peer, &step, 1);
+    for (size_t i = 0; i < TERN_COUNT(currencies); i++) {
+        struct gateway_request request = charge_request;
+        strcpy(request.currency, currencies[i]);
+        assert_int_equal(ask(payment->gateway.charge, &job, &request, &reply), GATEWAY_DECLINED);
+        assert_non_null(strstr(reply.reason, "no two decimals"));
+    }
+    assert_int_equal(http_peer_requests(peer), 0);
+}
+
 /* ---- one attempt, step by step ---- */
 
 struct attempt_row {
@@ -446,6 +463,7 @@ int main(void)
         cmocka_unit_test(only_the_exact_status_with_the_exact_shape_means_anything),
         cmocka_unit_test(ids_of_the_gateway_are_as_long_as_an_event_can_carry),
         WITH(a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says),
+        WITH(a_currency_without_hundredths_is_declined_before_the_gateway_is_asked),
         WITH(each_attempt_goes_by_the_table),
         WITH(a_silent_gateway_is_unknown_after_the_time_out),
         WITH(a_thousand_calls_are_under_way_at_the_same_time_and_the_rest_wait_for_room),

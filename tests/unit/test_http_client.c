@@ -9,7 +9,10 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +99,46 @@ static void ask(const char *url, struct ending *ending)
 #define PLAY(...)                                                \
     static const struct http_peer_step steps_[] = {__VA_ARGS__}; \
     http_peer_play(peer, steps_, sizeof steps_ / sizeof steps_[0])
+
+/* ---- names ---- */
+
+typedef int look_up(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_found);
+
+static atomic_bool resolver_is_stuck;
+static atomic_int stuck;
+
+/* Stands before the C library's, for libcurl too: one name is looked up for as long as a test likes. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    look_up *real;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo"); /* as POSIX writes it */
+    if (!name || strcmp(name, "stuck.example") != 0) return real(name, service, hints, found);
+    atomic_fetch_add(&stuck, 1);
+    while (atomic_load(&resolver_is_stuck))
+        test_pause();
+    atomic_fetch_sub(&stuck, 1);
+    return EAI_AGAIN;
+}
+
+static void a_name_that_is_looked_up_in_vain_holds_up_neither_other_calls_nor_the_end(void **state)
+{
+    struct ending first, second, good;
+    (void)state;
+    PLAY({PEER_ANSWERS, 200, "there"});
+    open_client(SHORT_MS, NULL);
+    atomic_store(&resolver_is_stuck, true);
+    ask("http://stuck.example/", &first);
+    assert_int_equal(first.status, 0);
+    ask(url_of(http_peer_port(peer)), &good);
+    assert_int_equal(good.status, 200);
+    send_to("http://stuck.example/", &second);
+    TEST_WAIT(&lock, atomic_load(&stuck) == 2);
+    tern_http_client_destroy(client);
+    client = NULL;
+    assert_int_equal(second.times, 1);
+    atomic_store(&resolver_is_stuck, false);
+    TEST_WAIT(&lock, atomic_load(&stuck) == 0);
+}
 
 /* ---- answers ---- */
 
@@ -416,6 +459,7 @@ int main(void)
         WITH(an_answer_of_just_the_most_bytes_is_taken),
         WITH(nobody_there_and_other_protocols_are_no_answer),
         WITH(a_silent_peer_is_given_up_in_time),
+        WITH(a_name_that_is_looked_up_in_vain_holds_up_neither_other_calls_nor_the_end),
         WITH(a_thousand_slow_calls_run_at_the_same_time_on_one_thread),
         WITH(few_connect_at_the_same_time),
         WITH(more_than_are_allowed_are_refused_at_once),

@@ -27,7 +27,7 @@ static void an_event_is_new_once(void **state)
     assert_int_equal(tern_inbox_has(db, "e1", &err), 1);
     assert_int_equal(tern_inbox_add(db, "e1", 20, &err), 0);
     assert_int_equal(tern_inbox_add(db, "e2", 20, &err), 1);
-    assert_int_equal(test_store_number(db, "SELECT handled_at_ms FROM inbox WHERE event_id = 'e1'"), 10);
+    assert_int_equal(test_store_number(db, "SELECT handled_online_ms FROM inbox WHERE event_id = 'e1'"), 10);
 }
 
 static void what_is_undone_is_new_again(void **state)

@@ -114,7 +114,7 @@ static void an_answer_that_the_inbox_has_forgotten_is_taken_in_once(void **state
     test_order_answer(shop, order_id, SAGA_INVENTORY_RESERVED, &late);
     assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
     shop->test.now_ms += month_ms;
-    assert_true(tern_inbox_purge(shop->test.ctx.db, shop->test.now_ms, 100, &err) > 0);
+    assert_true(tern_inbox_purge(shop->test.ctx.db, month_ms, 100, &err) > 0);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 3);
     assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 3);

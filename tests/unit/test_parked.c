@@ -117,7 +117,7 @@ static enum tern_outcome run_act(struct tern_context *ctx, struct tern_work *wor
 {
     struct act_work *item = (struct act_work *)work;
     struct tern_held held = {0};
-    const struct tern_parked_caller now = {ctx->now_ms, caller.request_id, caller.remote};
+    const struct tern_parked_caller now = {ctx->now_ms, 0, caller.request_id, caller.remote};
     item->result = item->name ? item->what(ctx->db, item->name, &now, &held, err)
                               : tern_parked_retry_many(ctx->db, item->filter, item->limit, &now, err);
     tern_held_fini(&held);

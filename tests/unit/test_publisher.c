@@ -132,6 +132,9 @@ static void the_writer_is_told_of_every_hold_and_release(void **state)
     publish_holds_report(&holds, &progress);
     assert_int_equal(progress.hold_count, 1);
     assert_int_equal(progress.holds[0].next_try_ms, 0);
+    publish_holds_pass(&holds, 0);
+    assert_int_equal(holds.count, 100); /* below the mark only is it done with */
+    publish_holds_pass(&holds, 1);
     assert_int_equal(holds.count, 99);
     publish_holds_fini(&holds);
 }

@@ -29,6 +29,7 @@ static struct {
     int fired, timer_failures;
     char timer_correlation_id[TERN_UUID_SIZE];
     int settled, dropped; /* deliveries given back */
+    uint64_t connects;    /* of the connection that there is */
 } play;
 
 /* ---- the service ---- */
@@ -93,13 +94,20 @@ static void give_back(void *self, struct tern_delivery *delivery)
     free(delivery);
 }
 
+static bool is_current(void *self, const struct tern_delivery *delivery)
+{
+    (void)self;
+    return delivery->generation == play.connects;
+}
+
 static void build_units(struct test_runtime *runtime, int64_t most_attempts, int64_t backoff_ms)
 {
     const struct tern_units_settings settings = {.service = &service,
                                                  .writer = runtime->writer,
                                                  .most_attempts = most_attempts,
                                                  .backoff_ms = backoff_ms,
-                                                 .settle = give_back};
+                                                 .settle = give_back,
+                                                 .current = is_current};
     tern_units_destroy(runtime->units);
     runtime->units = tern_units_create(&settings);
     if (tern_units_load(runtime->units, &runtime->ctx, NULL) < 0) fail_msg("%s", "held messages cannot be counted");
@@ -110,6 +118,7 @@ static int open_in(void **state, enum test_runtime_store store)
     struct test_runtime *runtime = test_malloc(sizeof *runtime);
     memset(&play, 0, sizeof play);
     play.answer = TERN_RETRY;
+    play.connects = 1;
     test_runtime_open(runtime, store, TEST_CLOCK_BY_HAND, BATCH_MAX);
     build_units(runtime, MOST_ATTEMPTS, BACKOFF_MS);
     *state = runtime;
@@ -735,6 +744,19 @@ static void while_draining_what_cannot_commit_is_left_to_the_broker(void **state
     assert_int_equal(play.settled, 1);
 }
 
+static void what_came_on_a_lost_connection_is_left_to_the_broker_when_it_cannot_commit(void **state)
+{
+    struct test_runtime *runtime = *state;
+    deliver(runtime, "A", "a1", false);
+    for (play.connects = 1; play.connects <= 2; play.connects++) {
+        tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
+        (void)tern_writer_step(runtime->writer);
+        assert_int_equal(play.dropped, play.connects - 1);
+        assert_int_equal(tern_writer_waiting(runtime->writer), 2 - play.connects);
+        atomic_fetch_add(&runtime->now_ms, HOUR_MS);
+    }
+}
+
 static void while_draining_nothing_is_tried_again(void **state)
 {
     struct test_runtime *runtime = *state;
@@ -881,6 +903,7 @@ int main(void)
         WITH(a_lost_batch_loses_no_held_message_from_sight, in_memory),
         WITH(a_lost_batch_counts_nothing, in_memory),
         WITH(while_draining_what_cannot_commit_is_left_to_the_broker, in_memory),
+        WITH(what_came_on_a_lost_connection_is_left_to_the_broker_when_it_cannot_commit, in_memory),
         WITH(while_draining_nothing_is_tried_again, in_memory),
         WITH(a_timer_fires_once_at_its_time, in_memory),
         WITH(timers_that_need_the_broker_wait_for_it, in_memory),
