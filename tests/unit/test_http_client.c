@@ -108,6 +108,7 @@ static atomic_bool resolver_is_stuck;
 static atomic_int stuck;
 
 /* Stands before the C library's, for libcurl too: one name is looked up for as long as a test likes. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's names are reserved ones */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
     look_up *real;
