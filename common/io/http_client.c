@@ -2,7 +2,8 @@
  *
  * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread); it
  * leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time: the
- * resolver of libcurl takes a thread for each. */
+ * resolver of libcurl takes a thread for each, and one that looks in vain goes on when its call is given up, so the place
+ * of such a call stays taken for as long as a resolver tries. */
 #include "tern/http_client.h"
 
 #include <arpa/inet.h>
@@ -13,10 +14,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tern/clock.h"
 #include "tern/text.h"
 #include "tern/version.h"
 
-enum { CONNECTING_MOST = 32, IDLE_CONNECTIONS_MOST = 64, HEAD_MOST = 16384, BUFFER_BYTES = 4096, POLL_MS = 1000 };
+enum {
+    CONNECTING_MOST = 32,
+    IDLE_CONNECTIONS_MOST = 64,
+    HEAD_MOST = 16384,
+    BUFFER_BYTES = 4096,
+    POLL_MS = 1000,
+    LOOK_UP_MS = 30000
+};
 
 struct call {
     struct call *next, *previous;
@@ -48,6 +57,8 @@ struct tern_http_client {
 
     struct list active; /* the client's thread */
     unsigned connecting;
+    int64_t left_at_ms[CONNECTING_MOST]; /* steady: when calls were given up that looked for a name; a ring */
+    unsigned left_first, left_count;     /* their places count as `connecting` */
 };
 
 static void list_add(struct list *list, struct call *call)
@@ -216,10 +227,31 @@ static void take_off(struct tern_http_client *client, struct call *call)
     (void)curl_multi_remove_handle(client->multi, call->easy);
 }
 
+/* It was given up while its name was looked for: that thread goes on. */
+static void leave_its_place(struct tern_http_client *client, struct call *call)
+{
+    curl_off_t looked_up_us = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_us);
+    if (call->connected || looked_up_us > 0) return;
+    call->connected = true;
+    client->left_at_ms[(client->left_first + client->left_count++) % CONNECTING_MOST] = tern_steady(&tern_clock_system);
+}
+
+static void take_places_back(struct tern_http_client *client)
+{
+    int64_t now_ms = tern_steady(&tern_clock_system);
+    while (client->left_count > 0 && now_ms - client->left_at_ms[client->left_first] >= LOOK_UP_MS) {
+        client->left_first = (client->left_first + 1) % CONNECTING_MOST;
+        client->left_count--;
+        client->connecting--;
+    }
+}
+
 static void finish(struct tern_http_client *client, struct call *call, CURLcode result)
 {
     struct tern_http_reply reply = {.body = call->body.bytes ? call->body.bytes : "", .length = call->body.length};
     long status = 0;
+    if (result == CURLE_OPERATION_TIMEDOUT) leave_its_place(client, call);
     take_off(client, call);
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (call->too_large)
@@ -244,6 +276,7 @@ static struct call *next_waiting(struct tern_http_client *client)
 static void begin_calls(struct tern_http_client *client)
 {
     struct call *call;
+    take_places_back(client);
     while ((call = next_waiting(client)) != NULL) {
         list_add(&client->active, call);
         client->connecting++;

@@ -133,7 +133,8 @@ static bool page_is_worth_it(const struct tern_publisher *publisher)
 
 static int send_new(struct tern_publisher *publisher, struct tern_error *err)
 {
-    while (page_is_worth_it(publisher) && publisher->holds.dirty == 0 && publisher->holds.count < PUBLISH_HOLDS_MAX) {
+    while (page_is_worth_it(publisher) && publisher->holds.dirty == 0 &&
+           publisher->holds.count - publisher->holds.released < PUBLISH_HOLDS_MAX) {
         int64_t committed = atomic_load(&publisher->committed);
         if (publisher->read_to >= committed || !publisher_may_send(publisher)) return 0;
         int limit = (int)publish_window_free(&publisher->window);
@@ -158,7 +159,7 @@ struct again_visit {
 bool publisher_is_on_its_way(struct tern_publisher *publisher, int64_t seq)
 {
     const struct publish_held *held = publish_holds_find(&publisher->holds, seq);
-    return seq > publisher->cursor || (held != NULL && !held->released);
+    return held != NULL ? !held->released : seq > publisher->cursor;
 }
 
 static int visit_again(void *self, const struct tern_log_row *row, struct tern_error *err)
@@ -262,9 +263,7 @@ static void slot_answered(struct tern_publisher *publisher, struct publish_slot 
     tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_published_total, 1, slot->type, NULL, NULL);
     tern_log_info(publisher->story, "published", TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
                   TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id));
-    if (!slot->held) return;
-    publish_holds_release(&publisher->holds, slot->seq, publisher->now_ms);
-    publisher->window.settled++;
+    if (slot->held) publish_holds_release(&publisher->holds, slot->seq, publisher->now_ms);
 }
 
 static int on_confirmed(void *self, uint64_t sequence, bool multiple, bool acked, struct tern_error *err)
@@ -367,7 +366,7 @@ static void forget_connection(struct tern_publisher *publisher)
     publish_again_lost(&publisher->again, &publisher->window);
     publish_again_lost(&publisher->memory.stream, &publisher->window);
     publish_window_reset(&publisher->window, frontier);
-    publish_holds_reset(&publisher->holds);
+    publish_holds_reset(&publisher->holds, frontier, tern_steady(publisher->clock));
     if (frontier < publisher->cursor) publisher->read_to = 0;
     publisher->cursor = frontier;
 }

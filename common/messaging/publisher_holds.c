@@ -125,10 +125,33 @@ void publish_holds_release(struct publish_holds *holds, int64_t seq, int64_t now
     order_subject(holds, held->subject, now_ms);
 }
 
-void publish_holds_reset(struct publish_holds *holds)
+/* Takes away what is released, told, and in (after, through]; how many these were. */
+static size_t forget_released(struct publish_holds *holds, int64_t after, int64_t through)
 {
-    for (size_t i = 0; i < holds->count; i++)
-        holds->items[i].in_flight = false;
+    size_t kept = 0, before = holds->count;
+    if (holds->released == 0) return 0;
+    for (size_t i = 0; i < before; i++) {
+        const struct publish_held *held = &holds->items[i];
+        if (held->released && !held->dirty && held->seq > after && held->seq <= through)
+            holds->released--;
+        else
+            holds->items[kept++] = *held;
+    }
+    holds->count = kept;
+    return before - kept;
+}
+
+void publish_holds_reset(struct publish_holds *holds, int64_t cursor, int64_t now_ms)
+{
+    (void)forget_released(holds, cursor, INT64_MAX);
+    for (size_t i = 0; i < holds->count; i++) {
+        struct publish_held *held = &holds->items[i];
+        held->in_flight = false;
+        if (!held->released || held->seq <= cursor) continue;
+        held->released = false; /* the writer has not heard of it: it is held, as before */
+        holds->released--;
+        order_subject(holds, held->subject, now_ms);
+    }
 }
 
 void publish_holds_retry_returned(struct publish_holds *holds, int64_t now_ms)
@@ -174,16 +197,7 @@ void publish_holds_report(struct publish_holds *holds, struct tern_publish_progr
     }
 }
 
-void publish_holds_pass(struct publish_holds *holds, int64_t mark)
+size_t publish_holds_pass(struct publish_holds *holds, int64_t mark)
 {
-    size_t kept = 0;
-    if (holds->released == 0) return;
-    for (size_t i = 0; i < holds->count; i++) {
-        const struct publish_held *held = &holds->items[i];
-        if (held->released && !held->dirty && held->seq <= mark)
-            holds->released--;
-        else
-            holds->items[kept++] = *held;
-    }
-    holds->count = kept;
+    return forget_released(holds, 0, mark);
 }

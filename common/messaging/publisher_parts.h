@@ -137,8 +137,9 @@ void publish_holds_failed(struct publish_holds *holds, int64_t seq, const char *
 void publish_holds_behind(struct publish_holds *holds, int64_t seq, const char *subject, int64_t next_try_ms);
 /* The broker confirmed it, or it is not in the log any more: the next one of its subject is due at now_ms. */
 void publish_holds_release(struct publish_holds *holds, int64_t seq, int64_t now_ms);
-/* The connection is gone: nothing is under way; with `retry_returned` what was returned is due at now_ms. */
-void publish_holds_reset(struct publish_holds *holds);
+/* The connection is gone: nothing is under way, and everything behind the cursor is sent again. */
+void publish_holds_reset(struct publish_holds *holds, int64_t cursor, int64_t now_ms);
+/* What was returned is due at now_ms. */
 void publish_holds_retry_returned(struct publish_holds *holds, int64_t now_ms);
 /* The first row that is due, NULL when none. */
 struct publish_held *publish_holds_due(struct publish_holds *holds, int64_t now_ms);
@@ -146,8 +147,8 @@ struct publish_held *publish_holds_due(struct publish_holds *holds, int64_t now_
 int64_t publish_holds_lowest_unrecorded(const struct publish_holds *holds);
 /* Moves as much news as fits into the progress. */
 void publish_holds_report(struct publish_holds *holds, struct tern_publish_progress *progress);
-/* Forgets what was released up to the mark. What is above it would be sent, and counted, once more after a lost connection. */
-void publish_holds_pass(struct publish_holds *holds, int64_t mark);
+/* Forgets what was released up to the mark: how many rows. What is above it is sent once more after a lost connection. */
+size_t publish_holds_pass(struct publish_holds *holds, int64_t mark);
 
 /* ---- the publisher ------------------------------------------------------------------------------------------- */
 

@@ -44,7 +44,7 @@ static bool update_progress(struct tern_publisher *publisher)
     size_t holds_before = progress->hold_count;
     if (publisher->holds.dirty > 0) report_holds(publisher, progress);
     publisher->mark = compute_mark(publisher);
-    publish_holds_pass(&publisher->holds, publisher->mark);
+    publisher->window.settled += (int64_t)publish_holds_pass(&publisher->holds, publisher->mark);
     if (publisher->mark > progress->mark || publisher->window.settled > 0 || progress->hold_count > holds_before)
         publisher->has_progress = true;
     if (publish_again_pass(&publisher->again, &publisher->window)) {

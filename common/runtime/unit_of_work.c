@@ -22,6 +22,7 @@ struct delivery_work {
     struct tern_delivery *delivery;
     const struct tern_context *ctx; /* of the writer, once it ran */
     const char *result;             /* for the metric */
+    bool left;                      /* to the broker */
 };
 
 /* A held message whose attempt is counted; runs in the transaction after. */
@@ -39,7 +40,8 @@ struct tern_units {
     bool stale;                                /* a lost batch: the view may be of what was undone */
     struct held_work *counted[HELD_PER_BATCH]; /* attempts counted in the open batch */
     size_t counted_count;
-    bool alone;       /* what was counted is not to run with others */
+    bool alone;               /* what was counted is not to run with others */
+    uint64_t left_generation; /* what came up to this connection is the broker's; writer thread */
     size_t in_flight; /* counted and committed, on their way through the writer: no more are counted meanwhile */
 };
 
@@ -218,6 +220,8 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     bool duplicate = false;
     item->ctx = ctx;
     item->result = "parked";
+    item->left = delivery->generation <= units->left_generation;
+    if (item->left) return TERN_DONE;
     if (units->stale && recount(units, ctx, err) < 0) return TERN_RETRY;
     if (!delivery->readable) return run_unreadable(item, ctx, err);
 
@@ -293,21 +297,28 @@ static void drop(struct delivery_work *item)
     free(item);
 }
 
-/* Another connection gets it again: kept as well, each reconnect while the store takes nothing would add a prefetch. */
-static bool is_the_brokers(const struct delivery_work *item)
+/* Another connection gets it again: kept as well, each reconnect while the store takes nothing would add a prefetch. What
+ * came behind it on its connection goes the same way, or it would be overtaken. */
+static bool leave_to_the_broker(struct tern_units *units, const struct tern_delivery *delivery)
 {
-    const struct tern_units_settings *settings = &item->units->settings;
-    return settings->current && !settings->current(settings->self, item->delivery);
+    const struct tern_units_settings *settings = &units->settings;
+    if (!settings->current || settings->current(settings->self, delivery)) return false;
+    if (delivery->generation > units->left_generation) units->left_generation = delivery->generation;
+    return true;
 }
 
 static void settle_delivery(struct tern_work *work, enum tern_settled settled)
 {
     struct delivery_work *item = (struct delivery_work *)work;
     if (settled == TERN_SETTLED_LATER) {
-        if (atomic_load(&item->units->draining) || is_the_brokers(item))
+        if (atomic_load(&item->units->draining) || leave_to_the_broker(item->units, item->delivery))
             drop(item);
         else
             tern_writer_again(item->units->settings.writer, work);
+        return;
+    }
+    if (item->left) {
+        drop(item);
         return;
     }
     count(item);

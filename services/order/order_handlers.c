@@ -11,7 +11,6 @@
 #include "order_store.h"
 #include "product_store.h"
 #include "tern/event_log.h"
-#include "tern/inbox.h"
 
 /* Every payload about an order begins with its id. */
 union order_answer {
@@ -36,15 +35,6 @@ static int order_take_in(struct tern_context *ctx, struct order_state *order, co
     return 0;
 }
 
-/* The inbox has forgotten what came long ago; the order's stream never does. 1: it is in there; 0; -1. */
-static int order_has_heard(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
-{
-    const int64_t remembered_ms = INT64_C(86400000) * (TERN_INBOX_DAYS - 1);
-
-    if (event->timestamp_ms >= ctx->now_ms - remembered_ms) return 0;
-    return tern_event_log_has(ctx->db, event->subject, event->event_id, err);
-}
-
 static enum tern_outcome order_hears(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
 {
     const enum shop_event which = shop_event_named(event->type);
@@ -58,7 +48,8 @@ static enum tern_outcome order_hears(struct tern_context *ctx, const struct tern
         tern_error_set(err, "%s about %s speaks of order %s", event->type, event->subject, answer.order_id);
         return TERN_REJECT;
     }
-    found = order_has_heard(ctx, event, err);
+    /* The inbox forgets what came long ago; the order's stream never does. */
+    found = tern_event_log_has(ctx->db, event->subject, event->event_id, err);
     if (found != 0) return found > 0 ? TERN_DONE : TERN_RETRY;
     found = order_store_load(ctx->db, answer.order_id, &order, err);
     if (found == 0) {

@@ -218,13 +218,30 @@ static bool is_looked_for_first(const struct http_gateway *gateway, const struct
     return may_have_been_asked || call->request->cancelled;
 }
 
+/* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
+ * one than a hundredth would be charged a hundred times too much, or a tenth. */
+static bool has_hundredths(const char *currency)
+{
+    static const char without[] = "BHD BIF CLF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW"
+                                  " VND VUV XAF XOF XPF";
+    return !strstr(without, currency);
+}
+
+static enum gateway_answer post(struct http_gateway *gateway, const struct gateway_call *call,
+                                struct gateway_reply *reply)
+{
+    if (has_hundredths(call->request->currency)) return begin(gateway, call, GATEWAY_CHARGE, false, reply);
+    shop_set_text(reply->reason, "amounts in this currency have no two decimals: the gateway is not asked");
+    return GATEWAY_DECLINED;
+}
+
 /* Not seen: it may be posted. Not seen although it was just posted: that is the end, a request stuck on the way apart. */
 static enum gateway_answer after_look(struct http_gateway *gateway, const struct gateway_call *call,
                                       const struct flight *look, struct gateway_reply *reply)
 {
     if (look->answer != GATEWAY_NOTHING) return look->answer;
     if (call->request->cancelled) return GATEWAY_STOPPED;
-    if (!look->last_word) return begin(gateway, call, GATEWAY_CHARGE, false, reply);
+    if (!look->last_word) return post(gateway, call, reply);
     shop_set_text(reply->reason, "the gateway gave no usable answer, and has not seen the charge");
     return GATEWAY_NOTHING;
 }
@@ -238,26 +255,14 @@ static enum gateway_answer after_post(struct http_gateway *gateway, const struct
     return begin(gateway, call, GATEWAY_LOOK, true, reply);
 }
 
-/* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
- * one than a hundredth would be charged a hundred times too much, or a tenth. */
-static bool has_hundredths(const char *currency)
-{
-    static const char without[] = "BHD BIF CLF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW"
-                                  " VND VUV XAF XOF XPF";
-    return !strstr(without, currency);
-}
-
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
     struct http_gateway *gateway = self;
     struct flight flight;
-    if (!has_hundredths(call->request->currency)) {
-        shop_set_text(reply->reason, "amounts in this currency have no two decimals: the gateway is not asked");
-        return GATEWAY_DECLINED;
-    }
     switch (look_for(gateway, call->job->id, &flight)) {
     case NOT_BEGUN:
-        return begin(gateway, call, is_looked_for_first(gateway, call) ? GATEWAY_LOOK : GATEWAY_CHARGE, false, reply);
+        return is_looked_for_first(gateway, call) ? begin(gateway, call, GATEWAY_LOOK, false, reply)
+                                                  : post(gateway, call, reply);
     case IN_THE_AIR: reply->wait_ms = LATEST_MS; return GATEWAY_WAIT;
     case LANDED: break;
     }

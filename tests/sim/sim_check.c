@@ -290,8 +290,10 @@ static void check_histories(void)
         "SELECT subject, type, subject_version, json_extract(body, '$.data.status'),"
         " json_extract(body, '$.data.previousStatus'), json_extract(body, '$.subject') FROM event_log"
         " ORDER BY subject, subject_version";
+    static const char twice[] = "SELECT count(*) - count(DISTINCT subject || ' ' || event_id) FROM event_log";
     struct tern_db_rows rows;
     struct history history = {0};
+    SIM_CHECK(I14, sim_number(store(SIM_ORDER), twice, NULL) == 0, NULL, "an event stands in a stream twice");
     open_rows(&rows, SIM_ORDER, streams, NULL);
     while (next_row(&rows)) {
         const char *subject = tern_db_column_text(&rows, 0);

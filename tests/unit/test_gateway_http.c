@@ -207,6 +207,7 @@ static void a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says(void **s
 static void a_currency_without_hundredths_is_declined_before_the_gateway_is_asked(void **state)
 {
     static const struct http_peer_step step = {PEER_ANSWERS, 201, succeeded};
+    static const struct http_peer_step looked_for = {PEER_ANSWERS, 200, succeeded};
     static const char *const currencies[] = {"JPY", "KWD", "CLF"};
     struct tern_job job = fresh_job();
     struct gateway_reply reply;
@@ -219,6 +220,12 @@ static void a_currency_without_hundredths_is_declined_before_the_gateway_is_aske
         assert_non_null(strstr(reply.reason, "no two decimals"));
     }
     assert_int_equal(http_peer_requests(peer), 0);
+    job.attempts = 1; /* it may have been posted by who knew no better */
+    http_peer_play(peer, &looked_for, 1);
+    struct gateway_request request = charge_request;
+    strcpy(request.currency, "JPY");
+    assert_int_equal(ask(payment->gateway.charge, &job, &request, &reply), GATEWAY_DONE);
+    assert_int_equal(http_peer_requests(peer), 1);
 }
 
 /* ---- one attempt, step by step ---- */

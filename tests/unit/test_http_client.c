@@ -100,47 +100,6 @@ static void ask(const char *url, struct ending *ending)
     static const struct http_peer_step steps_[] = {__VA_ARGS__}; \
     http_peer_play(peer, steps_, sizeof steps_ / sizeof steps_[0])
 
-/* ---- names ---- */
-
-typedef int look_up(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_found);
-
-static atomic_bool resolver_is_stuck;
-static atomic_int stuck;
-
-/* Stands before the C library's, for libcurl too: one name is looked up for as long as a test likes. */
-/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's names are reserved ones */
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
-{
-    look_up *real;
-    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo"); /* as POSIX writes it */
-    if (!name || strcmp(name, "stuck.example") != 0) return real(name, service, hints, found);
-    atomic_fetch_add(&stuck, 1);
-    while (atomic_load(&resolver_is_stuck))
-        test_pause();
-    atomic_fetch_sub(&stuck, 1);
-    return EAI_AGAIN;
-}
-
-static void a_name_that_is_looked_up_in_vain_holds_up_neither_other_calls_nor_the_end(void **state)
-{
-    struct ending first, second, good;
-    (void)state;
-    PLAY({PEER_ANSWERS, 200, "there"});
-    open_client(SHORT_MS, NULL);
-    atomic_store(&resolver_is_stuck, true);
-    ask("http://stuck.example/", &first);
-    assert_int_equal(first.status, 0);
-    ask(url_of(http_peer_port(peer)), &good);
-    assert_int_equal(good.status, 200);
-    send_to("http://stuck.example/", &second);
-    TEST_WAIT(&lock, atomic_load(&stuck) == 2);
-    tern_http_client_destroy(client);
-    client = NULL;
-    assert_int_equal(second.times, 1);
-    atomic_store(&resolver_is_stuck, false);
-    TEST_WAIT(&lock, atomic_load(&stuck) == 0);
-}
-
 /* ---- answers ---- */
 
 static void an_answer_comes_back_with_its_status_and_its_body(void **state)
@@ -309,6 +268,61 @@ static void a_thousand_slow_calls_run_at_the_same_time_on_one_thread(void **stat
     TEST_WAIT(&lock, ended_well(endings) == THOUSAND);
     print_message("%ld kB of memory at most\n", status_number("VmHWM:"));
     test_free(endings);
+}
+
+/* ---- names ---- */
+
+typedef int look_up(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_found);
+
+static atomic_bool resolver_is_stuck;
+static atomic_int stuck;
+
+/* Stands before the C library's, for libcurl too: one name is looked up for as long as a test likes. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's names are reserved ones */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    look_up *real;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo"); /* as POSIX writes it */
+    if (!name || strcmp(name, "stuck.example") != 0) return real(name, service, hints, found);
+    atomic_fetch_add(&stuck, 1);
+    while (atomic_load(&resolver_is_stuck))
+        test_pause();
+    atomic_fetch_sub(&stuck, 1);
+    return EAI_AGAIN;
+}
+
+static int ended(const struct ending *endings, int count)
+{
+    int sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += endings[i].times;
+    return sum;
+}
+
+static void a_name_that_is_looked_up_in_vain_holds_up_neither_other_calls_nor_the_end(void **state)
+{
+    enum { PLACES = 32, MANY = 50 };
+    static struct ending others[MANY];
+    struct ending first, good;
+    (void)state;
+    PLAY({PEER_ANSWERS, 200, "there"});
+    open_client(SHORT_MS, NULL);
+    long threads = status_number("Threads:");
+    atomic_store(&resolver_is_stuck, true);
+    ask("http://stuck.example/", &first);
+    assert_int_equal(first.status, 0);
+    ask(url_of(http_peer_port(peer)), &good);
+    assert_int_equal(good.status, 200);
+    for (int i = 0; i < MANY; i++)
+        send_to("http://stuck.example/", &others[i]);
+    TEST_WAIT(&lock,
+              ended(others, MANY) == PLACES - 1); /* each leaves a thread behind, so there are no more for a while */
+    assert_int_equal(atomic_load(&stuck), PLACES);
+    tern_http_client_destroy(client);
+    client = NULL;
+    assert_int_equal(ended(others, MANY), MANY);
+    atomic_store(&resolver_is_stuck, false);
+    TEST_WAIT(&lock, status_number("Threads:") == threads - 1); /* all that libcurl had left behind, and the client's */
 }
 
 static int open_files(void)

@@ -755,6 +755,9 @@ static void what_came_on_a_lost_connection_is_left_to_the_broker_when_it_cannot_
         assert_int_equal(tern_writer_waiting(runtime->writer), 2 - play.connects);
         atomic_fetch_add(&runtime->now_ms, HOUR_MS);
     }
+    receive(runtime, "A", "a2"); /* of the first connection too: it must not overtake a1 */
+    assert_string_equal(play.ran, "");
+    assert_int_equal(play.dropped, 2);
 }
 
 static void while_draining_nothing_is_tried_again(void **state)
