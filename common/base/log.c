@@ -1,12 +1,13 @@
 /* log.c - logs: what they write to, at which level, and lines that wait until they are true.
  *
  * A log that writes makes each line in one buffer under its lock and hands it over with one write(2), so lines of
- * several threads never mix. A buffered log belongs to one thread, needs no lock, and gives its lines to its target
+ * several threads never mix; to a pipe or a terminal no more goes at once than it takes without waiting (PIPE_BUF). A buffered log belongs to one thread, needs no lock, and gives its lines to its target
  * at once. Buffers are kept: a line allocates nothing once they have grown. A line that the file does not take is
  * lost: logging never stops the work, and never changes errno. */
 #include "tern/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 
 enum {
     KEPT_ROOM = 256 * 1024, /* a buffer that grew beyond it is given back after its lines are out */
-    STUCK_MS = 1000         /* how long a full non-blocking file may hold up a line before the rest is lost */
+    STUCK_MS = 1000 /* how long a reader that does not read holds up a line; then lines are lost until it does */
 };
 
 struct tern_log {
@@ -30,8 +31,10 @@ struct tern_log {
     struct log_style style;
     char *service;
     int fd;
+    size_t piece_most; /* bytes at once */
     atomic_int level;
-    pthread_mutex_t lock; /* of a log that writes: guards the two below and the order of lines */
+    pthread_mutex_t lock; /* of a log that writes: guards those below and the order of lines */
+    bool stuck;           /* nobody has read for STUCK_MS */
     struct log_time time;
     struct tern_text lines; /* buffered: all that wait; else the line being made */
 };
@@ -61,6 +64,12 @@ static bool goes_to_journal(int fd)
     return strcmp(stream, own) == 0;
 }
 
+static bool is_regular(int fd)
+{
+    struct stat file;
+    return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
+}
+
 /* ---- making and ending ---- */
 
 struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
@@ -71,6 +80,7 @@ struct tern_log *tern_log_create(const char *service, enum tern_log_level level,
     TERN_ASSERT(rc == 0, "a mutex can be made");
     if (format == TERN_LOG_AUTO) format = isatty(fd) == 1 ? TERN_LOG_PRETTY : TERN_LOG_LOGFMT;
     log->service = tern_copy_text(service);
+    log->piece_most = is_regular(fd) ? SIZE_MAX : PIPE_BUF;
     log->style =
         (struct log_style){format, format == TERN_LOG_PRETTY && wants_colour(fd), goes_to_journal(fd), log->service};
     log->clock = clock;
@@ -155,17 +165,30 @@ static const char *time_text(struct tern_log *log)
     return log->time.text;
 }
 
-static void write_all(int fd, const char *bytes, size_t length)
+/* Whether write(2) will not wait: the writer of the store, which holds no less than every answer, stands behind it. */
+static bool is_read(struct tern_log *log)
 {
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
+    struct pollfd wait = {log->fd, POLLOUT, 0};
+    log->stuck = poll(&wait, 1, log->stuck ? 0 : STUCK_MS) == 0;
+    return !log->stuck;
+}
+
+/* Whole lines, if they fit. */
+static size_t first_piece(const struct tern_log *log, const char *bytes, size_t length)
+{
+    if (length <= log->piece_most) return length;
+    const char *end = memrchr(bytes, '\n', log->piece_most);
+    return end ? (size_t)(end - bytes) + 1 : log->piece_most;
+}
+
+static void write_all(struct tern_log *log, const char *bytes, size_t length)
+{
+    while (length > 0 && is_read(log)) {
+        ssize_t written = write(log->fd, bytes, first_piece(log, bytes, length));
         if (written > 0) {
             bytes += written;
             length -= (size_t)written;
-        } else if (errno == EAGAIN) {
-            struct pollfd wait = {fd, POLLOUT, 0};
-            if (poll(&wait, 1, STUCK_MS) == 0) return;
-        } else if (errno != EINTR) {
+        } else if (errno != EAGAIN && errno != EINTR) {
             return;
         }
     }
@@ -190,7 +213,7 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
     log_line_add(&log->lines, &log->style, time_text(log), level, message, fields);
     va_end(fields);
     if (writes) {
-        write_all(log->fd, log->lines.bytes, log->lines.length);
+        write_all(log, log->lines.bytes, log->lines.length);
         empty(&log->lines);
         pthread_mutex_unlock(&log->lock);
     }
@@ -218,7 +241,7 @@ void tern_log_flush(struct tern_log *log)
     if (!log || !log->target || log->lines.length == 0) return;
     int saved = errno;
     pthread_mutex_lock(&log->target->lock);
-    write_all(log->target->fd, log->lines.bytes, log->lines.length);
+    write_all(log->target, log->lines.bytes, log->lines.length);
     pthread_mutex_unlock(&log->target->lock);
     empty(&log->lines);
     errno = saved;

@@ -40,6 +40,7 @@ struct tern_http_server {
     bool checks_layout; /* libmicrohttpd before 1.0 does not refuse bare LF, folds and NULs itself */
 
     atomic_int in_flight;
+    atomic_size_t large_bytes; /* of all large answers that are on their way */
     atomic_bool draining;
     pthread_mutex_t mutex;
     pthread_cond_t drained; /* in_flight reached 0 while draining */
@@ -93,7 +94,12 @@ static void read_head(const struct tern_http_server *server, struct MHD_Connecti
                       struct tern_http_request *request)
 {
     struct head_walk walk = {request, NULL};
-    if (server->checks_layout) walk.next = request->version + strlen(request->version) + 2;
+    if (server->checks_layout) {
+        /* "GET /path HTTP/1.1", and nothing else between: a NUL would cut a part off before it is looked at. */
+        const char *target = request->method + strlen(request->method) + 1;
+        request->sloppy_layout = request->version != target + strlen(request->raw_target) + 1;
+        walk.next = request->version + strlen(request->version) + 2;
+    }
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &walk);
     if (!server->checks_layout || request->headers_cut) return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -225,6 +231,20 @@ static enum MHD_Result on_body(struct tern_http_server *server, struct http_conn
     return request->swallowed <= HTTP_SWALLOW_MAX ? MHD_YES : MHD_NO;
 }
 
+/* Whoever asks for much and reads slowly must not fill the memory: pages are large, what is only said once is not. */
+static void bound_large(struct tern_http_server *server, struct http_connection *own)
+{
+    struct tern_http_answer *answer = &own->request.answer;
+    size_t length = answer->body.length;
+    if (length < HTTP_LARGE_ANSWER || strcmp(own->request.method, "GET") != 0) return;
+    own->large_bytes = length;
+    if (atomic_fetch_add(&server->large_bytes, length) + length <= HTTP_LARGE_ANSWERS_MOST) return;
+    tern_text_fini(&answer->body);
+    tern_text_fini(&answer->headers);
+    (void)http_refuse(&own->request, 503, "Service Unavailable", "Too many large answers are still being read.");
+    tern_http_set_header(answer, "Retry-After", "%d", 1);
+}
+
 static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_Connection *connection,
                                    struct http_connection *own)
 {
@@ -233,6 +253,7 @@ static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_C
     if (!request->refused && request->body.length == 0 && (request->route->row->flags & TERN_HTTP_JSON) != 0)
         (void)http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
     if (!request->refused) request->route->row->handler(request->route->self, request, &request->answer);
+    bound_large(server, own);
     return send_answer(server, connection, request);
 }
 
@@ -295,6 +316,8 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     bool was_busy = own->request.head_done;
     bool lingers = own->request.closing && reason == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     http_request_reset(&own->request);
+    atomic_fetch_sub(&server->large_bytes, own->large_bytes);
+    own->large_bytes = 0;
     set_deadline(own, tern_steady(server->clock) + server->header_ms);
     atomic_store(&own->busy, false);
     if (was_busy) leave_flight(server);

@@ -15,6 +15,8 @@
 enum {
     HTTP_BODY_MAX = 65536,
     HTTP_SWALLOW_MAX = 1 << 20, /* of a body that is not wanted; more of it ends the connection */
+    HTTP_LARGE_ANSWER = 65536,
+    HTTP_LARGE_ANSWERS_MOST = 32 << 20, /* on their way at once */
     HTTP_TARGET_MAX = 4096,
     HTTP_HEADERS_MAX = 100,
     HTTP_QUERY_MAX = 32,
@@ -134,6 +136,7 @@ struct http_connection {
     int fd;
     _Atomic int64_t deadline_ms; /* steady time */
     atomic_bool busy;            /* between head and end of answer */
+    size_t large_bytes;          /* of its answer, while that is large and on its way */
     struct tern_http_request request;
 };
 

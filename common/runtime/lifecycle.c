@@ -28,10 +28,16 @@ extern const struct tern_migration tern_core_migrations[];
 
 /* ---- the writer's wires ---- */
 
-static int on_due(void *self, struct tern_context *ctx, struct tern_error *err)
+static int on_begun(void *self, struct tern_context *ctx, struct tern_error *err)
 {
     struct tern_app *app = self;
-    if (tern_app_save_online(app, ctx, err) < 0) return -1;
+    ctx->online_ms = tern_app_online_ms(app);
+    return tern_app_save_online(app, ctx, err);
+}
+
+static int on_due(void *self, struct tern_context *ctx, struct tern_error *err)
+{
+    const struct tern_app *app = self;
     return tern_units_due(app->units, ctx, err);
 }
 
@@ -315,7 +321,7 @@ static void build_writer(struct tern_app *app)
 {
     const struct tern_writer_owner owner = {.due = on_due,
                                             .next_due = on_next_due,
-                                            .online_ms = tern_app_online_ms,
+                                            .begun = on_begun,
                                             .jumped = tern_app_jumped,
                                             .committed = on_committed,
                                             .failed = on_failed,

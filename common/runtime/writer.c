@@ -238,9 +238,10 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
     struct tern_context *ctx = writer->ctx;
     int64_t jump_ms = jump_of(writer);
     ctx->now_ms = tern_now(ctx->clock);
-    if (writer->owner.online_ms) ctx->online_ms = writer->owner.online_ms(writer->owner.self);
     ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->said_again = 0;
-    if (tern_db_begin(ctx->db, err) < 0 || tell_jump(writer, jump_ms, err) < 0) return -1;
+    if (tern_db_begin(ctx->db, err) < 0) return -1;
+    if (writer->owner.begun && writer->owner.begun(writer->owner.self, ctx, err) < 0) return -1;
+    if (tell_jump(writer, jump_ms, err) < 0) return -1;
     for (struct tern_work *work = batch; work; work = work->next) {
         if (run_one(ctx, work, err) < 0) return -1;
         TERN_CHAOS_POINT("batch.mid");

@@ -57,8 +57,8 @@ struct tern_writer_owner {
     /* When something will be due: wall ms, INT64_MAX = nothing. Asked after `due` ran, after timers were set, and after a
      * batch that failed; always when the works are settled. */
     int64_t (*next_due)(void *self, struct tern_context *ctx);
-    /* How long the service has been connected: for ctx->online_ms, at the begin of each batch. May be NULL. */
-    int64_t (*online_ms)(void *self);
+    /* Inside a batch, before its works: sets ctx->online_ms, keeps what must not be lost. -1: the store failed. May be NULL. */
+    int (*begun)(void *self, struct tern_context *ctx, struct tern_error *err);
     /* Inside a batch: the wall clock has jumped by more than a minute since the last one. -1: the store failed. May be
      * NULL. */
     int (*jumped)(void *self, struct tern_context *ctx, int64_t by_ms, struct tern_error *err);

@@ -1,5 +1,6 @@
 /* notification_config.c - notification-service's own settings, and the channels that are made from them. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "notification.h"
 
@@ -14,7 +15,9 @@ const struct tern_config_key notification_config[] = {
 int notification_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
     const char *admin_email = tern_config_text(config, "ADMIN_EMAIL");
-    if (!shop_is_email(admin_email))
+    char fits[SHOP_TEXT_SIZE]; /* into the event that tells of the letter */
+    shop_set_text(fits, admin_email);
+    if (!shop_is_email(admin_email) || strcmp(fits, admin_email) != 0)
         return tern_error_set(err, "ADMIN_EMAIL must be an e-mail address, not \"%.60s\"", admin_email);
     struct notification_state *state = tern_alloc(sizeof *state);
     state->admin_email = admin_email;

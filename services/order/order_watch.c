@@ -98,7 +98,7 @@ int order_watch_end(struct tern_context *ctx, const struct order_state *order, s
     return tern_timer_clear(ctx->db, watch_kind, order->order_id, err) < 0 ? -1 : 0;
 }
 
-/* A payload that cannot be read (none, at first) begins a new patience. */
+/* A payload that cannot be read (none, at first) begins a new patience; so does one of a time that a crash has taken back. */
 static void watch_read(struct tern_context *ctx, const struct tern_timer *timer, const struct order_state *order,
                        struct watch *watch)
 {
@@ -107,7 +107,7 @@ static void watch_read(struct tern_context *ctx, const struct tern_timer *timer,
     struct tern_shape_faults faults;
 
     if (tree == NULL || tern_shape_decode(&watch_shape, tree, TERN_TOLERANT, watch, &faults) < 0 ||
-        strcmp(watch->status, order_status_name(order->saga.status)) != 0)
+        strcmp(watch->status, order_status_name(order->saga.status)) != 0 || watch->since_ms > watch_now(ctx))
         watch_restart(ctx, order, watch);
     tern_json_destroy(tree);
 }

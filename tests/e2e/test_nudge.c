@@ -214,6 +214,23 @@ static void test_no_deadline_without_a_broker(void **state)
     suite_check_books(&suite, placed, STOCK_SUM);
 }
 
+/* Patience, keys and the inbox count time with a broker: it must not be forgotten at a restart. */
+static void test_online_time_is_kept(void **state)
+{
+    char id[64];
+    (void)state;
+    for (int i = 0; i < SUITE_DAEMONS; i++)
+        suite_await_metric(&suite, (enum suite_daemon)i, "tern_online_seconds", 6);
+    place(id);
+    suite_await_status(&suite, id, "READY_FOR_SHIPMENT");
+    suite_await_rest(&suite);
+    for (int i = 0; i < SUITE_DAEMONS; i++) {
+        suite_signal(&suite, (enum suite_daemon)i, SIGKILL);
+        assert_int_equal(suite_await_end(&suite, (enum suite_daemon)i, 20), 128 + SIGKILL);
+        assert_true(suite_store_number(&suite, (enum suite_daemon)i, "SELECT total_ms FROM online_time") >= 5000);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest lost[] = {
@@ -228,7 +245,8 @@ int main(void)
         {"n4: an order whose payment does not come in time is cancelled", test_deadline, NULL, NULL, NULL},
     };
     const struct CMUnitTest away[] = {
-        {"n5: time without the broker does not count", test_no_deadline_without_a_broker, NULL, NULL, NULL},
+        {"n5: time without the broker does not count",             test_no_deadline_without_a_broker, NULL, NULL, NULL},
+        {"n6: how long a service was with its broker outlives it", test_online_time_is_kept,          NULL, NULL, NULL},
     };
     int failed = cmocka_run_group_tests_name("messages lost on the way", lost, open_impatient, close_suite);
     failed += cmocka_run_group_tests_name("a cancel that crosses a charge", crossed, open_slow, close_suite);

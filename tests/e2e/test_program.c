@@ -108,6 +108,7 @@ static const struct fault faults[] = {
     {SUITE_ORDER,        "ADMIN_TOKEN=a ADMIN_TOKEN_FILE=b",                 "are both set"                               },
     {SUITE_PAYMENT,      "PAYMENT_SUCCESS_RATE=1.5",                         "PAYMENT_SUCCESS_RATE must be a number"      },
     {SUITE_PAYMENT,      "PAYMENT_DELAY_MS=3-1",                             "PAYMENT_DELAY_MS must be milliseconds"      },
+    {SUITE_NOTIFICATION, "ADMIN_EMAIL=m\xfcller@store.com",                  "ADMIN_EMAIL must be an e-mail address"      },
     {SUITE_NOTIFICATION, "ADMIN_EMAIL=nobody",                               "ADMIN_EMAIL must be an e-mail address"      },
     {SUITE_INVENTORY,    "INVENTORY_FILE=nowhere",                           "INVENTORY_FILE nowhere: No such file"       },
 };

@@ -7,6 +7,7 @@
 #include "wait_for.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -111,6 +112,15 @@ static void use_much_stack(void *self, const struct tern_http_request *request, 
     tern_text_printf(&answer->body, "%d", room[512]);
 }
 
+static void large(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    static const char kilobyte[1024] = "a page";
+    (void)self;
+    (void)request;
+    for (int i = 0; i < 10 * 1024; i++)
+        tern_text_add_bytes(&answer->body, kilobyte, sizeof kilobyte);
+}
+
 static const struct tern_http_route routes[] = {
     {"GET",    "/orders/{orderId}",        echo,           TERN_HTTP_OPEN,          "one order"  },
     {"POST",   "/orders/{orderId}/cancel", echo,           TERN_HTTP_JSON_OPTIONAL, "cancel"     },
@@ -121,6 +131,7 @@ static const struct tern_http_route routes[] = {
     {"GET",    "/faulty",                  faulty,         TERN_HTTP_OPEN,          "two faults" },
     {"GET",    "/busy",                    busy,           TERN_HTTP_OPEN,          "waits"      },
     {"GET",    "/full",                    overloaded,     TERN_HTTP_OPEN,          "503"        },
+    {"GET",    "/large",                   large,          TERN_HTTP_OPEN,          "ten MiB"    },
     {"GET",    "/deep",                    use_much_stack, TERN_HTTP_OPEN,          "stack"      },
     {"DELETE", "/admin/parked/{orderId}",  echo,           TERN_HTTP_ADMIN,         "throw away" },
     {"POST",   "/admin/parked/retry",      create,         TERN_HTTP_ADMIN,         "try again"  },
@@ -239,6 +250,37 @@ static void test_optional_body(void **state)
            "POST /orders/a/cancel HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
            200, "/orders/a/cancel|a|-|-|-|-|2:{}");
     expect(door->port, "POST /orders/a/cancel HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 415, NULL);
+}
+
+/* Its head only: the body is larger than what raw_http reads. */
+static int large_status(uint16_t port)
+{
+    char head[512] = "";
+    int fd = raw_http_open(port);
+    raw_http_send_text(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n");
+    assert_true(recv(fd, head, sizeof head - 1, 0) > 0);
+    close(fd);
+    int status = (int)strtol(head + strlen("HTTP/1.1 "), NULL, 10);
+    if (status == 503) assert_non_null(strstr(head, "\r\nRetry-After: 1\r\n"));
+    return status;
+}
+
+static void test_large_answers(void **state)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct door *door = *state;
+    int slow[3];
+    for (size_t i = 0; i < TERN_COUNT(slow); i++) {
+        slow[i] = raw_http_open(door->port);
+        raw_http_send_text(slow[i], "GET /large HTTP/1.1\r\n" HOST "\r\n");
+        struct pollfd wait = {slow[i], POLLIN, 0}; /* it has begun, and nobody reads it */
+        assert_int_equal(poll(&wait, 1, TEST_WAIT_MS), 1);
+    }
+    assert_int_equal(large_status(door->port), 503);
+    expect(door->port, "GET /orders/ORD-1 HTTP/1.1\r\n" HOST "\r\n", 200, NULL);
+    for (size_t i = 0; i < TERN_COUNT(slow); i++)
+        close(slow[i]);
+    TEST_WAIT(&lock, large_status(door->port) == 200);
 }
 
 static void test_largest_body(void **state)
@@ -741,6 +783,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DOOR_TEST("a handler reads path, parameter, query, header and body", test_what_a_handler_reads),
         DOOR_TEST("a body may be left out where the route says so", test_optional_body),
+        DOOR_TEST("large answers that nobody reads take a bounded room", test_large_answers),
         DOOR_TEST("a body of exactly 64 KiB is taken", test_largest_body),
         DOOR_TEST("status, headers and body of a handler arrive, with the common headers", test_answers),
         DOOR_TEST("HEAD is answered like GET, without the body", test_head),

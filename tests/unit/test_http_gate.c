@@ -155,6 +155,8 @@ static const struct attempt heads[] = {
     BAD("a bare LF after the request line", "GET /hi HTTP/1.1\n" HOST "\r\n", 400),
     BAD("a bare LF as the empty line", HI HOST "\n", 400),
     BAD("a bare LF that hides a header", POST HOST JSON "X: y\nContent-Length: 2\r\n\r\n{}", 400),
+    BAD("NUL behind the target", "GET /hi\0x HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("NUL behind the method", "GET\0x /hi HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("NUL in a value", HI HOST "X-A: b\0c\r\n\r\n", 400),
     BAD("NUL in the length", POST HOST JSON "Content-Length: 2\0003\r\n\r\n{}", 400),
     BAD("NUL in a name", HI HOST "X-\0A: b\r\n\r\n", 400),
@@ -198,7 +200,6 @@ static const struct attempt lines[] = {
 static const struct attempt bodies[] = {
     NOT_NOW("no length", POST HOST JSON "\r\n", 411),
     NOT_NOW("an empty body", POST HOST JSON "Content-Length: 0\r\n\r\n", 400),
-    NOT_NOW("an empty body in chunks", POST HOST JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     NOT_NOW("no content type", POST HOST "Content-Length: 2\r\n\r\n{}", 415),
     NOT_NOW("plain text", POST HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415),
     NOT_NOW("jsonish", POST HOST "Content-Type: application/jsonx\r\nContent-Length: 2\r\n\r\n{}", 415),
@@ -209,6 +210,7 @@ static const struct attempt bodies[] = {
     NOT_NOW("a wrong method with a body", "PUT /orders HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 405),
     NOT_NOW("no token, with a body", "POST /admin/1 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 401),
     BAD("two content types", POST HOST JSON JSON "Content-Length: 2\r\n\r\n{}", 400),
+    BAD("an empty body in chunks", POST HOST JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     BAD("chunks for GET", HI HOST "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 400),
     BAD("65 537 bytes announced", POST HOST JSON "Content-Length: 65537\r\n\r\n{}", 413),
     BAD("the most that can be announced", POST HOST JSON "Content-Length: 999999999999999999\r\n\r\n{}", 413),
@@ -323,9 +325,9 @@ static void test_pipelined(void **state)
     struct raw_answer answer;
     int fd = raw_http_open(door->port);
     raw_http_send_text(fd, POST HOST JSON "Content-Length: 3\r\n\r\none" POST HOST JSON
-                                          "Transfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n" POST HOST JSON
-                                          "Content-Length: 5\r\n\r\nthree" HI HOST "\r\n");
-    static const char *const bodies_back[] = {"one", "two", "three", ""};
+                                          "Content-Length: 5\r\n\r\nthree" HI HOST "\r\n" POST HOST JSON
+                                          "Transfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n0\r\n\r\n");
+    static const char *const bodies_back[] = {"one", "three", "", "last"};
     for (size_t i = 0; i < TERN_COUNT(bodies_back); i++) {
         char expected[64];
         (void)snprintf(expected, sizeof expected, "{\"body\":\"%s\"}", bodies_back[i]);
@@ -334,6 +336,27 @@ static void test_pipelined(void **state)
         raw_answer_fini(&answer);
     }
     close(fd);
+}
+
+/* Where a chunk ends is read in more ways than one: whatever follows is left unread. */
+static void test_nothing_follows_chunks(void **state)
+{
+    static const char *const chunks[] = {"2\r\n{}\r\n0\r\n\r\n", "2;\n{}\r\n0\r\n\r\n", "2\n{}\n0\n\n"};
+    struct door *door = *state;
+    for (size_t i = 0; i < TERN_COUNT(chunks); i++) {
+        struct raw_answer answer;
+        int before = atomic_load(&door->handled);
+        int fd = raw_http_open(door->port);
+        raw_http_send_text(fd, POST HOST JSON "Transfer-Encoding: chunked\r\n\r\n");
+        raw_http_send_text(fd, chunks[i]);
+        raw_http_send_text(fd, HI HOST "\r\n");
+        raw_http_read(fd, false, &answer);
+        raw_answer_fini(&answer);
+        assert_true(raw_http_ends(fd, TEST_WAIT_MS));
+        close(fd);
+        assert_in_range(atomic_load(&door->handled), before, before + 1);
+    }
+    expect_alive(door);
 }
 
 static void test_smuggled(void **state)
@@ -645,6 +668,7 @@ int main(void)
         DOOR_TEST("what the gate refuses is answered with a problem", test_problem_bodies),
         DOOR_TEST("sound requests in odd clothes are taken", test_odd_but_sound),
         DOOR_TEST("pipelined requests are answered one by one, in order", test_pipelined),
+        DOOR_TEST("nothing is read behind a body in chunks", test_nothing_follows_chunks),
         DOOR_TEST("a smuggled second request is never handled", test_smuggled),
         DOOR_TEST("100-continue is granted to a body that will be taken", test_continue),
         DOOR_TEST("65 KiB by length are refused with a 413 that arrives", test_big_body_by_length),

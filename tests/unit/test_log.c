@@ -513,6 +513,33 @@ static void a_line_is_one_write_and_so_is_a_flush(void **state)
     (void)close(ends[1]);
 }
 
+static void a_reader_that_does_not_read_holds_up_nobody_for_long(void **state)
+{
+    int ends[2];
+    char text[65536];
+    (void)state;
+    assert_int_equal(pipe(ends), 0); /* one that would wait */
+    struct tern_log *log = tern_log_create("s", TERN_LOG_INFO, TERN_LOG_LOGFMT, ends[1], &held);
+    struct tern_log *buffered = tern_log_create_buffered(log);
+    for (int i = 0; i < 5000; i++) {
+        tern_log_info(log, "a line of some length, so that the pipe is full soon");
+        tern_log_info(buffered, "a line of some length, so that the pipe is full soon");
+        if (i % 100 == 0) tern_log_flush(buffered);
+    }
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    while (read(ends[0], text, sizeof text) > 0)
+        continue;
+    tern_log_info(log, "heard");
+    ssize_t length = read(ends[0], text, sizeof text - 1);
+    assert_true(length > 0);
+    text[length] = '\0';
+    assert_non_null(strstr(text, "msg=heard\n"));
+    tern_log_destroy(buffered);
+    tern_log_destroy(log);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 /* ---- lines that wait ---- */
 
 static void a_buffered_line_appears_at_the_flush_in_order(void **state)
@@ -619,6 +646,7 @@ int main(void)
         LOG_TEST(errno_survives_a_line_also_one_that_cannot_be_written),
         LOG_TEST(lines_of_threads_never_mix),
         LOG_TEST(a_line_is_one_write_and_so_is_a_flush),
+        LOG_TEST(a_reader_that_does_not_read_holds_up_nobody_for_long),
         LOG_TEST(a_buffered_line_appears_at_the_flush_in_order),
         LOG_TEST(what_is_undone_never_appears),
         LOG_TEST(a_buffered_log_follows_the_level_of_its_target),
