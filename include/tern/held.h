@@ -23,7 +23,6 @@ enum tern_held_state {
 #define TERN_PARKED_UNKNOWN_VERSION "unknown_version"
 #define TERN_PARKED_REJECTED        "rejected"
 #define TERN_PARKED_EXHAUSTED       "attempts_exhausted"
-#define TERN_PARKED_CONFLICT        "conflict"
 
 struct tern_held {
     int64_t position;              /* order of arrival; the row's key */

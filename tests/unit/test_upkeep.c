@@ -44,80 +44,93 @@ static int64_t rows(struct test_context *test)
     return count;
 }
 
+struct play {
+    struct test_context test;
+    struct tern_writer *writer;
+    struct tern_upkeep upkeep;
+};
+
+static int set_up(void **state)
+{
+    const struct tern_writer_owner owner = {
+        .due = nothing_due, .next_due = due_never, .committed = committed, .failed = failed, .settled = settled};
+    struct play *play = test_calloc(1, sizeof *play);
+    test_context_open(&play->test, "order-service", none, NULL);
+    play->test.ctx.online_ms = INT64_C(86400000) * 100; /* the wall clock is not asked */
+    play->writer = tern_writer_create(&play->test.ctx, &owner, 16);
+    tern_upkeep_init(&play->upkeep, play->writer);
+    *state = play;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct play *play = *state;
+    tern_writer_destroy(play->writer);
+    test_context_close(&play->test);
+    test_free(play);
+    return 0;
+}
+
+static void fill(struct play *play, int count, int64_t age_days)
+{
+    char id[TERN_UUID_SIZE];
+    for (int i = 0; i < count; i++) {
+        tern_ids_uuid(play->test.ctx.ids, id);
+        assert_int_equal(tern_inbox_add(play->test.ctx.db, id, play->test.ctx.online_ms - age_days * 86400000, NULL),
+                         1);
+    }
+}
+
+/* How many works were done for it. */
+static int purge(struct play *play)
+{
+    tern_upkeep_purge(&play->upkeep, &play->test.ctx);
+    return tern_writer_step(play->writer);
+}
+
 static void test_window(void **state)
 {
     enum { OLD = 1200, YOUNG = 7 };
-    const struct tern_writer_owner owner = {
-        .due = nothing_due, .next_due = due_never, .committed = committed, .failed = failed, .settled = settled};
-    struct test_context test;
-    struct tern_upkeep upkeep;
-    char id[TERN_UUID_SIZE];
-    (void)state;
-    test_context_open(&test, "order-service", none, NULL);
-    test.ctx.online_ms = INT64_C(86400000) * 100; /* the wall clock is not asked */
-    for (int i = 0; i < OLD + YOUNG; i++) {
-        int64_t age_days = i < OLD ? TERN_INBOX_DAYS + 1 : TERN_INBOX_DAYS - 1;
-        tern_ids_uuid(test.ctx.ids, id);
-        assert_int_equal(tern_inbox_add(test.ctx.db, id, test.ctx.online_ms - age_days * 86400000, NULL), 1);
-    }
-    struct tern_writer *writer = tern_writer_create(&test.ctx, &owner, 16);
-    tern_upkeep_init(&upkeep, writer);
-    int64_t before = rows(&test);
+    struct play *play = *state;
     int steps = 0;
-    for (; rows(&test) > YOUNG && steps < 10; steps++) {
-        tern_upkeep_purge(&upkeep, &test.ctx);
-        assert_int_equal(tern_writer_step(writer), 1);
-        assert_true(rows(&test) < before && rows(&test) >= before - 500);
-        before = rows(&test);
+    fill(play, OLD, TERN_INBOX_DAYS + 1);
+    fill(play, YOUNG, TERN_INBOX_DAYS - 1);
+    for (int64_t before = OLD + YOUNG; before > YOUNG && steps < 10; steps++) {
+        assert_int_equal(purge(play), 1);
+        assert_true(rows(&play->test) < before && rows(&play->test) >= before - 500);
+        before = rows(&play->test);
     }
-    assert_int_equal(rows(&test), YOUNG);
+    assert_int_equal(rows(&play->test), YOUNG);
     assert_int_equal(steps, 3);
-    tern_upkeep_purge(&upkeep, &test.ctx);
-    assert_int_equal(tern_writer_step(writer), 0); /* not again before its time */
-    test.now_ms += 10000;
-    tern_upkeep_purge(&upkeep, &test.ctx);
-    assert_int_equal(tern_writer_step(writer), 1);
-    assert_int_equal(rows(&test), YOUNG);
-    tern_writer_destroy(writer);
-    test_context_close(&test);
+    assert_int_equal(purge(play), 0); /* not again before its time */
+    play->test.now_ms += 10000;
+    assert_int_equal(purge(play), 1);
+    assert_int_equal(rows(&play->test), YOUNG);
 }
 
 static void test_full(void **state)
 {
-    const struct tern_writer_owner owner = {
-        .due = nothing_due, .next_due = due_never, .committed = committed, .failed = failed, .settled = settled};
-    struct test_context test;
-    struct tern_upkeep upkeep;
-    char id[TERN_UUID_SIZE];
-    (void)state;
-    test_context_open(&test, "order-service", none, NULL);
-    test.ctx.online_ms = INT64_C(86400000) * 100;
-    for (int i = 0; i < 600; i++) {
-        tern_ids_uuid(test.ctx.ids, id);
-        assert_int_equal(tern_inbox_add(test.ctx.db, id, 1, NULL), 1);
-    }
-    struct tern_writer *writer = tern_writer_create(&test.ctx, &owner, 16);
-    tern_upkeep_init(&upkeep, writer);
-    tern_upkeep_purge(&upkeep, &test.ctx);
-    tern_db_fail_at(test.ctx.db, 3, TERN_FAULT_FULL); /* begin, the step, commit */
-    assert_int_equal(tern_writer_step(writer), 1);
-    assert_int_equal(rows(&test), 600);
-    tern_upkeep_purge(&upkeep, &test.ctx);
-    assert_int_equal(tern_writer_waiting(writer), 0);
-    test.now_ms += 10000;
-    tern_upkeep_purge(&upkeep, &test.ctx);
-    assert_int_equal(tern_writer_step(writer), 1);
-    assert_int_equal(rows(&test), 100);
-    tern_writer_destroy(writer);
-    test_context_close(&test);
+    struct play *play = *state;
+    fill(play, 600, TERN_INBOX_DAYS + 1);
+    tern_upkeep_purge(&play->upkeep, &play->test.ctx);
+    tern_db_fail_at(play->test.ctx.db, 5, TERN_FAULT_FULL); /* begin, savepoint, the step, release, commit */
+    assert_int_equal(tern_writer_step(play->writer), 1);
+    assert_int_equal(rows(&play->test), 600);
+    tern_upkeep_purge(&play->upkeep, &play->test.ctx);
+    assert_int_equal(tern_writer_waiting(play->writer), 0);
+    play->test.now_ms += 10000;
+    assert_int_equal(purge(play), 1);
+    assert_int_equal(rows(&play->test), 100);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         {"the inbox forgets what is older than its window, a few hundred rows at a time, and keeps the rest",
-         test_window,                                                                                                    NULL, NULL, NULL},
-        {"a step that the store did not take is tried again in its time, not at once",                        test_full, NULL, NULL, NULL},
+         test_window,                                                                                                    set_up, tear_down, NULL},
+        {"a step that the store did not take is tried again in its time, not at once",                        test_full, set_up, tear_down,
+         NULL                                                                                                                                   },
     };
     return cmocka_run_group_tests_name("upkeep", tests, NULL, NULL);
 }
