@@ -125,7 +125,7 @@ bool tern_log_enabled(const struct tern_log *log, enum tern_log_level level)
 {
     if (!log) return false;
     const struct tern_log *holder = log->target ? log->target : log;
-    return (int)level <= atomic_load_explicit(&holder->level, memory_order_relaxed);
+    return holder->fd >= 0 && (int)level <= atomic_load_explicit(&holder->level, memory_order_relaxed);
 }
 
 int tern_log_level_parse(const char *name, enum tern_log_level *ret_level)

@@ -30,7 +30,8 @@ static inline struct tern_log_field tern_log_text(const char *key, const char *t
 #define TERN_INT(key, value) ((struct tern_log_field){(key), NULL, (int64_t)(value)})
 #define TERN_LOG_END         ((struct tern_log_field){NULL, NULL, 0})
 
-/* `fd` stays the caller's; AUTO is pretty on a terminal, else logfmt. */
+/* `fd` stays the caller's; with -1 the log is silent: no line is made or waited for. AUTO is pretty on a terminal, else
+ * logfmt. */
 struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
                                  const struct tern_clock *clock);
 void tern_log_destroy(struct tern_log *log);

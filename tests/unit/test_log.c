@@ -274,6 +274,30 @@ static void no_log_is_silent_everywhere(void **state)
     tern_log_destroy(NULL);
 }
 
+static int64_t steady_ms(void)
+{
+    return tern_steady(&tern_clock_system);
+}
+
+/* poll(2) ignores a negative descriptor: it waits for the whole of its time. */
+static void a_log_on_no_descriptor_is_silent_at_once(void **state)
+{
+    struct tern_log *log = tern_log_create("s", TERN_LOG_DEBUG, TERN_LOG_LOGFMT, -1, &held);
+    struct tern_log *buffered = tern_log_create_buffered(log);
+    int64_t since_ms = steady_ms();
+    assert_false(tern_log_enabled(log, TERN_LOG_ERROR));
+    for (int i = 0; i < 100; i++) {
+        tern_log_error(log, "lost");
+        tern_log_error(buffered, "lost");
+        tern_log_flush(buffered);
+    }
+    assert_int_equal(tern_log_mark(buffered), 0);
+    assert_true(steady_ms() - since_ms < 1000);
+    tern_log_destroy(buffered);
+    tern_log_destroy(log);
+    assert_string_equal(written(*state), "");
+}
+
 static void names_of_levels_and_formats_are_exact(void **state)
 {
     (void)state;
@@ -637,6 +661,7 @@ int main(void)
         LOG_TEST(a_value_that_fits_is_not_cut),
         LOG_TEST(a_line_above_the_level_is_not_written),
         LOG_TEST(no_log_is_silent_everywhere),
+        LOG_TEST(a_log_on_no_descriptor_is_silent_at_once),
         LOG_TEST(names_of_levels_and_formats_are_exact),
         LOG_TEST(auto_is_pretty_and_coloured_on_a_terminal_and_logfmt_elsewhere),
         LOG_TEST(colours_follow_force_color_then_no_color_and_term),
