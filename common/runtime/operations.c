@@ -6,23 +6,26 @@
 #include "app.h"
 #include "tern/version.h"
 
-static void add_check(struct tern_text *body, bool *first, const char *name, const char *status, const char *why)
-{
-    tern_text_printf(body, "%s\"%s\":{\"status\":\"%s\"", *first ? "" : ",", name, status);
-    if (why) {
-        tern_text_add(body, ",\"output\":");
-        tern_json_write_string(body, why);
-    }
-    tern_text_add(body, "}");
-    *first = false;
-}
-
-/* One line of readiness: a name, what is wrong with it, and how bad that is. */
-struct check {
-    const char *name;
-    const char *why; /* NULL: pass */
-    bool fails;      /* else only a warning */
+struct tern_readiness {
+    struct tern_text checks; /* members of a JSON object */
+    enum tern_check worst;
 };
+
+static const char *const check_names[] = {
+    [TERN_CHECK_PASS] = "pass", [TERN_CHECK_WARN] = "warn", [TERN_CHECK_FAIL] = "fail"};
+
+void tern_readiness_add(struct tern_readiness *readiness, const char *name, enum tern_check check, const char *why)
+{
+    struct tern_text *checks = &readiness->checks;
+    if (!why) check = TERN_CHECK_PASS;
+    if (check > readiness->worst) readiness->worst = check;
+    tern_text_printf(checks, "%s\"%s\":{\"status\":\"%s\"", checks->length > 0 ? "," : "", name, check_names[check]);
+    if (check != TERN_CHECK_PASS) {
+        tern_text_add(checks, ",\"output\":");
+        tern_json_write_string(checks, why);
+    }
+    tern_text_add(checks, "}");
+}
 
 static const char *undeclared_because(const struct tern_app *app)
 {
@@ -31,46 +34,41 @@ static const char *undeclared_because(const struct tern_app *app)
     return "not declared yet: the broker was not reached since the start";
 }
 
-static size_t checks_of(const struct tern_app *app, struct check checks[5])
+static const char *store_fault(const struct tern_status *status)
+{
+    if (atomic_load(&status->store_refused)) return "the last transaction did not commit";
+    return atomic_load(&status->disk_low) ? "the disk is nearly full" : NULL;
+}
+
+static const char *broker_fault(const struct tern_status *status)
+{
+    if (!atomic_load(&status->consumer_up) || !atomic_load(&status->publisher_up)) return "not connected, trying again";
+    return atomic_load(&status->blocked) ? "the broker takes no messages now" : NULL;
+}
+
+static void add_own(const struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct tern_status *status = &app->status;
-    size_t n = 0;
-    bool up = atomic_load(&status->consumer_up) && atomic_load(&status->publisher_up);
-    checks[n++] = (struct check){"service", atomic_load(&status->draining) ? "stopping" : NULL, true};
-    checks[n++] = (struct check){"store",
-                                 atomic_load(&status->store_refused) ? "the last transaction did not commit"
-                                 : atomic_load(&status->disk_low)    ? "the disk is nearly full"
-                                                                     : NULL,
-                                 true};
-    checks[n++] = (struct check){"topology", atomic_load(&status->declared) ? NULL : undeclared_because(app), true};
-    checks[n++] = (struct check){"broker",
-                                 !up                             ? "not connected, trying again"
-                                 : atomic_load(&status->blocked) ? "the broker takes no messages now"
-                                                                 : NULL,
-                                 false};
-    checks[n++] = (struct check){"backlog", tern_app_backlog_fault(app), true};
-    return n;
+    tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, atomic_load(&status->draining) ? "stopping" : NULL);
+    tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(status));
+    tern_readiness_add(readiness, "topology", TERN_CHECK_FAIL,
+                       atomic_load(&status->declared) ? NULL : undeclared_because(app));
+    tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(status));
+    tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, tern_app_backlog_fault(app));
 }
 
 static void get_readyz(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    const struct tern_app *app = self;
-    struct check checks[5];
-    size_t count = checks_of(app, checks);
-    const char *overall = "pass";
-    struct tern_text body = {0};
-    bool first = true;
+    struct tern_app *app = self;
+    struct tern_readiness readiness = {.worst = TERN_CHECK_PASS};
     (void)request;
-    for (size_t i = 0; i < count; i++) {
-        const char *status = !checks[i].why ? "pass" : checks[i].fails ? "fail" : "warn";
-        if (checks[i].why && strcmp(overall, "fail") != 0) overall = status;
-        add_check(&body, &first, checks[i].name, status, checks[i].why);
-    }
-    answer->status = strcmp(overall, "fail") == 0 ? 503 : 200;
+    add_own(app, &readiness);
+    if (app->service->checks) app->service->checks(app, &readiness);
+    answer->status = readiness.worst == TERN_CHECK_FAIL ? 503 : 200;
     answer->content_type = "application/health+json";
-    tern_text_printf(&answer->body, "{\"status\":\"%s\",\"service\":\"%s\",\"checks\":{%s}}\n", overall,
-                     app->service->name, body.bytes);
-    tern_text_fini(&body);
+    tern_text_printf(&answer->body, "{\"status\":\"%s\",\"service\":\"%s\",\"checks\":{%s}}\n",
+                     check_names[readiness.worst], app->service->name, readiness.checks.bytes);
+    tern_text_fini(&readiness.checks);
 }
 
 static void get_livez(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)

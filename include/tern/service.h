@@ -15,6 +15,12 @@
 
 struct tern_app; /* a running service */
 
+/* The answer of /readyz while it is made. */
+struct tern_readiness;
+enum tern_check { TERN_CHECK_PASS, TERN_CHECK_WARN, TERN_CHECK_FAIL };
+/* One line of it: passes when `why` is NULL, else is as bad as `check`, for that reason. `why` is copied. */
+void tern_readiness_add(struct tern_readiness *readiness, const char *name, enum tern_check check, const char *why);
+
 /* What the service does about an event it hears. Events it hears without a row here are recorded and done. */
 struct tern_handler {
     const struct tern_event_type *type;
@@ -46,6 +52,8 @@ struct tern_service {
     int (*prepare)(struct tern_context *ctx, struct tern_error *err);
     /* Sets the gauges that are read from the store, before the metrics page is printed; HTTP thread. May be NULL. */
     void (*gauges)(struct tern_app *app);
+    /* Adds the service's own lines to /readyz; HTTP thread, reads no store and does not block. May be NULL. */
+    void (*checks)(struct tern_app *app, struct tern_readiness *readiness);
     void (*close)(void *self);
     const char *(*library)(void); /* "libcurl 7.88.1": of a library that only this service loads. May be NULL. */
 };

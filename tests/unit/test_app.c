@@ -30,6 +30,7 @@ static struct {
     struct test_app test;
     int opened, closed, prepared;
     bool prepare_fails;
+    const char *neighbour_fault, *owner_fault; /* what is wrong in /readyz */
 } world;
 
 static int open_state(const struct tern_config *settings, struct tern_log *log, void **ret_self, struct tern_error *err)
@@ -408,6 +409,33 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     is_ready(&app, 503, "fail", "stopping");
 }
 
+static void add_own_checks(struct tern_app *app, struct tern_readiness *readiness)
+{
+    (void)app;
+    tern_readiness_add(readiness, "neighbour", TERN_CHECK_WARN, world.neighbour_fault);
+    tern_readiness_add(readiness, "owner", TERN_CHECK_FAIL, world.owner_fault);
+}
+
+static void a_service_adds_its_own_checks_to_readiness(void **state)
+{
+    static struct tern_app app;
+    struct tern_service with_checks = service;
+    (void)state;
+    memset(&app, 0, sizeof app);
+    with_checks.checks = add_own_checks;
+    app.service = &with_checks;
+    app.backlog_max = 10;
+    atomic_store(&app.status.declared, true);
+    atomic_store(&app.status.consumer_up, true);
+    atomic_store(&app.status.publisher_up, true);
+    is_ready(&app, 200, "pass", "\"neighbour\":{\"status\":\"pass\"},\"owner\":{\"status\":\"pass\"}}");
+    world.neighbour_fault = "says \"no\"";
+    is_ready(&app, 200, "warn", "\"neighbour\":{\"status\":\"warn\",\"output\":\"says \\\"no\\\"\"}");
+    world.owner_fault = "somebody else owns the queue";
+    is_ready(&app, 503, "fail", "\"owner\":{\"status\":\"fail\",\"output\":\"somebody else owns the queue\"}");
+    world.neighbour_fault = world.owner_fault = NULL;
+}
+
 static void the_door_is_shut_while_the_disk_is_low_and_while_stopping(void **state)
 {
     static struct tern_app app;
@@ -498,6 +526,7 @@ int main(void)
         WITH(a_read_connection_that_saw_a_failing_disk_is_never_lent_again_and_stops_the_service),
         WITH(a_living_process_says_so_whatever_else_is_wrong),
         cmocka_unit_test(readiness_names_what_is_wrong_and_how_bad_that_is),
+        cmocka_unit_test(a_service_adds_its_own_checks_to_readiness),
         cmocka_unit_test(the_door_is_shut_while_the_disk_is_low_and_while_stopping),
         WITH(metrics_and_version_tell_what_runs),
         WITH(a_second_service_on_the_same_store_is_refused),
