@@ -14,7 +14,7 @@ cd "${1:-$TERN_ROOT}"
 
 # Where each public header of include/tern belongs. A header that is missing here is a breach: add it.
 HEADERS="
-  base       base bug chaos clock config digest error id json log money shape text version
+  base       base bug chaos clock config digest error id json log mask money shape text version
   io         amqp db http http_client metrics
   messaging  broker_memory catalogue consumer context event event_log held inbox jobs parked publisher timers topology
   runtime    service

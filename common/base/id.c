@@ -215,6 +215,15 @@ int tern_uuid_normalise(const char *text, char uuid[TERN_UUID_SIZE])
     return 0;
 }
 
+void tern_uuid_named(const char *space, const char *name, char uuid[TERN_UUID_SIZE])
+{
+    uuid_t bytes, of;
+    int status = uuid_parse(space, of);
+    TERN_ASSERT(status == 0, "a space of names is a UUID");
+    uuid_generate_sha1(bytes, of, name, strlen(name));
+    uuid_unparse_lower(bytes, uuid);
+}
+
 bool tern_id_valid(const char *text)
 {
     size_t length = 0;

@@ -71,8 +71,8 @@ static bool check_each_header(struct tern_http_request *request)
 
 static bool check_singles(struct tern_http_request *request)
 {
-    static const char *const singles[] = {"Host",          "Content-Length",  "Transfer-Encoding", "Content-Type",
-                                          "Authorization", "Idempotency-Key", "X-Correlation-Id",  "Expect"};
+    static const char *const singles[] = {
+        "Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization", "Idempotency-Key", "Expect"};
     for (size_t i = 0; i < TERN_COUNT(singles); i++) {
         size_t count = 0;
         for (size_t j = 0; j < request->header_count; j++)

@@ -8,23 +8,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "tern/clock.h"
 #include "tern/json.h"
-
-static const char *const secret_names[] = {"paymentToken", "token",         "cardNumber", "card",
-                                           "cvc",          "password",      "email",      "phone",
-                                           "recipient",    "authorization", "street",     "adminToken"};
-enum { DIGITS_OF_A_CARD = 12 };
-static const char mask[] = "***";
-
-static bool is_secret(const char *name)
-{
-    for (size_t i = 0; i < TERN_COUNT(secret_names); i++)
-        if (strcasecmp(name, secret_names[i]) == 0) return true;
-    return false;
-}
+#include "tern/mask.h"
 
 /* ---- a row -------------------------------------------------------------------------------------------------- */
 
@@ -79,84 +66,7 @@ void tern_parked_print_row(const struct tern_held *held, struct tern_text *out)
     tern_text_printf(out, ",\"size\":%zu", held->body_length);
 }
 
-/* ---- a body that is JSON ------------------------------------------------------------------------------------- */
-
-static void print_masked(const struct cJSON *node, struct tern_text *out) /* as deep as the gate lets through */
-{
-    bool object = tern_json_is_object(node);
-    const char *name = tern_json_name(node);
-    if (name != NULL && is_secret(name) && !tern_json_is_null(node)) {
-        tern_json_write_string(out, mask);
-        return;
-    }
-    if (!object && !tern_json_is_array(node)) {
-        tern_json_print(node, out);
-        return;
-    }
-    tern_text_add(out, object ? "{" : "[");
-    for (const struct cJSON *child = tern_json_first(node); child != NULL; child = tern_json_next(child)) {
-        if (child != tern_json_first(node)) tern_text_add(out, ",");
-        if (object) {
-            tern_json_write_string(out, tern_json_name(child));
-            tern_text_add(out, ":");
-        }
-        print_masked(child, out);
-    }
-    tern_text_add(out, object ? "}" : "]");
-}
-
 /* ---- another body -------------------------------------------------------------------------------------------- */
-
-static bool is_word_byte(unsigned char byte)
-{
-    return byte > ' ' && byte != 0x7f && strchr("\"',:;{}[]()<>=&", byte) == NULL;
-}
-
-/* What stands behind a secret name: after quotes, colons and blanks, to the end of the word or of the quoted text. */
-static void blot_value(char *at, const char *end)
-{
-    const char *opened = NULL;
-    while (at < end && !is_word_byte((unsigned char)*at)) {
-        opened = *at == '"' ? at : opened;
-        at++;
-    }
-    for (; at < end && (opened ? *at != '"' : is_word_byte((unsigned char)*at)); at++) {
-        if (opened && *at == '\\' && at + 1 < end) *at++ = '*'; /* a quote behind it does not end the text */
-        *at = '*';
-    }
-}
-
-static void blot_names(char *bytes, size_t length)
-{
-    for (size_t i = 0; i < TERN_COUNT(secret_names); i++) {
-        size_t size = strlen(secret_names[i]);
-        for (char *at = bytes; at + size <= bytes + length; at++)
-            if (strncasecmp(at, secret_names[i], size) == 0) blot_value(at + size, bytes + length);
-    }
-}
-
-/* Whether a word holds an @, or a row of digits as long as a card's. */
-static bool looks_personal(const char *word, size_t length)
-{
-    size_t digits = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (word[i] == '@') return true;
-        digits = word[i] >= '0' && word[i] <= '9' ? digits + 1 : 0;
-        if (digits >= DIGITS_OF_A_CARD) return true;
-    }
-    return false;
-}
-
-static void blot_words(char *bytes, size_t length)
-{
-    for (size_t at = 0; at < length;) {
-        size_t size = 0;
-        while (at + size < length && is_word_byte((unsigned char)bytes[at + size]))
-            size++;
-        if (looks_personal(bytes + at, size)) memset(bytes + at, '*', size);
-        at += size + 1;
-    }
-}
 
 static void add_base64(struct tern_text *out, const unsigned char *bytes, size_t length)
 {
@@ -186,8 +96,7 @@ static bool add_as_text(struct tern_text *out, const char *bytes, size_t length)
 static void print_other(const void *body, size_t length, struct tern_text *out)
 {
     char *bytes = tern_copy_bytes(body, length);
-    blot_names(bytes, length);
-    blot_words(bytes, length);
+    tern_mask_bytes(bytes, length);
     if (!add_as_text(out, bytes, length)) {
         tern_text_add(out, ",\"encoding\":\"base64\",\"message\":\"");
         add_base64(out, (const unsigned char *)bytes, length);
@@ -204,6 +113,6 @@ void tern_parked_print_message(const void *body, size_t length, struct tern_text
         return;
     }
     tern_text_add(out, ",\"encoding\":\"json\",\"message\":");
-    print_masked(tree, out);
+    tern_mask_print(tree, TERN_MASK_PERSONAL, out);
     tern_json_destroy(tree);
 }

@@ -33,6 +33,8 @@ uint64_t tern_ids_random(struct tern_ids *ids, uint64_t bound);
 
 /* Checks a UUID in its 36-character form, either case, and writes it in lower case. Returns 0 or -1. */
 int tern_uuid_normalise(const char *text, char uuid[TERN_UUID_SIZE]);
+/* The UUID of a name (RFC 9562, version 5): the same name in the same `space`, itself a UUID, always gives the same one. */
+void tern_uuid_named(const char *space, const char *name, char uuid[TERN_UUID_SIZE]);
 /* version 00, lower-case hex, no all-zero ids. */
 bool tern_traceparent_valid(const char *text);
 /* 1 to 64 characters of A-Z a-z 0-9 . _ - : the ids of orders, customers, products. */

@@ -7,6 +7,7 @@
 #include "order_http.h"
 #include "order_store.h"
 #include "tern/event_log.h"
+#include "tern/mask.h"
 
 static const char *const no_query[] = {NULL};
 
@@ -69,9 +70,12 @@ static int read_event(void *self, const struct tern_log_row *row, struct tern_er
 {
     struct read_stream *stream = self;
 
-    (void)err;
+    struct cJSON *tree = tern_json_parse(row->body, row->body_length, TERN_JSON_MAX_BYTES, err);
+
+    if (tree == NULL) return tern_error_prefix(err, "event %lld of the log", (long long)row->seq);
     if (stream->version > 0) tern_text_add_bytes(stream->out, ",", 1);
-    tern_text_add_bytes(stream->out, row->body, row->body_length);
+    tern_mask_print(tree, TERN_MASK_SECRETS, stream->out);
+    tern_json_destroy(tree);
     stream->version = row->subject_version;
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gateway_answer.h"
+#include "shop/rules.h"
 #include "tern/clock.h"
 #include "tern/http_client.h"
 #include "tern/log.h"
@@ -219,18 +220,12 @@ static bool is_looked_for_first(const struct http_gateway *gateway, const struct
 }
 
 /* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
- * one than a hundredth would be charged a hundred times too much, or a tenth. */
-static bool has_hundredths(const char *currency)
-{
-    static const char without[] = "BHD BIF CLF CLP DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW"
-                                  " VND VUV XAF XOF XPF";
-    return !strstr(without, currency);
-}
-
+ * one than a hundredth would be charged a hundred times too much, or a tenth. The API refuses them; an order of an older
+ * order-service may still come. */
 static enum gateway_answer post(struct http_gateway *gateway, const struct gateway_call *call,
                                 struct gateway_reply *reply)
 {
-    if (has_hundredths(call->request->currency)) return begin(gateway, call, GATEWAY_CHARGE, false, reply);
+    if (shop_currency_has_cents(call->request->currency)) return begin(gateway, call, GATEWAY_CHARGE, false, reply);
     shop_set_text(reply->reason, "amounts in this currency have no two decimals: the gateway is not asked");
     return GATEWAY_DECLINED;
 }

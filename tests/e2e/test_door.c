@@ -205,6 +205,11 @@ static const struct wrong wrong_content[] = {
     {WITH("\"currency\":\"EURO\""),                                                 "#/currency"            },
     {WITH("\"currency\":\"U5D\""),                                                  "#/currency"            },
     {WITH("\"currency\":978"),                                                      "#/currency"            },
+    {WITH("\"currency\":\"XXX\""),                                                  "#/currency"            },
+    {WITH("\"currency\":\"JPY\""),                                                  "#/currency"            },
+    {WITH("\"currency\":\"KWD\""),                                                  "#/currency"            },
+    {WITH("\"currency\":\"ABC\""),                                                  "#/currency"            },
+    {WITH("\"paymentToken\":\"4111 1111-1111 1111\""),                              "#/paymentToken"        },
     {WITH("\"customer\":\"Ann\""),                                                  "#/customer"            },
     {WITH("\"customer\":{\"email\":\"nobody\"}"),                                   "#/customer/email"      },
     {WITH("\"customer\":{\"email\":\"a@b\\r\\nBcc: c@d\"}"),                        "#/customer/email"      },
@@ -390,10 +395,6 @@ static void test_bad_headers(void **state)
         "Idempotency-Key: \"two words\"\r\n",
         "Idempotency-Key: caf\xc3\xa9\r\n",
         "Idempotency-Key: one\r\nIdempotency-Key: two\r\n",
-        "X-Correlation-Id: 42\r\n",
-        "X-Correlation-Id: \r\n",
-        "X-Correlation-Id: 6b3a0d2e-5f43-4c0e-8f0b-3f6f1b1f000\r\n",
-        "X-Correlation-Id: 6b3a0d2e-5f43-4c0e-8f0b-3f6f1b1f000g\r\n",
         long_key,
     };
     int64_t before = stored();
@@ -509,6 +510,31 @@ static void test_correlation(void **state)
     suite_member(answer.body, "correlationId", seen, sizeof seen);
     assert_string_equal(seen, "6b3a0d2e-5f43-4c0e-8f0b-3f6f1b1f0001");
     raw_answer_fini(&answer);
+}
+
+/* The correlation id of an order that is placed with this header. */
+static void correlate(const char *header, char seen[64])
+{
+    char text[512];
+    post_good(header, GOOD, false, text, sizeof text);
+    suite_member(text, "correlationId", seen, 64);
+}
+
+static void test_correlation_by_name(void **state)
+{
+    char first[64], second[64], other[64], made[64], again[64];
+    (void)state;
+    correlate("X-Correlation-Id: shop/basket 42\r\n", first);
+    correlate("X-Correlation-Id: shop/basket 42\r\n", second);
+    correlate("X-Correlation-Id: 6b3a0d2e-5f43-4c0e-8f0b-3f6f1b1f000g\r\n", other);
+    correlate("X-Correlation-Id: \r\n", made);
+    correlate("", again);
+    assert_string_equal(first, "d0e32b8f-c274-52ec-81e3-04a15922011c");
+    assert_string_equal(second, first);
+    assert_string_not_equal(other, first);
+    assert_int_equal(other[14], '5');
+    assert_int_equal(made[14], '7');
+    assert_string_not_equal(made, again);
 }
 
 static void expect_read(const char *path, const char *headers, int status, const char *etag)
@@ -669,6 +695,7 @@ int main(void)
         TEST(test_key_after_kill, "a key is known after a kill -9"),
         TEST(test_key_in_parallel, "fifty requests at once with one key are one order"),
         TEST(test_correlation, "a correlation id that was given goes with the order"),
+        TEST(test_correlation_by_name, "any text names a conversation, the same text the same one"),
         TEST(test_etags, "an order's version guards reading and cancelling"),
         TEST(test_head, "HEAD says what GET would, without the body"),
         TEST(test_list, "orders are listed newest first, as many as asked for"),

@@ -54,6 +54,20 @@ static void a_uuid_has_version_7_its_variant_and_the_time(void **state)
     tern_ids_destroy(NULL);
 }
 
+/* The example of RFC 9562, appendix A.4. */
+static void a_name_always_gives_the_same_uuid_of_version_5(void **state)
+{
+    static const char dns[] = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    char uuid[TERN_UUID_SIZE], other[TERN_UUID_SIZE];
+    (void)state;
+    tern_uuid_named(dns, "www.example.com", uuid);
+    assert_string_equal(uuid, "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+    tern_uuid_named(dns, "www.example.org", other);
+    assert_string_not_equal(uuid, other);
+    tern_uuid_named("d5ac42a3-a890-4603-806e-38ae93ee2bcd", "www.example.com", other);
+    assert_string_not_equal(uuid, other);
+}
+
 static void ids_ascend_while_the_clock_stands_jumps_and_steps_back(void **state)
 {
     (void)state;
@@ -390,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_uuid_has_version_7_its_variant_and_the_time),
+        cmocka_unit_test(a_name_always_gives_the_same_uuid_of_version_5),
         cmocka_unit_test(ids_ascend_while_the_clock_stands_jumps_and_steps_back),
         cmocka_unit_test(after_a_step_back_ids_keep_the_last_time_until_the_clock_is_there_again),
         cmocka_unit_test(a_clock_before_1970_still_makes_ascending_ids),

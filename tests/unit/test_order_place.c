@@ -92,13 +92,57 @@ static void each_wrong_member_is_named(void **state)
     assert_fault("{" WHO "," ITEMS ",\"status\":\"PAID\"}", "#/status", "unknown_member");
     assert_fault("{" WHO "," ITEMS ",\"totalAmount\":0.01}", "#/totalAmount", "unknown_member");
     assert_fault("{" WHO "," ITEMS ",\"currency\":\"EURO\"}", "#/currency", "bad_format");
-    assert_fault("{" WHO "," ITEMS ",\"currency\":\"E1R\"}", "#/currency", "bad_format");
+    assert_fault("{" WHO "," ITEMS ",\"currency\":\"E1R\"}", "#/currency", "bad_currency");
     assert_fault("{" WHO "," ITEMS ",\"currency\":\"eur\"}", "#/currency", "bad_format");
     assert_fault("{" WHO "," ITEMS ",\"customer\":{\"email\":\"ann\"}}", "#/customer/email", "bad_format");
     assert_fault("{" WHO "," ITEMS ",\"customer\":{\"email\":\"@x\"}}", "#/customer/email", "bad_format");
     assert_fault("{" WHO "," ITEMS ",\"customer\":{\"mail\":\"a@x\"}}", "#/customer/mail", "unknown_member");
     assert_fault("{" WHO "," ITEMS ",\"shippingAddress\":\"here\"}", "#/shippingAddress", "wrong_type");
     assert_fault("{" WHO "," ITEMS ",\"paymentToken\":\"a\\u0007b\"}", "#/paymentToken", "bad_format");
+}
+
+static void only_currencies_with_two_decimals_are_taken(void **state)
+{
+    static const char *const bad[] = {"XXX", "JPY", "KWD", "XTS", "XAU", "CLF", "ABC", "DEM", "A D", "   "};
+    static const char *const good[] = {"AED", "USD", "EUR", "XCD", "ZWG"};
+    char body[256];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(good); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",\"currency\":\"%s\"}", good[i]);
+        assert_fault(body, NULL, NULL);
+    }
+    for (size_t i = 0; i < TERN_COUNT(bad); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",\"currency\":\"%s\"}", bad[i]);
+        assert_fault(body, "#/currency", bad[i][1] == ' ' ? "bad_format" : "bad_currency");
+    }
+}
+
+static void a_card_number_is_refused_and_not_repeated(void **state)
+{
+    static const char *const bad[] = {"\"paymentToken\":\"4111111111111111\"",
+                                      "\"paymentToken\":\"4111 1111 1111 1111\"",
+                                      "\"paymentToken\":\"3782-822463-10005\"",
+                                      "\"shippingAddress\":{\"street\":\"card 5555 5555 5555 4444, 12/27\"}",
+                                      "\"shippingAddress\":{\"zipCode\":\"4222222222222\"}"};
+    static const char *const good[] = {"\"paymentToken\":\"4111111111111112\"",
+                                       "\"paymentToken\":\"tok_4111111111111111\"", "\"paymentToken\":\"411111111111\"",
+                                       "\"customer\":{\"phone\":\"+4111111111111111\"}"};
+    char body[256];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(bad); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",%s}", bad[i]);
+        assert_fault(body,
+                     i < 3    ? "#/paymentToken"
+                     : i == 3 ? "#/shippingAddress/street"
+                              : "#/shippingAddress/zipCode",
+                     "card_number");
+    }
+    for (size_t i = 0; i < TERN_COUNT(good); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",%s}", good[i]);
+        assert_fault(body, NULL, NULL);
+    }
 }
 
 static void each_wrong_line_is_named(void **state)
@@ -378,6 +422,8 @@ int main(void)
         cmocka_unit_test(what_the_contract_allows_is_taken),
         cmocka_unit_test(every_member_at_fault_is_named_whatever_rule_it_breaks),
         cmocka_unit_test(each_wrong_member_is_named),
+        cmocka_unit_test(only_currencies_with_two_decimals_are_taken),
+        cmocka_unit_test(a_card_number_is_refused_and_not_repeated),
         cmocka_unit_test(each_wrong_line_is_named),
         cmocka_unit_test(at_most_a_hundred_lines_are_taken),
         cmocka_unit_test(what_is_no_json_has_no_pointer),
