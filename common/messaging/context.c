@@ -39,17 +39,37 @@ static void describe(struct tern_context *ctx, const struct tern_event_type *typ
     tern_ids_traceparent(ctx->ids, ctx->conversation.traceparent, event->traceparent);
 }
 
+void tern_context_forget_numbers(struct tern_context *ctx)
+{
+    memset(ctx->numbers, 0, sizeof ctx->numbers);
+}
+
+/* The log is asked only for the first of a type after a start, or after something was undone. */
+static int next_number(struct tern_context *ctx, const struct tern_event_type *type, int64_t *ret_number,
+                       struct tern_error *err)
+{
+    size_t index = (size_t)(type - ctx->catalogue->types);
+    TERN_ASSERT(index < TERN_TYPES_MAX, "a catalogue has few types");
+    if (ctx->numbers[index] == 0 && tern_event_log_last_number(ctx->db, type->name, &ctx->numbers[index], err) < 0)
+        return -1;
+    *ret_number = ctx->numbers[index] + 1;
+    return 0;
+}
+
 int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
     struct tern_emitted emitted;
-    describe(ctx, own_type(ctx, type), subject, &emitted.event);
+    const struct tern_event_type *known = own_type(ctx, type);
+    describe(ctx, known, subject, &emitted.event);
+    if (next_number(ctx, known, &emitted.event.number, err) < 0) return -1;
     tern_text_clear(&ctx->scratch);
     tern_event_encode(&emitted.event, data_json, &ctx->scratch);
     if (tern_event_log_append(ctx->db, &emitted.event, TERN_ORIGIN_OWN, ctx->scratch.bytes, ctx->scratch.length,
                               ctx->now_ms, &emitted.seq, &emitted.subject_version, err) < 0) {
         return -1;
     }
+    ctx->numbers[known - ctx->catalogue->types] = emitted.event.number;
     ctx->emitted++;
     ctx->last_seq = emitted.seq;
     if (ret_emitted != NULL) {

@@ -5,6 +5,7 @@
  * Never looks into the catalogue: a well-formed event of an unknown type is an event. */
 #include "tern/event.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,10 @@ static size_t add_headers(const struct tern_event *event, struct tern_event_head
 {
     size_t count = add_cloud_event(event, storage, storage->items);
     if (event->traceparent[0]) storage->items[count++] = (struct tern_amqp_header){"traceparent", event->traceparent};
+    if (event->number > 0) {
+        (void)snprintf(storage->number, sizeof storage->number, "%" PRId64, event->number);
+        storage->items[count++] = (struct tern_amqp_header){"x-tern-n", storage->number};
+    }
     if (event->nudge || event->republished)
         storage->items[count++] =
             (struct tern_amqp_header){"x-tern-nudge", event->republished ? TERN_NUDGE_REPUBLISHED : "1"};

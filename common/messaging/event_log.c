@@ -9,13 +9,13 @@ enum { JUMPS_MAX = 64 }; /* of the wall clock, that are looked back over */
 
 #define COLUMNS                                                                                                       \
     "seq, subject_version, logged_at_ms, origin, event_id, type, subject, correlation_id, causation_id, traceparent," \
-    " body "
+    " body, number "
 
 static const char newest_version[] = "SELECT subject_version FROM event_log WHERE subject = ?1"
                                      " ORDER BY subject_version DESC LIMIT 1";
 static const char append_row[] =
     "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id,"
-    " causation_id, traceparent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    " causation_id, traceparent, body, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 static const char stream_rows[] = "SELECT " COLUMNS "FROM event_log WHERE subject = ?1 AND subject_version > ?2"
                                   " ORDER BY subject_version LIMIT ?3";
 static const char own_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
@@ -24,6 +24,8 @@ static const char caused_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin
                                   " ORDER BY seq";
 static const char newest_row[] = "SELECT seq FROM event_log WHERE subject = ?1 AND origin = 1 AND type = ?2"
                                  " ORDER BY subject_version DESC LIMIT 1";
+static const char last_number[] = "SELECT number FROM event_log WHERE type = ?1 AND number IS NOT NULL"
+                                  " ORDER BY number DESC LIMIT 1";
 static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND event_id = ?2";
 static const char last_own[] =
     "SELECT logged_at_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
@@ -45,21 +47,31 @@ static int next_version(struct tern_db *db, const char *subject, int64_t *ret_ve
     return 0;
 }
 
+static int next_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err)
+{
+    int64_t newest;
+    if (tern_event_log_last_number(db, type, &newest, err) < 0) return -1;
+    *ret_number = newest + 1;
+    return 0;
+}
+
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
                           size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err)
 {
-    int64_t version;
+    int64_t version, number = event->number;
     if (body_length > TERN_EVENT_MAX_BYTES) {
         return tern_error_set(err, "%s about %s has %zu bytes; %d are the most that can be published", event->type,
                               event->subject, body_length, TERN_EVENT_MAX_BYTES);
     }
     if (next_version(db, event->subject, &version, err) < 0 ||
+        (origin == TERN_ORIGIN_OWN && number == 0 && next_number(db, event->type, &number, err) < 0) ||
         tern_db_run(db, append_row,
                     TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(now_ms),
                                  tern_db_text(event->event_id), tern_db_text(event->type), tern_db_text(event->subject),
                                  tern_db_text(event->correlation_id), tern_db_text(event->causation_id),
-                                 tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length)),
+                                 tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length),
+                                 origin == TERN_ORIGIN_OWN ? tern_db_int(number) : tern_db_null()),
                     err) < 0) {
         return tern_error_prefix(err, "cannot append %s about %s", event->type, event->subject);
     }
@@ -84,6 +96,7 @@ static void read_row(const struct tern_db_rows *rows, struct tern_log_row *row)
     row->traceparent = tern_db_column_text(rows, 9);
     row->body = tern_db_column_text(rows, 10);
     (void)tern_db_column_bytes(rows, 10, &row->body_length);
+    row->number = tern_db_column_int(rows, 11);
 }
 
 /* Walks a query of COLUMNS. Returns the number of rows visited, or -1. */
@@ -133,6 +146,12 @@ int tern_event_log_newest(struct tern_db *db, const char *subject, const char *t
                           struct tern_error *err)
 {
     return tern_db_get_int(db, newest_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(type)), ret_seq, err);
+}
+
+int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err)
+{
+    *ret_number = 0;
+    return tern_db_get_int(db, last_number, TERN_DB_ARGS(tern_db_text(type)), ret_number, err) < 0 ? -1 : 0;
 }
 
 int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err)

@@ -35,6 +35,7 @@ static void event_of_row(const struct tern_publisher *publisher, const struct te
 {
     memset(event, 0, sizeof *event);
     event->timestamp_ms = row->logged_at_ms;
+    event->number = row->number;
     (void)tern_copy(event->event_id, sizeof event->event_id, row->event_id);
     (void)tern_copy(event->type, sizeof event->type, row->type);
     (void)tern_copy(event->producer, sizeof event->producer, publisher->service);

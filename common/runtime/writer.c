@@ -178,6 +178,7 @@ int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_mark *mark, 
     ctx->jobs_added = mark->jobs_added;
     ctx->timers_set = mark->timers_set;
     ctx->said_again = mark->said_again;
+    tern_context_forget_numbers(ctx);
     return tern_db_undo(ctx->db, err);
 }
 
@@ -290,6 +291,7 @@ static void give_up(struct tern_writer *writer, const struct tern_error *err)
     tern_db_rollback(writer->ctx->db);
     if (tern_db_is_broken(writer->ctx->db)) why.fault = TERN_FAULT_BROKEN; /* now, if not before */
     tern_log_undo(writer->ctx->log, 0);
+    tern_context_forget_numbers(writer->ctx);
     writer->owner.failed(writer->owner.self);
     if (why.fault == TERN_FAULT_BROKEN) writer->owner.fatal(writer->owner.self, &why);
     writer->pause_until_ms = tern_steady(writer->ctx->clock) + TERN_FULL_PAUSE_MS;

@@ -8,7 +8,7 @@
 #include "tern/base.h"
 
 /* A routing key has room for any type that fits, even one of capitals alone. */
-enum { TERN_TYPE_SIZE = 48, TERN_ROUTING_KEY_SIZE = 2 * TERN_TYPE_SIZE };
+enum { TERN_TYPE_SIZE = 48, TERN_ROUTING_KEY_SIZE = 2 * TERN_TYPE_SIZE, TERN_TYPES_MAX = 32 };
 
 struct tern_event_type {
     const char *name;            /* "OrderPlaced" */

@@ -52,6 +52,9 @@ struct tern_context {
     int64_t timers_set;
     int64_t said_again;
     struct tern_text scratch; /* envelope being written */
+    /* The last number of each type of the catalogue that this service emits, as the open transaction has it; 0: not known, the
+     * log is asked. Forgotten whenever something is undone, so that no number is left out. */
+    int64_t numbers[TERN_TYPES_MAX];
 };
 
 /* What was emitted, for callers that want it (the order's fold). */
@@ -64,6 +67,8 @@ struct tern_emitted {
  * service as its producer. `ret_emitted` may be NULL. */
 int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
               struct tern_emitted *ret_emitted, struct tern_error *err);
+/* Something was undone: what was counted may be no more. */
+void tern_context_forget_numbers(struct tern_context *ctx);
 /* Makes a foreign event part of its subject's stream (never published). Returns its subject_version in
  * `ret_subject_version` (may be NULL). */
 int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,

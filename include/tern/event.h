@@ -27,8 +27,9 @@ struct tern_event {
     char causation_id[TERN_UUID_SIZE]; /* "" on the first of a conversation */
     char subject[TERN_ID_SIZE];
     char traceparent[TERN_TRACEPARENT_SIZE]; /* travels as a header, stored beside the body; "" when unknown */
-    bool nudge;                              /* came with x-tern-nudge: asks for what it caused */
-    bool republished;                        /* x-tern-nudge: republished: said to a broker that forgot; asks nothing */
+    int64_t number;   /* of this event among its producer's of this type, from x-tern-n; 0: not told */
+    bool nudge;       /* came with x-tern-nudge: asks for what it caused */
+    bool republished; /* x-tern-nudge: republished: said to a broker that forgot; asks nothing */
 
     const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
     struct cJSON *tree;
@@ -42,12 +43,12 @@ void tern_event_fini(struct tern_event *event);
 /* Appends the envelope around `data_json` (an object). */
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out);
 
-enum { TERN_EVENT_HEADERS = 9 };
-/* AMQP properties and headers of an event (CloudEvents binary attributes, traceparent, x-tern-nudge). Everything
+enum { TERN_EVENT_HEADERS = 10, TERN_NUMBER_SIZE = 24 };
+/* AMQP properties and headers of an event (CloudEvents binary attributes, traceparent, x-tern-n, x-tern-nudge). Everything
  * in `message` points into `event`, `storage` and `body`. */
 struct tern_event_headers {
     struct tern_amqp_header items[TERN_EVENT_HEADERS];
-    char source[TERN_NAME_SIZE + 1], time[TERN_TIME_SIZE], routing_key[TERN_ROUTING_KEY_SIZE];
+    char source[TERN_NAME_SIZE + 1], time[TERN_TIME_SIZE], routing_key[TERN_ROUTING_KEY_SIZE], number[TERN_NUMBER_SIZE];
 };
 void tern_event_message(const struct tern_event *event, const char *exchange, bool mandatory, const void *body,
                         size_t body_length, struct tern_event_headers *storage, struct tern_amqp_message *ret_message);

@@ -1,6 +1,7 @@
 /* tern/event_log.h - the append-only log of a service's events: audit trail, event store and outbox in one table.
  *
- * Rows are numbered 1.. over the whole log (`seq`) and 1..n per subject (`subject_version`, no gaps). A row is
+ * Rows are numbered 1.. over the whole log (`seq`), 1..n per subject (`subject_version`, no gaps), and own ones 1..n
+ * per type (`number`, no gaps): by these a receiver knows what it has missed. A row is
  * either said (origin OWN: published to the broker) or taken in (origin TAKEN: a foreign event that became part of
  * a subject's stream; never published). What is published is kept beside the rows, so that rows never change: every OWN row
  * up to the mark is confirmed by the broker, except those in the list of held ones (returned or nacked, with their
@@ -17,6 +18,7 @@ enum tern_origin { TERN_ORIGIN_TAKEN = 0, TERN_ORIGIN_OWN = 1 };
 /* A row as read. Texts live until the visitor returns. */
 struct tern_log_row {
     int64_t seq, subject_version, logged_at_ms;
+    int64_t number; /* 0: a foreign event */
     enum tern_origin origin;
     const char *event_id, *type, *subject, *correlation_id, *causation_id, *traceparent;
     const char *body; /* the envelope, NUL-terminated */
@@ -25,7 +27,8 @@ struct tern_log_row {
 /* Returns 0 to go on, 1 to stop, -1 with `err`. */
 typedef int tern_log_visitor(void *self, const struct tern_log_row *row, struct tern_error *err);
 
-/* Appends. `body` is the envelope. Refuses bodies over TERN_EVENT_MAX_BYTES. Returns 0 and the row's numbers. */
+/* Appends. `body` is the envelope. An OWN row has event->number, which must be the next of its type; 0: it is looked
+ * up. Refuses bodies over TERN_EVENT_MAX_BYTES. Returns 0 and the row's numbers. */
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
                           size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err);
@@ -41,6 +44,8 @@ int tern_event_log_caused(struct tern_db *db, const char *causation_id, tern_log
 /* The newest OWN row of a type in a subject's stream: 1 and its seq, 0 when there is none, -1. */
 int tern_event_log_newest(struct tern_db *db, const char *subject, const char *type, int64_t *ret_seq,
                           struct tern_error *err);
+/* The number of the newest OWN row of a type, 0 when there is none. */
+int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err);
 /* When the newest OWN row up to this seq was written: 1, 0 when there is none, -1. */
 int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err);
 /* Whether a row with this event id is in the subject's stream: 1, 0 or -1. */

@@ -134,6 +134,10 @@ class Store:
     def rows(self, sql, *arguments):
         return self.db.execute(sql, arguments).fetchall()
 
+    def numbers(self):
+        """Of each type that the service says: how many there are, and the number of the last."""
+        return self.rows("SELECT type, count(*), max(number) FROM event_log WHERE origin = 1 GROUP BY type")
+
     def log(self):
         for values in self.db.execute("SELECT seq, origin, subject_version, logged_at_ms, event_id, type, subject,"
                                       " causation_id, body FROM event_log ORDER BY seq"):
@@ -455,6 +459,8 @@ def streams(e, v):
         v.against(gap)
     compared = 0
     for name, store in e.stores.items():
+        for kind, rows, last in store.numbers():
+            v.want(rows == last, f"{name} has {rows} {kind}, and the last is number {last}")
         early = e.path(f"early/{name}.db")
         if not os.path.exists(early):
             continue

@@ -20,7 +20,8 @@ import checker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOW = 1_800_000_000_000
-LOG = "INSERT INTO event_log VALUES (NULL, :origin, :version, :at, :id, :type, :subject, 'conversation', :cause, NULL, :body)"
+LOG = ("INSERT INTO event_log VALUES (NULL, :origin, :version, :at, :id, :type, :subject, 'conversation', :cause, NULL, :body,"
+       " CASE WHEN :origin = 1 THEN (SELECT count(*) + 1 FROM event_log WHERE origin = 1 AND type = :type) END)")
 
 
 def schema_of(name):
@@ -312,6 +313,10 @@ class CheckerTest(unittest.TestCase):
     def test_I10_a_gap_in_a_stream(self):
         self.sql("order", "DELETE FROM event_log WHERE subject = 'ORD-1' AND subject_version = 3")
         self.objects("I10", "version 4 instead of 3")
+
+    def test_I10_a_gap_in_the_numbers_of_a_type(self):
+        self.sql("order", "UPDATE event_log SET number = 99 WHERE type = 'OrderPlaced' AND number = 3")
+        self.objects("I10", "OrderPlaced")
 
     def test_I10_history_that_was_rewritten(self):
         self.run_.stores["order"].commit()

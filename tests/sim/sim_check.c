@@ -364,10 +364,15 @@ static void check_events(void)
     static const char gaps[] =
         "SELECT count(*) FROM (SELECT count(*) AS rows, min(subject_version) AS low,"
         " max(subject_version) AS high FROM event_log GROUP BY subject) WHERE low <> 1 OR high <> rows";
+    static const char left_out[] =
+        "SELECT count(*) FROM (SELECT count(*) AS rows, max(number) AS high FROM event_log WHERE origin = 1 GROUP BY type)"
+        " WHERE high <> rows";
     unsigned char *logged = tern_alloc((size_t)sim->event_count + 1);
     for (int who = 0; who < SIM_SERVICES; who++) {
         struct tern_db_rows rows;
         SIM_CHECK(I10, sim_number(store((enum sim_who)who), gaps, NULL) == 0, NULL, "%s has a stream with gaps",
+                  sim_names[who]);
+        SIM_CHECK(I10, sim_number(store((enum sim_who)who), left_out, NULL) == 0, NULL, "%s left a number out",
                   sim_names[who]);
         open_rows(&rows, (enum sim_who)who, own, NULL);
         while (next_row(&rows))

@@ -71,12 +71,18 @@ static void begin_unit(struct test_context *test)
     assert_int_equal(tern_db_begin(ctx->db, &test->err), 0);
 }
 
+static void undo(struct test_context *test)
+{
+    tern_db_rollback(test->ctx.db);
+    tern_context_forget_numbers(&test->ctx);
+}
+
 static enum tern_outcome end_unit(struct test_context *test, enum tern_outcome outcome)
 {
     struct tern_error err = {0};
 
     if (outcome != TERN_DONE)
-        tern_db_rollback(test->ctx.db);
+        undo(test);
     else if (tern_db_commit(test->ctx.db, &err) < 0)
         fail_msg("%s", err.text);
     return outcome;

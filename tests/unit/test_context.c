@@ -16,6 +16,7 @@
 static const struct tern_event_type types[] = {
     {.name = "PaymentProcessed", .version = "1.2", .producer = "payment-service"},
     {.name = "OrderPlaced",      .version = "1.0", .producer = "order-service"  },
+    {.name = "PaymentFailed",    .version = "1.0", .producer = "payment-service"},
 };
 static const struct tern_catalogue catalogue = {.exchange = "events", .types = types, .type_count = TERN_COUNT(types)};
 
@@ -144,6 +145,26 @@ static void an_armed_timer_is_counted_from_the_unit_s_begin(void **state)
     assert_int_equal(tern_timer_take_due(ctx->db, ctx->now_ms + 50, &timer, NULL), 1);
 }
 
+static void what_is_emitted_is_numbered_by_its_type_without_a_gap(void **state)
+{
+    struct tern_context *ctx = *state;
+    struct tern_emitted first, undone, second, other;
+    struct tern_error err;
+    assert_int_equal(tern_db_begin(ctx->db, &err), 0);
+    assert_int_equal(tern_emit(ctx, "PaymentProcessed", "ORD-1", "{}", &first, &err), 0);
+    assert_int_equal(tern_db_savepoint(ctx->db, &err), 0);
+    assert_int_equal(tern_emit(ctx, "PaymentProcessed", "ORD-1", "{}", &undone, &err), 0);
+    assert_int_equal(tern_db_undo(ctx->db, &err), 0);
+    tern_context_forget_numbers(ctx);
+    assert_int_equal(tern_emit(ctx, "PaymentProcessed", "ORD-2", "{}", &second, &err), 0);
+    assert_int_equal(tern_emit(ctx, "PaymentFailed", "ORD-2", "{}", &other, &err), 0);
+    assert_int_equal(tern_db_commit(ctx->db, &err), 0);
+    assert_int_equal(first.event.number, 1);
+    assert_int_equal(undone.event.number, 2);
+    assert_int_equal(second.event.number, 2);
+    assert_int_equal(other.event.number, 1);
+}
+
 /* The exit of a child that emits something it must not: a broken invariant stops the process. */
 static int status_of_emitting(struct tern_context *ctx, const char *type)
 {
@@ -192,6 +213,7 @@ int main(void)
         T(each_event_is_a_span_of_its_own_in_the_trace_of_its_cause),
         T(the_first_event_of_a_conversation_has_no_cause),
         T(a_foreign_event_becomes_part_of_the_stream_and_is_not_published),
+        T(what_is_emitted_is_numbered_by_its_type_without_a_gap),
         T(an_armed_timer_is_counted_from_the_unit_s_begin),
         T(saying_what_is_not_ours_to_say_stops_the_process),
         T(an_event_that_was_not_stored_is_not_counted),

@@ -7,6 +7,8 @@
 #include "store.h"
 #include "tern/event_log.h"
 
+extern const struct tern_migration tern_core_migrations[];
+
 static int set_up(void **state)
 {
     *state = test_store_open();
@@ -371,6 +373,26 @@ static void a_store_that_fails_is_told_and_leaves_no_half_row(void **state)
     assert_int_equal(test_store_number(db, "SELECT mark FROM outbox_mark"), 1);
 }
 
+static void a_log_from_before_numbering_gets_its_numbers(void **state)
+{
+    enum { BEFORE_NUMBERS = 7 };
+    struct tern_migration old[BEFORE_NUMBERS + 1] = {{0}};
+    struct tern_db *db = NULL;
+    struct tern_error err;
+    (void)state;
+    memcpy(old, tern_core_migrations, BEFORE_NUMBERS * sizeof *old);
+    assert_int_equal(tern_db_open("sqlite::memory:", &db, &err), 0);
+    assert_int_equal(tern_db_migrate(db, "core", old, &err), 0);
+    static const char rows[] =
+        "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id, body)"
+        " VALUES (1, 1, 0, 'a', 'OrderPlaced', 'A', 'c', '{}'), (0, 2, 0, 'b', 'OrderPlaced', 'A', 'c', '{}'),"
+        " (1, 3, 0, 'd', 'OrderUpdated', 'A', 'c', '{}'), (1, 1, 0, 'e', 'OrderPlaced', 'B', 'c', '{}')";
+    assert_int_equal(tern_db_run(db, rows, TERN_DB_NO_ARGS, &err), 4);
+    if (tern_db_migrate(db, "core", tern_core_migrations, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(test_store_number(db, "SELECT group_concat(coalesce(number, 0), '') FROM event_log"), 1012);
+    tern_db_close(db);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -389,6 +411,7 @@ int main(void)
         T(a_row_that_came_back_is_held_until_it_is_confirmed),
         T(a_row_that_is_not_in_the_log_cannot_be_held),
         T(streams_and_nudges_are_answered_by_an_index),
+        T(a_log_from_before_numbering_gets_its_numbers),
         T(a_store_that_fails_is_told_and_leaves_no_half_row),
     };
     return cmocka_run_group_tests_name("event_log", tests, NULL, NULL);

@@ -199,6 +199,13 @@ static void nothing_is_settled_before_it_is_on_disk(void **state)
     tern_db_close(a.look);
 }
 
+/* 1..n, without the numbers of what was undone. */
+static void numbers_have_no_gap(struct tern_db *db, int64_t count)
+{
+    assert_int_equal(test_store_number(db, "SELECT count(number) FROM event_log"), count);
+    assert_int_equal(test_store_number(db, "SELECT coalesce(max(number), 0) FROM event_log"), count);
+}
+
 static void what_was_undone_is_neither_told_nor_logged(void **state)
 {
     struct test_runtime *runtime = *state;
@@ -214,6 +221,10 @@ static void what_was_undone_is_neither_told_nor_logged(void **state)
     assert_int_equal(runtime->ctx.last_seq, runtime->last_seq_told);
     assert_true(test_runtime_logged(runtime, "by=good"));
     assert_false(test_runtime_logged(runtime, "by=bad"));
+    submit(runtime, &bad, &plain, "bad");
+    submit(runtime, &good, &plain, "good");
+    assert_int_equal(tern_writer_step(runtime->writer), 2);
+    numbers_have_no_gap(runtime->ctx.db, 2);
 }
 
 /* ---- a store that fails ---- */
@@ -245,6 +256,7 @@ static void a_store_without_room_changes_nothing_and_works_again_after(void **st
     assert_true(lost > 5); /* begin, savepoint, insert, ..., commit: each was seen to fail */
     assert_int_equal(runtime->committed, 1);
     assert_int_equal(runtime->fatal, 0);
+    numbers_have_no_gap(runtime->ctx.db, 1);
     tern_db_close(look);
 }
 
