@@ -189,6 +189,11 @@ void tern_sqlite_unclaim(struct tern_db *db)
 
 /* ---- room ------------------------------------------------------------------------------------------------ */
 
+const char *tern_db_path(const struct tern_db *db)
+{
+    return db->path;
+}
+
 int64_t tern_db_disk_free_bytes(const struct tern_db *db)
 {
     char folder[PATH_ROOM];

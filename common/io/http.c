@@ -30,6 +30,7 @@ enum {
 
 struct tern_http_server {
     struct http_rules rules;
+    struct http_admin admin;
     struct http_sweeper sweeper;
     const struct tern_clock *clock;
     struct tern_metrics *metrics;
@@ -381,8 +382,8 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
     server->listener = -1;
     server->checks_layout = MHD_get_version()[0] == '0';
     server->rules.ids = settings->ids;
-    server->rules.admin_token = tern_copy_text(settings->admin_token != NULL ? settings->admin_token : "");
-    server->rules.loopback = http_address_is_loopback(settings->address);
+    http_admin_init(&server->admin, settings->admin_token);
+    server->rules.admin = &server->admin;
     http_routes_compile(&server->rules, routes, route_tables);
     pthread_mutex_init(&server->mutex, NULL);
     pthread_condattr_t monotonic;
@@ -397,8 +398,7 @@ static void destroy_server(struct tern_http_server *server)
 {
     if (server->listener >= 0) (void)close(server->listener);
     http_routes_fini(&server->rules);
-    explicit_bzero(server->rules.admin_token, strlen(server->rules.admin_token));
-    free(server->rules.admin_token);
+    http_admin_fini(&server->admin);
     pthread_cond_destroy(&server->drained);
     pthread_mutex_destroy(&server->mutex);
     free(server);
@@ -433,6 +433,11 @@ failed:
 uint16_t tern_http_port(const struct tern_http_server *server)
 {
     return server->port;
+}
+
+void tern_http_replace_admin_token(struct tern_http_server *server, const char *token)
+{
+    http_admin_replace(&server->admin, token);
 }
 
 static void wait_for_flight(struct tern_http_server *server, int timeout_ms)

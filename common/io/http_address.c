@@ -1,4 +1,4 @@
-/* Addresses in their text form: which are loopback, what to bind and to connect to, and the listening socket.
+/* Addresses in their text form: what to bind and to connect to, and the listening socket.
  *
  * Only numbers (and "localhost", which is 127.0.0.1): asking a name server could block a start or a health check. */
 #include "http_internal.h"
@@ -11,15 +11,6 @@
 #include <unistd.h>
 
 enum { BACKLOG = 128 };
-
-bool http_address_is_loopback(const char *address)
-{
-    struct in_addr four;
-    struct in6_addr six;
-    if (inet_pton(AF_INET, address, &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
-    if (inet_pton(AF_INET6, address, &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
-    return strcasecmp(address, "localhost") == 0;
-}
 
 int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
                       struct tern_error *err)

@@ -211,7 +211,7 @@ bool http_gate(const struct http_rules *rules, struct tern_http_request *request
         !check_host(request) || !check_framing(request))
         return false;
     if (http_routes_choose(rules, request) &&
-        ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || http_admin_allowed(rules, request)) &&
+        ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || http_admin_allowed(rules->admin, request)) &&
         check_body(request))
         return true;
     decide_closing(request);

@@ -47,12 +47,17 @@ struct http_route {
     const char *segments[HTTP_SEGMENTS_MAX]; /* "orders", "{orderId}" */
 };
 
-/* What the gate knows of its server; constant once it runs. */
+/* The token of the admin routes, which may be replaced while the server runs. */
+struct http_admin {
+    pthread_mutex_t lock;
+    char *token; /* "": there is none, and the routes are closed */
+};
+
+/* What the gate knows of its server; but for `admin` constant once it runs. */
 struct http_rules {
     struct http_route *routes;
     size_t route_count;
-    char *admin_token; /* "" = none */
-    bool loopback;     /* bound to an address that only this machine can reach */
+    struct http_admin *admin;
     struct tern_ids *ids;
 };
 
@@ -104,12 +109,15 @@ bool http_routes_choose(const struct http_rules *rules, struct tern_http_request
 
 /* ---- http_admin.c ---- */
 
+/* NULL counts as "". */
+void http_admin_init(struct http_admin *admin, const char *token);
+void http_admin_fini(struct http_admin *admin);
+void http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
-bool http_admin_allowed(const struct http_rules *rules, struct tern_http_request *request);
+bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
 
 /* ---- http_address.c ---- */
 
-bool http_address_is_loopback(const char *address);
 int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
                       struct tern_error *err);
 /* A listening socket and the port it got (when asked for port 0: any free one); or -1. */

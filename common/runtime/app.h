@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "admin_token.h"
 #include "job_lane.h"
 #include "online.h"
 #include "tern/consumer.h"
@@ -101,6 +102,11 @@ int64_t tern_app_online_ms(void *self);
 /* The writer's: inside a batch, now and then. What a crash loses only makes the service more patient. */
 int tern_app_save_online(struct tern_app *app, struct tern_context *ctx, struct tern_error *err);
 int tern_app_jumped(void *self, struct tern_context *ctx, int64_t by_ms, struct tern_error *err);
+
+/* The token of the admin calls by these settings (app_admin.c); "": they are closed. -1: the file beside the store must
+ * not be used. */
+int tern_app_admin_token(struct tern_app *app, const struct tern_config *config, char ret_token[TERN_ADMIN_TOKEN_SIZE],
+                         struct tern_error *err);
 
 /* Builds all the parts and starts none of their threads: the caller steps the writer and the lane, and the links are his.
  * Fails as tern_app_start; tern_app_stop takes it down. */

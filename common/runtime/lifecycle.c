@@ -392,11 +392,11 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
     return tern_consumer_create(&consumer, &app->consumer, err);
 }
 
-static int start_http(struct tern_app *app, struct tern_error *err)
+static int start_http(struct tern_app *app, const char *admin_token, struct tern_error *err)
 {
     const struct tern_http_settings settings = {.address = text_of(app, "HTTP_ADDR"),
                                                 .port = (uint16_t)number_of(app, "PORT"),
-                                                .admin_token = text_of(app, "ADMIN_TOKEN"),
+                                                .admin_token = admin_token,
                                                 .connection_limit = (unsigned)number_of(app, "HTTP_CONNECTIONS"),
                                                 .per_address_limit =
                                                     (unsigned)number_of(app, "HTTP_CONNECTIONS_PER_ADDRESS"),
@@ -417,11 +417,15 @@ static int start_http(struct tern_app *app, struct tern_error *err)
 
 static int start_lanes(struct tern_app *app, struct tern_error *err)
 {
-    if (tern_writer_start(app->writer, err) < 0) return -1;
-    if (app->lane && tern_job_lane_start(app->lane, err) < 0) return -1;
-    if (start_http(app, err) < 0) return -1;
-    if (tern_publisher_start(app->publisher, err) < 0) return -1;
-    return tern_consumer_start(app->consumer, err);
+    char admin_token[TERN_ADMIN_TOKEN_SIZE];
+    if (tern_app_admin_token(app, app->config, admin_token, err) < 0) return EXIT_CONFIG;
+    int status = tern_writer_start(app->writer, err);
+    if (status == 0 && app->lane) status = tern_job_lane_start(app->lane, err);
+    if (status == 0) status = start_http(app, admin_token, err);
+    if (status == 0) status = tern_publisher_start(app->publisher, err);
+    if (status == 0) status = tern_consumer_start(app->consumer, err);
+    explicit_bzero(admin_token, sizeof admin_token);
+    return status == 0 ? 0 : EXIT_RUNTIME;
 }
 
 static void say_hello(struct tern_app *app)
@@ -481,7 +485,7 @@ int tern_app_start(struct tern_app *app, const struct tern_service *service, con
     const struct tern_app_seams machine = {.clock = &tern_clock_system, .log_fd = STDERR_FILENO};
     (void)mallopt(M_ARENA_MAX, 2); /* many HTTP threads must not mean many heaps */
     int status = tern_app_build(app, service, config, &machine, err);
-    if (status == 0 && start_lanes(app, err) < 0) status = EXIT_RUNTIME;
+    if (status == 0) status = start_lanes(app, err);
     if (status == 0)
         say_hello(app);
     else

@@ -3,6 +3,9 @@
  * PORT and DATABASE_URL have their defaults in the services' tables. */
 #include "settings.h"
 
+#include <string.h>
+
+#include "admin_token.h"
 #include "tern/amqp.h"
 #include "tern/db.h"
 #include "tern/http.h"
@@ -34,7 +37,7 @@ const struct tern_config_key tern_common_settings[] = {
      "most of them from one address; a proxy is one address",
      "1-4096", NULL},
     {"ADMIN_TOKEN", TERN_CFG_SECRET, "",
-     "bearer token of /admin and of the calls that change stock; without it they answer on loopback only",
+     "bearer token of /admin and of the calls that change stock; without it one is made, in <store>.token",
      NULL, NULL},
     {"LOG_LEVEL", TERN_CFG_CHOICE, "info",
      "the least serious lines that are logged",
@@ -87,5 +90,8 @@ bool tern_settings_check(const struct tern_config *config, struct tern_text *fau
         is_sound(tern_amqp_check_url(tern_config_text(config, "AMQP_URL"), ca_file, &err), "AMQP_URL", &err, faults);
     sound &= is_sound(tern_db_check_url(tern_config_text(config, "DATABASE_URL"), &err), "DATABASE_URL", &err, faults);
     sound &= is_sound(tern_http_check_address(tern_config_text(config, "HTTP_ADDR"), &err), "HTTP_ADDR", &err, faults);
+    if (strlen(tern_config_text(config, "ADMIN_TOKEN")) > TERN_ADMIN_TOKEN_MOST)
+        sound = is_sound(tern_error_set(&err, "is longer than %d characters", TERN_ADMIN_TOKEN_MOST), "ADMIN_TOKEN",
+                         &err, faults);
     return sound;
 }

@@ -109,6 +109,8 @@ int tern_db_get_int(struct tern_db *db, const char *sql, const struct tern_db_va
 /* Writing connection, outside a transaction: moves the log into the file when it has grown beyond `pages`;
  * never waits for readers. */
 int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
+/* The file of the store: what lies beside it begins with this. NULL: in memory. */
+const char *tern_db_path(const struct tern_db *db);
 /* Bytes of the write-ahead log, and bytes free on the disk of the store. */
 int64_t tern_db_wal_bytes(const struct tern_db *db);
 int64_t tern_db_disk_free_bytes(const struct tern_db *db);

@@ -12,9 +12,8 @@
  * answered like GET without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a
  * broken Content-Length, no Host, a head over 32 KiB.
  *
- * The admin rule: with a token, Authorization: Bearer must carry it, else 401 (both without and with a wrong one,
- * RFC 6750). Without, such routes answer only while the server is bound to loopback, and then only requests whose
- * Host is this machine and whose Origin, if any, is the same: else 403.
+ * The admin rule: Authorization: Bearer must carry the admin token, else 401 (both without and with a wrong one,
+ * RFC 6750). Where the request comes from does not count. A server without a token answers 403.
  *
  * Handlers run on the connection's thread (stack 256 KiB) once the whole body is here, and may block (5 s at most).
  * The process must ignore SIGPIPE. */
@@ -73,7 +72,7 @@ typedef void tern_http_handler(void *self, const struct tern_http_request *reque
 
 enum tern_http_flags {
     TERN_HTTP_OPEN = 0,
-    TERN_HTTP_ADMIN = 1,        /* needs the admin token; without one configured: only while bound to loopback */
+    TERN_HTTP_ADMIN = 1,        /* needs the admin token */
     TERN_HTTP_JSON = 2,         /* takes a JSON body: another content type is 415, none is 411 or 400 */
     TERN_HTTP_JSON_OPTIONAL = 4 /* takes a JSON body, or none at all */
 };
@@ -89,7 +88,7 @@ struct tern_http_route {
 struct tern_http_settings {
     const char *address;                          /* "127.0.0.1", "0.0.0.0", "::" */
     uint16_t port;                                /* 0 = any free one (tests) */
-    const char *admin_token;                      /* "" = none */
+    const char *admin_token;                      /* "" = none: the admin routes are closed */
     unsigned connection_limit, per_address_limit; /* 0 = 512, 64 */
     int header_deadline_ms, request_deadline_ms;  /* 0 = 10 s, 30 s */
     const struct tern_clock *clock;
@@ -108,6 +107,8 @@ int tern_http_check_address(const char *address, struct tern_error *err);
 int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err);
 uint16_t tern_http_port(const struct tern_http_server *server);
+/* From the next request on. Any thread. */
+void tern_http_replace_admin_token(struct tern_http_server *server, const char *token);
 /* Stops accepting, lets what is in flight finish (at most timeout_ms; a handler that runs is always waited for), then
  * closes. NULL is fine. */
 void tern_http_stop(struct tern_http_server *server, int timeout_ms);

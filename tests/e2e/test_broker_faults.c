@@ -109,13 +109,10 @@ static void hang_up_on(int calls)
 static void test_before_the_broker(void **state)
 {
     char early[64];
-    struct raw_answer answer;
     (void)state;
     for (int i = 0; i < SUITE_DAEMONS; i++)
         suite_start(&suite, (enum suite_daemon)i, NULL);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/" SUITE_LOAD_PRODUCT, "", "{\"quantity\":100000}", &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, SUITE_LOAD_PRODUCT, "{\"quantity\":100000}");
     place(early);
     for (int i = 0; i < SUITE_DAEMONS; i++)
         suite_await_answer(

@@ -19,11 +19,8 @@ static int64_t placed;
 static void set_stock(void)
 {
     char body[64];
-    struct raw_answer answer;
     (void)snprintf(body, sizeof body, "{\"quantity\":%d}", STOCK);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/" SUITE_LOAD_PRODUCT, "", body, &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, SUITE_LOAD_PRODUCT, body);
 }
 
 static int open_suite(void **state)

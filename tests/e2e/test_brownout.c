@@ -17,13 +17,10 @@ static int64_t placed;
 
 static int open_with(const char *const *settings)
 {
-    struct raw_answer answer;
     placed = 0;
     suite_open(&suite, settings);
     suite_start_all(&suite);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/" SUITE_LOAD_PRODUCT, "", "{\"quantity\":100000}", &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, SUITE_LOAD_PRODUCT, "{\"quantity\":100000}");
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tern/base.h"
@@ -664,15 +666,94 @@ static void test_admin(void **state)
     assert_int_equal(suite_store_number(&suite, SUITE_INVENTORY, sql), 0);
     put_stock("Authorization: Bearer the-token-of-the-test\r\n", 201);
     assert_int_equal(suite_log_lines(&suite, SUITE_INVENTORY, "the-token-of-the-test"), 0);
-    restart_inventory("HTTP_ADDR=0.0.0.0");
-    put_stock("", 403);
-    put_stock("Authorization: Bearer the-token-of-the-test\r\n", 403);
     suite_ask(&suite, SUITE_INVENTORY, "GET", "/inventory/PROD-900", "", "", &answer);
     assert_int_equal(answer.status, 200);
     raw_answer_fini(&answer);
+}
+
+static const char *token_path(void)
+{
+    static char path[128];
+    (void)snprintf(path, sizeof path, "%s/inventory.db.token", suite.folder);
+    return path;
+}
+
+static void expect_admin(const char *headers, int status)
+{
+    struct raw_answer answer;
+    suite_ask(&suite, SUITE_INVENTORY, "GET", "/admin/parked", headers, "", &answer);
+    assert_int_equal(answer.status, status);
+    raw_answer_fini(&answer);
+}
+
+/* What comes through a proxy on this machine with its default settings looks like this to the daemon. */
+#define FORWARDED "X-Real-IP: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.9\r\n"
+
+static void test_made_token(void **state)
+{
+    struct stat file;
+    char first[sizeof suite.bearer[0]], token[sizeof suite.bearer[0]];
+    (void)state;
+    assert_int_equal(access(token_path(), F_OK), -1); /* the test before has set one */
     restart_inventory(NULL);
-    put_stock("Origin: https://evil.example\r\n", 403);
-    put_stock("", 200);
+    assert_int_equal(lstat(token_path(), &file), 0);
+    assert_int_equal(file.st_mode & 07777, 0600);
+    assert_int_equal(file.st_size, 43 + 1); /* 256 bits */
+    strcpy(first, suite_bearer(&suite, SUITE_INVENTORY));
+    (void)snprintf(token, sizeof token, "%.43s", first + strlen("Authorization: Bearer "));
+    assert_int_equal(suite_log_lines(&suite, SUITE_INVENTORY, token), 0);
+    assert_true(suite_log_lines(&suite, SUITE_INVENTORY, token_path()) > 0);
+    put_stock("", 401);
+    put_stock(FORWARDED, 401);
+    put_stock("Origin: http://localhost\r\n", 401);
+    expect_admin("", 401);
+    expect_admin(FORWARDED, 401);
+    put_stock(first, 200);
+    expect_admin(first, 200);
+    restart_inventory(NULL);
+    assert_string_equal(suite_bearer(&suite, SUITE_INVENTORY), first); /* made once */
+    expect_admin(first, 200);
+}
+
+/* Each would make the admin calls somebody else's: the daemon ends with 78 and says which file it was. */
+static void test_unusable_tokens(void **state)
+{
+    static const struct {
+        const char *make, *says;
+    } tokens[] = {
+        {"chmod 640 $T",                           "can be read or changed by others"},
+        {"chmod 602 $T",                           "can be read or changed by others"},
+        {"mv $T aside && ln -s aside $T",          "is a symbolic link"              },
+        {"rm $T && ln -s nowhere $T",              "is a symbolic link"              },
+        {"rm $T && (umask 077 && : >$T)",          "is empty"                        },
+        {"rm $T && (umask 077 && echo short >$T)", "holds no token"                  },
+        {"rm $T && (umask 077 && seq 100 >$T)",    "holds no token"                  },
+        {"rm $T && (umask 077 && mkfifo $T)",      "is no regular file"              },
+    };
+    char command[1024], output[4096];
+    (void)state;
+    suite_signal(&suite, SUITE_INVENTORY, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, 30), 0);
+    for (size_t i = 0; i < TERN_COUNT(tokens); i++) {
+        (void)snprintf(command, sizeof command, "T=inventory.db.token; cd %s && %s", suite.folder, tokens[i].make);
+        assert_int_equal(system(command), 0);
+        (void)snprintf(command, sizeof command,
+                       "cd %s && DATABASE_URL=sqlite:inventory.db PORT=%u AMQP_URL=amqp://127.0.0.1:1/ "
+                       "%s/inventory-service 2>&1",
+                       suite.folder, suite.port[SUITE_INVENTORY], TERN_BIN_DIR);
+        FILE *daemon = popen(command, "re");
+        size_t length = fread(output, 1, sizeof output - 1, daemon);
+        output[length] = '\0';
+        assert_int_equal(WEXITSTATUS(pclose(daemon)), 78);
+        if (!strstr(output, tokens[i].says) || !strstr(output, "inventory.db.token"))
+            fail_msg("%s: %s", tokens[i].make, output);
+        (void)unlink(token_path());
+        suite_start(&suite, SUITE_INVENTORY, NULL); /* without the file all is well, and there is a new one */
+        put_stock(suite_bearer(&suite, SUITE_INVENTORY), 200);
+        suite_signal(&suite, SUITE_INVENTORY, SIGTERM);
+        assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, 30), 0);
+    }
+    suite_start(&suite, SUITE_INVENTORY, NULL);
 }
 
 #define TEST(function, sentence)             \
@@ -700,7 +781,9 @@ int main(void)
         TEST(test_head, "HEAD says what GET would, without the body"),
         TEST(test_list, "orders are listed newest first, as many as asked for"),
         TEST(test_chunks, "a body in chunks is a body"),
-        TEST(test_admin, "stock is changed with the token, or on loopback by nobody else's page"),
+        TEST(test_admin, "stock is changed with the token only"),
+        TEST(test_made_token, "without a token set one is made, and no address is trusted"),
+        TEST(test_unusable_tokens, "a file with a token that others know, or that is none, refuses the start"),
     };
     return cmocka_run_group_tests_name("the door", tests, open_suite, close_suite);
 }

@@ -33,15 +33,12 @@ static int open_suite(void **state)
                                            "RETRY_MAX_ATTEMPTS=3",
                                            "RETRY_BACKOFF_MS=50",
                                            NULL};
-    struct raw_answer answer;
     (void)state;
     suite_open(&suite, settings);
     suite_gateway_start(&gateway, &suite);
     (void)snprintf(url, sizeof url, "PAYMENT_GATEWAY_URL=%s", gateway.url);
     suite_start_all(&suite);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/PROD-102", "", "{\"quantity\":5000}", &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, "PROD-102", "{\"quantity\":5000}");
     return 0;
 }
 

@@ -173,10 +173,9 @@ static void test_restock_and_order(void **state)
     struct raw_answer answer;
     char id[64];
     (void)state;
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/PROD-900", "", "{\"name\":\"Lamp\",\"quantity\":0}", &answer);
-    assert_int_equal(answer.status, 201);
-    raw_answer_fini(&answer);
-    suite_ask(&suite, SUITE_INVENTORY, "POST", "/inventory/PROD-900/restock", "", "{\"quantity\":3}", &answer);
+    suite_put_stock(&suite, "PROD-900", "{\"name\":\"Lamp\",\"quantity\":0}");
+    suite_ask(&suite, SUITE_INVENTORY, "POST", "/inventory/PROD-900/restock", suite_bearer(&suite, SUITE_INVENTORY),
+              "{\"quantity\":3}", &answer);
     assert_int_equal(answer.status, 200);
     raw_answer_fini(&answer);
     place("tok_ok", "[{\"productId\":\"PROD-900\",\"quantity\":3,\"price\":5}]", id);
@@ -191,7 +190,8 @@ static void put_stock(const char *quantity, int expected)
     struct raw_answer answer;
     char body[64];
     (void)snprintf(body, sizeof body, "{\"quantity\":%s}", quantity);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/PROD-901", "", body, &answer);
+    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/PROD-901", suite_bearer(&suite, SUITE_INVENTORY), body,
+              &answer);
     assert_int_equal(answer.status, expected);
     raw_answer_fini(&answer);
 }

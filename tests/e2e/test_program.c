@@ -219,7 +219,6 @@ static void test_damaged_store(void **state)
 {
     static const char garbage[8192] = "this is no database";
     char settings[256], copy[256];
-    struct raw_answer answer;
     (void)state;
     own_settings(settings, "garbage.db", 1);
     write_file("garbage.db", garbage, sizeof garbage, 0);
@@ -228,8 +227,7 @@ static void test_damaged_store(void **state)
     expect_run(SUITE_PAYMENT, settings, "", 74, "cannot open order.db/deeper.db.lock: Not a directory");
 
     suite_start(&suite, SUITE_INVENTORY, NULL);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/PROD-900", "", "{\"quantity\":1}", &answer);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, "PROD-900", "{\"quantity\":1}");
     suite_signal(&suite, SUITE_INVENTORY, SIGTERM);
     assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, DRAINS_WITHIN_S), 0);
     (void)snprintf(copy, sizeof copy, "cp %s/inventory.db %s/torn.db", suite.folder, suite.folder);
@@ -304,12 +302,9 @@ static void test_stop_under_many(void **state)
 
 static void test_stop_under_load(void **state)
 {
-    struct raw_answer answer;
     (void)state;
     suite_await_rest(&suite);
-    suite_ask(&suite, SUITE_INVENTORY, "PUT", "/inventory/" SUITE_LOAD_PRODUCT, "", "{\"quantity\":100000}", &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
+    suite_put_stock(&suite, SUITE_LOAD_PRODUCT, "{\"quantity\":100000}");
     suite_load_start(&load, &suite);
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         suite_load_pass(&load, 20);

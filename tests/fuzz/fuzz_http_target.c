@@ -143,7 +143,7 @@ static const struct tern_http_route admin_routes[] = {
 static const struct http_rules *the_rules(bool with_token)
 {
     static struct http_rules rules[2];
-    static char token[] = "right", none[] = "";
+    static struct http_admin admin[2];
     struct http_rules *chosen = &rules[with_token];
     if (chosen->routes != NULL) return chosen;
     const struct tern_http_routes tables[] = {
@@ -151,8 +151,8 @@ static const struct http_rules *the_rules(bool with_token)
         {admin_routes, NULL}
     };
     http_routes_compile(chosen, tables, TERN_COUNT(tables));
-    chosen->admin_token = with_token ? token : none;
-    chosen->loopback = true;
+    http_admin_init(&admin[with_token], with_token ? "right" : "");
+    chosen->admin = &admin[with_token];
     chosen->ids = tern_ids_create(&tern_clock_system, 1);
     return chosen;
 }

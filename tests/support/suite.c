@@ -226,6 +226,29 @@ void suite_ask(struct suite *suite, enum suite_daemon daemon, const char *method
     close(fd);
 }
 
+const char *suite_bearer(struct suite *suite, enum suite_daemon daemon)
+{
+    char path[128], token[264] = "";
+    (void)snprintf(path, sizeof path, "%s/%s.db.token", suite->folder, names[daemon]);
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(token, sizeof token, file)) fail_msg("%s holds no token", path);
+    (void)fclose(file);
+    (void)snprintf(suite->bearer[daemon], sizeof suite->bearer[daemon], "Authorization: Bearer %.*s\r\n",
+                   (int)strcspn(token, "\n"), token);
+    return suite->bearer[daemon];
+}
+
+void suite_put_stock(struct suite *suite, const char *product_id, const char *body)
+{
+    struct raw_answer answer;
+    char path[128];
+    (void)snprintf(path, sizeof path, "/inventory/%s", product_id);
+    suite_ask(suite, SUITE_INVENTORY, "PUT", path, suite_bearer(suite, SUITE_INVENTORY), body, &answer);
+    if (answer.status != 200 && answer.status != 201)
+        fail_msg("PUT %s is answered with %d: %s", path, answer.status, answer.body);
+    raw_answer_fini(&answer);
+}
+
 void suite_member(const char *json, const char *name, char *ret_value, size_t size)
 {
     char quoted[64];

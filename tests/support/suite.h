@@ -21,6 +21,7 @@ struct suite {
     pid_t pid[SUITE_DAEMONS];      /* 0: not running */
     int64_t parked[SUITE_DAEMONS]; /* how many messages a test has made each of them park */
     const char *const *settings;   /* NAME=VALUE for every daemon, NULL-terminated */
+    char bearer[SUITE_DAEMONS][320];
 };
 
 /* Starts the broker (not the daemons). `settings` must outlive the suite; NULL: payments at once and always approved. */
@@ -44,6 +45,10 @@ const char *suite_name(enum suite_daemon daemon);
 /* One request; `headers` are whole lines, or "". Status 0: no answer. */
 void suite_ask(struct suite *suite, enum suite_daemon daemon, const char *method, const char *path, const char *headers,
                const char *body, struct raw_answer *ret_answer);
+/* The header line with the admin token that a daemon without ADMIN_TOKEN has made; it must have been started. */
+const char *suite_bearer(struct suite *suite, enum suite_daemon daemon);
+/* Sets what is free of a product in the running inventory-service. */
+void suite_put_stock(struct suite *suite, const char *product_id, const char *body);
 /* The text of a member of a flat JSON object, "" when there is none: enough for answers of our own. */
 void suite_member(const char *json, const char *name, char *ret_value, size_t size);
 

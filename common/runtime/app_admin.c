@@ -1,0 +1,39 @@
+/* app_admin.c - which token opens the admin calls of a running service: the configured one, or the one kept beside its
+ * store, which is made when there is none. The log names the file, never the token. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app.h"
+
+static int load_kept(struct tern_app *app, const char *path, char ret_token[TERN_ADMIN_TOKEN_SIZE],
+                     struct tern_error *err)
+{
+    int found = tern_admin_token_read(path, ret_token, err);
+    if (found < 0) return -1;
+    if (found == 0 && tern_admin_token_make(path, ret_token, err) < 0) {
+        /* A full disk must not keep a service from its work. */
+        tern_log_warn(app->log, "no admin token can be kept: the admin calls are closed", TERN_STR("err", err->text));
+        return 0;
+    }
+    tern_log_info(app->log, found ? "the admin token is in a file" : "an admin token was made", TERN_STR("file", path));
+    return 0;
+}
+
+int tern_app_admin_token(struct tern_app *app, const struct tern_config *config, char ret_token[TERN_ADMIN_TOKEN_SIZE],
+                         struct tern_error *err)
+{
+    char path[PATH_MAX];
+    const char *store = tern_db_path(app->db), *configured = tern_config_text(config, "ADMIN_TOKEN");
+    memset(ret_token, 0, TERN_ADMIN_TOKEN_SIZE);
+    if (tern_copy(ret_token, TERN_ADMIN_TOKEN_SIZE, configured) < 0)
+        return tern_error_set(err, "ADMIN_TOKEN is longer than %d characters", TERN_ADMIN_TOKEN_MOST);
+    if (configured[0] != '\0') return 0;
+    if (!store) {
+        tern_log_warn(app->log, "a store in memory keeps no admin token: the admin calls are closed", TERN_LOG_END);
+        return 0;
+    }
+    if (snprintf(path, sizeof path, "%s.token", store) >= (int)sizeof path)
+        return tern_error_set(err, "the name of the store's admin token is too long");
+    return load_kept(app, path, ret_token, err);
+}
