@@ -126,7 +126,7 @@ while [[ $# -gt 0 ]]; do
 done
 
 "$TERN_ROOT/scripts/install.sh" build broker bench
-build_preset release
+build_preset release daemons bench_tools
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/tern-bench.XXXXXX")
 trap clean_up EXIT
 trap 'exit 130' INT TERM

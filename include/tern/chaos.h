@@ -4,8 +4,8 @@
  * TERN_CHAOS_POISON=subject aborts the process when it is about to handle a message about that subject: a message that
  * kills whoever handles it.
  *
- * Compiled in only with TERN_CHAOS defined (the CMake option of that name: dev and sanitizer builds); a release
- * build has nothing of it. */
+ * Compiled in only with TERN_CHAOS defined: the CMake option of that name, off unless a preset for tests sets it (all
+ * presets but release and fuzz). What a plain `cmake -B build` or the release preset builds has nothing of it. */
 #ifndef TERN_CHAOS_H
 #define TERN_CHAOS_H
 
