@@ -27,6 +27,7 @@ start() {
     *) die "start knows no '$1'" ;;
     esac
   done
+  broker_installed || "$TERN_ROOT/scripts/install.sh" broker >&2
   mkdir -p "$dir"
   broker_start "$dir" "$management"
   [[ -z $owner ]] || broker_guard "$dir" "$owner"

@@ -99,8 +99,9 @@ minimise() {
   mv "$fewer" "$kept"
 }
 
+"$TERN_ROOT/scripts/install.sh" build fuzz
 has_libfuzzer || {
-  say "there is no clang with libFuzzer here (scripts/install.sh fuzz): nothing fuzzed"
+  say "there is no clang with libFuzzer here: nothing fuzzed"
   exit 77
 }
 [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(all_targets)

@@ -4,7 +4,7 @@
 #   scripts/lint.sh [tidy|cppcheck|shell|spell]...   default: all of them
 #   scripts/lint.sh tidy FILE.c...                   clang-tidy on these files only
 #
-# Needs the packages of scripts/packages/lint.txt. Prints findings only, and one line per tool that found nothing.
+# Installs the packages that are missing, but for another folder. Prints findings only, and one line per tool that found nothing.
 # TERN_LINT_ROOT: another folder to look at, TERN_BUILD_DIR: a configured build to take the flags from (for its test).
 set -uo pipefail
 # shellcheck source=scripts/lib/common.sh
@@ -97,6 +97,7 @@ tidy)
   ;;
 esac
 
+[[ -n ${TERN_LINT_ROOT:-} ]] || "$TERN_ROOT/scripts/install.sh" build test lint || exit 1
 [[ $# -gt 0 ]] || set -- shell spell cppcheck tidy
 for tool in "$@"; do
   case $tool in

@@ -77,6 +77,9 @@ done
 [[ $CHAOS =~ ^(missed|all|none)$ ]] || { usage >&2 && exit 2; }
 [[ ${#names[@]} -gt 0 ]] || mapfile -t names < <(sed -n 's/^\([a-z][a-z_]*\) .*/\1/p' "$MUTANTS")
 
+groups=(build)
+[[ $CHAOS == none ]] || groups+=(broker chaos)
+"$TERN_ROOT/scripts/install.sh" "${groups[@]}"
 build_preset mutants sim daemons
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/tern-mutate.XXXXXX")
 trap 'rm -rf "$RUN"' EXIT

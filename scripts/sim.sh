@@ -36,6 +36,7 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
+"$TERN_ROOT/scripts/install.sh" build
 build_preset release sim
 SIM=$TERN_ROOT/build/release/bin/sim
 [[ -z $seed ]] || exec "$SIM" --seed "$seed" --trace
