@@ -353,8 +353,8 @@ struct sim_result {
 void sim_run(const struct sim_plan *plan, const struct sim_chooser *chooser, FILE *trace, struct sim_counts *counts,
              struct sim_result *ret_result);
 void sim_pool_close(void);
-/* Walks the small worlds (sim_explore.c). False: a rule was broken. */
-bool sim_explore(int64_t seconds, int part, int parts, int faults, struct sim_counts *counts);
+/* Walks the small worlds (sim_explore.c), for so long or so many runs at most; 0: all. False: a rule was broken. */
+bool sim_explore(int64_t seconds, int64_t runs, int part, int parts, int faults, struct sim_counts *counts);
 bool sim_world(int world, const char *choices, FILE *trace, struct sim_counts *counts);
 /* One step, or the clock moves on. False: nothing will ever happen again. */
 bool sim_step(int64_t until);

@@ -100,16 +100,16 @@ static bool run_world(int world, struct explorer *explorer, FILE *trace, struct 
     return !result.failed;
 }
 
-/* True: all were made, and all were good. */
-static bool explore(int world, int most, int64_t seconds, const struct explorer *share, struct sim_counts *counts,
-                    bool *ret_failed)
+/* True: all were made, and all were good. Ends after `seconds` or `most_runs`; 0: without such an end. */
+static bool explore(int world, int most, int64_t seconds, int64_t most_runs, const struct explorer *share,
+                    struct sim_counts *counts, bool *ret_failed)
 {
     struct explorer *explorer = tern_alloc(sizeof *explorer);
     *explorer = *share;
     time_t end = time(NULL) + seconds;
     int64_t runs = 0;
     bool more = true, good = true;
-    while (more && good && (seconds == 0 || time(NULL) < end)) {
+    while (more && good && (seconds == 0 || time(NULL) < end) && (most_runs == 0 || runs < most_runs)) {
         good = run_world(world, explorer, NULL, counts);
         runs++;
         if (!good) print_choices(explorer);
@@ -123,17 +123,17 @@ static bool explore(int world, int most, int64_t seconds, const struct explorer 
     return !more && good;
 }
 
-bool sim_explore(int64_t seconds, int part, int parts, int faults, struct sim_counts *counts)
+bool sim_explore(int64_t seconds, int64_t runs, int part, int parts, int faults, struct sim_counts *counts)
 {
     const struct explorer share = {.part = part, .parts = parts, .faults_only = faults > 0};
     bool failed = false;
     time_t end = time(NULL) + seconds;
-    int first = faults > 0 ? faults : 1, last = faults > 0 ? faults : seconds > 0 ? 4 : 2;
+    int first = faults > 0 ? faults : 1, last = faults > 0 ? faults : seconds + runs > 0 ? 4 : 2;
     for (int most = first; most <= last && !failed; most++)
         for (int world = 0; world < WORLDS && !failed; world++) {
             int64_t left = seconds == 0 ? 0 : (int64_t)(end - time(NULL));
-            if (seconds > 0 && left <= 0) return true;
-            (void)explore(world, most, left, &share, counts, &failed);
+            if ((seconds > 0 && left <= 0) || (runs > 0 && counts->seeds >= runs)) return !failed;
+            (void)explore(world, most, left, runs > 0 ? runs - counts->seeds : 0, &share, counts, &failed);
         }
     return !failed;
 }

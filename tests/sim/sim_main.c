@@ -2,7 +2,7 @@
  *
  *   sim --seeds N [--from S] [--seconds T]   N runs from seed S on, or as many as there is time for
  *   sim --seed S [--trace]                   one run; twice, and both must be the same
- *   sim --explore [--faults F] [--seconds T] [--part P --parts N]
+ *   sim --explore [--faults F] [--seconds T] [--runs R] [--part P --parts N]
  *                                            all runs of small worlds that leave the usual way a few times, or F times
  *                                            and by faults alone
  *   sim --world W --choices C                one of them, as it was printed
@@ -19,7 +19,7 @@
 
 struct wish {
     uint64_t from, seeds, step;
-    int64_t seconds;
+    int64_t seconds, runs;
     bool one, trace, explore;
     int world, part, parts, faults;
     const char *choices;
@@ -29,7 +29,7 @@ static int usage(void)
 {
     (void)fputs(
         "usage: sim --seeds N [--from S] [--seconds T]\n       sim --seed S [--trace]\n"
-        "       sim --explore [--faults F] [--seconds T] [--part P --parts N]\n       sim --world W --choices C\n",
+        "       sim --explore [--faults F] [--seconds T] [--runs R] [--part P --parts N]\n       sim --world W --choices C\n",
         stderr);
     return 2;
 }
@@ -63,6 +63,8 @@ static int read_wish(int argc, char **argv, struct wish *wish)
             wish->faults = (int)number;
         } else if (strcmp(argv[i], "--choices") == 0) {
             wish->choices = argv[i + 1];
+        } else if (strcmp(argv[i], "--runs") == 0) {
+            wish->runs = (int64_t)number;
         } else if (strcmp(argv[i], "--seconds") == 0) {
             wish->seconds = (int64_t)number;
         } else {
@@ -189,7 +191,7 @@ static int run_many(const struct wish *wish)
 static int walk(const struct wish *wish)
 {
     struct sim_counts counts = {0};
-    bool good = sim_explore(wish->seconds, wish->part, wish->parts, wish->faults, &counts);
+    bool good = sim_explore(wish->seconds, wish->runs, wish->part, wish->parts, wish->faults, &counts);
     print_counts(&counts);
     return good ? 0 : 1;
 }
