@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Feeds broken input to everything that reads what others send: libFuzzer with AddressSanitizer and UBSan.
 #
-#   scripts/fuzz.sh [--seconds N] [target...]     N seconds for each target, 20 unless said; default: all targets
+#   scripts/fuzz.sh [--seconds N] [target...]     N seconds for each target, 20 unless said, as many at once as there
+#                                                 are cores; default: all targets
 #
 # Targets: tests/fuzz/fuzz_<target>.c, begun from tests/fuzz/corpus/<target>; json and event from tests/json_suite too.
 # What reaches new code is kept, minimised, in build/fuzz/corpus/<target> and used the next time. A finding ends with 1 and
@@ -16,7 +17,7 @@ SEEDS=$TERN_ROOT/tests/fuzz/corpus
 JSON_SUITE=$TERN_ROOT/tests/json_suite/test_parsing
 INPUT_MAX=8192
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 seconds=20 targets=()
 while [[ $# -gt 0 ]]; do
@@ -111,6 +112,15 @@ done
 build_preset fuzz fuzz_targets
 
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-failures=0
-for target in "${targets[@]}"; do fuzz "$target" || failures=$((failures + 1)); done
+# One target keeps one core busy; they share nothing.
+failures=0 running=0
+for target in "${targets[@]}"; do
+  if [[ $running -ge $(nproc) ]]; then
+    wait -n || failures=$((failures + 1))
+    running=$((running - 1))
+  fi
+  fuzz "$target" &
+  running=$((running + 1))
+done
+for ((; running > 0; running--)); do wait -n || failures=$((failures + 1)); done
 [[ $failures -eq 0 ]] || die "$failures of ${#targets[@]} targets have findings"

@@ -25,6 +25,7 @@ import machine  # noqa: F401
 import money  # noqa: F401
 import network  # noqa: F401
 import operations  # noqa: F401
+import people  # noqa: F401
 import powercut  # noqa: F401
 import storage  # noqa: F401
 from faults import CATALOGUE, FORGOT_POINTS, POINTS, NotFired
