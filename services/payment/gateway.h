@@ -52,7 +52,8 @@ struct payment_gateway {
     /* Looks for a charge by its key, takes nothing: DONE, DECLINED, NOTHING (never seen), UNKNOWN or WAIT. NULL: a charge
      * cannot be called back, and what was given up can never turn up later. */
     gateway_ask *find;
-    void (*close)(void *self); /* NULL: nothing to do */
+    const char *(*fault)(void *self); /* any thread: why it takes nothing from us now, or NULL. NULL: it always does */
+    void (*close)(void *self);        /* NULL: nothing to do */
     void *self;
 };
 

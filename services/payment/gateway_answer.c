@@ -83,6 +83,30 @@ static enum gateway_answer read_decline(const char *body, size_t length, struct 
     return GATEWAY_DECLINED;
 }
 
+/* As gateways write it: "reason", "error", "message" or "detail", a text or an object with a "message". */
+static const char *find_reason(const struct cJSON *tree)
+{
+    static const char *const names[] = {"reason", "error", "message", "detail"};
+    for (size_t i = 0; tree && i < TERN_COUNT(names); i++) {
+        const struct cJSON *member = tern_json_member(tree, names[i]);
+        const char *text = tern_json_string(member);
+        if (!text && member) text = tern_json_string(tern_json_member(member, "message"));
+        if (text && text[0]) return text;
+    }
+    return NULL;
+}
+
+static enum gateway_answer read_refusal(int status, const char *body, size_t length, struct gateway_reply *reply)
+{
+    struct tern_error err = {0};
+    struct cJSON *tree = tern_json_parse(body, length, GATEWAY_ANSWER_MAX, &err);
+    const char *reason = find_reason(tree);
+    (void)tern_error_set(&err, "the gateway refused it (%d) and gave no reason", status);
+    shop_set_text(reply->reason, reason ? reason : err.text);
+    tern_json_destroy(tree);
+    return GATEWAY_DECLINED;
+}
+
 static enum gateway_answer read_refund(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct refund_answer answer;
@@ -103,6 +127,9 @@ enum gateway_answer gateway_read_answer(enum gateway_question question, int stat
     if (question != GATEWAY_REFUND && status == 402) return read_decline(body, length, ret_reply);
     if (question == GATEWAY_REFUND && status == 201) return read_refund(body, length, ret_reply);
     if (question == GATEWAY_LOOK && status == 404) return GATEWAY_NOTHING;
-    (void)tern_error_set(&err, "the gateway answered %d", status);
+    if (question != GATEWAY_LOOK && (status == 400 || status == 422))
+        return read_refusal(status, body, length, ret_reply);
+    (void)tern_error_set(&err, "the gateway %s %d", gateway_refuses_key(status) ? "refuses our key:" : "answered",
+                         status);
     return unknown(ret_reply, err.text);
 }

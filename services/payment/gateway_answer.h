@@ -1,7 +1,8 @@
 /* payment/gateway_answer.h - reads what a gateway answered over HTTP. Pure; any thread.
  *
  * An answer is the bytes of others: only the exact status with the exact shape counts, everything else is UNKNOWN
- * with a sentence that quotes none of it. */
+ * with a sentence that quotes none of it. 400 and 422 to a POST are a definite no, whatever their body; of it only a reason
+ * for people is taken, when there is one. */
 #ifndef PAYMENT_GATEWAY_ANSWER_H
 #define PAYMENT_GATEWAY_ANSWER_H
 
@@ -12,11 +13,18 @@ enum { GATEWAY_ANSWER_MAX = 16384 };
 enum gateway_question {
     GATEWAY_CHARGE, /* POST /charges */
     GATEWAY_LOOK,   /* GET /charges/<key> */
-    GATEWAY_REFUND  /* POST /refunds */
+    GATEWAY_REFUND, /* POST /refunds */
+    GATEWAY_QUESTIONS
 };
 
 /* DONE with the reference, DECLINED with the reason, NOTHING, or UNKNOWN with the reason. `body` has `length` bytes. */
 enum gateway_answer gateway_read_answer(enum gateway_question question, int status, const char *body, size_t length,
                                         struct gateway_reply *ret_reply);
+
+/* The gateway refuses our key, which is not the customer's fault: UNKNOWN, and something for the operator to know. */
+static inline bool gateway_refuses_key(int status)
+{
+    return status == 401 || status == 403;
+}
 
 #endif

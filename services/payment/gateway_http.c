@@ -7,6 +7,7 @@
  *
  * Invariant: a flight belongs to one job from the beginning of a call until the job has taken its answer. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct flight {
     enum gateway_question question;
     bool last_word; /* of a look: the charge was posted in vain just before */
     bool ended;
+    bool key_refused;
     enum gateway_answer answer;
     struct gateway_reply reply;
 };
@@ -36,7 +38,8 @@ struct http_gateway {
     struct tern_text url, authorization;
     int64_t opened_at_ms;
     struct tern_http_client *client;
-    pthread_mutex_t lock; /* guards what follows */
+    atomic_int refused[GATEWAY_QUESTIONS]; /* the status with which our key was refused at last; 0: it was not */
+    pthread_mutex_t lock;                  /* guards what follows */
     struct flight flights[FLIGHTS_MAX];
     int64_t
         queue[QUEUE_MAX]; /* jobs that wait for a flight: a ring; those that find no place come back by themselves */
@@ -111,6 +114,13 @@ static enum landing look_for(struct http_gateway *gateway, int64_t job_id, struc
     return landing;
 }
 
+/* Whether a key is good only an answer of the gateway's own says: not a time-out, nor a 5xx of what stands before it. */
+static void note_key(struct http_gateway *gateway, enum gateway_question question, int status)
+{
+    if (status < 200 || status >= 500) return;
+    atomic_store(&gateway->refused[question], gateway_refuses_key(status) ? status : 0);
+}
+
 /* On the client's thread. */
 static void on_reply(void *owner, const struct tern_http_reply *reply)
 {
@@ -118,6 +128,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     struct http_gateway *gateway = flight->gateway;
     struct gateway_reply read = {0};
     enum gateway_answer answer = GATEWAY_UNKNOWN;
+    note_key(gateway, flight->question, reply->status);
     if (reply->status != 0)
         answer = gateway_read_answer(flight->question, reply->status, reply->body, reply->length, &read);
     else
@@ -126,6 +137,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     struct tern_job_lane *lane = flight->lane;
     int64_t job_id = flight->job_id;
     flight->answer = answer;
+    flight->key_refused = gateway_refuses_key(reply->status);
     flight->reply = read;
     flight->ended = true;
     pthread_mutex_unlock(&gateway->lock);
@@ -160,7 +172,9 @@ static void write_url(const struct http_gateway *gateway, enum gateway_question 
     case GATEWAY_CHARGE: tern_text_printf(url, "%s/charges", gateway->url.bytes); return;
     case GATEWAY_LOOK: tern_text_printf(url, "%s/charges/%s", gateway->url.bytes, key); return;
     case GATEWAY_REFUND: tern_text_printf(url, "%s/refunds", gateway->url.bytes); return;
+    case GATEWAY_QUESTIONS: break;
     }
+    tern_broken(__FILE__, __LINE__, "a gateway is asked one of its questions");
 }
 
 static int send_call(struct http_gateway *gateway, struct flight *flight, const struct gateway_call *call)
@@ -241,12 +255,13 @@ static enum gateway_answer after_look(struct http_gateway *gateway, const struct
     return GATEWAY_NOTHING;
 }
 
-/* With the last attempt the gateway is asked what became of it; before that the next attempt does. */
+/* With the last attempt the gateway is asked what became of it; before that the next attempt does. A charge that was refused
+ * because of our key is no failure of the customer's, however often it was tried. */
 static enum gateway_answer after_post(struct http_gateway *gateway, const struct gateway_call *call,
                                       const struct flight *post, struct gateway_reply *reply)
 {
     bool is_last = call->job->attempts + 1 >= call->most_attempts;
-    if (post->answer != GATEWAY_UNKNOWN || !is_last) return post->answer;
+    if (post->answer != GATEWAY_UNKNOWN || !is_last || post->key_refused) return post->answer;
     return begin(gateway, call, GATEWAY_LOOK, true, reply);
 }
 
@@ -274,6 +289,20 @@ static enum gateway_answer refund(void *self, const struct gateway_call *call, s
 static enum gateway_answer find(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
     return ask_once(self, call, GATEWAY_LOOK, reply);
+}
+
+static const char *fault(void *self)
+{
+    struct http_gateway *gateway = self;
+    for (size_t i = 0; i < GATEWAY_QUESTIONS; i++) {
+        switch (atomic_load(&gateway->refused[i])) {
+        case 401: return "the gateway does not know our key (401): see PAYMENT_GATEWAY_KEY; what is asked of it waits";
+        case 403:
+            return "the gateway allows our key too little (403): see PAYMENT_GATEWAY_KEY; what is asked of it waits";
+        default: break;
+        }
+    }
+    return NULL;
 }
 
 /* ---- life ---- */
@@ -348,6 +377,6 @@ int http_gateway_open(const struct tern_config *config, struct tern_log *log, st
     if (key[0]) tern_text_printf(&gateway->authorization, "Authorization: Bearer %s", key);
     say(config, log, exposed);
     *ret_seam = (struct payment_gateway){
-        .charge = charge, .refund = refund, .find = find, .close = close_gateway, .self = gateway};
+        .charge = charge, .refund = refund, .find = find, .fault = fault, .close = close_gateway, .self = gateway};
     return 0;
 }

@@ -32,8 +32,12 @@ struct payment_state {
 int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
 void payment_close(void *self);
 
+/* "gateway" in /readyz. */
+void payment_checks(struct tern_app *app, struct tern_readiness *readiness);
+
 struct payment;
-/* Marks a charged payment REFUNDING and adds the job that gives the money back. Inside a unit of work. */
-int payment_begin_refund(struct tern_context *ctx, struct payment *payment, struct tern_error *err);
+/* Marks a charged payment REFUNDING and adds the job that gives the money back; a free order's becomes VOIDED, and that is
+ * said. Inside a unit of work. */
+int payment_give_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err);
 
 #endif

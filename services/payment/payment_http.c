@@ -1,4 +1,5 @@
-/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order. Reads only. */
+/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order; and what /readyz says of the gateway. Reads
+ * only. */
 #include "payment.h"
 #include "payment_store.h"
 #include "tern/money.h"
@@ -41,6 +42,14 @@ static void get_payment(void *self, const struct tern_http_request *request, str
         tern_http_problem(answer, 404, "Payment not found", "No payment is known for this order.");
     else
         write_payment(&payment, &answer->body);
+}
+
+/* Orders are taken and wait, so it is a warning. */
+void payment_checks(struct tern_app *app, struct tern_readiness *readiness)
+{
+    const struct payment_state *state = tern_app_self(app);
+    const struct payment_gateway *gateway = &state->gateway;
+    if (gateway->fault) tern_readiness_add(readiness, "gateway", TERN_CHECK_WARN, gateway->fault(gateway->self));
 }
 
 const struct tern_http_route payment_routes[] = {

@@ -96,6 +96,14 @@ static const char *key_of(const struct tern_job *job, bool anew, char room[TERN_
     return room;
 }
 
+/* Nothing is paid, so no gateway is asked, whatever the token: many refuse an amount of nothing. */
+static enum tern_job_verdict pay_nothing(const struct tern_job *job, const char *prefix, struct tern_job_run *run)
+{
+    char reference[SHOP_REF_SIZE];
+    (void)snprintf(reference, sizeof reference, "%s%s", prefix, job->subject);
+    return finished(run, approved, reference);
+}
+
 static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
     struct payment_state *state = self;
@@ -104,6 +112,7 @@ static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, 
     char room[TERN_JOB_KEY_SIZE];
     struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(charge_new_key), room), run);
     if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    if (request.amount_minor == 0) return pay_nothing(job, "TXN-free-", run);
     call.request = &request;
     enum gateway_answer answer = state->gateway.charge(state->gateway.self, &call, &reply);
     if (answer == GATEWAY_UNKNOWN && TERN_BUG(unknown_is_failed)) answer = GATEWAY_DECLINED;
@@ -118,6 +127,7 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     char room[TERN_JOB_KEY_SIZE];
     struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(refund_new_key), room), run);
     if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    if (request.amount_minor == 0) return pay_nothing(job, "REF-free-", run); /* begun by an older version */
     call.request = &request;
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
     if (answer == GATEWAY_DECLINED)
@@ -158,7 +168,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
     if (payment_update(ctx->db, payment, err) < 0 || payment_say_processed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     answer_the_cancel(ctx, payment);
-    return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_begin_refund(ctx, payment, err) : 0;
+    return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_give_back(ctx, payment, err) : 0;
 }
 
 static int record_failure(struct tern_context *ctx, struct payment *payment, enum payment_status status,

@@ -15,6 +15,7 @@ const struct tern_service payment_service = {
     .routes = payment_routes,
     .metrics = payment_metrics,
     .gauges = payment_gauges,
+    .checks = payment_checks,
     .open = payment_open,
     .close = payment_close,
     .library = tern_http_client_version,

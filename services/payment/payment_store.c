@@ -56,8 +56,8 @@ int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_p
 }
 
 static const char insert_payment[] =
-    "INSERT INTO payment (order_id, customer_id, amount_minor, currency, status, cancel_wanted, created_at, updated_at)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)";
+    "INSERT INTO payment (order_id, customer_id, amount_minor, currency, status, cancel_wanted, created_at, updated_at,"
+    " cancel_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)";
 
 int payment_insert(struct tern_db *db, const struct payment *payment, struct tern_error *err)
 {
@@ -65,7 +65,7 @@ int payment_insert(struct tern_db *db, const struct payment *payment, struct ter
                        TERN_DB_ARGS(tern_db_text(payment->order_id), tern_db_text(payment->customer_id),
                                     tern_db_int(payment->amount_minor), tern_db_text(payment->currency),
                                     tern_db_text(names[payment->status]), tern_db_int(payment->cancel_wanted),
-                                    tern_db_int(payment->created_at_ms)),
+                                    tern_db_int(payment->created_at_ms), tern_db_text(payment->cancel_id)),
                        err) < 0
                ? -1
                : 0;

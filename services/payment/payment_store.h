@@ -2,7 +2,7 @@
  *
  * A payment begins PENDING (the intent, written before any charge) and ends SUCCESS, FAILED or ERROR; a SUCCESS may
  * go on to REFUNDING and REFUNDED. VOIDED is a tombstone: cancelled before anything was charged, and nothing will
- * be. Calls run on the caller's connection, the writing ones inside its transaction. Logs nothing. */
+ * be; or a free order that was cancelled. Calls run on the caller's connection, the writing ones inside its transaction. Logs nothing. */
 #ifndef PAYMENT_STORE_H
 #define PAYMENT_STORE_H
 

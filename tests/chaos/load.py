@@ -80,6 +80,8 @@ def make_order(n, seed, world):
     if chance.random() < 0.05:
         products[-1] = chance.choice(world["scarce"])
     items = [[p, chance.randint(1, 3), chance.randint(0, 20000)] for p in products]
+    if random.Random(f"{seed}-{n}-free").random() < 0.03:
+        items = [[product, quantity, 0] for product, quantity, _ in items]
     token = chance.choices((f"card-{chance.getrandbits(64):016x}", "tok_ok", "tok_declined", "tok_slow", "tok_error"),
                            (45, 40, 8, 4, 3))[0]
     order = {"n": n, "customer": f"C{seed}-{n}", "items": items, "token": token, "currency": "USD",

@@ -267,6 +267,15 @@ class CheckerTest(unittest.TestCase):
                                            "id": k} for k in ("a", "b")])
         self.objects("I4", "2 times")
 
+    def test_I4_a_gateway_that_was_asked_for_nothing(self):
+        self.run_.write("gateway.jsonl", [{"what": "capture", "key": "k", "orderId": "ORD-1", "amount": 0, "currency": "USD",
+                                           "id": "x"}])
+        self.objects("I4", "a gateway was asked")
+
+    def test_I4_a_free_order_with_the_money_of_another(self):
+        self.edit("payment", self.id_of("PaymentProcessed", "ORD-1"), amount="0.00")
+        self.objects("I4", "ORD-1 is free, and PaymentProcessed says T1")
+
     def test_I5_a_charge_of_no_order(self):
         self.run_.event("payment", "PaymentProcessed", "ORD-7", amount="1.00", transactionId="T7")
         self.sql("order", "DELETE FROM event_log WHERE subject = 'ORD-7'")

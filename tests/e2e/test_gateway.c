@@ -4,6 +4,7 @@
  * come to be. Needs a build with TERN_CHAOS for the kills. */
 #include "suite.h"
 #include "suite_gateway.h"
+#include "tern/db.h"
 #include "tern_test.h"
 
 #include <signal.h>
@@ -12,10 +13,12 @@
 
 enum { SLOW_ORDERS = 120, DOWN_ORDERS = 4, IDS_MAX = 256, DIES_WITHIN_S = 30 };
 
-#define ONE_LINE  "[{\"productId\":\"PROD-102\",\"quantity\":1,\"price\":19.99}]"
-#define TOO_MUCH  "[{\"productId\":\"PROD-105\",\"quantity\":9999,\"price\":1.50}]"
-#define STOCK     5000
-#define STOCK_SUM (50 + STOCK + 150 + 30 + 25)
+#define ONE_LINE      "[{\"productId\":\"PROD-102\",\"quantity\":1,\"price\":19.99}]"
+#define TOO_MUCH      "[{\"productId\":\"PROD-105\",\"quantity\":9999,\"price\":1.50}]"
+#define FREE_LINE     "[{\"productId\":\"PROD-102\",\"quantity\":1,\"price\":0.00}]"
+#define FREE_TOO_MUCH "[{\"productId\":\"PROD-105\",\"quantity\":9999,\"price\":0}]"
+#define STOCK         5000
+#define STOCK_SUM     (50 + STOCK + 150 + 30 + 25)
 
 static struct suite suite;
 static struct suite_gateway gateway;
@@ -113,6 +116,61 @@ static void test_slow(void **state)
     for (int i = first; i < placed; i++)
         suite_await_status(&suite, ids[i], "READY_FOR_SHIPMENT"); /* one by one they would take a minute and a half */
     suite_gateway_fault(&gateway, "{\"charge.slow\":0}");
+}
+
+static void test_free_order(void **state)
+{
+    int charges = suite_gateway_requests(&gateway, "charge"), refunds = suite_gateway_requests(&gateway, "refund");
+    (void)state;
+    const char *paid = place("tok_declined", FREE_LINE);
+    suite_await_status(&suite, paid, "READY_FOR_SHIPMENT");
+    payment_says(paid, "\"transactionId\":\"TXN-free-ORD-");
+    cancel(paid);
+    suite_await_status(&suite, paid, "CANCELLED");
+    payment_says(paid, "\"status\":\"VOIDED\"");
+    const char *kept = place("", FREE_LINE);
+    suite_await_status(&suite, kept, "READY_FOR_SHIPMENT");
+    const char *too_much = place("", FREE_TOO_MUCH);
+    suite_await_status(&suite, too_much, "CANCELLED"); /* out of stock, without money to wait for */
+    assert_int_equal(suite_gateway_requests(&gateway, "charge"), charges);
+    assert_int_equal(suite_gateway_requests(&gateway, "refund"), refunds);
+}
+
+static void test_definite_no(void **state)
+{
+    static const struct {
+        const char *fault, *reason;
+    } rows[] = {
+        {"{\"charge.400\":\"1x\"}", "\"error\":\"this card is of no use here\"" },
+        {"{\"charge.422\":\"1x\"}", "\"error\":\"this token is of no use here\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int charges = suite_gateway_requests(&gateway, "charge");
+        suite_gateway_fault(&gateway, rows[i].fault);
+        const char *id = place("tok_ok", ONE_LINE);
+        suite_await_status(&suite, id, "PAYMENT_FAILED");
+        payment_says(id, "\"status\":\"FAILED\"");
+        payment_says(id, rows[i].reason);
+        assert_int_equal(suite_gateway_requests(&gateway, "charge"), charges + 1); /* asking again changes no no */
+        assert_int_equal(entries("capture", id), 0);
+    }
+}
+
+static void test_refused_key(void **state)
+{
+    (void)state;
+    suite_gateway_fault(&gateway, "{\"401\":1}");
+    const char *id = place("tok_ok", ONE_LINE);
+    suite_await_answer(&suite, SUITE_PAYMENT, "/readyz", 200,
+                       "\"status\":\"warn\",\"output\":\"the gateway does not know our");
+    suite_await_metric(&suite, SUITE_PAYMENT, "tern_jobs_total{kind=\"charge\",result=\"again\"}",
+                       6); /* beyond all attempts */
+    payment_says(id, "\"status\":\"PENDING\"");
+    suite_gateway_fault(&gateway, "{\"401\":0}");
+    suite_await_status(&suite, id, "READY_FOR_SHIPMENT");
+    suite_await_answer(&suite, SUITE_PAYMENT, "/readyz", 200, "{\"status\":\"pass\"");
+    assert_int_equal(entries("capture", id), 1);
 }
 
 /* ---- one that does not ---- */
@@ -261,13 +319,55 @@ static void test_called_back(void **state)
     assert_int_equal(entries("refund", id), 1);
 }
 
+/* Yesterday's store, restored: the order was charged since. */
+static void forget_payment(const char *id)
+{
+    static const char delete_payment[] = "DELETE FROM payment WHERE order_id = ?1";
+    char url[128];
+    struct tern_db *db;
+    struct tern_error err = {0};
+    (void)snprintf(url, sizeof url, "sqlite:%s/payment.db", suite.folder);
+    assert_int_equal(tern_db_open(url, &db, &err), 0);
+    assert_int_equal(tern_db_begin(db, &err), 0);
+    if (tern_db_run(db, delete_payment, TERN_DB_ARGS(tern_db_text(id)), &err) != 1) fail_msg("%s", err.text);
+    assert_int_equal(tern_db_commit(db, &err), 0);
+    tern_db_close(db);
+}
+
+static void test_charged_by_a_store_that_is_gone(void **state)
+{
+    (void)state;
+    const char *id = place("tok_ok", ONE_LINE);
+    suite_await_status(&suite, id, "READY_FOR_SHIPMENT");
+    suite_signal(&suite, SUITE_PAYMENT, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_PAYMENT, 20), 0);
+    forget_payment(id);
+    suite_start(&suite, SUITE_PAYMENT, NULL);
+    suite_await_ready(&suite, SUITE_PAYMENT);
+    suite_gateway_fault(&gateway, "{\"look.500_before\":1}");
+    cancel(id);
+    suite_await_log(&suite, SUITE_PAYMENT, "the gateway is asked whether anything was charged", 1);
+    suite_await_metric(&suite, SUITE_PAYMENT, "tern_payment_charges_unresolved", 1);
+    payment_says(id, "\"status\":\"PENDING\"");
+    suite_signal(&suite, SUITE_PAYMENT, SIGKILL); /* the question outlives it */
+    (void)suite_await_end(&suite, SUITE_PAYMENT, 5);
+    suite_gateway_fault(&gateway, "{\"look.500_before\":0}");
+    suite_start(&suite, SUITE_PAYMENT, NULL);
+    suite_await_status(&suite, id, "CANCELLED");
+    payment_says(id, "\"status\":\"REFUNDED\"");
+    assert_int_equal(entries("capture", id), 1);
+    assert_int_equal(entries("refund", id), 1);
+}
+
 /* ---- the books ---- */
 
-static bool is_ready(const char *id)
+static bool keeps_money(const char *id)
 {
-    char sql[160];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM orders WHERE order_id = '%.64s' AND status = 'READY_FOR_SHIPMENT'", id);
+    char sql[256];
+    (void)snprintf(
+        sql, sizeof sql,
+        "SELECT count(*) FROM orders WHERE order_id = '%.64s' AND status = 'READY_FOR_SHIPMENT' AND total_minor > 0",
+        id);
     return suite_store_number(&suite, SUITE_ORDER, sql) == 1;
 }
 
@@ -278,7 +378,7 @@ static void test_books(void **state)
     suite_check_books(&suite, placed, STOCK_SUM);
     for (int i = 0; i < placed; i++) {
         int captured = entries("capture", ids[i]), refunded = entries("refund", ids[i]);
-        if (captured > 1 || refunded > 1 || captured - refunded != is_ready(ids[i]))
+        if (captured > 1 || refunded > 1 || captured - refunded != keeps_money(ids[i]))
             fail_msg("order %s: %d captures, %d refunds", ids[i], captured, refunded);
     }
     for (int daemon = 0; daemon < SUITE_DAEMONS; daemon++)
@@ -296,6 +396,9 @@ int main(void)
         TEST(test_success, "an order is charged with one request"),
         TEST(test_decline, "a declined card is a failed payment"),
         TEST(test_slow, "many slow charges are under way at the same time"),
+        TEST(test_free_order, "no gateway is asked about a free order"),
+        TEST(test_definite_no, "a request that the gateway refuses fails at once, with its reason"),
+        TEST(test_refused_key, "a key that the gateway refuses fails nobody's order, and is seen"),
         TEST(test_faults, "whatever goes wrong with a charge, it is made once"),
         TEST(test_charged_without_an_answer, "a charge that was never answered is found by its key, not made again"),
         TEST(test_refund_fails, "a refund is tried until it succeeds, and is seen meanwhile"),
@@ -303,6 +406,8 @@ int main(void)
         TEST(test_kills, "kill -9 on either side of a call leaves one charge"),
         TEST(test_late_money, "money that a gateway takes after it said it would not is paid back"),
         TEST(test_called_back, "a charge is called back when its order is cancelled while nobody knows of it"),
+        TEST(test_charged_by_a_store_that_is_gone,
+             "a cancel of an order that another store has charged pays it back, on the gateway's word"),
         TEST(test_books, "the gateway's ledger and the books agree"),
     };
     return cmocka_run_group_tests_name("a gateway over HTTP", tests, open_suite, close_suite);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const int statuses[] = {201, 200, 402, 404, 500, 302, 204, 0};
+static const int statuses[] = {201, 200, 402, 404, 500, 302, 204, 0, 400, 422, 401, 403};
 
 static void assert_processed(const struct gateway_reply *reply)
 {
@@ -38,7 +38,10 @@ static void assert_sound(enum gateway_question question, int status, enum gatewa
         assert_processed(reply);
         return;
     case GATEWAY_DECLINED:
-        TERN_ASSERT(status == 402 && question != GATEWAY_REFUND, "only a charge is declined");
+        if (status == 400 || status == 422)
+            TERN_ASSERT(question != GATEWAY_LOOK, "only what was posted is refused");
+        else
+            TERN_ASSERT(status == 402 && question != GATEWAY_REFUND, "only a charge is declined");
         assert_failed(reply);
         return;
     case GATEWAY_NOTHING: TERN_ASSERT(status == 404 && question == GATEWAY_LOOK, "only a look finds nothing"); return;

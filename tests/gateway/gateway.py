@@ -8,7 +8,7 @@ The protocol (JSON, amounts in minor units):
   GET  /charges/<key>   200 or 402 as above, 404: never seen
   POST /refunds         Idempotency-Key, {chargeId, amount}    201 {refundId}
 
-The same key always gets the same answer and has one effect; the same key with another body is 422. With --key every
+The same key always gets the same answer and has one effect; the same key with another body is 422, an amount of nothing 400. With --key every
 call needs "Authorization: Bearer <key>". Tokens: tok_ok is approved, tok_declined declined, tok_error always 500.
 
 The ledger (--ledger) gets one line of JSON for each effect, on disk before the answer leaves:
@@ -37,6 +37,7 @@ NAME is one of these, alone (POSTs and GETs alike) or for one call only: charge.
   malformed       it happened, the answer is cut   oversized      it happened, the answer is of a megabyte
   wrong_shape     it happened, the answer is other JSON
   decline         of a charge: it is declined
+  400 422         a definite no, with a reason     401 403        the caller's key is refused; nothing happened either way
 
 HOW is a chance, "0.1", or how often it happens from now on, "3x". slow_ms ("100-300" or "200"), late_ms and hold_ms
 (how long a silent connection is kept open) are set in the same way. Whether a fault of some chance happens follows from
@@ -58,7 +59,9 @@ import sys
 import threading
 import time
 
-BEFORE = ("500_before", "429", "reset_before", "silent_before", "late")
+BEFORE = ("500_before", "429", "400", "422", "401", "403", "reset_before", "silent_before", "late")
+REFUSALS = {"400": "this card is of no use here", "422": "this token is of no use here", "401": "who are you?",
+            "403": "your key may not do this"}
 AFTER = ("500_after", "reset_after", "silent_after", "malformed", "oversized", "wrong_shape")
 FAULTS = ("slow", "decline") + BEFORE + AFTER
 TIMES = ("slow_ms", "late_ms", "hold_ms")
@@ -334,8 +337,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, kind in kinds.items():
             if not isinstance(body.get(name), kind) or isinstance(body.get(name), bool):
                 raise Refused(400, f"{name} is missing or of the wrong type")
-        if body["amount"] < 0:
-            raise Refused(400, "amount is negative")
+        if body["amount"] < 1:
+            raise Refused(400, "amount is less than 1")
         key = self.headers.get("Idempotency-Key", "")
         if not key:
             raise Refused(400, "there is no Idempotency-Key")
@@ -446,6 +449,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def fail(self, fault, act):
         if fault == "429":
             self.answer(429, {"error": "slow down"}, [("Retry-After", "1")])
+        elif fault in REFUSALS:
+            self.answer(int(fault), {"reason": REFUSALS[fault]})
         elif fault == "late":
             self.server.postpone(act)
             self.answer(500, {"error": "stuck"})

@@ -26,10 +26,11 @@ static void place(void *self, int64_t number);
 static void draw_order(struct sim_order *order, int number)
 {
     *order = (struct sim_order){.lines = 1 + (int)sim_below(sim_below(3) == 0 ? 3 : 1)};
+    bool is_free = sim_below(16) == 0;
     for (int i = 0; i < order->lines; i++) {
         order->product[i] = (int)sim_below(sim->plan.products);
         order->quantity[i] = 1 + (int)sim_below(3);
-        order->price_minor[i] = 1 + sim_below(sim_below(4) == 0 ? SHOP_PRICE_MAX_MINOR : 20000);
+        order->price_minor[i] = is_free ? 0 : 1 + sim_below(sim_below(4) == 0 ? SHOP_PRICE_MAX_MINOR : 20000);
         order->total_minor += order->price_minor[i] * order->quantity[i];
     }
     (void)strcpy(order->currency, sim_below(2) == 0 ? "EUR" : "USD");

@@ -91,6 +91,7 @@ static bool asks_for_the_same(const struct sim_charge *charge, const struct gate
 static struct sim_charge *enter(const char *key, const struct gateway_request *request, bool refund)
 {
     struct sim_charge *charge = new_charge(key, request, refund);
+    SIM_CHECK(I4, request->amount_minor > 0, charge->order_id, "a gateway was asked for nothing");
     charge->declined =
         !refund && (sim_happens(SIM_FAULT_gateway_declined) || sim_chosen(SIM_FAULT_gateway_declined, 1));
     sim_tell("gateway", key, "%s %lld %s",

@@ -502,7 +502,8 @@ static const struct law laws[] = {
     {SUITE_ORDER,        "streams have no gaps",
      "SELECT count(*) FROM (SELECT subject FROM event_log GROUP BY subject HAVING max(subject_version) <> count(*))"                      },
     {SUITE_PAYMENT,      "no order is charged twice",
-     "SELECT count(*) FROM (SELECT subject FROM event_log WHERE type = 'PaymentProcessed' GROUP BY subject HAVING count(*) > 1)"          },
+     "SELECT count(*) FROM (SELECT subject FROM event_log WHERE type = 'PaymentProcessed' GROUP BY subject"
+     " HAVING count(DISTINCT json_extract(body, '$.data.transactionId')) > 1)"                                                            },
     {SUITE_PAYMENT,      "no charge is left open",               "SELECT count(*) FROM payment WHERE status IN ('PENDING', 'REFUNDING')"  },
     {SUITE_INVENTORY,    "what is reserved is what orders hold",
      "SELECT (SELECT sum(reserved) FROM product) - (SELECT coalesce(sum(json_extract(item.value, '$.quantity')), 0)"

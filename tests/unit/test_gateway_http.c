@@ -97,45 +97,57 @@ static const struct answer_row {
     enum gateway_answer answer;
     const char *words; /* reference or reason */
 } answer_rows[] = {
-    {GATEWAY_CHARGE, 201, succeeded,                                                           GATEWAY_DONE,     "ch_1"               },
-    {GATEWAY_LOOK,   200, succeeded,                                                           GATEWAY_DONE,     "ch_1"               },
-    {GATEWAY_CHARGE, 402, refused,                                                             GATEWAY_DECLINED, "card \u00e4 expired"},
-    {GATEWAY_LOOK,   402, refused,                                                             GATEWAY_DECLINED, "card \u00e4 expired"},
-    {GATEWAY_CHARGE, 402, "{\"status\":\"declined\"}",                                         GATEWAY_DECLINED, ""                   },
-    {GATEWAY_CHARGE, 402, "{\"status\":\"declined\",\"reason\":17}",                           GATEWAY_DECLINED, ""                   },
+    {GATEWAY_CHARGE, 201, succeeded,                                                           GATEWAY_DONE,     "ch_1"                               },
+    {GATEWAY_LOOK,   200, succeeded,                                                           GATEWAY_DONE,     "ch_1"                               },
+    {GATEWAY_CHARGE, 402, refused,                                                             GATEWAY_DECLINED, "card \u00e4 expired"                },
+    {GATEWAY_LOOK,   402, refused,                                                             GATEWAY_DECLINED, "card \u00e4 expired"                },
+    {GATEWAY_CHARGE, 402, "{\"status\":\"declined\"}",                                         GATEWAY_DECLINED, ""                                   },
+    {GATEWAY_CHARGE, 402, "{\"status\":\"declined\",\"reason\":17}",                           GATEWAY_DECLINED, ""                                   },
     {GATEWAY_LOOK,   402, "{\"status\":\"declined\",\"reason\":\"no funds.\\nTry another\"}",  GATEWAY_DECLINED,
-     "no funds. Try"                                                                                                                  },
-    {GATEWAY_LOOK,   200, "{\"chargeId\":\"ch_1\",\"status\":\"succeeded\",\"risk\":1.5e-05}", GATEWAY_DONE,     "ch_1"               },
-    {GATEWAY_LOOK,   404, "<html>",                                                            GATEWAY_NOTHING,  ""                   },
-    {GATEWAY_REFUND, 201, refund_done,                                                         GATEWAY_DONE,     "re_1"               },
+     "no funds. Try"                                                                                                                                  },
+    {GATEWAY_LOOK,   200, "{\"chargeId\":\"ch_1\",\"status\":\"succeeded\",\"risk\":1.5e-05}", GATEWAY_DONE,     "ch_1"                               },
+    {GATEWAY_LOOK,   404, "<html>",                                                            GATEWAY_NOTHING,  ""                                   },
+    {GATEWAY_REFUND, 201, refund_done,                                                         GATEWAY_DONE,     "re_1"                               },
+    {GATEWAY_CHARGE, 400, "{\"reason\":\"amount too small\"}",                                 GATEWAY_DECLINED, "amount too small"                   },
+    {GATEWAY_CHARGE, 422, "{\"error\":\"unknown \\u00e4 token\"}",                             GATEWAY_DECLINED, "unknown \u00e4 token"               },
+    {GATEWAY_CHARGE, 400, "{\"error\":{\"code\":7,\"message\":\"no such card\"}}",             GATEWAY_DECLINED, "no such card"                       },
+    {GATEWAY_CHARGE, 400, "{\"error\":true,\"detail\":\"not here\"}",                          GATEWAY_DECLINED, "not here"                           },
+    {GATEWAY_CHARGE, 400, "<html>no</html>",                                                   GATEWAY_DECLINED, "refused it (400) and gave no reason"},
+    {GATEWAY_CHARGE, 422, "",                                                                  GATEWAY_DECLINED, "refused it (422) and gave no reason"},
+    {GATEWAY_REFUND, 422, "{\"message\":\"refunded by hand\"}",                                GATEWAY_DECLINED, "refunded by hand"                   },
  /* Everything else is no outcome. */
-    {GATEWAY_CHARGE, 200, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 200"       },
-    {GATEWAY_LOOK,   201, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 201"       },
-    {GATEWAY_CHARGE, 404, "{}",                                                                GATEWAY_UNKNOWN,  "answered 404"       },
-    {GATEWAY_REFUND, 404, "{}",                                                                GATEWAY_UNKNOWN,  "answered 404"       },
-    {GATEWAY_REFUND, 402, refused,                                                             GATEWAY_UNKNOWN,  "answered 402"       },
-    {GATEWAY_CHARGE, 302, "",                                                                  GATEWAY_UNKNOWN,  "answered 302"       },
-    {GATEWAY_CHARGE, 400, "{}",                                                                GATEWAY_UNKNOWN,  "answered 400"       },
-    {GATEWAY_CHARGE, 401, "{}",                                                                GATEWAY_UNKNOWN,  "answered 401"       },
-    {GATEWAY_CHARGE, 409, "{}",                                                                GATEWAY_UNKNOWN,  "answered 409"       },
-    {GATEWAY_CHARGE, 429, "{}",                                                                GATEWAY_UNKNOWN,  "answered 429"       },
-    {GATEWAY_CHARGE, 500, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 500"       },
-    {GATEWAY_LOOK,   503, "",                                                                  GATEWAY_UNKNOWN,  "answered 503"       },
-    {GATEWAY_CHARGE, 201, "",                                                                  GATEWAY_UNKNOWN,  "makes no sense"     },
-    {GATEWAY_CHARGE, 201, "null",                                                              GATEWAY_UNKNOWN,  "makes no sense"     },
-    {GATEWAY_CHARGE, 201, "[]",                                                                GATEWAY_UNKNOWN,  "makes no sense"     },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\",\"status\":\"succ",                          GATEWAY_UNKNOWN,  "makes no sense"     },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\",\"status\":\"pending\"}",                    GATEWAY_UNKNOWN,  "did not succeed"    },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\"}",                                           GATEWAY_UNKNOWN,  "status"             },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":1,\"status\":\"succeeded\"}",                         GATEWAY_UNKNOWN,  "chargeId"           },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"\",\"status\":\"succeeded\"}",                      GATEWAY_UNKNOWN,  "chargeId"           },
-    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"a\\nb\",\"status\":\"succeeded\"}",                 GATEWAY_UNKNOWN,  "chargeId"           },
+    {GATEWAY_CHARGE, 200, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 200"                       },
+    {GATEWAY_LOOK,   201, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 201"                       },
+    {GATEWAY_CHARGE, 404, "{}",                                                                GATEWAY_UNKNOWN,  "answered 404"                       },
+    {GATEWAY_REFUND, 404, "{}",                                                                GATEWAY_UNKNOWN,  "answered 404"                       },
+    {GATEWAY_REFUND, 402, refused,                                                             GATEWAY_UNKNOWN,  "answered 402"                       },
+    {GATEWAY_CHARGE, 302, "",                                                                  GATEWAY_UNKNOWN,  "answered 302"                       },
+    {GATEWAY_LOOK,   400, "{}",                                                                GATEWAY_UNKNOWN,  "answered 400"                       },
+    {GATEWAY_LOOK,   422, refused,                                                             GATEWAY_UNKNOWN,  "answered 422"                       },
+    {GATEWAY_CHARGE, 401, refused,                                                             GATEWAY_UNKNOWN,  "refuses our key: 401"               },
+    {GATEWAY_LOOK,   403, "{}",                                                                GATEWAY_UNKNOWN,  "refuses our key: 403"               },
+    {GATEWAY_REFUND, 403, "{}",                                                                GATEWAY_UNKNOWN,  "refuses our key: 403"               },
+    {GATEWAY_CHARGE, 408, "{}",                                                                GATEWAY_UNKNOWN,  "answered 408"                       },
+    {GATEWAY_CHARGE, 425, "{}",                                                                GATEWAY_UNKNOWN,  "answered 425"                       },
+    {GATEWAY_CHARGE, 409, "{}",                                                                GATEWAY_UNKNOWN,  "answered 409"                       },
+    {GATEWAY_CHARGE, 429, "{}",                                                                GATEWAY_UNKNOWN,  "answered 429"                       },
+    {GATEWAY_CHARGE, 500, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 500"                       },
+    {GATEWAY_LOOK,   503, "",                                                                  GATEWAY_UNKNOWN,  "answered 503"                       },
+    {GATEWAY_CHARGE, 201, "",                                                                  GATEWAY_UNKNOWN,  "makes no sense"                     },
+    {GATEWAY_CHARGE, 201, "null",                                                              GATEWAY_UNKNOWN,  "makes no sense"                     },
+    {GATEWAY_CHARGE, 201, "[]",                                                                GATEWAY_UNKNOWN,  "makes no sense"                     },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\",\"status\":\"succ",                          GATEWAY_UNKNOWN,  "makes no sense"                     },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\",\"status\":\"pending\"}",                    GATEWAY_UNKNOWN,  "did not succeed"                    },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"ch_1\"}",                                           GATEWAY_UNKNOWN,  "status"                             },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":1,\"status\":\"succeeded\"}",                         GATEWAY_UNKNOWN,  "chargeId"                           },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"\",\"status\":\"succeeded\"}",                      GATEWAY_UNKNOWN,  "chargeId"                           },
+    {GATEWAY_CHARGE, 201, "{\"chargeId\":\"a\\nb\",\"status\":\"succeeded\"}",                 GATEWAY_UNKNOWN,  "chargeId"                           },
     {GATEWAY_CHARGE, 201, "{\"chargeId\":\"a\",\"chargeId\":\"b\",\"status\":\"succeeded\"}",  GATEWAY_UNKNOWN,
-     "makes no sense"                                                                                                                 },
-    {GATEWAY_CHARGE, 402, "declined",                                                          GATEWAY_UNKNOWN,  "makes no sense"     },
-    {GATEWAY_CHARGE, 402, "{\"status\":\"succeeded\"}",                                        GATEWAY_UNKNOWN,  "none"               },
-    {GATEWAY_REFUND, 201, "{}",                                                                GATEWAY_UNKNOWN,  "refundId"           },
-    {GATEWAY_REFUND, 201, "{\"refundId\":null}",                                               GATEWAY_UNKNOWN,  "refundId"           },
+     "makes no sense"                                                                                                                                 },
+    {GATEWAY_CHARGE, 402, "declined",                                                          GATEWAY_UNKNOWN,  "makes no sense"                     },
+    {GATEWAY_CHARGE, 402, "{\"status\":\"succeeded\"}",                                        GATEWAY_UNKNOWN,  "none"                               },
+    {GATEWAY_REFUND, 201, "{}",                                                                GATEWAY_UNKNOWN,  "refundId"                           },
+    {GATEWAY_REFUND, 201, "{\"refundId\":null}",                                               GATEWAY_UNKNOWN,  "refundId"                           },
 };
 
 static void only_the_exact_status_with_the_exact_shape_means_anything(void **state)
@@ -264,6 +276,11 @@ struct attempt_row {
 static const struct attempt_row attempt_rows[] = {
     {"the first attempt posts at once",             0, {OK(201)},                          "P",   GATEWAY_DONE,     ""},
     {"a decline is final",                          0, {DECLINES},                         "P",   GATEWAY_DECLINED, "card"},
+    {"so is a request that it takes for nonsense",  0, {SAYS(400)},                        "P",   GATEWAY_DECLINED, "refused it (400)"},
+    {"or that it cannot do",                        4, {SAYS(404), SAYS(422)},             "GP",  GATEWAY_DECLINED, "refused it (422)"},
+    {"our key is refused: that is no decline",      0, {SAYS(401)},                        "P",   GATEWAY_UNKNOWN,  "refuses our key: 401"},
+    {"nor an error with the last attempt",          4, {SAYS(404), SAYS(403)},             "GP",  GATEWAY_UNKNOWN,  "refuses our key: 403"},
+    {"nor when it may not look",                    4, {SAYS(403)},                        "G",   GATEWAY_UNKNOWN,  "refuses our key: 403"},
     {"an error is unknown",                         0, {SAYS(500)},                        "P",   GATEWAY_UNKNOWN,  "answered 500"},
     {"so is a reset",                               0, {RESETS},                           "P",   GATEWAY_UNKNOWN,  "reset"},
     {"so is an answer without an end",              0, {DRIPS},                            "P",   GATEWAY_UNKNOWN,  ""},
@@ -308,6 +325,44 @@ static void each_attempt_goes_by_the_table(void **state)
         if (answer != row->answer || strcmp(asked, row->asked) != 0 || !strstr(reply.reason, row->reason))
             fail_msg("%s: %d, asked %s, \"%s\"", row->what, (int)answer, asked, reply.reason);
     }
+}
+
+static void a_refused_key_is_a_fault_until_the_gateway_takes_it(void **state)
+{
+    static const struct {
+        struct http_peer_step step;
+        const char *fault; /* NULL: none */
+    } rows[] = {
+        {SAYS(500), NULL                         },
+        {SAYS(401), "does not know our key (401)"},
+        {SAYS(503), "does not know our key (401)"}, /* of whoever stands before it */
+        {RESETS,    "does not know our key (401)"},
+        {SAYS(403), "our key too little (403)"   },
+        {SAYS(400), NULL                         },
+    };
+    struct tern_job job = fresh_job();
+    struct gateway_reply reply;
+    (void)state;
+    assert_null(payment->gateway.fault(payment->gateway.self));
+    for (size_t i = 0; i < TERN_COUNT(rows); i++) {
+        http_peer_play(peer, &rows[i].step, 1);
+        (void)ask(payment->gateway.charge, &job, &charge_request, &reply);
+        const char *fault = payment->gateway.fault(payment->gateway.self);
+        if (!rows[i].fault != !fault || (fault && !strstr(fault, rows[i].fault)))
+            fail_msg("row %zu: %s", i, fault ? fault : "no fault");
+    }
+}
+
+static void a_refund_that_may_not_be_made_stays_a_fault_whatever_else_works(void **state)
+{
+    static const struct http_peer_step steps[] = {SAYS(403), OK(201)};
+    struct tern_job job = fresh_job();
+    struct gateway_reply reply;
+    (void)state;
+    http_peer_play(peer, steps, TERN_COUNT(steps));
+    assert_int_equal(ask(payment->gateway.refund, &job, &refund_request, &reply), GATEWAY_UNKNOWN);
+    assert_int_equal(ask(payment->gateway.charge, &job, &charge_request, &reply), GATEWAY_DONE);
+    assert_non_null(payment->gateway.fault(payment->gateway.self));
 }
 
 static void a_silent_gateway_is_unknown_after_the_time_out(void **state)
@@ -471,6 +526,8 @@ int main(void)
         cmocka_unit_test(ids_of_the_gateway_are_as_long_as_an_event_can_carry),
         WITH(a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says),
         WITH(a_currency_without_hundredths_is_declined_before_the_gateway_is_asked),
+        WITH(a_refused_key_is_a_fault_until_the_gateway_takes_it),
+        WITH(a_refund_that_may_not_be_made_stays_a_fault_whatever_else_works),
         WITH(each_attempt_goes_by_the_table),
         WITH(a_silent_gateway_is_unknown_after_the_time_out),
         WITH(a_thousand_calls_are_under_way_at_the_same_time_and_the_rest_wait_for_room),

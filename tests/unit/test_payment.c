@@ -24,6 +24,8 @@ struct world {
     int looks, turns_up_at; /* "late": the look that finds the charge; 0: none does */
     enum gateway_answer turns_up_as;
     char cancel_id[TERN_UUID_SIZE]; /* of the newest cancel */
+    int64_t price_minor;            /* of what is ordered */
+    enum gateway_answer known_as;   /* of a charge that nobody wants any more */
 };
 
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
@@ -42,7 +44,7 @@ static enum gateway_answer charge(void *self, const struct gateway_call *call, s
     strcpy(reply->reference, "TXN-1");
     strcpy(reply->reason, strcmp(request->token, "tok_error") == 0 ? "no answer" : "card declined");
     if (world->unknown_for_ever) return GATEWAY_UNKNOWN;
-    if (request->cancelled) return GATEWAY_STOPPED;
+    if (request->cancelled) return world->known_as;
     if (strcmp(request->token, "tok_error") == 0)
         return call->job->attempts + 1 < call->most_attempts ? GATEWAY_UNKNOWN : GATEWAY_NOTHING;
     return strcmp(request->token, "tok_declined") == 0 ? GATEWAY_DECLINED : GATEWAY_DONE;
@@ -76,6 +78,8 @@ static void begin(struct world *world)
     memset(world, 0, sizeof *world);
     world->service.most_attempts = TEST_MOST_ATTEMPTS;
     world->service.late_check_ms = 600000;
+    world->price_minor = AMOUNT_MINOR;
+    world->known_as = GATEWAY_STOPPED;
     world->service.gateway = (struct payment_gateway){.charge = charge, .refund = refund, .self = world};
     test_context_open(&world->test, SHOP_SERVICE_PAYMENT, payment_migrations, &world->service);
     world->jobs = (struct test_jobs){.kinds = payment_jobs, .self = &world->service};
@@ -101,12 +105,12 @@ static int tear_down(void **state)
 static void make_placed(struct world *world, const char *order_id, const char *token, struct tern_event *ret_event)
 {
     struct shop_order_placed placed = {.customer_id = "CUST-1",
-                                       .total_amount_minor = AMOUNT_MINOR,
+                                       .total_amount_minor = world->price_minor,
                                        .currency = "EUR",
                                        .status = "CREATED",
                                        .created_at_ms = world->test.now_ms};
     placed.items.count = 1;
-    placed.items.at[0] = (struct shop_line){.product_id = "P", .quantity = 1, .price_minor = AMOUNT_MINOR};
+    placed.items.at[0] = (struct shop_line){.product_id = "P", .quantity = 1, .price_minor = world->price_minor};
     strcpy(placed.order_id, order_id);
     strcpy(placed.payment_token, token);
     test_context_event(&world->test, SHOP_ORDER_PLACED, order_id, &placed, NULL, ret_event);
@@ -117,7 +121,7 @@ static void make_cancelled(struct world *world, const char *order_id, struct ter
     struct shop_order_cancelled cancelled = {
         .customer_id = "CUST-1", .reason = SHOP_REASON_CUSTOMER_REQUEST, .cancelled_at_ms = world->test.now_ms};
     cancelled.items.count = 1;
-    cancelled.items.at[0] = (struct shop_line){.product_id = "P", .quantity = 1, .price_minor = AMOUNT_MINOR};
+    cancelled.items.at[0] = (struct shop_line){.product_id = "P", .quantity = 1, .price_minor = world->price_minor};
     strcpy(cancelled.order_id, order_id);
     test_context_event(&world->test, SHOP_ORDER_CANCELLED, order_id, &cancelled, NULL, ret_event);
 }
@@ -144,14 +148,27 @@ static void cancel(struct world *world, const char *order_id)
 }
 
 /* order-service asks for an answer that it misses with the newest cancel: something must be known as caused by that. */
-static void the_cancel_can_be_asked_about(struct world *world)
+static int64_t answers_to_the_cancel(struct world *world)
 {
     struct tern_error err = {0};
     int64_t count = 0;
     assert_int_equal(tern_db_get_int(world->test.ctx.db, "SELECT count(*) FROM event_log WHERE causation_id = ?1",
                                      TERN_DB_ARGS(tern_db_text(world->cancel_id)), &count, &err),
                      1);
-    assert_int_equal(count, 1);
+    return count;
+}
+
+static void the_cancel_can_be_asked_about(struct world *world)
+{
+    assert_int_equal(answers_to_the_cancel(world), 1);
+}
+
+/* A gateway where what was given up may still turn up: at the `look`-th look, or never (0). */
+static void expect_late(struct world *world, int look, enum gateway_answer as)
+{
+    world->service.gateway.find = find;
+    world->turns_up_at = look;
+    world->turns_up_as = as;
 }
 
 static void finish_jobs(struct world *world)
@@ -429,6 +446,106 @@ static void a_refund_is_tried_until_it_succeeds_whatever_the_gateway_says(void *
     test_said(&world->test, "PaymentRefunded");
 }
 
+/* ---- free orders: no gateway is asked ---- */
+
+static void a_free_order_is_paid_without_a_gateway_whatever_its_token(void **state)
+{
+    static const char *const tokens[] = {"", "tok_ok", "tok_declined", "tok_error"};
+    struct world *world = *state;
+    struct shop_payment_processed processed;
+    for (size_t i = 0; i < TERN_COUNT(tokens); i++) {
+        begin_again(world);
+        world->price_minor = 0;
+        place(world, "ORD-1", tokens[i]);
+        finish_jobs(world);
+        is(world, PAYMENT_SUCCESS);
+        test_said(&world->test, "PaymentProcessed");
+        test_said_last(&world->test, SHOP_PAYMENT_PROCESSED, &processed);
+        assert_string_equal(processed.transaction_id, "TXN-free-ORD-1");
+        assert_int_equal(processed.amount_minor, 0);
+        cancel(world, "ORD-1");
+        is(world, PAYMENT_VOIDED);
+        the_cancel_can_be_asked_about(world);
+        cancel(world, "ORD-1"); /* again, or by another reason */
+        finish_jobs(world);
+        test_said(&world->test, "PaymentProcessed PaymentVoided PaymentVoided");
+        the_cancel_can_be_asked_about(world);
+        assert_int_equal(world->charges + world->refunds, 0);
+        assert_int_equal(jobs_left(world), 0);
+    }
+}
+
+static void a_free_order_cancelled_early_is_voided_without_a_gateway(void **state)
+{
+    struct world *world = *state;
+    world->service.gateway.find = find;
+    world->price_minor = 0;
+    place(world, "ORD-1", "tok_ok");
+    cancel(world, "ORD-1");
+    finish_jobs(world);
+    test_said(&world->test, "PaymentProcessed PaymentVoided");
+    the_cancel_can_be_asked_about(world);
+    test_said_clear(&world->test);
+    cancel(world, "ORD-2"); /* never seen */
+    test_said(&world->test, "PaymentVoided");
+    assert_int_equal(world->charges + world->refunds + world->looks, 0);
+}
+
+/* ---- a cancel of an order that this store has never seen ---- */
+
+static const struct {
+    enum gateway_answer known_as; /* of its charge, at the gateway */
+    enum payment_status at_last;
+    const char *said;
+} unseen[] = {
+    {GATEWAY_STOPPED,  PAYMENT_VOIDED,   "PaymentVoided"                   },
+    {GATEWAY_DONE,     PAYMENT_REFUNDED, "PaymentProcessed PaymentRefunded"},
+    {GATEWAY_DECLINED, PAYMENT_FAILED,   "PaymentFailed"                   },
+};
+
+static void before_an_unseen_order_is_voided_the_gateway_is_asked(void **state)
+{
+    struct world *world = *state;
+    for (size_t i = 0; i < TERN_COUNT(unseen); i++) {
+        begin_again(world);
+        expect_late(world, 0, GATEWAY_NOTHING);
+        world->unknown_for_ever = true;
+        cancel(world, "ORD-1");
+        for (int attempt = 0; attempt < 3 * TEST_MOST_ATTEMPTS; attempt++)
+            assert_true(test_jobs_step(&world->test, &world->jobs)); /* only its word counts */
+        place(world, "ORD-1", "tok_ok");
+        test_said(&world->test, "");
+        is(world, PAYMENT_PENDING);
+        assert_int_equal(jobs_left(world), 1);
+        world->unknown_for_ever = false;
+        world->known_as = unseen[i].known_as;
+        finish_jobs(world);
+        is(world, unseen[i].at_last);
+        test_said(&world->test, unseen[i].said);
+        assert_int_equal(answers_to_the_cancel(world), unseen[i].known_as == GATEWAY_DONE ? 2 : 1);
+        assert_int_equal(world->charged.cancelled, 1); /* it is looked for, never posted */
+        assert_int_equal(world->refunds, unseen[i].known_as == GATEWAY_DONE);
+        if (world->refunds) assert_int_equal(world->refunded.amount_minor, AMOUNT_MINOR);
+        assert_int_equal(world->looks,
+                         unseen[i].known_as == GATEWAY_STOPPED ? 5 : 0); /* for what is stuck on its way */
+        place(world, "ORD-1", "tok_ok");
+        assert_int_equal(jobs_left(world), 0);
+    }
+}
+
+static void a_second_cancel_while_the_gateway_is_asked_is_the_one_that_is_answered(void **state)
+{
+    struct world *world = *state;
+    expect_late(world, 0, GATEWAY_NOTHING);
+    cancel(world, "ORD-1");
+    cancel(world, "ORD-1");
+    test_said(&world->test, "");
+    assert_int_equal(jobs_left(world), 1);
+    finish_jobs(world);
+    test_said(&world->test, "PaymentVoided");
+    the_cancel_can_be_asked_about(world);
+}
+
 /* ---- outcomes that come late or twice ---- */
 
 struct late {
@@ -498,14 +615,6 @@ static void a_charge_counts_as_what_it_was_though_it_is_refunded_at_once(void **
 }
 
 /* ---- charges of which nobody knows the outcome, and those that come late ---- */
-
-/* A gateway where what was given up may still turn up: at the `look`-th look, or never (0). */
-static void expect_late(struct world *world, int look, enum gateway_answer as)
-{
-    world->service.gateway.find = find;
-    world->turns_up_at = look;
-    world->turns_up_as = as;
-}
 
 static void a_charge_is_pending_for_ever_while_nobody_knows_its_outcome(void **state)
 {
@@ -678,6 +787,12 @@ static void each_failing_call_to_the_store_is_a_retry(void **state)
     make_cancelled(world, "ORD-2", &unit.event);
     test_store_fail_each(world->test.ctx.db, run_unit, &unit);
     tern_event_fini(&unit.event);
+    int64_t jobs = jobs_left(world);
+    world->service.gateway.find = find;
+    make_cancelled(world, "ORD-3", &unit.event);
+    test_store_fail_each(world->test.ctx.db, run_unit, &unit);
+    tern_event_fini(&unit.event);
+    assert_int_equal(jobs_left(world), jobs + 1);
 }
 
 static void what_cannot_be_understood_is_parked(void **state)
@@ -722,6 +837,10 @@ int main(void)
         WITH(a_tombstone_keeps_what_comes_later_from_being_charged),
         WITH(a_refund_gives_back_what_was_charged_and_says_the_same_again),
         WITH(a_refund_is_tried_until_it_succeeds_whatever_the_gateway_says),
+        WITH(a_free_order_is_paid_without_a_gateway_whatever_its_token),
+        WITH(a_free_order_cancelled_early_is_voided_without_a_gateway),
+        WITH(before_an_unseen_order_is_voided_the_gateway_is_asked),
+        WITH(a_second_cancel_while_the_gateway_is_asked_is_the_one_that_is_answered),
         WITH(an_outcome_that_nobody_waits_for_changes_nothing),
         WITH(a_decline_without_a_reason_is_said_all_the_same),
         WITH(a_charge_counts_as_what_it_was_though_it_is_refunded_at_once),
