@@ -34,6 +34,7 @@ struct tern_http_server {
     struct http_sweeper sweeper;
     const struct tern_clock *clock;
     struct tern_metrics *metrics;
+    struct http_limits limits;
     int header_ms, request_ms;
     uint16_t port;
     int listener;
@@ -61,6 +62,7 @@ static void *on_target(void *self, const char *raw, struct MHD_Connection *conne
     (void)self;
     struct http_connection *own = connection_of(connection);
     TERN_ASSERT(own != NULL, "a request comes on a connection that was announced");
+    atomic_store(&own->in_request, true);
     free(own->request.raw_target);
     own->request.raw_target = tern_copy_text(raw != NULL ? raw : "");
     return own;
@@ -124,6 +126,14 @@ static void extend_body_deadline(const struct tern_http_server *server, struct h
 {
     int64_t pause_ends = now + server->header_ms;
     set_deadline(own, pause_ends < own->request.ends_ms ? pause_ends : own->request.ends_ms);
+}
+
+static void begin_idle(const struct tern_http_server *server, struct http_connection *own)
+{
+    int64_t now = tern_steady(server->clock);
+    set_deadline(own, now + server->header_ms);
+    atomic_store(&own->idle_since_ms, now);
+    atomic_store(&own->in_request, false);
 }
 
 static void begin_request(struct tern_http_server *server, struct http_connection *own)
@@ -319,10 +329,24 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     http_request_reset(&own->request);
     atomic_fetch_sub(&server->large_bytes, own->large_bytes);
     own->large_bytes = 0;
-    set_deadline(own, tern_steady(server->clock) + server->header_ms);
+    begin_idle(server, own);
     atomic_store(&own->busy, false);
     if (was_busy) leave_flight(server);
     if (lingers) linger(own->fd);
+}
+
+/* On the thread that accepts, before the connection is anything else. */
+static enum MHD_Result on_accept(void *self, const struct sockaddr *address, socklen_t length)
+{
+    (void)length;
+    struct tern_http_server *server = self;
+    enum http_admission admission = http_admit(&server->sweeper, &server->limits, address);
+    if (admission == HTTP_REPLACES)
+        tern_metric_add(server->metrics, &TERN_METRIC_http_connections_replaced_total, 1, NULL, NULL, NULL);
+    if (admission <= HTTP_REPLACES) return MHD_YES;
+    tern_metric_add(server->metrics, &TERN_METRIC_http_connections_refused_total, 1,
+                    admission == HTTP_REFUSED_ADDRESS ? "address" : "all", NULL, NULL);
+    return MHD_NO;
 }
 
 static void on_connection(void *self, struct MHD_Connection *connection, void **context,
@@ -333,7 +357,9 @@ static void on_connection(void *self, struct MHD_Connection *connection, void **
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         own = tern_alloc(sizeof *own);
         own->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        set_deadline(own, tern_steady(server->clock) + server->header_ms);
+        http_address_key(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+                         own->address);
+        begin_idle(server, own);
         http_sweeper_add(&server->sweeper, own);
         *context = own;
     } else if (own != NULL) {
@@ -351,21 +377,19 @@ static unsigned or_default(unsigned value, unsigned otherwise)
     return value != 0 ? value : otherwise;
 }
 
-static int start_daemon(struct tern_http_server *server, const struct tern_http_settings *settings,
-                        struct tern_error *err)
+static int start_daemon(struct tern_http_server *server, struct tern_error *err)
 {
     /* Strictness 1 makes 0.9 drop some requests without a word that the gate refuses with a sentence; in 1.0 it is what
      * refuses a bare LF and folded lines. */
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,
-        MHD_OPTION_CONNECTION_LIMIT, or_default(settings->connection_limit, DEFAULT_CONNECTIONS),
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, or_default(settings->per_address_limit, DEFAULT_PER_ADDRESS),
-        MHD_OPTION_CONNECTION_TIMEOUT, 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, server->checks_layout ? 0 : 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
+        flags, 0, on_accept, server, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,
+        MHD_OPTION_CONNECTION_LIMIT, server->limits.all + HTTP_LEAVING_MOST + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, server->checks_layout ? 0 : 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_END);
     if (server->daemon == NULL) return tern_error_set(err, "libmicrohttpd did not start: %s", strerror(errno));
     return 0;
 }
@@ -379,6 +403,8 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
     server->metrics = settings->metrics;
     server->header_ms = (int)or_default((unsigned)settings->header_deadline_ms, DEFAULT_HEADER_MS);
     server->request_ms = (int)or_default((unsigned)settings->request_deadline_ms, DEFAULT_REQUEST_MS);
+    server->limits.all = or_default(settings->connection_limit, DEFAULT_CONNECTIONS);
+    server->limits.per_address = or_default(settings->per_address_limit, DEFAULT_PER_ADDRESS);
     server->listener = -1;
     server->checks_layout = MHD_get_version()[0] == '0';
     server->rules.ids = settings->ids;
@@ -418,8 +444,10 @@ int tern_http_start(const struct tern_http_settings *settings, const struct tern
     struct tern_http_server *server = create_server(settings, routes, route_tables);
     server->listener = http_address_listen(settings->address, settings->port, &server->port, err);
     if (server->listener < 0) goto failed;
-    if (http_sweeper_start(&server->sweeper, server->clock, tick_of(server), err) < 0) goto failed;
-    if (start_daemon(server, settings, err) < 0) {
+    if (http_sweeper_start(&server->sweeper, server->clock, tick_of(server), settings->refused, settings->self, err) <
+        0)
+        goto failed;
+    if (start_daemon(server, err) < 0) {
         http_sweeper_stop(&server->sweeper);
         goto failed;
     }

@@ -21,6 +21,9 @@ enum {
     HTTP_HEADERS_MAX = 100,
     HTTP_QUERY_MAX = 32,
     HTTP_SEGMENTS_MAX = 12,
+    HTTP_ADDRESS_KEY = 16,
+    HTTP_LEAVING_MOST = 64, /* connections on their way out at once, above the limit */
+    HTTP_REPORT_MS = 60000,
     HTTP_REQUEST_ID_SIZE = 65
 };
 
@@ -142,9 +145,12 @@ void http_answer_complete(const struct tern_http_request *request, struct tern_h
 struct http_connection {
     struct http_connection *before, *after;
     int fd;
-    _Atomic int64_t deadline_ms; /* steady time */
-    atomic_bool busy;            /* between head and end of answer */
-    size_t large_bytes;          /* of its answer, while that is large and on its way */
+    unsigned char address[HTTP_ADDRESS_KEY];
+    bool leaving;                               /* under the mutex: it was told to make room for another */
+    atomic_bool in_request;                     /* between request line and end of answer */
+    _Atomic int64_t idle_since_ms, deadline_ms; /* steady time */
+    atomic_bool busy;                           /* between head and end of answer */
+    size_t large_bytes;                         /* of its answer, while that is large and on its way */
     struct tern_http_request request;
 };
 
@@ -156,14 +162,37 @@ struct http_sweeper {
     const struct tern_clock *clock;
     int tick_ms;
     bool stopping;
+
+    /* under the mutex: connections that were refused and not reported yet, and where the last one came from */
+    uint64_t refused;
+    unsigned char refused_last[HTTP_ADDRESS_KEY];
+    int64_t reported_ms; /* steady time; 0: never */
+    tern_http_refused *report;
+    void *self;
 };
 
+/* `report` may be NULL. */
 int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
-                       struct tern_error *err);
+                       tern_http_refused *report, void *self, struct tern_error *err);
 void http_sweeper_stop(struct http_sweeper *sweeper);
 void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection);
 void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection);
 /* Ends the connections that wait for a next request. */
 void http_sweeper_release_idle(struct http_sweeper *sweeper);
+
+/* ---- http_admission.c: the limits of connections ---- */
+
+struct http_limits {
+    unsigned all, per_address;
+};
+
+enum http_admission { HTTP_ADMITTED, HTTP_REPLACES, HTTP_REFUSED_ADDRESS, HTTP_REFUSED_TOTAL };
+
+/* Whether a connection from there is let in, ending an idle one in its favour where a limit is reached. */
+enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
+                               const struct sockaddr *address);
+/* IPv4 as IPv4-mapped IPv6, without the port. */
+void http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
+void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
 
 #endif

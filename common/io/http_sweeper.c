@@ -3,9 +3,10 @@
  * libmicrohttpd's own timeout counts inactivity only (a byte per second lives for ever), and in its last second
  * version 0.9.75 spins instead of waiting; so it is switched off, and this thread keeps every deadline. It looks at
  * the connections once per tick while there are any, and sleeps without a timeout when there are none.
+ * It also reports the connections that were refused: the first one at once, then once a minute with their number.
  * A connection is on the list exactly as long as its descriptor is open: it is taken off, under the mutex, before
  * libmicrohttpd closes it, so that shutdown() never meets somebody else's descriptor.
- * Never: closes a descriptor, or waits while it holds the mutex. */
+ * Never: closes a descriptor, or waits or reports while it holds the mutex. */
 #include "http_internal.h"
 
 #include <string.h>
@@ -34,12 +35,28 @@ static void hang_up_late(struct http_sweeper *sweeper)
             (void)shutdown(one->fd, SHUT_RDWR); /* its thread wakes up and ends it */
 }
 
+/* Under the mutex, which it gives up meanwhile. */
+static void report_refused(struct http_sweeper *sweeper)
+{
+    char peer[TERN_HTTP_PEER_SIZE];
+    int64_t now = tern_steady(sweeper->clock);
+    uint64_t count = sweeper->refused;
+    if (count == 0 || (sweeper->reported_ms != 0 && now - sweeper->reported_ms < HTTP_REPORT_MS)) return;
+    sweeper->refused = 0;
+    sweeper->reported_ms = now;
+    http_address_print(sweeper->refused_last, peer);
+    pthread_mutex_unlock(&sweeper->mutex);
+    if (sweeper->report != NULL) sweeper->report(sweeper->self, count, peer);
+    pthread_mutex_lock(&sweeper->mutex);
+}
+
 static void *sweep(void *argument)
 {
     struct http_sweeper *sweeper = argument;
     pthread_mutex_lock(&sweeper->mutex);
     while (!sweeper->stopping) {
-        if (sweeper->first == NULL) {
+        report_refused(sweeper);
+        if (sweeper->first == NULL && sweeper->refused == 0) {
             pthread_cond_wait(&sweeper->changed, &sweeper->mutex);
             continue;
         }
@@ -52,13 +69,15 @@ static void *sweep(void *argument)
 }
 
 int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
-                       struct tern_error *err)
+                       tern_http_refused *report, void *self, struct tern_error *err)
 {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     sweeper->clock = clock;
     sweeper->tick_ms = tick_ms;
+    sweeper->report = report;
+    sweeper->self = self;
     sweeper->first = NULL;
     sweeper->stopping = false;
     pthread_mutex_init(&sweeper->mutex, NULL);

@@ -392,6 +392,13 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
     return tern_consumer_create(&consumer, &app->consumer, err);
 }
 
+static void on_connections_refused(void *self, uint64_t connections, const char *peer)
+{
+    const struct tern_app *app = self;
+    tern_log_warn(app->log, "HTTP connections refused: the limit is reached and none is idle",
+                  TERN_INT("connections", connections), TERN_STR("lastFrom", peer));
+}
+
 static int start_http(struct tern_app *app, const char *admin_token, struct tern_error *err)
 {
     const struct tern_http_settings settings = {.address = text_of(app, "HTTP_ADDR"),
@@ -404,7 +411,9 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
                                                 .request_deadline_ms = 30000,
                                                 .clock = app->seams.clock,
                                                 .ids = app->ids,
-                                                .metrics = app->metrics};
+                                                .metrics = app->metrics,
+                                                .refused = on_connections_refused,
+                                                .self = app};
     const struct tern_http_routes routes[] = {
         {app->service->routes,   app},
         {tern_operations_routes, app},

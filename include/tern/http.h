@@ -7,7 +7,8 @@
  * answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for routes that need the admin token, 411
  * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants.
  * Deadlines are absolute: a head is complete 10 s after the connection's start or its last answer, the rest of a
- * request takes at most 30 s, with no pause over 10 s in its body. Limits: 512 connections, 64 per address. Every
+ * request takes at most 30 s, with no pause over 10 s in its body. Limits: 512 connections, 64 per address; where one is
+ * reached the longest idle connection makes room, and without an idle one the newcomer is refused and counted. Every
  * answer carries X-Request-Id, traceparent, X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is
  * answered like GET without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a
  * broken Content-Length, no Host, a head over 32 KiB.
@@ -85,6 +86,10 @@ struct tern_http_route {
     const char *help;
 };
 
+/* So many connections were refused since the last call, the last one from `peer`; the first one is told at once, then
+ * at most one call a minute. On a thread of the server, which may wait for it. */
+typedef void tern_http_refused(void *self, uint64_t connections, const char *peer);
+
 struct tern_http_settings {
     const char *address;                          /* "127.0.0.1", "0.0.0.0", "::" */
     uint16_t port;                                /* 0 = any free one (tests) */
@@ -94,6 +99,8 @@ struct tern_http_settings {
     const struct tern_clock *clock;
     struct tern_ids *ids;
     struct tern_metrics *metrics; /* may be NULL */
+    tern_http_refused *refused;   /* may be NULL */
+    void *self;                   /* of `refused` */
 };
 
 /* One table with the `self` that its handlers get. The first row that fits method and path wins, table by table. */

@@ -48,7 +48,9 @@ struct tern_metric {
     M(online_seconds, GAUGE, "", "How long the service has been connected to the broker, in all its runs.")      \
     M(store_wal_bytes, GAUGE, "", "Size of the store's write-ahead log.")                                        \
     M(http_requests_total, COUNTER, "method,route,code", "HTTP requests answered.")                              \
-    M(http_request_duration_seconds, HISTOGRAM, "route", "Time from the request's head to its answer.")
+    M(http_request_duration_seconds, HISTOGRAM, "route", "Time from the request's head to its answer.")          \
+    M(http_connections_replaced_total, COUNTER, "", "Idle connections ended at a limit, for a new one.")         \
+    M(http_connections_refused_total, COUNTER, "limit", "Connections refused at a limit: none was idle.")
 
 #define TERN_METRIC_EXTERN(name, kind, labels, help) extern const struct tern_metric TERN_METRIC_##name;
 TERN_METRICS(TERN_METRIC_EXTERN)

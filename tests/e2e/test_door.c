@@ -756,6 +756,59 @@ static void test_unusable_tokens(void **state)
     suite_start(&suite, SUITE_INVENTORY, NULL);
 }
 
+/* ---- who holds the connections ---- */
+
+enum { PER_ADDRESS = 64 };
+
+/* A proxy keeps as many connections open as one address may have; its health probe comes on one more. */
+static void test_probe_beside_idle_connections(void **state)
+{
+    static const char livez[] = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    int fds[PER_ADDRESS];
+    struct raw_answer answer;
+    (void)state;
+    for (int i = 0; i < PER_ADDRESS; i++) {
+        fds[i] = raw_http_open(suite.port[SUITE_ORDER]);
+        assert_true(raw_http_send_text(fds[i], livez));
+        raw_http_read(fds[i], false, &answer);
+        assert_int_equal(answer.status, 200);
+        raw_answer_fini(&answer);
+    }
+    suite_ask(&suite, SUITE_ORDER, "GET", "/livez", "", "", &answer);
+    assert_int_equal(answer.status, 200);
+    raw_answer_fini(&answer);
+    for (int i = 0; i < PER_ADDRESS; i++)
+        close(fds[i]);
+    suite_await_metric(&suite, SUITE_ORDER, "http_connections_replaced_total", 1);
+    assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, "HTTP connections refused"), 0);
+}
+
+/* Connections of which each has a request under way make no room: that is counted, and told once. */
+static void test_refused_connections(void **state)
+{
+    enum { NEWCOMERS = 10 };
+    int fds[PER_ADDRESS], last;
+    (void)state;
+    for (int i = 0; i < PER_ADDRESS; i++) {
+        struct raw_answer answer;
+        fds[i] = raw_http_open(suite.port[SUITE_ORDER]);
+        assert_true(raw_http_send_text(fds[i], "POST /orders HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                                               "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"));
+        raw_http_read(fds[i], false, &answer);
+        assert_int_equal(answer.status, 100);
+        raw_answer_fini(&answer);
+    }
+    for (int i = 0; i < NEWCOMERS; i++) {
+        last = raw_http_open(suite.port[SUITE_ORDER]);
+        assert_true(raw_http_ends(last, 10000));
+        close(last);
+    }
+    for (int i = 0; i < PER_ADDRESS; i++)
+        close(fds[i]);
+    suite_await_metric(&suite, SUITE_ORDER, "http_connections_refused_total{limit=\"address\"}", NEWCOMERS);
+    suite_await_log(&suite, SUITE_ORDER, "HTTP connections refused", 1);
+}
+
 #define TEST(function, sentence)             \
     {                                        \
         sentence, function, NULL, NULL, NULL \
@@ -781,6 +834,9 @@ int main(void)
         TEST(test_head, "HEAD says what GET would, without the body"),
         TEST(test_list, "orders are listed newest first, as many as asked for"),
         TEST(test_chunks, "a body in chunks is a body"),
+        TEST(test_probe_beside_idle_connections,
+             "a health probe is answered beside 64 idle connections of its address"),
+        TEST(test_refused_connections, "a connection that finds no room is counted and told"),
         TEST(test_admin, "stock is changed with the token only"),
         TEST(test_made_token, "without a token set one is made, and no address is trusted"),
         TEST(test_unusable_tokens, "a file with a token that others know, or that is none, refuses the start"),

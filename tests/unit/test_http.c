@@ -693,27 +693,162 @@ static void test_stop_without_patience(void **state)
     close(fd);
 }
 
-static void test_per_address_limit(void **state)
+/* ---- the limits of connections ---- */
+
+enum { CROWD = 8 };
+
+static bool asks_again(int fd)
 {
+    struct raw_answer answer;
+    if (!raw_http_send_text(fd, "GET /ids HTTP/1.1\r\n" HOST "\r\n")) return false;
+    raw_http_read(fd, false, &answer);
+    int status = answer.status;
+    raw_answer_fini(&answer);
+    return status == 200;
+}
+
+/* So many connections that have been answered once and are kept open, the oldest first. */
+static void fill_with_idle(uint16_t port, int *fds, int count)
+{
+    for (int i = 0; i < count; i++) {
+        fds[i] = raw_http_open(port);
+        assert_true(asks_again(fds[i]));
+        while (i > 0 && i < count - 1 && tern_steady(&tern_clock_system) % 2 == 0)
+            ; /* not all in one millisecond */
+    }
+}
+
+static void close_all(const int *fds, int count)
+{
+    for (int i = 0; i < count; i++)
+        close(fds[i]);
+}
+
+static int64_t counted(struct door *door, const char *row)
+{
+    struct tern_text page = {0};
+    char wanted[128];
+    tern_metrics_print(door->metrics, &page);
+    (void)snprintf(wanted, sizeof wanted, "\n%s ", row);
+    const char *at = strstr(page.bytes, wanted);
+    int64_t value = at ? strtoll(at + strlen(wanted), NULL, 10) : 0;
+    tern_text_fini(&page);
+    return value;
+}
+
+/* A load balancer that keeps its connections, and its health probe. */
+static void expect_the_oldest_makes_room(struct door *door, const char *kind)
+{
+    int fds[CROWD];
+    char refused[96];
+    struct tern_error err;
+    fill_with_idle(door->port, fds, CROWD);
+    assert_int_equal(tern_http_probe("127.0.0.1", door->port, "/ids", TEST_WAIT_MS, &err), 200);
+    assert_true(raw_http_ends(fds[0], TEST_WAIT_MS));
+    for (int i = 1; i < CROWD; i++)
+        assert_true(asks_again(fds[i]));
+    assert_int_equal(counted(door, "http_connections_replaced_total"), 1);
+    (void)snprintf(refused, sizeof refused, "http_connections_refused_total{limit=\"%s\"}", kind);
+    assert_int_equal(counted(door, refused), 0);
+    close_all(fds, CROWD);
+}
+
+static void test_idle_of_one_address_makes_room(void **state)
+{
+    struct door *door = *state;
+    struct tern_http_settings settings = settings_of(door);
+    settings.per_address_limit = CROWD;
+    reopen_with(door, &settings);
+    expect_the_oldest_makes_room(door, "address");
+}
+
+static void test_idle_of_all_makes_room(void **state)
+{
+    struct door *door = *state;
+    struct tern_http_settings settings = settings_of(door);
+    settings.connection_limit = CROWD;
+    reopen_with(door, &settings);
+    expect_the_oldest_makes_room(door, "all");
+}
+
+/* Connections without a byte are idle too; many more of them come than there are places. */
+static void test_many_newcomers(void **state)
+{
+    enum { MANY = 100 };
+    struct door *door = *state;
+    struct tern_error err;
+    struct tern_http_settings settings = settings_of(door);
+    int fds[MANY];
+    settings.per_address_limit = 2;
+    reopen_with(door, &settings);
+    for (int i = 0; i < MANY; i++)
+        fds[i] = raw_http_open(door->port);
+    while (tern_http_probe("127.0.0.1", door->port, "/ids", TEST_WAIT_MS, &err) != 200)
+        ;
+    close_all(fds, MANY);
+    assert_true(counted(door, "http_connections_replaced_total") >= 1);
+}
+
+struct told {
+    atomic_int calls;
+    atomic_llong connections;
+    char peer[TERN_HTTP_PEER_SIZE];
+};
+
+static void note_refused(void *self, uint64_t connections, const char *peer)
+{
+    struct told *told = self;
+    (void)snprintf(told->peer, sizeof told->peer, "%s", peer);
+    atomic_fetch_add(&told->connections, (long long)connections);
+    atomic_fetch_add(&told->calls, 1);
+}
+
+/* One runs, one has sent half of its head, one a head whose body is to come: none of them is idle. */
+static void test_requests_are_not_cut_off(void **state)
+{
+    static const char *const begun[] = {
+        "GET /ids HTTP/1.1\r\n" HOST,
+        "POST /orders HTTP/1.1\r\n" HOST "Content-Type: application/json\r\nContent-Length: 11\r\n\r\n",
+        "GET /busy HTTP/1.1\r\n" HOST "\r\n"}; /* the last one: once it runs, the others have been read too */
+    static const char *const rest[] = {"\r\n", "{\"items\":[]", ""};
+    static const int wanted[] = {200, 201, 200};
+    static struct told told;
     struct door *door = *state;
     struct raw_answer answer;
     struct tern_http_settings settings = settings_of(door);
-    settings.per_address_limit = 2;
+    int fds[TERN_COUNT(begun)];
+    settings.per_address_limit = TERN_COUNT(begun);
+    settings.refused = note_refused;
+    settings.self = &told;
     reopen_with(door, &settings);
-    int one = raw_http_open(door->port);
-    int two = raw_http_open(door->port);
-    int three = raw_http_open(door->port);
-    raw_http_send_text(one, "GET /ids HTTP/1.1\r\n" HOST "\r\n");
-    raw_http_read(one, false, &answer);
-    assert_int_equal(answer.status, 200);
-    raw_answer_fini(&answer);
-    assert_true(raw_http_ends(three, TEST_WAIT_MS));
-    close(three);
-    close(one);
-    close(two);
-    struct tern_error err; /* room again, once the server has noticed */
-    while (tern_http_probe("127.0.0.1", door->port, "/ids", TEST_WAIT_MS, &err) != 200)
+    for (size_t i = 0; i < TERN_COUNT(begun); i++) {
+        fds[i] = raw_http_open(door->port);
+        assert_true(asks_again(fds[i]));
+        assert_true(raw_http_send_text(fds[i], begun[i]));
+    }
+    sem_wait(&door->entered);
+    for (int i = 0; i < 3; i++) {
+        int newcomer = raw_http_open(door->port);
+        assert_true(raw_http_ends(newcomer, TEST_WAIT_MS));
+        close(newcomer);
+    }
+    while (atomic_load(&told.calls) == 0)
         ;
+    sem_post(&door->leave);
+    for (size_t i = 0; i < TERN_COUNT(begun); i++) {
+        assert_true(raw_http_send_text(fds[i], rest[i]));
+        raw_http_read(fds[i], false, &answer);
+        assert_int_equal(answer.status, wanted[i]);
+        raw_answer_fini(&answer);
+    }
+    close_all(fds, TERN_COUNT(begun));
+    assert_int_equal(counted(door, "http_connections_refused_total{limit=\"address\"}"), 3);
+    assert_int_equal(counted(door, "http_connections_replaced_total"), 0);
+    tern_http_stop(door->server, 1000);
+    door->server = NULL;
+    assert_int_equal(atomic_load(&told.calls), 1); /* the next ones would be told in a minute */
+    assert_in_range(atomic_load(&told.connections), 1, 3);
+    assert_string_equal(told.peer, "127.0.0.1");
 }
 
 enum { CLIENTS = 24, POSTS = 100 };
@@ -804,7 +939,12 @@ int main(void)
         DOOR_TEST("it serves IPv6", test_ipv6),
         DOOR_TEST("stopping lets the request in flight finish, and nobody in", test_stop_waits),
         DOOR_TEST("stopping past its timeout still waits for a handler that runs", test_stop_without_patience),
-        DOOR_TEST("one address gets as many connections as configured", test_per_address_limit),
+        DOOR_TEST("at the limit of an address its longest idle connection makes room",
+                  test_idle_of_one_address_makes_room),
+        DOOR_TEST("at the limit of all the longest idle connection makes room", test_idle_of_all_makes_room),
+        DOOR_TEST("many newcomers at once do not shut anybody out for good", test_many_newcomers),
+        DOOR_TEST("a connection with a request on its way is kept, the newcomer refused, counted and told",
+                  test_requests_are_not_cut_off),
         DOOR_TEST("two dozen clients at once all get their answers", test_many_clients),
         DOOR_TEST("the probe tells the status, or why there is none", test_probe),
         DOOR_TEST("the version of the library is known", test_version),

@@ -1,0 +1,107 @@
+/* Whether one more connection is let in.
+ *
+ * At a limit the longest idle connection (of the same address, or of all) makes room: a load balancer that keeps its
+ * connections open still gets its health probe answered. Idle is a connection of which nothing is read or waiting to be
+ * read: no request line has come in, and no byte lies in its socket. It is told to end by SHUT_RD alone, so that a
+ * request that arrives at this very moment is still answered. When none is idle the newcomer is refused and counted.
+ * libmicrohttpd's own limits reset without a word; they stand higher, and are never met.
+ * Runs on the thread that accepts, which alone adds connections to the list; under the sweeper's mutex.
+ * Never: closes a connection with a request on its way, or waits. */
+#include "http_internal.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+void http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY])
+{
+    static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    memset(key, 0, HTTP_ADDRESS_KEY);
+    if (address->sa_family == AF_INET) {
+        memcpy(&four, address, sizeof four);
+        memcpy(key, mapped, sizeof mapped);
+        memcpy(key + sizeof mapped, &four.sin_addr, sizeof four.sin_addr);
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(&six, address, sizeof six);
+        memcpy(key, &six.sin6_addr, sizeof six.sin6_addr);
+    }
+}
+
+static bool is_idle(const struct http_connection *one)
+{
+    char byte;
+    return !one->leaving && !atomic_load(&one->in_request) && recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+static bool is_from(const struct http_connection *one, const unsigned char *key)
+{
+    return key == NULL || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
+}
+
+/* Of one address, or of all (NULL). */
+static struct http_connection *longest_idle(const struct http_sweeper *sweeper, const unsigned char *key)
+{
+    struct http_connection *longest = NULL;
+    for (struct http_connection *one = sweeper->first; one != NULL; one = one->after) /* the newest first */
+        if (is_from(one, key) &&
+            (longest == NULL || atomic_load(&one->idle_since_ms) <= atomic_load(&longest->idle_since_ms)) &&
+            is_idle(one))
+            longest = one;
+    return longest;
+}
+
+struct crowd {
+    unsigned all, same, leaving;
+};
+
+static struct crowd count_crowd(const struct http_sweeper *sweeper, const unsigned char *key)
+{
+    struct crowd crowd = {0};
+    for (const struct http_connection *one = sweeper->first; one != NULL; one = one->after) {
+        crowd.leaving += one->leaving;
+        crowd.all += !one->leaving;
+        crowd.same += !one->leaving && is_from(one, key);
+    }
+    return crowd;
+}
+
+static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
+{
+    struct http_connection *longest = longest_idle(sweeper, key);
+    if (longest == NULL) return false;
+    longest->leaving = true;
+    (void)shutdown(longest->fd, SHUT_RD); /* its thread wakes up and ends it */
+    return true;
+}
+
+enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
+                               const struct sockaddr *address)
+{
+    unsigned char key[HTTP_ADDRESS_KEY];
+    enum http_admission result = HTTP_ADMITTED;
+    http_address_key(address, key);
+    pthread_mutex_lock(&sweeper->mutex);
+    struct crowd crowd = count_crowd(sweeper, key);
+    bool may_replace = crowd.leaving < HTTP_LEAVING_MOST;
+    if (crowd.same >= limits->per_address)
+        result = may_replace && make_room(sweeper, key) ? HTTP_REPLACES : HTTP_REFUSED_ADDRESS;
+    else if (crowd.all >= limits->all)
+        result = may_replace && make_room(sweeper, NULL) ? HTTP_REPLACES : HTTP_REFUSED_TOTAL;
+    if (result >= HTTP_REFUSED_ADDRESS) {
+        sweeper->refused++;
+        memcpy(sweeper->refused_last, key, sizeof key);
+        pthread_cond_signal(&sweeper->changed);
+    }
+    pthread_mutex_unlock(&sweeper->mutex);
+    return result;
+}
+
+void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE])
+{
+    struct in6_addr six;
+    memcpy(&six, key, sizeof six);
+    bool four = IN6_IS_ADDR_V4MAPPED(&six);
+    if (inet_ntop(four ? AF_INET : AF_INET6, four ? key + 12 : key, text, TERN_HTTP_PEER_SIZE) == NULL) text[0] = '\0';
+}
