@@ -213,11 +213,25 @@ static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_C
 
 /* ---- libmicrohttpd's callbacks ------------------------------------------------------------------------------ */
 
+/* The address that the client has connected to, for a target that names one. */
+static void note_own_address(const struct tern_http_server *server, struct http_connection *own)
+{
+    unsigned char key[HTTP_ADDRESS_KEY];
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    if (own->request.raw_target[0] == '/') return;
+    if (getsockname(own->fd, (struct sockaddr *)&address, &length) < 0) return;
+    http_address_key((const struct sockaddr *)&address, key);
+    http_address_print(key, own->request.own_address);
+    own->request.own_port = server->port;
+}
+
 static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Connection *connection,
                                struct http_connection *own)
 {
     begin_request(server, own);
     read_head(server, connection, &own->request);
+    note_own_address(server, own);
     if (!http_gate(&server->rules, &own->request) && own->request.closing)
         return send_answer(server, connection, &own->request);
     return MHD_YES;

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -30,6 +31,51 @@ int http_address_read(const char *address, uint16_t port, struct sockaddr_storag
         return 0;
     }
     return tern_error_set(err, "\"%s\" is not an IPv4 or IPv6 address", address);
+}
+
+/* "[::1]:3001" -> "::1" and 3001. False: it is longer than any name, or its port is none. */
+static bool split_authority(const char *authority, char ret_host[256], uint16_t *ret_port)
+{
+    bool bracketed = authority[0] == '[';
+    const char *host = authority + bracketed;
+    size_t length = strcspn(host, bracketed ? "]" : ":");
+    const char *rest = host + length;
+    if (length == 0 || length >= 256 || (bracketed && *rest++ != ']')) return false;
+    memcpy(ret_host, host, length);
+    ret_host[length] = '\0';
+    *ret_port = 80;
+    if (*rest == '\0') return true;
+    size_t digits = strspn(rest + 1, "0123456789");
+    if (*rest != ':' || digits > 5 || rest[1 + digits] != '\0') return false;
+    unsigned long port = digits > 0 ? strtoul(rest + 1, NULL, 10) : 80;
+    *ret_port = (uint16_t)port;
+    return port <= UINT16_MAX;
+}
+
+bool http_authority_same(const char *one, const char *other)
+{
+    char hosts[2][256];
+    uint16_t ports[2];
+    return split_authority(one, hosts[0], &ports[0]) && split_authority(other, hosts[1], &ports[1]) &&
+           strcasecmp(hosts[0], hosts[1]) == 0 && ports[0] == ports[1];
+}
+
+/* By number: "localhost" is 127.0.0.1 here, and an IPv4 address may have come in over an IPv6 socket. */
+bool http_authority_is_own(const char *authority, const char *address, uint16_t port)
+{
+    struct sockaddr_storage storages[2];
+    unsigned char keys[2][HTTP_ADDRESS_KEY];
+    char host[256];
+    uint16_t named;
+    socklen_t length;
+    if (!split_authority(authority, host, &named) || named != port) return false;
+    if (strcasecmp(host, "localhost") == 0 && strcmp(address, "::1") == 0) return true;
+    if (http_address_read(host, 0, &storages[0], &length, NULL) < 0 ||
+        http_address_read(address, 0, &storages[1], &length, NULL) < 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        http_address_key((const struct sockaddr *)&storages[i], keys[i]);
+    return memcmp(keys[0], keys[1], sizeof keys[0]) == 0;
 }
 
 int tern_http_check_address(const char *address, struct tern_error *err)

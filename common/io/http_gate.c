@@ -85,15 +85,34 @@ static bool check_singles(struct tern_http_request *request)
     return true;
 }
 
+static const char host_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]%~";
+
 static bool check_host(struct tern_http_request *request)
 {
     const char *host = tern_http_header(request, "Host");
     if (host == NULL)
         return strcmp(request->version, "HTTP/1.0") == 0 ||
                refuse_malformed(request, "A request of HTTP/1.1 needs the header Host.");
-    if (host[strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]%~")] != '\0')
+    if (host[strspn(host, host_characters)] != '\0')
         return refuse_malformed(request, "The header Host does not name a host.");
     return true;
+}
+
+/* RFC 9112, 3.2.2: the host of a target in absolute-form counts, and not the header. What was meant for another host is
+ * not answered as if it were ours. */
+static bool check_authority(struct tern_http_request *request)
+{
+    const char *authority = request->target.authority;
+    const char *host = tern_http_header(request, "Host");
+    if (authority == NULL) return true;
+    if (authority[strspn(authority, host_characters)] != '\0')
+        return refuse_malformed(request, "The target of the request does not name a host.");
+    if ((host != NULL && http_authority_same(authority, host)) ||
+        http_authority_is_own(authority, request->own_address, request->own_port))
+        return true;
+    request->closing = true;
+    return http_refuse(request, 421, "Misdirected Request",
+                       "The target of the request names a host that is neither this one nor that of the header Host.");
 }
 
 static bool read_length(struct tern_http_request *request, const char *digits)
@@ -208,7 +227,7 @@ bool http_gate(const struct http_rules *rules, struct tern_http_request *request
 {
     name_request(rules, request);
     if (!check_request_line(request) || !check_each_header(request) || !check_singles(request) ||
-        !check_host(request) || !check_framing(request))
+        !check_host(request) || !check_authority(request) || !check_framing(request))
         return false;
     if (http_routes_choose(rules, request) &&
         ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || http_admin_allowed(rules->admin, request)) &&

@@ -34,7 +34,8 @@ struct http_pair {
 /* A request target taken apart: everything decoded, in `memory`. */
 struct http_target {
     char *memory;
-    const char *path; /* "/orders/ORD-1" */
+    const char *path;      /* "/orders/ORD-1" */
+    const char *authority; /* "shop.example:3001"; NULL: the target was a path alone */
     size_t segment_count;
     const char *segments[HTTP_SEGMENTS_MAX]; /* "orders", "ORD-1"; "" after a closing slash */
     size_t query_count;
@@ -67,6 +68,10 @@ struct http_rules {
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 
 struct tern_http_request {
+    /* where the client has come to; "" when nobody asks for it (a target in absolute-form does) */
+    char own_address[TERN_HTTP_PEER_SIZE];
+    uint16_t own_port;
+
     /* what the client sent; headers live in libmicrohttpd's memory until the request is over */
     const char *method, *version;
     struct http_target target;
@@ -121,6 +126,10 @@ bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *requ
 
 /* ---- http_address.c ---- */
 
+/* Whether an authority ("host" or "host:port", 80 when there is none) names this address and port. */
+bool http_authority_is_own(const char *authority, const char *address, uint16_t port);
+/* Whether two authorities name the same host and port. */
+bool http_authority_same(const char *one, const char *other);
 int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
                       struct tern_error *err);
 /* A listening socket and the port it got (when asked for port 0: any free one); or -1. */

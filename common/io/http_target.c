@@ -1,4 +1,5 @@
-/* Takes a request target apart: path, segments, query, each percent-decoded once.
+/* Takes a request target apart: path, segments, query, each percent-decoded once; in absolute-form (http://host/path)
+ * the authority too, as it came.
  *
  * Only what RFC 3986 allows gets through, and less: no %00 or other control characters, nothing outside ASCII, no
  * encoded slash, no "//", "." or ".." in the path, no query name twice. So a path that passed means the same to
@@ -8,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex_digit(char c)
 {
@@ -94,16 +96,36 @@ static int split_query(char *text, struct http_target *target, struct tern_error
     return 0;
 }
 
+/* Moves *at behind the scheme and the authority of an absolute-form target; the length of the authority, 0 for a path. */
+static int skip_authority(const char **at, size_t *ret_length, struct tern_error *err)
+{
+    static const char scheme[] = "http://";
+    *ret_length = 0;
+    if (**at == '/') return 0;
+    if (strncasecmp(*at, scheme, sizeof scheme - 1) != 0)
+        return tern_error_set(err,
+                              "The target of the request is neither a path nor an address that begins with http://.");
+    *at += sizeof scheme - 1;
+    *ret_length = strcspn(*at, "/?");
+    if (*ret_length == 0) return tern_error_set(err, "The target of the request names no host.");
+    return 0;
+}
+
 static int take_apart(const char *raw, struct http_target *target, struct tern_error *err)
 {
-    size_t length = strlen(raw);
-    if (raw[0] != '/') return tern_error_set(err, "The target of the request is not a path.");
-    if (check_characters(raw, err) < 0) return -1;
+    const char *rest = raw;
+    size_t authority_length;
+    if (check_characters(raw, err) < 0 || skip_authority(&rest, &authority_length, err) < 0) return -1;
+    const char *authority = rest;
+    rest += authority_length;
+    const char *root = rest[0] == '/' ? "" : "/"; /* http://host and http://host?query mean the root */
 
-    target->memory = tern_alloc(2 * (length + 1));
+    size_t length = strlen(root) + strlen(rest);
+    target->memory = tern_alloc(2 * (length + 1) + authority_length + 1);
     char *path = target->memory; /* with the query behind it */
     char *segments = target->memory + length + 1;
-    memcpy(path, raw, length);
+    if (authority_length > 0) target->authority = memcpy(segments + length + 1, authority, authority_length);
+    (void)stpcpy(stpcpy(path, root), rest);
     char *question = strchr(path, '?');
     char *query = path + length;
     if (question != NULL) {
@@ -118,6 +140,7 @@ static int take_apart(const char *raw, struct http_target *target, struct tern_e
 
 int http_target_parse(const char *raw, struct http_target *target, struct tern_error *err)
 {
+    target->authority = NULL;
     target->segment_count = 0;
     target->query_count = 0;
     if (take_apart(raw, target, err) == 0) return 0;
@@ -129,7 +152,7 @@ void http_target_fini(struct http_target *target)
 {
     free(target->memory);
     target->memory = NULL;
-    target->path = NULL;
+    target->path = target->authority = NULL;
     target->segment_count = 0;
     target->query_count = 0;
 }

@@ -3,7 +3,9 @@
  * On libmicrohttpd, in front of which stands a gate of our own: in the first callback, before any body, it refuses
  * with 400 and Connection: close whatever is no sound HTTP (two Content-Length or Host headers, Content-Length with
  * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines,
- * NUL; %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). Then it
+ * NUL; %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in
+ * absolute-form (http://host:port/path) is taken when its host is that of the header Host, or the address that the client
+ * has connected to; else 421. Then it
  * answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for routes that need the admin token, 411
  * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants.
  * Deadlines are absolute: a head is complete 10 s after the connection's start or its last answer, the rest of a

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OWN_ADDRESS "127.0.0.1"
+enum { OWN_PORT = 3001 };
+
 /* ---- the target --------------------------------------------------------------------------------------------- */
 
 static void assert_clean(const char *text)
@@ -59,6 +62,16 @@ static bool holds_slash(const struct http_target *target)
     for (size_t i = 0; i < target->query_count; i++)
         if (strchr(target->query[i].name, '/') != NULL || strchr(target->query[i].value, '/') != NULL) return true;
     return false;
+}
+
+static void check_authority(const struct tern_http_request *request)
+{
+    const char *authority = request->target.authority, *host = tern_http_header(request, "Host");
+    if (authority == NULL) return;
+    TERN_ASSERT(authority[strcspn(authority, "/?#@")] == '\0', "an authority is a host and perhaps a port");
+    TERN_ASSERT((host != NULL && http_authority_same(authority, host)) ||
+                    http_authority_is_own(authority, OWN_ADDRESS, OWN_PORT),
+                "what was meant for another host is not answered");
 }
 
 static void check_target(const char *raw, const struct http_target *target)
@@ -163,7 +176,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = tern_copy_bytes(data, size);
     bool with_token = size % 2 == 1;
     read_head(text, request);
+    (void)tern_copy(request->own_address, sizeof request->own_address, OWN_ADDRESS);
+    request->own_port = OWN_PORT;
     bool passed = http_gate(the_rules(with_token), request);
+    if (passed) check_authority(request);
     if (request->target.path != NULL) check_target(request->raw_target, &request->target);
     TERN_ASSERT(passed == (request->route != NULL && !request->refused), "what passes has a route and no answer yet");
     if (!passed) check_answer(request);

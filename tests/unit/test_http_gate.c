@@ -188,7 +188,13 @@ static const struct attempt lines[] = {
     BAD("a backslash", "GET /hi\\a HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("a fragment", "GET /hi#a HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("no slash in front", "GET hi HTTP/1.1\r\n" HOST "\r\n", 400),
-    BAD("an absolute target", "GET http://localhost/hi HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("an address without a host", "GET http:///hi HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("an address with a user", "GET http://ann@localhost/hi HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("an address of another scheme", "GET https://localhost/hi HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("an address with an empty segment", "GET http://localhost//hi HTTP/1.1\r\n" HOST "\r\n", 400),
+    BAD("an address of another host", "GET http://shop.example/hi HTTP/1.1\r\n" HOST "\r\n", 421),
+    BAD("an address of another port", "GET http://localhost:81/hi HTTP/1.1\r\n" HOST "\r\n", 421),
+    BAD("an address with a port that is none", "GET http://localhost:8x/hi HTTP/1.1\r\n" HOST "\r\n", 421),
     BAD("a star", "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("a query name twice", "GET /hi?a=1&a=2 HTTP/1.1\r\n" HOST "\r\n", 400),
     BAD("no target", "GET HTTP/1.1\r\n" HOST "\r\n", 400),
@@ -635,6 +641,40 @@ static void test_targets(void **state)
     http_target_fini(&target);
 }
 
+static void ask_absolute(struct door *door, const char *authority, const char *rest, const char *host, int status)
+{
+    char request[512];
+    struct raw_answer answer;
+    (void)snprintf(request, sizeof request, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, rest, host);
+    raw_http_ask(door->port, request, &answer);
+    if (answer.status != status) fail_msg("%s is answered with %d, not with %d", request, answer.status, status);
+    if (status == 421) assert_non_null(strstr(answer.body, "\"title\":\"Misdirected Request\""));
+    raw_answer_fini(&answer);
+}
+
+/* RFC 9112, 3.2.2: a proxy may send the whole address. */
+static void test_absolute_targets(void **state)
+{
+    struct door *door = *state;
+    char own[32], named[32], other[32];
+    (void)snprintf(own, sizeof own, "127.0.0.1:%u", door->port);
+    (void)snprintf(named, sizeof named, "LocalHost:%u", door->port);
+    (void)snprintf(other, sizeof other, "127.0.0.1:%u", door->port ^ 1U);
+    ask_absolute(door, "shop.example", "/hi", "shop.example", 200);
+    ask_absolute(door, "Shop.Example:80", "/hi", "shop.example", 200);
+    ask_absolute(door, "shop.example:8080", "/hi/you?a=b", "shop.example:8080", 200);
+    ask_absolute(door, own, "/hi", "shop.example", 200); /* the target's host counts, and that is this one */
+    ask_absolute(door, named, "/hi", "shop.example", 200);
+    ask_absolute(door, own, "", "shop.example", 404); /* the root, which has no route */
+    ask_absolute(door, own, "?a=b", "shop.example", 404);
+    ask_absolute(door, "shop.example", "/hi", "other.example", 421);
+    ask_absolute(door, "shop.example:8080", "/hi", "shop.example", 421);
+    ask_absolute(door, "shop.example:65616", "/hi", "shop.example", 421); /* 65536 + 80 */
+    ask_absolute(door, "[::1]", "/hi", "localhost", 421);
+    ask_absolute(door, other, "/hi", own, 421);
+    expect_alive(door);
+}
+
 /* A sound request with a few bytes of it changed, from a fixed seed: whatever comes back, the server lives on. */
 static void test_noise(void **state)
 {
@@ -681,6 +721,7 @@ int main(void)
         DOOR_TEST("a body that cannot be taken is refused; the connection goes on when it can", test_bodies),
         DOOR_TEST("what the gate refuses is answered with a problem", test_problem_bodies),
         DOOR_TEST("sound requests in odd clothes are taken", test_odd_but_sound),
+        DOOR_TEST("a target in absolute-form is taken for this host, and for no other", test_absolute_targets),
         DOOR_TEST("pipelined requests are answered one by one, in order", test_pipelined),
         DOOR_TEST("a request line with a NUL in it ends the connection", test_nul_in_the_request_line),
         DOOR_TEST("nothing is read behind a body in chunks", test_nothing_follows_chunks),
