@@ -118,12 +118,15 @@ static int check_choice(struct config_value *value, struct tern_error *err)
     return refuse(value, allowed, err);
 }
 
-/* "scheme:" and something behind it, no blanks: what the scheme means is for its reader to judge. */
+/* "scheme:" and something behind it, no blanks but in the path of a store: what the scheme means is for its reader to
+ * judge. */
 static int check_url(const struct config_value *value, struct tern_error *err)
 {
     const char *text = value->text;
     size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
-    if (isalpha((unsigned char)text[0]) && text[scheme] == ':' && text[scheme + 1] != '\0' && !strchr(text, ' '))
+    bool may_hold_blanks = strncmp(text, "sqlite:", 7) == 0;
+    if (isalpha((unsigned char)text[0]) && text[scheme] == ':' && text[scheme + 1] != '\0' &&
+        (may_hold_blanks || !strchr(text, ' ')))
         return 0;
     return refuse(value, "a URL: a scheme, a colon, an address, no blanks", err);
 }

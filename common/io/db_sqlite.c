@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tern/bug.h"
 
@@ -184,7 +185,7 @@ static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
 {
     const char *name = db->path != NULL ? db->path : ":memory:";
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation; only before the first open */
-    int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     TERN_ASSERT(db->handle != NULL, "there is memory for the store");
     if (code != SQLITE_OK) {
         return tern_sqlite_fail(db, code, "open", err);
@@ -220,7 +221,7 @@ static void close_handle(struct tern_db *db)
 static struct tern_db *create(bool reader)
 {
     struct tern_db *db = tern_alloc(sizeof *db);
-    db->lock = -1;
+    db->lock = db->file = -1;
     db->reader = reader;
     return db;
 }
@@ -249,25 +250,66 @@ static int open_writer(struct tern_db *db, struct tern_error *err)
         close_handle(db);
         result = open_handle(db, flags, err);
     }
-    if (result == 0) {
-        tern_sqlite_keep_ballast(db);
-        begin_a_new_log(db);
-        (void)tern_sqlite_note_open(db, true);
+    if (result < 0) {
+        return -1;
     }
-    return result;
+    tern_sqlite_keep_ballast(db);
+    begin_a_new_log(db);
+    if (tern_sqlite_note_files(db, err) < 0) {
+        return -1;
+    }
+    (void)tern_sqlite_note_open(db, true);
+    return 0;
+}
+
+/* An earlier version took a "%20" literally: the store that it made is not to be left behind in silence. */
+static int refuse_undecoded(const struct tern_db *db, const char *url, struct tern_error *err)
+{
+    const char *raw = url + strlen("sqlite:");
+    raw += strncmp(raw, "//", 2) == 0 ? 2 : 0;
+    if (strcmp(raw, db->given) == 0 || access(db->path, F_OK) == 0 || access(raw, F_OK) != 0) {
+        return 0;
+    }
+    return tern_error_set(err, "the URL names %s, and the store is in %s: write the \"%%\" of its name as %%25",
+                          db->given, raw);
+}
+
+/* Whether the path is the resolved one as it stands, seen from the working folder. */
+static bool is_direct(const struct tern_db *db)
+{
+    char folder[PATH_MAX];
+    if (db->given[0] == '/') {
+        return strcmp(db->given, db->path) == 0;
+    }
+    size_t length = getcwd(folder, sizeof folder) != NULL ? strlen(folder) : 0;
+    return length > 0 && strncmp(db->path, folder, length) == 0 && db->path[length] == '/' &&
+           strcmp(db->path + length + 1, db->given) == 0;
+}
+
+static int find_file(struct tern_db *db, const char *url, struct tern_error *err)
+{
+    if (tern_sqlite_path(url, &db->given, err) < 0) {
+        return -1;
+    }
+    if (db->given == NULL) {
+        return db->reader ? tern_error_set(err, "a store in memory has no second connection") : 0;
+    }
+    if (tern_sqlite_resolve(db->given, &db->path, err) < 0) {
+        return -1;
+    }
+    db->alias = is_direct(db) ? NULL : tern_copy_text(db->given);
+    return refuse_undecoded(db, url, err);
 }
 
 static int open_as(const char *url, bool reader, struct tern_db **ret_db, struct tern_error *err)
 {
     struct tern_db *db = create(reader);
-    int result = tern_sqlite_path(url, &db->path, err);
-    if (result == 0 && reader && db->path == NULL) {
-        result = tern_error_set(err, "a store in memory has no second connection");
-    } else if (result == 0) {
+    int result = find_file(db, url, err);
+    if (result == 0) {
         result = reader ? open_handle(db, SQLITE_OPEN_READONLY, err) : open_writer(db, err);
     }
     if (result < 0) {
-        tern_error_prefix(err, "cannot open the store %s", db->path != NULL ? db->path : url);
+        tern_error_prefix(err, "cannot open the store %s", db->given != NULL ? db->given : url);
         tern_db_close(db);
         return -1;
     }
@@ -309,6 +351,8 @@ void tern_db_close(struct tern_db *db)
     tern_sqlite_unclaim(db);
     free(db->slots);
     free(db->path);
+    free(db->alias);
+    free(db->given);
     free(db);
 }
 

@@ -4,9 +4,15 @@
 #ifndef TERN_DB_SQLITE_H
 #define TERN_DB_SQLITE_H
 
+#include <limits.h>
 #include <sqlite3.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "tern/db.h"
+
+/* The files of a store that is open: itself, its log, the index of the log. */
+enum { TERN_SQLITE_FILES = 3 };
 
 /* A prepared statement. The cached ones live as long as the connection; a borrowed one until its rows are done. */
 struct tern_db_statement {
@@ -16,10 +22,23 @@ struct tern_db_statement {
     bool in_use;
 };
 
+/* Which files are open: what their names have to lead to for as long as the store is used. */
+struct tern_sqlite_files {
+    bool noted;
+    dev_t device[TERN_SQLITE_FILES];
+    ino_t inode[TERN_SQLITE_FILES];
+    struct timespec written; /* the file itself: when this process wrote to it last, and how long it was then */
+    off_t length;
+};
+
 struct tern_db {
     sqlite3 *handle;
-    char *path; /* NULL: in memory */
-    int lock;   /* descriptor of <path>.lock, or -1 */
+    char *given; /* the path as the URL has it; NULL: in memory */
+    char *alias; /* the same, when symbolic links are on its way; else NULL */
+    char *path;  /* the file that it leads to: absolute, without a symbolic link; NULL: in memory */
+    int lock;    /* descriptor of <path>.lock, or -1 */
+    int file;    /* descriptor of the file itself, for its lock and its identity, or -1 */
+    struct tern_sqlite_files files;
     bool reader;
     bool noted_open; /* in the lock file */
     bool broken;     /* an I/O error or damage was seen: it is only rolled back and closed any more */
@@ -51,15 +70,36 @@ bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err);
 int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err);
 void tern_sqlite_forget_statements(struct tern_db *db);
 
-/* db_sqlite_file.c */
+/* db_sqlite_path.c */
 
 /* The path that a URL names, to be freed; ret_path is NULL for a store in memory. */
 int tern_sqlite_path(const char *url, char **ret_path, struct tern_error *err);
-/* Makes the folder, refuses network file systems, takes the lock, creates the file readable by its owner alone. */
+/* The file that the path leads to, to be freed: absolute, links followed, also one that leads to no file yet. */
+int tern_sqlite_resolve(const char *path, char **ret_real, struct tern_error *err);
+/* The folder that `path` lies in. */
+void tern_sqlite_folder_of(const char *path, char folder[PATH_MAX]);
+
+/* db_sqlite_names.c */
+
+/* Remembers which files are open; after the log was made. */
+int tern_sqlite_note_files(struct tern_db *db, struct tern_error *err);
+/* Remembers the state in which this process has left the file: after a checkpoint. */
+void tern_sqlite_note_written(struct tern_db *db);
+/* Writer thread, after a commit: as tern_db_check_files, and nobody else has written to them. */
+int tern_sqlite_check_commit(const struct tern_db *db, struct tern_error *err);
+/* The same, before a commit: which would go behind the hole where the log was. */
+int tern_sqlite_check_log_length(const struct tern_db *db, struct tern_error *err);
+
+/* db_sqlite_file.c */
+
+/* Makes the folder, refuses network file systems, takes the locks, creates the file readable by its owner alone. */
 int tern_sqlite_claim(struct tern_db *db, struct tern_error *err);
 void tern_sqlite_unclaim(struct tern_db *db);
 /* The lock file remembers whether the store is open or was closed in order. */
 bool tern_sqlite_note_open(struct tern_db *db, bool open);
+/* Writes the lock file again when somebody has removed it from under an open store: without it the next start would not
+ * miss a store, or a log, that is gone. Any thread. */
+void tern_sqlite_keep_word(const struct tern_db *db);
 /* 8 MB beside the store, given up when the disk is full so that recovery has room. Returns whether it was there. */
 bool tern_sqlite_drop_ballast(struct tern_db *db);
 void tern_sqlite_keep_ballast(struct tern_db *db);

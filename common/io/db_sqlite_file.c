@@ -1,14 +1,14 @@
-/* The SQLite driver's files: which path a URL names, who may use it, and room for the worst day.
+/* The SQLite driver's files: who may use them, what an earlier end has left, and room for the worst day.
  *
- * <store>.lock is held with flock for as long as the store is open, so that a second process is refused; it is never
- * removed, because a lock on a file that has lost its name guards nothing. It also says whether the store was closed
- * in order. <store>.ballast is 8 MB that are given
- * up when the disk is full. The store's own file is opened by SQLite alone: closing any other descriptor of it would
- * drop SQLite's locks. */
+ * <store>.lock and the file itself are held with flock for as long as the store is open, so that a second process is
+ * refused, by whatever name it comes. The lock file is never removed: it also says whether the store was closed in
+ * order. <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened before
+ * SQLite's and closed after them: closing it drops the locks (fcntl) that SQLite holds. */
 #include "db_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,62 +19,22 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { BALLAST_BYTES = 8 * 1024 * 1024, FULL_BELOW_BYTES = 1024 * 1024, PATH_ROOM = 4096 };
+enum { BALLAST_BYTES = 8 * 1024 * 1024, FULL_BELOW_BYTES = 1024 * 1024 };
 
 /* Not in every linux/magic.h. */
 #define MAGIC_CIFS 0xFF534D42u
 #define MAGIC_SMB2 0xFE534D42u
 
-int tern_sqlite_path(const char *url, char **ret_path, struct tern_error *err)
+static void beside(const struct tern_db *db, const char *ending, char name[PATH_MAX])
 {
-    static const char scheme[] = "sqlite:";
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0) {
-        const char *colon = strchr(url, ':');
-        return tern_error_set(err, "there is no driver for \"%.*s\": a store is named sqlite:<path>",
-                              colon != NULL ? (int)(colon - url + 1) : 20, url);
-    }
-    const char *path = url + sizeof scheme - 1;
-    if (strcmp(path, ":memory:") == 0) {
-        *ret_path = NULL;
-        return 0;
-    }
-    if (strncmp(path, "//", 2) == 0) {
-        path += 2;
-        if (path[0] != '/') {
-            return tern_error_set(err, "sqlite:// is followed by an absolute path (sqlite:///var/lib/x.db)");
-        }
-    }
-    size_t length = strlen(path);
-    if (length == 0 || path[length - 1] == '/' || length > PATH_ROOM - 32) {
-        return tern_error_set(err, "sqlite: is followed by the path of a file");
-    }
-    *ret_path = tern_copy_text(path);
-    return 0;
-}
-
-static void beside(const struct tern_db *db, const char *ending, char name[PATH_ROOM])
-{
-    snprintf(name, PATH_ROOM, "%s%s", db->path, ending);
-}
-
-/* The folder that `path` lies in. */
-static void folder_of(const char *path, char folder[PATH_ROOM])
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        tern_copy(folder, PATH_ROOM, ".");
-    } else if (slash == path) {
-        tern_copy(folder, PATH_ROOM, "/");
-    } else {
-        snprintf(folder, PATH_ROOM, "%.*s", (int)(slash - path), path);
-    }
+    snprintf(name, PATH_MAX, "%s%s", db->path, ending);
 }
 
 /* A new name is durable once the folder that holds it was flushed. */
 static void flush_folder_of(const char *path)
 {
-    char folder[PATH_ROOM];
-    folder_of(path, folder);
+    char folder[PATH_MAX];
+    tern_sqlite_folder_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);
@@ -84,7 +44,7 @@ static void flush_folder_of(const char *path)
 
 static int make_folder(const char *folder, struct tern_error *err)
 {
-    char part[PATH_ROOM];
+    char part[PATH_MAX];
     for (const char *end = folder; end != NULL;) {
         end = strchr(end + 1, '/');
         size_t length = end != NULL ? (size_t)(end - folder) : strlen(folder);
@@ -111,31 +71,72 @@ static int refuse_network(const char *folder, struct tern_error *err)
     return 0;
 }
 
-static int take_lock(struct tern_db *db, struct tern_error *err)
+/* What a store holds (addresses, telephone numbers) is for its service alone, whatever the umask was. */
+static int make_private(int fd, const char *name, struct tern_error *err)
 {
-    char name[PATH_ROOM];
-    beside(db, ".lock", name);
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return tern_error_set(err, "cannot open %s: %s", name, strerror(errno));
+    struct stat about;
+    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
+        return tern_error_set(err, "%s is no file", name);
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        int why = errno;
-        close(fd);
-        return why == EWOULDBLOCK ? tern_error_set(err, "another process is using it (%s is locked)", name)
-                                  : tern_error_set(err, "cannot lock %s: %s", name, strerror(why));
+    if ((about.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0) {
+        return tern_error_set(err, "cannot take %s away from other users: %s", name, strerror(errno));
     }
-    db->lock = fd;
     return 0;
+}
+
+static int lock(int fd, const char *name, struct tern_error *err)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        return 0;
+    }
+    return errno == EWOULDBLOCK ? tern_error_set(err, "another process is using it (%s is locked)", name)
+                                : tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
+}
+
+/* The locked descriptor of a file that is there or, with O_CREAT in `flags`, is made. -1 with errno 0: `err` is filled. */
+static int open_locked(const char *name, int flags, struct tern_error *err)
+{
+    int fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    if (fd < 0) {
+        int why = errno;
+        (void)tern_error_set(err, "cannot open %s: %s", name, strerror(why));
+        errno = why;
+        return -1;
+    }
+    if (make_private(fd, name, err) < 0 || lock(fd, name, err) < 0) {
+        close(fd);
+        errno = 0;
+        return -1;
+    }
+    return fd;
 }
 
 static const char is_open[] = "open\n",
                   is_shut[] = "shut\n"; /* of one length: written in place, a full disk takes it */
 
-static bool was_open(const struct tern_db *db)
+/* What the lock file says about the store's last end; false when it has never seen one. */
+static bool remembers(const struct tern_db *db, bool *ret_open)
 {
     char word[sizeof is_open] = "";
-    return pread(db->lock, word, sizeof is_open - 1, 0) == (ssize_t)sizeof is_open - 1 && strcmp(word, is_open) == 0;
+    if (pread(db->lock, word, sizeof is_open - 1, 0) != (ssize_t)sizeof is_open - 1) {
+        return false;
+    }
+    *ret_open = strcmp(word, is_open) == 0;
+    return *ret_open || strcmp(word, is_shut) == 0;
+}
+
+/* By its name: somebody may have removed the file that is locked, and the next start reads what is there then. */
+static bool write_word(const struct tern_db *db, const char *word)
+{
+    char name[PATH_MAX];
+    beside(db, ".lock", name);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return false;
+    }
+    bool written = pwrite(fd, word, sizeof is_open - 1, 0) == (ssize_t)sizeof is_open - 1 && fdatasync(fd) == 0;
+    close(fd);
+    return written;
 }
 
 bool tern_sqlite_note_open(struct tern_db *db, bool open)
@@ -147,43 +148,117 @@ bool tern_sqlite_note_open(struct tern_db *db, bool open)
         flush_folder_of(db->path); /* the log has its name in it before anybody may miss it */
     }
     db->noted_open = open;
-    return pwrite(db->lock, open ? is_open : is_shut, sizeof is_open - 1, 0) > 0 && fdatasync(db->lock) == 0;
+    return write_word(db, open ? is_open : is_shut);
 }
 
-/* A store that is not there yet has no log to miss. */
+void tern_sqlite_keep_word(const struct tern_db *db)
+{
+    char name[PATH_MAX];
+    beside(db, ".lock", name);
+    if (db->noted_open && access(name, F_OK) < 0 && write_word(db, is_open)) {
+        flush_folder_of(db->path);
+    }
+}
+
+/* SQLite would begin an empty store in its place, and throw its log away. */
+static int check_nothing_is_missing(const struct tern_db *db, struct tern_error *err)
+{
+    bool was_open;
+    if (tern_db_wal_bytes(db) > 0) {
+        return tern_error_fault(err, TERN_FAULT_BROKEN,
+                                "there is its log (-wal) but not the store: put it back, or remove the log to begin a "
+                                "new, empty store");
+    }
+    if (remembers(db, &was_open)) {
+        return tern_error_fault(err, TERN_FAULT_BROKEN,
+                                "there was a store, and it is gone (removed, renamed, or its disk is not there): put "
+                                "it back, or remove its .lock file to begin a new, empty store");
+    }
+    return 0;
+}
+
+/* A store in use is always in WAL mode; a backup (db_sqlite_backup.c) is not, until it is opened. */
+static bool is_backup(const struct tern_db *db)
+{
+    enum { WRITE_VERSION_AT = 18, ROLLBACK_JOURNAL = 1 };
+    unsigned char version = 0;
+    return pread(db->file, &version, 1, WRITE_VERSION_AT) == 1 && version == ROLLBACK_JOURNAL;
+}
+
 static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 {
-    return access(db->path, F_OK) == 0 ? tern_sqlite_check_log(db, was_open(db), err) : 0;
+    struct stat about;
+    bool was_open = false;
+    if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) {
+        return check_nothing_is_missing(db, err);
+    }
+    if (is_backup(db)) {
+        return tern_db_wal_bytes(db) == 0
+                   ? 0
+                   : tern_error_fault(err, TERN_FAULT_BROKEN,
+                                      "it is a backup, and the log (-wal) beside it belongs to the store that was "
+                                      "there before: remove the log to go on with the backup");
+    }
+    (void)remembers(db, &was_open);
+    return tern_sqlite_check_log(db, was_open, err);
 }
 
-/* What a store holds (addresses, telephone numbers) is for its service alone; -wal and -shm take after it. */
-static int create_private(const struct tern_db *db, struct tern_error *err)
+/* A second process that comes by another name of the file, or after the lock file was removed, meets this lock. It is
+ * asked for after the lock file's: closing a descriptor drops SQLite's own locks on the file, if the process has any. */
+static int hold_file(struct tern_db *db, struct tern_error *err)
 {
-    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
-        flush_folder_of(db->path);
+    db->file = open_locked(db->path, 0, err);
+    return db->file >= 0 || errno == ENOENT ? 0 : -1;
+}
+
+static int create_file(struct tern_db *db, struct tern_error *err)
+{
+    if (db->file >= 0) {
         return 0;
     }
-    return errno == EEXIST ? 0 : tern_error_set(err, "cannot create it: %s", strerror(errno));
+    db->file = open_locked(db->path, O_CREAT | O_EXCL, err);
+    flush_folder_of(db->path);
+    return db->file >= 0 ? 0 : -1;
+}
+
+/* What an older version, or a copy, has left readable to others; SQLite gives new ones the rights of the file. */
+static void make_log_private(const struct tern_db *db)
+{
+    static const char *const endings[] = {"-wal", "-shm", ".ballast"};
+    char name[PATH_MAX];
+    for (size_t i = 0; i < TERN_COUNT(endings); i++) {
+        struct stat about;
+        beside(db, endings[i], name);
+        if (lstat(name, &about) == 0 && S_ISREG(about.st_mode)) {
+            (void)chmod(name, 0600);
+        }
+    }
 }
 
 int tern_sqlite_claim(struct tern_db *db, struct tern_error *err)
 {
-    char folder[PATH_ROOM];
-    folder_of(db->path, folder);
-    if (make_folder(folder, err) < 0 || refuse_network(folder, err) < 0 || take_lock(db, err) < 0 ||
-        check_what_was_left(db, err) < 0) {
+    char folder[PATH_MAX], name[PATH_MAX];
+    tern_sqlite_folder_of(db->path, folder);
+    if (make_folder(folder, err) < 0 || refuse_network(folder, err) < 0) {
         return -1;
     }
-    return create_private(db, err);
+    beside(db, ".lock", name);
+    db->lock = open_locked(name, O_CREAT, err);
+    if (db->lock < 0 || hold_file(db, err) < 0 || check_what_was_left(db, err) < 0) {
+        return -1;
+    }
+    make_log_private(db);
+    return create_file(db, err);
 }
 
 void tern_sqlite_unclaim(struct tern_db *db)
 {
-    if (db->lock >= 0) {
-        close(db->lock);
-        db->lock = -1;
+    int *const held[] = {&db->file, &db->lock};
+    for (size_t i = 0; i < TERN_COUNT(held); i++) {
+        if (*held[i] >= 0) {
+            close(*held[i]);
+            *held[i] = -1;
+        }
     }
 }
 
@@ -196,18 +271,18 @@ const char *tern_db_path(const struct tern_db *db)
 
 int64_t tern_db_disk_free_bytes(const struct tern_db *db)
 {
-    char folder[PATH_ROOM];
+    char folder[PATH_MAX];
     struct statvfs about;
     if (db->path == NULL) {
         return INT64_MAX;
     }
-    folder_of(db->path, folder);
+    tern_sqlite_folder_of(db->path, folder);
     return statvfs(folder, &about) == 0 ? (int64_t)(about.f_bavail * about.f_frsize) : 0;
 }
 
 int64_t tern_db_wal_bytes(const struct tern_db *db)
 {
-    char name[PATH_ROOM];
+    char name[PATH_MAX];
     struct stat about;
     if (db->path == NULL) {
         return 0;
@@ -223,7 +298,7 @@ bool tern_sqlite_disk_is_full(const struct tern_db *db)
 
 bool tern_sqlite_drop_ballast(struct tern_db *db)
 {
-    char name[PATH_ROOM];
+    char name[PATH_MAX];
     if (db->path == NULL || db->reader) {
         return false;
     }
@@ -234,7 +309,7 @@ bool tern_sqlite_drop_ballast(struct tern_db *db)
 
 bool tern_db_has_ballast(const struct tern_db *db)
 {
-    char name[PATH_ROOM];
+    char name[PATH_MAX];
     struct stat about;
     if (db->path == NULL) {
         return true;
@@ -249,7 +324,7 @@ static bool make_ballast(const char *name)
     if (fd < 0) {
         return false;
     }
-    bool made = posix_fallocate(fd, 0, BALLAST_BYTES) == 0;
+    bool made = make_private(fd, name, NULL) == 0 && posix_fallocate(fd, 0, BALLAST_BYTES) == 0;
     close(fd);
     if (!made) {
         unlink(name);
@@ -260,7 +335,7 @@ static bool make_ballast(const char *name)
 /* Only with as much room again beside it: or it would itself be what fills the disk. */
 void tern_sqlite_keep_ballast(struct tern_db *db)
 {
-    char name[PATH_ROOM];
+    char name[PATH_MAX];
     if (tern_db_has_ballast(db)) {
         db->ballast_gone = false;
         return;

@@ -1,7 +1,7 @@
 /* The SQLite driver's transactions, savepoints and checkpoints.
  *
  * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another
- * writer. After a failed commit nothing of it is left. A full disk or an I/O error may end a transaction in the
+ * writer. After a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error may end a transaction in the
  * middle: then every call but rollback answers with that fault. */
 #include "db_sqlite.h"
 
@@ -34,6 +34,11 @@ int tern_db_commit(struct tern_db *db, struct tern_error *err)
     if (db->fail_in == TERN_DB_NEXT_COMMIT) {
         db->fail_in = 1;
     }
+    if (!db->reader && tern_sqlite_check_log_length(db, err) < 0) {
+        tern_db_rollback(db);
+        tern_sqlite_break(db);
+        return -1;
+    }
     if (tern_db_run(db, commit_all, TERN_DB_NO_ARGS, err) < 0) {
         tern_error_prefix(err, "cannot commit");
         tern_db_rollback(db);
@@ -44,6 +49,10 @@ int tern_db_commit(struct tern_db *db, struct tern_error *err)
     }
     db->begun = false;
     db->in_savepoint = false;
+    if (!db->reader && tern_sqlite_check_commit(db, err) < 0) {
+        tern_sqlite_break(db);
+        return -1;
+    }
     return 0;
 }
 
@@ -107,7 +116,12 @@ int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
     if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) {
         return -1;
     }
+    if (tern_sqlite_check_commit(db, err) < 0) { /* before what somebody else has done becomes ours */
+        tern_sqlite_break(db);
+        return -1;
+    }
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    tern_sqlite_note_written(db);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
         return tern_sqlite_fail(db, code, "cannot checkpoint", err);
     }

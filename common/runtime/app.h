@@ -78,6 +78,8 @@ struct tern_app {
     const void *report_open; /* writer thread: the publisher's report that was taken and is not recorded yet */
     bool report_dropped;     /* writer thread: one was lost while stopping; what comes after it is for the next start */
     struct tern_upkeep upkeep;
+    atomic_bool dying;                       /* a thread is ending the process */
+    bool linked_said;                        /* main thread */
     int64_t backlog_max, backlog_max_age_ms; /* the age 0: any */
 };
 
@@ -116,6 +118,8 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
  * exit code that fits (1, 74, 78) with `err`. */
 int tern_app_start(struct tern_app *app, const struct tern_service *service, const struct tern_config *config,
                    struct tern_error *err);
+/* Main thread, about once a second: ends the process when the store's files have been taken from under it (exit 74). */
+void tern_app_check_store(struct tern_app *app);
 /* Drains and closes everything; safe on an app that was started only in part. */
 void tern_app_stop(struct tern_app *app);
 

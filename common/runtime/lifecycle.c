@@ -80,8 +80,21 @@ static void on_failed(void *self)
 static void on_fatal(void *self, const struct tern_error *err)
 {
     struct tern_app *app = self;
+    while (atomic_exchange(&app->dying, true))
+        pause(); /* another thread has seen it too: one sentence is enough */
     tern_log_error(app->log, "the store is damaged or its disk fails: stopping", TERN_STR("err", err->text));
     _exit(EXIT_STORAGE);
+}
+
+void tern_app_check_store(struct tern_app *app)
+{
+    struct tern_error err = {0};
+    bool linked = false;
+    if (tern_db_check_files(app->db, &linked, &err) < 0) app->fatal(app, &err);
+    if (!linked || app->linked_said) return;
+    app->linked_said = true;
+    tern_log_warn(app->log, "another name leads to the store's file or log: what is read there is no backup",
+                  TERN_STR("store", tern_db_path(app->db)));
 }
 
 static bool on_settled(void *self)
@@ -298,6 +311,7 @@ static void fill_context(struct tern_app *app, const struct tern_outbox_state *o
     app->backlog_max_age_ms = number_of(app, "BACKLOG_MAX_AGE_S") * 1000;
 }
 
+/* Schema and first state go into the file itself at once: a copy of it alone is a store from the first day on. */
 static int prepare(struct tern_app *app, struct tern_error *err)
 {
     struct tern_context *ctx = &app->ctx;
@@ -305,16 +319,15 @@ static int prepare(struct tern_app *app, struct tern_error *err)
     tern_ids_uuid(app->ids, ctx->conversation.correlation_id);
     tern_ids_traceparent(app->ids, NULL, ctx->conversation.traceparent);
     if (tern_units_load(app->units, ctx, err) < 0) return -1;
-    if (!app->service->prepare) return 0;
     if (tern_db_begin(app->db, err) < 0) return -1;
-    if (app->service->prepare(ctx, err) < 0) {
+    if (app->service->prepare && app->service->prepare(ctx, err) < 0) {
         tern_db_rollback(app->db);
         return -1;
     }
     if (tern_db_commit(app->db, err) < 0) return -1;
     tern_log_flush(app->writer_log);
     add_pending(app, ctx);
-    return 0;
+    return tern_db_checkpoint(app->db, 0, err) < 0 && err->fault == TERN_FAULT_BROKEN ? -1 : 0;
 }
 
 static void build_writer(struct tern_app *app)
@@ -447,8 +460,6 @@ static void say_hello(struct tern_app *app)
                   TERN_STR("rabbitmqC", tern_amqp_version()), TERN_STR("libmicrohttpd", tern_http_version()),
                   TERN_STR("cjson", tern_json_version()), TERN_STR("sqlite", tern_db_version()),
                   TERN_STR("library", app->service->library ? app->service->library() : NULL));
-    if (tern_db_version_warning())
-        tern_log_warn(app->log, "about the store", TERN_STR("sqlite", tern_db_version_warning()));
     tern_text_fini(&broker);
 }
 
@@ -546,6 +557,7 @@ void tern_app_stop(struct tern_app *app)
     atomic_store(&app->status.draining, true);
     if (app->http) tern_log_info(app->log, "stopping: finishing what is in hand", TERN_LOG_END);
     stop_lanes(app);
+    if (app->http) tern_app_check_store(app); /* a clean end says that the next start has everything */
     if (app->http) tern_log_info(app->log, "stopped", TERN_INT("unpublished", atomic_load(&app->status.pending)));
     if (app->service->close) app->service->close(app->self); /* before the lane that it may still hurry */
     tern_consumer_destroy(app->consumer);

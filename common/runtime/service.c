@@ -5,12 +5,15 @@
  * is ignored. Signals are taken by the main thread alone: every other thread starts with them blocked. */
 #include "tern/service.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -32,6 +35,7 @@ static int print_version(const struct tern_service *service)
            tern_http_version(), tern_json_version(), tern_db_version());
     if (service->library) printf(", %s", service->library());
     (void)puts("");
+    if (tern_db_version_warning()) printf("%s\n", tern_db_version_warning());
     return 0;
 }
 
@@ -107,18 +111,34 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* without it there are just fewer */
 }
 
+/* What is opened first must not become somebody's standard error: log lines would be written over it. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* the lowest number that is free; meant to be inherited, like the others */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) (void)close(fd);
+}
+
+/* Nobody else looks at the store's files while there is nothing to commit. */
+static void await_signal(struct tern_app *app, const sigset_t *set)
+{
+    const struct timespec second = {.tv_sec = 1};
+    while (sigtimedwait(set, NULL, &second) < 0)
+        if (errno == EAGAIN) tern_app_check_store(app);
+}
+
 static int run(const struct tern_service *service, const struct tern_config *config)
 {
     static struct tern_app app; /* large; one per process */
     struct tern_error err = {0};
     sigset_t set;
-    int number = 0;
     block_signals(&set);
     raise_descriptor_limit();
     int status = tern_app_start(&app, service, config, &err);
     if (status == 0) {
-        while (sigwait(&set, &number) != 0)
-            continue;
+        await_signal(&app, &set);
         (void)signal(SIGTERM, stop_at_once);
         (void)signal(SIGINT, stop_at_once);
         sigdelset(&set, SIGHUP);
@@ -147,6 +167,7 @@ static int act(const struct tern_service *service, const struct tern_config_key 
 
 int tern_service_main(const struct tern_service *service, int argc, char **argv)
 {
+    open_standard_descriptors();
     const struct tern_config_key *const tables[] = {tern_common_settings, service->config, NULL};
     enum tern_config_wish wish = TERN_WISH_RUN;
     struct tern_text faults = {0};

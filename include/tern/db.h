@@ -7,8 +7,10 @@
  * the schema), FULL (no room; nothing was changed), BROKEN (I/O error or damaged file: stop the process), OTHER.
  *
  * SQLite driver: WAL, synchronous=FULL (both read back at open), foreign_keys, busy_timeout 5 s, no automatic
- * checkpoint, an flock on "<file>.lock" so that a second process is refused, quick_check at open. "<file>.ballast" holds 8 MB
- * that are given up when the disk is full, so that recovery and shutdown have room.
+ * checkpoint, quick_check at open. A store is its inode: symbolic links are followed once, everything lies beside the file
+ * that they lead to, and an flock on it and on "<file>.lock" refuses a second process by whatever name it comes. All files
+ * are for their owner alone (0600). "<file>.ballast" holds 8 MB that are given up when the disk is full, so that recovery
+ * and shutdown have room.
  *
  * A full disk or an I/O error may end a transaction by itself: then every call answers with that fault, and none
  * does anything, until tern_db_rollback (or a tern_db_commit, which fails). After BROKEN a connection does nothing
@@ -50,8 +52,9 @@ struct tern_db_value tern_db_null(void);
 
 /* Whether the URL names a store that there is a driver for; nothing is opened. */
 int tern_db_check_url(const char *url, struct tern_error *err);
-/* Opens the writing connection of "sqlite:path" ("sqlite:///abs/path", "sqlite::memory:" for tests); creates the
- * file and its folder. A second process, a damaged file, an unknown scheme are errors with a clear sentence. */
+/* Opens the writing connection of "sqlite:path" ("sqlite:///abs/path", "sqlite::memory:" for tests), %XX decoded; creates
+ * the file and its folder. A second process, a damaged file, one that was there and is gone, an unknown scheme are errors
+ * with a clear sentence. */
 int tern_db_open(const char *url, struct tern_db **ret_db, struct tern_error *err);
 /* A read-only connection to the same store; the writing connection must have been opened before. */
 int tern_db_open_reader(const char *url, struct tern_db **ret_db, struct tern_error *err);
@@ -62,8 +65,8 @@ void tern_db_close(struct tern_db *db);
 int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_migration *steps, struct tern_error *err);
 
 int tern_db_begin(struct tern_db *db, struct tern_error *err);
-/* On an error the transaction is gone (rolled back), whatever the driver said; could it not be rolled back, then the
- * fault is BROKEN. */
+/* On an error the transaction is gone (rolled back), whatever the driver said; could it not be rolled back, or has the
+ * store lost its files (tern_db_check_files), then the fault is BROKEN. */
 int tern_db_commit(struct tern_db *db, struct tern_error *err);
 /* When it does not work the connection is broken: tern_db_is_broken. */
 void tern_db_rollback(struct tern_db *db);
@@ -109,8 +112,12 @@ int tern_db_get_int(struct tern_db *db, const char *sql, const struct tern_db_va
 /* Writing connection, outside a transaction: moves the log into the file when it has grown beyond `pages`;
  * never waits for readers. */
 int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
-/* The file of the store: what lies beside it begins with this. NULL: in memory. */
+/* The file of the store, absolute and without a symbolic link: the names of what lies beside it begin with this. NULL: in
+ * memory. */
 const char *tern_db_path(const struct tern_db *db);
+/* Writing connection, any thread: -1, BROKEN, when the store's file or its log has been removed, renamed or replaced since
+ * it was opened; what is committed from then on would be lost. `ret_linked`: another name leads to one of them. */
+int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err);
 /* Bytes of the write-ahead log, and bytes free on the disk of the store. */
 int64_t tern_db_wal_bytes(const struct tern_db *db);
 int64_t tern_db_disk_free_bytes(const struct tern_db *db);
@@ -119,7 +126,7 @@ int64_t tern_db_disk_free_bytes(const struct tern_db *db);
 bool tern_db_has_ballast(const struct tern_db *db);
 /* "SQLite 3.40.1", the one that runs. */
 const char *tern_db_version(void);
-/* NULL, or a sentence about a fault of the running version, to be said once at start. */
+/* NULL, or a sentence about a fault of the running version, for --version. */
 const char *tern_db_version_warning(void);
 
 /* For tests: the call-th of the next calls (begin, commit, savepoint, release, run, query, next; 1 = the very next)

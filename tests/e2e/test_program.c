@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tern/base.h"
+#include "tern/db.h"
 
 enum {
     STOCK = 100000,
@@ -86,6 +87,7 @@ static void test_version(void **state)
         for (size_t j = 0; j < TERN_COUNT(words); j++)
             expect_run((enum suite_daemon)i, "", "--version", 0, words[j]);
     expect_run(SUITE_PAYMENT, "", "--version", 0, "libcurl ");
+    if (tern_db_version_warning()) expect_run(SUITE_PAYMENT, "", "--version", 0, tern_db_version_warning());
 }
 
 struct fault {
@@ -94,23 +96,25 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-    {SUITE_ORDER,        "PORT=0",                                           "PORT must be a whole number from 1 to 65535"},
-    {SUITE_ORDER,        "LOG_LEVEL=loud",                                   "LOG_LEVEL must be one of"                   },
-    {SUITE_ORDER,        "QUEUE_TYPE=stream",                                "QUEUE_TYPE must be one of"                  },
-    {SUITE_ORDER,        "AMQP_URL=nonsense",                                "AMQP_URL must be a URL"                     },
-    {SUITE_ORDER,        "AMQP_URL=http://localhost/",                       "AMQP_URL: the broker's address must"        },
-    {SUITE_ORDER,        "AMQP_URL=amqp://localhost:99999/",                 "AMQP_URL: the broker's address must"        },
-    {SUITE_ORDER,        "AMQP_URL=amqps://localhost/ AMQP_CA_FILE=nowhere", "nowhere cannot be read (AMQP_CA_FILE)"      },
-    {SUITE_ORDER,        "DATABASE_URL=postgres://localhost/shop",           "DATABASE_URL: there is no driver for"       },
-    {SUITE_ORDER,        "DATABASE_URL=sqlite:var/",                         "DATABASE_URL: sqlite: is followed by"       },
-    {SUITE_ORDER,        "HTTP_ADDR=256.0.0.1",                              "HTTP_ADDR: \"256.0.0.1\" is not an IPv4"    },
-    {SUITE_ORDER,        "ADMIN_TOKEN_FILE=nowhere",                         "ADMIN_TOKEN_FILE: cannot read nowhere"      },
-    {SUITE_ORDER,        "ADMIN_TOKEN=a ADMIN_TOKEN_FILE=b",                 "are both set"                               },
-    {SUITE_PAYMENT,      "PAYMENT_SUCCESS_RATE=1.5",                         "PAYMENT_SUCCESS_RATE must be a number"      },
-    {SUITE_PAYMENT,      "PAYMENT_DELAY_MS=3-1",                             "PAYMENT_DELAY_MS must be milliseconds"      },
-    {SUITE_NOTIFICATION, "ADMIN_EMAIL=m\xfcller@store.com",                  "ADMIN_EMAIL must be an e-mail address"      },
-    {SUITE_NOTIFICATION, "ADMIN_EMAIL=nobody",                               "ADMIN_EMAIL must be an e-mail address"      },
-    {SUITE_INVENTORY,    "INVENTORY_FILE=nowhere",                           "INVENTORY_FILE nowhere: No such file"       },
+    {SUITE_ORDER,        "PORT=0",                                           "PORT must be a whole number from 1 to 65535" },
+    {SUITE_ORDER,        "LOG_LEVEL=loud",                                   "LOG_LEVEL must be one of"                    },
+    {SUITE_ORDER,        "QUEUE_TYPE=stream",                                "QUEUE_TYPE must be one of"                   },
+    {SUITE_ORDER,        "AMQP_URL=nonsense",                                "AMQP_URL must be a URL"                      },
+    {SUITE_ORDER,        "AMQP_URL=http://localhost/",                       "AMQP_URL: the broker's address must"         },
+    {SUITE_ORDER,        "AMQP_URL=amqp://localhost:99999/",                 "AMQP_URL: the broker's address must"         },
+    {SUITE_ORDER,        "AMQP_URL=amqps://localhost/ AMQP_CA_FILE=nowhere", "nowhere cannot be read (AMQP_CA_FILE)"       },
+    {SUITE_ORDER,        "DATABASE_URL=postgres://localhost/shop",           "DATABASE_URL: there is no driver for"        },
+    {SUITE_ORDER,        "DATABASE_URL=sqlite:var/",                         "DATABASE_URL: sqlite: is followed by"        },
+    {SUITE_ORDER,        "DATABASE_URL=sqlite:x.db?mode=rw",                 "takes no \"?mode=rw\"; in the name of a file"},
+    {SUITE_ORDER,        "DATABASE_URL=sqlite:50%/x.db",                     "is written %25"                              },
+    {SUITE_ORDER,        "HTTP_ADDR=256.0.0.1",                              "HTTP_ADDR: \"256.0.0.1\" is not an IPv4"     },
+    {SUITE_ORDER,        "ADMIN_TOKEN_FILE=nowhere",                         "ADMIN_TOKEN_FILE: cannot read nowhere"       },
+    {SUITE_ORDER,        "ADMIN_TOKEN=a ADMIN_TOKEN_FILE=b",                 "are both set"                                },
+    {SUITE_PAYMENT,      "PAYMENT_SUCCESS_RATE=1.5",                         "PAYMENT_SUCCESS_RATE must be a number"       },
+    {SUITE_PAYMENT,      "PAYMENT_DELAY_MS=3-1",                             "PAYMENT_DELAY_MS must be milliseconds"       },
+    {SUITE_NOTIFICATION, "ADMIN_EMAIL=m\xfcller@store.com",                  "ADMIN_EMAIL must be an e-mail address"       },
+    {SUITE_NOTIFICATION, "ADMIN_EMAIL=nobody",                               "ADMIN_EMAIL must be an e-mail address"       },
+    {SUITE_INVENTORY,    "INVENTORY_FILE=nowhere",                           "INVENTORY_FILE nowhere: No such file"        },
 };
 
 /* What one fault would hide is named beside it. */
@@ -224,7 +228,7 @@ static void test_damaged_store(void **state)
     write_file("garbage.db", garbage, sizeof garbage, 0);
     expect_run(SUITE_PAYMENT, settings, "", 74, "cannot open the store garbage.db");
     own_settings(settings, "order.db/deeper.db", 1);
-    expect_run(SUITE_PAYMENT, settings, "", 74, "cannot open order.db/deeper.db.lock: Not a directory");
+    expect_run(SUITE_PAYMENT, settings, "", 74, "order.db/deeper.db.lock: Not a directory");
 
     suite_start(&suite, SUITE_INVENTORY, NULL);
     suite_put_stock(&suite, "PROD-900", "{\"quantity\":1}");

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -270,12 +271,12 @@ static void run(const char *command)
     if (system(line) != 0) fail_msg("%s", line);
 }
 
-static void refuses_to_start(const char *sentence)
+static void refuses_store(const char *store, const char *sentence)
 {
     char command[512], output[4096];
     (void)snprintf(command, sizeof command,
-                   "cd %s && DATABASE_URL=sqlite:order.db PORT=1 AMQP_URL=amqp://127.0.0.1:1/ %s/order-service 2>&1",
-                   suite.folder, TERN_BIN_DIR);
+                   "cd %s && DATABASE_URL=sqlite:%s PORT=1 AMQP_URL=amqp://127.0.0.1:1/ %s/order-service 2>&1",
+                   suite.folder, store, TERN_BIN_DIR);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     size_t got = fread(output, 1, sizeof output - 1, pipe);
@@ -283,6 +284,11 @@ static void refuses_to_start(const char *sentence)
     int status = pclose(pipe);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 74 || !strstr(output, sentence))
         fail_msg("not 74 and \"%s\" but %d and %s", sentence, status, output);
+}
+
+static void refuses_to_start(const char *sentence)
+{
+    refuses_store("order.db", sentence);
 }
 
 static void flip_bit(const char *file, off_t at)
@@ -317,6 +323,186 @@ static void test_damaged_files(void **state)
     check_orders(0);
 }
 
+/* ---- files that are taken away ---- */
+
+static void kill_it(void)
+{
+    suite_signal(&suite, SUITE_ORDER, SIGKILL);
+    end_with(128 + SIGKILL);
+}
+
+/* Nothing is left of the store but its daemon's log; the suite is without a daemon. */
+static void begin_anew(void)
+{
+    if (suite.pid[SUITE_ORDER] > 0) {
+        suite_signal(&suite, SUITE_ORDER, SIGTERM);
+        end_with(0);
+    }
+    run("rm -rf order.db* disk kept");
+    answered = 0;
+}
+
+static void test_reached_by_a_link(void **state)
+{
+    (void)state;
+    begin_anew();
+    run("mkdir disk && ln -s disk/order.db order.db");
+    suite_start(&suite, SUITE_ORDER, NULL);
+    await_orders();
+    refuses_store("order.db", "another process is using it");
+    refuses_store("disk/order.db", "another process is using it");
+    run("ln disk/order.db hard.db && rm disk/order.db.lock");
+    refuses_store("hard.db", "another process is using it");
+    refuses_store("order.db", "another process is using it");
+    run("rm hard.db*");
+    await_orders();
+    kill_it();
+    run("test -s disk/order.db-wal && test ! -e order.db-wal && test ! -e order.db.lock");
+    run("test \"$(stat -c %a disk/order.db disk/order.db-wal disk/order.db.lock | sort -u)\" = 600");
+    suite_start(&suite, SUITE_ORDER, NULL);
+    await_orders();
+    check_orders(0);
+    begin_anew();
+    suite_start(&suite, SUITE_ORDER, NULL);
+}
+
+struct act {
+    const char *act, *said; /* what somebody does while it runs, and what the daemon says at its end */
+    const char *refused;    /* what the next start says; NULL: nothing */
+    const char *repair;     /* what puts it right */
+};
+
+static const struct act acts[] = {
+    {"mv order.db kept",                     "the file of the store",         "put it back",            "mv kept order.db"         },
+    {"mv order.db kept && cp kept order.db", "was replaced by another",       NULL,                     "mv -f kept order.db"      },
+    {"mv order.db-wal kept",                 "the log (-wal) of the store",   "its log (-wal) is gone", "mv kept order.db-wal"     },
+    {"mkdir kept && mv order.db* kept",      "was removed or renamed",        "put it back",            "mv kept/* . && rmdir kept"},
+    {"rm order.db-shm",                      "the index (-shm) of the store", NULL,                     "true"                     },
+};
+
+/* Nobody asks it for anything meanwhile. */
+static void test_taken_away_while_idle(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(acts); i++) {
+        int lines = suite_log_lines(&suite, SUITE_ORDER, acts[i].said);
+        await_orders();
+        run(acts[i].act);
+        end_with(74);
+        assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, acts[i].said), lines + 1);
+        if (acts[i].refused) refuses_to_start(acts[i].refused);
+        run(acts[i].repair);
+        suite_start(&suite, SUITE_ORDER, NULL);
+        await_orders();
+        check_orders(0);
+    }
+}
+
+/* Orders come in all the time: those that were answered are in the files that were taken away. */
+static void test_taken_away_under_load(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        await_orders();
+        pid_t thief = fork();
+        if (thief == 0) {
+            (void)usleep(100000 + 37000 * (useconds_t)round);
+            _exit(chdir(suite.folder) == 0 && rename("order.db", "kept") == 0 ? 0 : 1);
+        }
+        while (!suite_ended(&suite, SUITE_ORDER))
+            (void)place(0);
+        end_with(74);
+        assert_int_equal(waitpid(thief, NULL, 0), thief);
+        refuses_to_start("put it back");
+        run("mv kept order.db");
+        check_orders(1); /* one may have been committed and not answered */
+        suite_start(&suite, SUITE_ORDER, NULL);
+    }
+}
+
+static void test_taken_away_before_a_drain(void **state)
+{
+    (void)state;
+    await_orders();
+    run("mv order.db kept");
+    suite_signal(&suite, SUITE_ORDER, SIGTERM);
+    end_with(74);
+    run("mv kept order.db");
+    check_orders(0);
+    suite_start(&suite, SUITE_ORDER, NULL);
+}
+
+static void test_removed_for_good(void **state)
+{
+    (void)state;
+    await_orders();
+    run("rm order.db*"); /* its lock file too: it is written again, as the only witness */
+    end_with(74);
+    refuses_to_start("remove its .lock file to begin a new, empty store");
+    begin_anew();
+    suite_start(&suite, SUITE_ORDER, NULL);
+    await_orders();
+    check_orders(0);
+}
+
+static void test_another_name(void **state)
+{
+    static const char said[] = "another name leads to the store's file or log";
+    int lines = suite_log_lines(&suite, SUITE_ORDER, said);
+    (void)state;
+    await_orders();
+    run("ln order.db kept");
+    suite_await_log(&suite, SUITE_ORDER, said, lines + 1);
+    await_orders();
+    run("rm kept && ln order.db-wal kept");
+    for (int i = 0; i < 20; i++)
+        await_orders();
+    assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, said), lines + 1);
+    run("rm kept");
+    check_orders(0);
+}
+
+/* `closed`: what a shell does to its descriptors. */
+static void start_with(const char *closed)
+{
+    char command[512];
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)snprintf(command, sizeof command,
+                       "DATABASE_URL=sqlite:%s/order.db PORT=%u AMQP_URL=amqp://127.0.0.1:1/ exec %s/order-service %s",
+                       suite.folder, suite.port[SUITE_ORDER], TERN_BIN_DIR, closed);
+        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    suite.pid[SUITE_ORDER] = pid;
+    suite_await_answer(&suite, SUITE_ORDER, "/livez", 200, "pass");
+}
+
+static void test_closed_descriptors(void **state)
+{
+    static const char *const ways[] = {"2>&-", "0<&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"};
+    char check[256];
+    (void)state;
+    suite_signal(&suite, SUITE_ORDER, SIGTERM);
+    end_with(0);
+    for (size_t i = 0; i < TERN_COUNT(ways); i++) {
+        start_with(ways[i]);
+        await_orders();
+        (void)snprintf(check, sizeof check,
+                       "for fd in 0 1 2; do case $(readlink /proc/%d/fd/$fd) in *order.db*) exit 1;; esac; done",
+                       (int)suite.pid[SUITE_ORDER]);
+        run(check);
+        kill_it();
+        run("test \"$(cat order.db.lock)\" = open && mv order.db-wal kept");
+        refuses_to_start("its log (-wal) is gone");
+        run("mv kept order.db-wal");
+    }
+    suite_start(&suite, SUITE_ORDER, NULL);
+    await_orders();
+    check_orders(0);
+}
+
 /* ---- somebody else ---- */
 
 /* The lock file keeps a second daemon out; a person with a database shell does not ask it. */
@@ -344,13 +530,25 @@ static void test_write_lock_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        {"s1: a full disk shuts the door, which opens by itself when there is room", test_full_disk,             NULL, NULL, NULL},
-        {"s2: killed on a full disk, nothing that was answered is lost",             test_killed_on_a_full_disk, NULL, NULL, NULL},
-        {"s3: a flush that fails once stops the process with 74",                    test_flush_fails,           NULL, NULL, NULL},
-        {"s4: a write that fails stops the process with 74",                         test_write_fails,           NULL, NULL, NULL},
-        {"s5: a write without room is a 503, and not the end",                       test_write_without_room,    NULL, NULL, NULL},
-        {"s6: a store or log that is damaged or gone is refused with 74",            test_damaged_files,         NULL, NULL, NULL},
-        {"s7: a write lock that somebody else holds is waited for",                  test_write_lock_held,       NULL, NULL, NULL},
+        {"s1: a full disk shuts the door, which opens by itself when there is room",                   test_full_disk,                 NULL, NULL, NULL},
+        {"s2: killed on a full disk, nothing that was answered is lost",                               test_killed_on_a_full_disk,     NULL, NULL, NULL},
+        {"s3: a flush that fails once stops the process with 74",                                      test_flush_fails,               NULL, NULL, NULL},
+        {"s4: a write that fails stops the process with 74",                                           test_write_fails,               NULL, NULL, NULL},
+        {"s5: a write without room is a 503, and not the end",                                         test_write_without_room,        NULL, NULL, NULL},
+        {"s6: a store or log that is damaged or gone is refused with 74",                              test_damaged_files,             NULL, NULL, NULL},
+        {"s7: a write lock that somebody else holds is waited for",                                    test_write_lock_held,           NULL, NULL, NULL},
+        {"s8: a store that is reached by a link is one store by all its names",                        test_reached_by_a_link,         NULL, NULL,
+         NULL                                                                                                                                          },
+        {"s9: files that are taken away end an idle daemon with 74, and are missed at the next start",
+         test_taken_away_while_idle,                                                                                                   NULL, NULL, NULL},
+        {"s10: whatever was answered before the store was taken away is in it",                        test_taken_away_under_load,     NULL, NULL,
+         NULL                                                                                                                                          },
+        {"s11: a drain does not end well without the store",                                           test_taken_away_before_a_drain, NULL, NULL, NULL},
+        {"s12: a store that was removed with all its files is not begun anew in silence",              test_removed_for_good,          NULL,
+         NULL,                                                                                                                                     NULL},
+        {"s13: another name of the store is told once",                                                test_another_name,              NULL, NULL, NULL},
+        {"s14: descriptors that a shell has closed never become the store's",                          test_closed_descriptors,        NULL, NULL,
+         NULL                                                                                                                                          },
     };
     return cmocka_run_group_tests_name("a disk that fails", tests, open_suite, close_suite);
 }

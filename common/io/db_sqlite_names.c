@@ -1,0 +1,113 @@
+/* db_sqlite_names.c - whether the names of a store still lead to the files that are open.
+ *
+ * A file that has lost its name, or whose name leads to another file, is written to as before, and nobody finds it
+ * again: what is committed then is lost to the next start. So the names are checked after every commit, before anybody
+ * is told of it, and about once a second besides. A file that is open keeps its inode: no other can have its number.
+ * The main file changes at a checkpoint only, and only this process makes one: another time of writing or another
+ * length is somebody who copies over it. Reads directory entries, never the store; repairs nothing but the lock file. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "db_sqlite.h"
+
+enum { MAIN, LOG };
+enum { LOG_HEADER = 32, FRAME_LEAST = 24 + 512 };
+
+static const struct {
+    const char *ending, *what;
+} files[TERN_SQLITE_FILES] = {
+    {"",     "file"        },
+    {"-wal", "log (-wal)"  },
+    {"-shm", "index (-shm)"},
+};
+
+static int look(const char *path, int which, struct stat *about)
+{
+    char name[PATH_MAX];
+    (void)snprintf(name, sizeof name, "%s%s", path, files[which].ending);
+    return stat(name, about);
+}
+
+static int tell(const struct tern_db *db, int which, const char *what_happened, struct tern_error *err)
+{
+    tern_sqlite_keep_word(db);
+    return tern_error_fault(err, TERN_FAULT_BROKEN, "the %s of the store %s %s while it was in use", files[which].what,
+                            db->path, what_happened);
+}
+
+static int check_name(const struct tern_db *db, const char *path, int which, struct stat *about, struct tern_error *err)
+{
+    if (look(path, which, about) < 0)
+        return tell(db, which, errno == ENOENT ? "was removed or renamed" : "came out of reach", err);
+    if (about->st_dev == db->files.device[which] && about->st_ino == db->files.inode[which]) return 0;
+    return tell(db, which, "was replaced by another", err);
+}
+
+/* The first `count` files, and the file by the name in the configuration: after a link was turned the next start would
+ * come to another store. */
+static int check_names(const struct tern_db *db, int count, struct stat about[TERN_SQLITE_FILES],
+                       struct tern_error *err)
+{
+    if (db->alias && check_name(db, db->alias, MAIN, &about[MAIN], err) < 0) return -1;
+    for (int which = 0; which < count; which++)
+        if (check_name(db, db->path, which, &about[which], err) < 0) return -1;
+    return 0;
+}
+
+int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err)
+{
+    struct stat about[TERN_SQLITE_FILES];
+    if (!db->path) {
+        *ret_linked = false;
+        return 0;
+    }
+    if (check_names(db, TERN_SQLITE_FILES, about, err) < 0) return -1;
+    tern_sqlite_keep_word(db);
+    *ret_linked = about[MAIN].st_nlink > 1 || about[LOG].st_nlink > 1;
+    return 0;
+}
+
+int tern_sqlite_check_commit(const struct tern_db *db, struct tern_error *err)
+{
+    struct stat about[TERN_SQLITE_FILES];
+    if (!db->files.noted) return 0;
+    if (check_names(db, LOG + 1, about, err) < 0) return -1; /* what was committed is in these two */
+    const struct timespec *then = &db->files.written, *now = &about[MAIN].st_mtim;
+    if (about[MAIN].st_size != db->files.length || now->tv_sec != then->tv_sec || now->tv_nsec != then->tv_nsec)
+        return tell(db, MAIN, "was written to by somebody else", err);
+    return 0;
+}
+
+int tern_sqlite_check_log_length(const struct tern_db *db, struct tern_error *err)
+{
+    struct stat about;
+    if (!db->files.noted || db->wal_pages == 0 || look(db->path, LOG, &about) < 0) return 0; /* the next check tells */
+    if (about.st_size >= LOG_HEADER + (off_t)db->wal_pages * FRAME_LEAST) return 0;
+    return tell(db, LOG, "was cut short", err);
+}
+
+void tern_sqlite_note_written(struct tern_db *db)
+{
+    struct stat about;
+    if (look(db->path, MAIN, &about) < 0) return; /* the next check tells */
+    db->files.written = about.st_mtim;
+    db->files.length = about.st_size;
+}
+
+int tern_sqlite_note_files(struct tern_db *db, struct tern_error *err)
+{
+    struct stat about;
+    for (int which = 0; which < TERN_SQLITE_FILES; which++) {
+        if (look(db->path, which, &about) < 0)
+            return tern_error_set(err, "its %s cannot be found: %s", files[which].what, strerror(errno));
+        db->files.device[which] = about.st_dev;
+        db->files.inode[which] = about.st_ino;
+    }
+    if (fstat(db->file, &about) < 0 || about.st_dev != db->files.device[MAIN] || about.st_ino != db->files.inode[MAIN])
+        return tern_error_set(err, "its file was replaced while it was opened");
+    tern_sqlite_note_written(db);
+    db->files.noted = true;
+    return 0;
+}
