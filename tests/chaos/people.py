@@ -1,67 +1,16 @@
 """The catalogue, continued: ordinary acts of people (A), none of them a crash: see faults.py for the rules.
-
-A2 is with the stores, A3 with the broker, A5 with the clients, A6 with the operations.
 """
 import contextlib
 import os
 import signal
-import subprocess
-import time
 import urllib.parse
 
-import pika
-
 from brokers import text_since
-from faults import TERM, NotFired, await_back, back, fault, one_of, run_aside
-from operations import backup
-from world import SERVICES, ask, free_port, spawn, wait_until
+from faults import TERM, await_back, back, fault, one_of
+from world import SERVICES, wait_until
 
-EXIT_STORAGE = 74
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 RIGHTS = r"^(events|events\.dead|amq\.default|(%s)-service.*)$" % "|".join(SERVICES)
-
-
-@contextlib.contextmanager
-def aside(daemon, **more):
-    """Another process of the same program that is to live on; (its port, where its log is). It must end in order."""
-    port, log = free_port(), daemon.world.path("logs/aside.log")
-    with open(log, "wb") as out:
-        process = spawn([daemon.program()], env=daemon.environment(PORT=str(port), **more), stdin=subprocess.DEVNULL, stdout=out,
-                        stderr=out)
-    try:
-        yield port, log
-        process.terminate()
-        code = process.wait(15)
-        if code != 0:
-            raise RuntimeError(f"the other {daemon.name}-service ended with {code}: {text_since(log, 0)[-300:]}")
-    finally:
-        process.kill()
-        process.wait()
-
-
-# ---- backups --------------------------------------------------------------------------------------------------------
-
-@fault("A7", "the store gone while its service is down; a backup put in its place", "process", 6)
-def put_back(world, chance):
-    """The backup of the end: what yesterday's has forgotten cannot come back, and RELIABILITY says so."""
-    daemon = one_of(world, chance)
-    suffixes = ("", "-wal", "-shm")
-    with daemon.lock, world.empty_folder("put-back") as folder:
-        copy = os.path.join(folder, "copy.db")
-        daemon.end("A7", signal.SIGTERM, TERM)
-        backup(daemon.store, copy)
-        for suffix in suffixes:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(daemon.store + suffix, os.path.join(folder, "gone.db" + suffix))
-        code, words = run_aside(daemon, PORT=str(free_port()))
-        for suffix in suffixes:  # whatever it has made
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(daemon.store + suffix)
-        os.rename(copy, daemon.store)
-        back(daemon, "a backup that was put back")
-    if code != EXIT_STORAGE or "there was a store, and it is gone" not in words:
-        raise RuntimeError(f"{daemon.name}-service whose store is gone: {code}, {words[-300:]}")
-    return f"{daemon.name} refused to begin anew with {code}, and went on from its backup"
 
 
 # ---- users of the broker ----------------------------------------------------------------------------------------------
@@ -96,76 +45,8 @@ def other_user(world, chance):
         world.broker.ctl("delete_user", "shop")
     if not refused or blind:
         raise RuntimeError(f"{daemon.name}-service with a wrong password: linked {blind}, and says {told[-300:]}")
-    if word in told:
+    if word in told or urllib.parse.quote(word, safe="") in told:
         raise RuntimeError(f"{daemon.name}-service tells the password")
     if not taken:
         raise RuntimeError(f"{daemon.name}-service has no link as a user with the suite's rights: {text_since(daemon.log, mark)[-300:]}")
     return f"{daemon.name} said that it was refused, and worked as a user of its own with a password of {len(word)} characters"
-
-
-# ---- a second owner ---------------------------------------------------------------------------------------------------
-
-@fault("A1", "a second instance: the same store by another name; another store, also while the owner is gone", "world", 12)
-def second_owner(world, chance):
-    daemon = one_of(world, chance)
-    with daemon.lock, world.empty_folder("another") as folder:
-        link = os.path.join(folder, "link.db")
-        os.symlink(daemon.store, link)
-        code, words = run_aside(daemon, PORT=str(free_port()), DATABASE_URL=f"sqlite:{link}")
-        if code in (None, 0):
-            raise RuntimeError(f"a second {daemon.name}-service on the same store by another name ended with {code}: {words[-200:]}")
-        with aside(daemon, DATABASE_URL=f"sqlite:{folder}/another.db") as (port, log):
-            refused = wait_until(20, lambda: '"owner":{"status":"fail"' in ask(port, "GET", "/readyz")[1])
-            daemon.kill("A1")
-            time.sleep(2)
-            said = ask(port, "GET", "/readyz")
-            done = sum_of(port, "tern_messages_published_total") + sum_of(port, "tern_messages_consumed_total")
-            back(daemon, "a kill beside another store")
-            again = wait_until(20, linked, daemon)
-        told = text_since(log, 0).decode("utf-8", "replace")
-    if not refused or said[0] != 503:
-        raise RuntimeError(f"a second {daemon.name}-service with another store is not refused: {said}, {told[-300:]}")
-    if done:
-        raise RuntimeError(f"a second {daemon.name}-service with another store took or published {done} messages")
-    if not again:
-        raise RuntimeError(f"{daemon.name}-service does not get its own queue again")
-    return f"{daemon.name}: by another name ended with {code}; with another store not ready, before and after a kill of the owner"
-
-
-def sum_of(port, name):
-    status, text = ask(port, "GET", "/metrics")
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name)) if status == 200 else 0
-
-
-# ---- strangers --------------------------------------------------------------------------------------------------------
-
-WARNED_WITHIN_S = 30
-LINES_MOST = 60  # of warnings and errors of one daemon in this time, whatever is refused
-
-
-@fault("A4", "a stranger's queue, bound to everything, full and refusing", "world", 45)
-def full_stranger(world, _):
-    marks = {daemon: os.path.getsize(daemon.log) for daemon in world.daemons.values()}
-    order = world.daemons["order"]
-    with world.amqp() as channel:
-        channel.queue_declare("chaos.stranger", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
-        try:
-            channel.queue_bind("chaos.stranger", "events", "#")
-            start = time.monotonic()
-            named = wait_until(WARNED_WITHIN_S + 5, lambda: "bound by somebody else" in ask(order.port, "GET", "/readyz")[1])
-            took = time.monotonic() - start
-        finally:
-            channel.queue_delete("chaos.stranger")
-    refused = sum(d.metric("tern_publish_failures_total", 'reason="nack"') or 0 for d in world.daemons.values())
-    if not refused:
-        raise NotFired("nothing was refused")
-    if not named:
-        raise RuntimeError(f"after {took:.0f} s order-service does not say what holds it up: {ask(order.port, 'GET', '/readyz')}")
-    if not wait_until(40, lambda: all(d.metric("tern_outbox_oldest_age_seconds") in (None, 0) or
-                                      d.metric("tern_outbox_oldest_age_seconds") < 5 for d in world.daemons.values())):
-        raise RuntimeError("the stranger's queue is gone, and what waited does not leave")
-    for daemon, mark in marks.items():
-        lines = sum(b"WARN" in line or b"level=warn" in line for line in text_since(daemon.log, mark).splitlines())
-        if lines > LINES_MOST:
-            raise RuntimeError(f"{daemon.name}-service warned {lines} times within {took:.0f} s")
-    return f"{refused:.0f} refusals, named after {took:.0f} s, everything left when the queue was gone"
