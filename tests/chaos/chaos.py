@@ -31,7 +31,7 @@ import storage  # noqa: F401
 from faults import CATALOGUE, FORGOT_POINTS, POINTS, NotFired
 from world import GATEWAY, HERE, PYTHON, ROOT, SERVICES, Lines, World, say, wait_until
 
-SHORT_PROCESS = ("P3", "P4", "P5", "P6", "P7", "S3", "S7", "S8")
+SHORT_PROCESS = ("P3", "P4", "P5", "P6", "P7", "S3", "S7", "S8", "A7")
 SHORT_WORLD = ("B2", "B1", "B8", "B4", "B5", "N2", "N3", "N5", "N6", "N7", "N11", "N12", "M1", "M3", "M5",
                "H2", "H3", "H4", "H5", "H7", "H11")
 SHORT_MONEY = ("G1", "G2", "G5")

@@ -2,15 +2,43 @@
 """
 import contextlib
 import os
+import shutil
 import signal
 import urllib.parse
 
 from brokers import text_since
-from faults import TERM, await_back, back, fault, one_of
-from world import SERVICES, wait_until
+from faults import TERM, await_back, back, fault, one_of, run_aside
+from operations import backup
+from world import SERVICES, free_port, wait_until
 
+EXIT_STORAGE = 74
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 RIGHTS = r"^(events|events\.dead|amq\.default|(%s)-service.*)$" % "|".join(SERVICES)
+
+
+# ---- backups --------------------------------------------------------------------------------------------------------
+
+@fault("A7", "the store gone while its service is down; a backup put in its place", "process", 6)
+def put_back(world, chance):
+    """The backup of the end: what yesterday's has forgotten cannot come back, and RELIABILITY says so."""
+    daemon = one_of(world, chance)
+    suffixes = ("", "-wal", "-shm")
+    with daemon.lock, world.empty_folder("put-back") as folder:
+        copy = os.path.join(folder, "copy.db")
+        daemon.end("A7", signal.SIGTERM, TERM)
+        backup(daemon.store, copy)
+        for suffix in suffixes:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.move(daemon.store + suffix, os.path.join(folder, "gone.db" + suffix))
+        code, words = run_aside(daemon, PORT=str(free_port()))
+        for suffix in suffixes:  # whatever it has made
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(daemon.store + suffix)
+        shutil.move(copy, daemon.store)
+        back(daemon, "a backup that was put back")
+    if code != EXIT_STORAGE or "there was a store, and it is gone" not in words:
+        raise RuntimeError(f"{daemon.name}-service whose store is gone: {code}, {words[-300:]}")
+    return f"{daemon.name} refused to begin anew with {code}, and went on from its backup"
 
 
 # ---- users of the broker ----------------------------------------------------------------------------------------------
