@@ -41,18 +41,25 @@ while read -r step least pattern; do
   refuses "$step that says nothing of $pattern fails" "no line says" reaches "$SCRATCH/one"
 done < <(floors)
 
-# run_of FLOORS COMMAND...: .ci/run with this one step.
-run_of() {
+# run_steps FLOORS STEP...: .ci/run with these lines as its steps.
+run_steps() {
   mkdir -p "$SCRATCH/tree/.ci" && cp -r "$TERN_ROOT/scripts" "$SCRATCH/tree" && cp "$1" "$SCRATCH/tree/.ci/floors"
-  { sed '/^run "/,$d' "$RUN" && printf 'run "tests" %s\n' "${*:2}" && sed -n '/^step "Summary"/,$p' "$RUN"; } >"$SCRATCH/tree/.ci/run"
+  { sed '/^run "/,$d' "$RUN" && printf '%s\n' "${@:2}" && sed -n '/^step "Summary"/,$p' "$RUN"; } >"$SCRATCH/tree/.ci/run"
   bash "$SCRATCH/tree/.ci/run"
 }
+run_of() { run_steps "$1" "run \"tests\" ${*:2}"; }
+run_beside() { run_steps "$1" "beside \"tests\" ${*:2}" 'run "other" true' 'await "tests"'; }
 echo 'tests 5 ^([0-9]+) passed, [0-9]+ failed' >"$SCRATCH/five"
 holds ".ci/run passes a step that reached its floor" run_of "$SCRATCH/five" echo "5 passed, 0 failed"
 refuses ".ci/run fails for a step that did less than its floor" "did less than .ci/floors says" \
   run_of "$SCRATCH/five" echo "4 passed, 0 failed"
 refuses ".ci/run fails for a step with a floor that could not be made" "not checked here, and .ci/floors wants it" \
   run_of "$SCRATCH/five" "sh -c 'exit 77'"
+holds ".ci/run passes a step beside others that reached its floor" run_beside "$SCRATCH/five" echo "5 passed, 0 failed"
+refuses ".ci/run fails for a step beside others that did less" "did less than .ci/floors says" \
+  run_beside "$SCRATCH/five" echo "4 passed, 0 failed"
+refuses ".ci/run fails for a step beside others that failed, and shows what it said" "no such number" \
+  run_beside "$SCRATCH/five" "sh -c 'echo no such number; exit 3'"
 
 steps_of() { sed -nE 's/^run "([^"]+)".*/\1/p' "$RUN" | sort -u; }
 no_stray_floor() { [[ -z $(comm -23 <(floors | cut -d' ' -f1 | sort -u) <(steps_of)) ]]; }
