@@ -144,6 +144,11 @@ void tern_config_range(const struct tern_config *config, const char *name, int64
     *ret_high = value->high;
 }
 
+bool tern_config_adopts_queue(const struct tern_config *config)
+{
+    return config->adopts_queue;
+}
+
 bool tern_config_is_default(const struct tern_config *config, const char *name)
 {
     return find(config, name)->origin == NULL;

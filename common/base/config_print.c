@@ -86,12 +86,13 @@ static const struct {
     const char *flag;
     const char *help;
 } own_flags[] = {
-    {"--help",         "print this and stop"                                                         },
-    {"--version",      "print the versions of the program and its libraries and stop"                },
-    {"--check-config", "check every setting and stop: exit 0, or 78 with one sentence per fault"     },
-    {"--print-config", "print every setting as it would be used, secrets masked, and stop"           },
-    {"--healthcheck",  "ask the daemon that runs with these settings whether it is ready, and stop"  },
-    {"--config FILE",  "read settings from lines NAME=value; the environment and flags win over them"},
+    {"--help",         "print this and stop"                                                           },
+    {"--version",      "print the versions of the program and its libraries and stop"                  },
+    {"--check-config", "check every setting and stop: exit 0, or 78 with one sentence per fault"       },
+    {"--print-config", "print every setting as it would be used, secrets masked, and stop"             },
+    {"--healthcheck",  "ask the daemon that runs with these settings whether it is ready, and stop"    },
+    {"--adopt-queue",  "for this start: take the broker's queue even when another store has claimed it"},
+    {"--config FILE",  "read settings from lines NAME=value; the environment and flags win over them"  },
 };
 
 static void pad(struct tern_text *out, const char *word, size_t width)

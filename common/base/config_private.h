@@ -18,6 +18,7 @@ struct config_value {
 };
 
 struct tern_config {
+    bool adopts_queue;
     size_t count;
     struct config_value values[];
 };

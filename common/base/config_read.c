@@ -38,6 +38,8 @@ static const struct {
     {"--healthcheck",  TERN_WISH_HEALTHCHECK},
 };
 
+#define ADOPT_QUEUE "--adopt-queue"
+
 /* ---- suggestions ---- */
 
 static bool is_same_letter(char a, char b)
@@ -82,6 +84,7 @@ static void say_unknown_flag(struct reading *reading, const char *flag)
     for (size_t i = 0; i < TERN_COUNT(wishes); i++)
         config_suggest(&nearest, flag, wishes[i].flag);
     config_suggest(&nearest, flag, "--config");
+    config_suggest(&nearest, flag, ADOPT_QUEUE);
     for (size_t i = 0; i < reading->config->count; i++) {
         char candidate[CONFIG_NAME_SIZE];
         config_flag_name(reading->config->values[i].key.name, candidate);
@@ -103,6 +106,11 @@ static enum tern_config_wish wish_of(const char *flag)
     for (size_t i = 0; i < TERN_COUNT(wishes); i++)
         if (strcmp(flag, wishes[i].flag) == 0) return wishes[i].wish;
     return TERN_WISH_RUN;
+}
+
+static bool stands_alone(const char *flag)
+{
+    return wish_of(flag) != TERN_WISH_RUN || strcmp(flag, ADOPT_QUEUE) == 0;
 }
 
 /* Of several wishes the first in the table is granted. */
@@ -147,7 +155,7 @@ static int take_flag(struct reading *reading, int argc, char **argv, int i)
     bool is_file = strcmp(flag, "--config") == 0;
     bool has_next = i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
     if (!value && !is_file) {
-        if (equals && wish_of(flag) != TERN_WISH_RUN) {
+        if (equals && stands_alone(flag)) {
             tern_text_printf(reading->faults, "%s takes no value\n", flag);
             reading->usage = true;
         } else {
@@ -174,6 +182,9 @@ static void take_command_line(struct reading *reading, int argc, char **argv)
         const char *word = argv[i];
         if (strcmp(word, "-h") == 0) word = "--help";
         if (take_wish(reading, word)) {
+            i++;
+        } else if (strcmp(word, ADOPT_QUEUE) == 0) {
+            reading->config->adopts_queue = true;
             i++;
         } else if (word[0] == '-' && word[1] != '\0') {
             i += take_flag(reading, argc, argv, i);

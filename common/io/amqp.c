@@ -18,7 +18,7 @@
 enum { POLL_MS = 1000, SETTLED_MS = 5000, GOODBYE_MS = 1000 };
 
 static const struct tern_amqp_limits usual_limits = {
-    .heartbeat_s = 10,
+    .heartbeat_s = 5,
     .rpc_ms = 5000,
     .user_timeout_ms = 15000,
     .watchdog_ms = 20000,
@@ -127,7 +127,7 @@ static short sleep_for(struct tern_amqp *link, int fd, int timeout_ms)
     if (atomic_load(&link->woken)) timeout_ms = 0;
     int ready = poll(fds, fd >= 0 ? 2 : 1, timeout_ms);
     atomic_store(&link->asleep, false);
-    atomic_store(&link->woken, false);
+    link->was_woken = atomic_exchange(&link->woken, false);
     if (ready > 0 && fds[0].revents != 0) {
         uint64_t count;
         (void)!read(link->wake_fd, &count, sizeof count);
@@ -146,15 +146,20 @@ static int keep_alive(struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
-/* Takes what is there, lets the owner work, sends what came of it. */
-static int one_round(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
+static int take_in(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
 {
     bool take = *more || (events & ~POLLOUT) != 0;
     link->now_ms = tern_steady(link->settings.clock);
     if (events & POLLIN) link->received_ms = link->now_ms;
     *more = false;
     if (take && amqp_link_receive(link, more, err) < 0) return -1;
-    if (keep_alive(link, err) < 0) return -1;
+    return keep_alive(link, err);
+}
+
+/* Takes what is there, lets the owner work, sends what came of it. */
+static int one_round(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
+{
+    if (take_in(link, events, more, err) < 0) return -1;
     if (link->owner.work && link->owner.work(link->owner.self, link, err) < 0) return -1;
     return amqp_link_flush(link, err);
 }
@@ -185,14 +190,44 @@ static int serve(struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
+static int random_below(int bound)
+{
+    uint32_t random = 0;
+    (void)!getrandom(&random, sizeof random, 0);
+    return (int)((int64_t)random % bound);
+}
+
+static int ask_owner(struct tern_amqp *link, struct tern_error *err)
+{
+    link->in_set_up = true;
+    int ready = link->owner.ready ? link->owner.ready(link->owner.self, link, err) : 0;
+    link->in_set_up = false;
+    link->now_ms = link->probed_ms = tern_steady(link->settings.clock);
+    return ready;
+}
+
+/* Keeps the connection alive meanwhile; nothing else moves on it. */
+static int stand_by(struct tern_amqp *link, int ms, struct tern_error *err)
+{
+    int64_t until_ms = link->now_ms + ms + random_below(ms + 1);
+    bool more = false;
+    link->was_woken = false;
+    while (!link->was_woken && !atomic_load(&link->stopping) && link->now_ms < until_ms) {
+        int64_t left_ms = until_ms - link->now_ms;
+        short events = sleep_for(link, link->fd, more ? 0 : left_ms < POLL_MS ? (int)left_ms : POLL_MS);
+        if (take_in(link, events, &more, err) < 0 || amqp_link_flush(link, err) < 0) return -1;
+    }
+    return atomic_load(&link->stopping) ? tern_error_set(err, "stopping") : 0;
+}
+
 static int set_up(struct tern_amqp *link, struct tern_error *err)
 {
     if (amqp_link_connect(link, err) < 0 || amqp_link_open_channel(link, err) < 0) return -1;
     atomic_fetch_add(&link->connects, 1);
-    link->in_set_up = true;
-    int ready = link->owner.ready ? link->owner.ready(link->owner.self, link, err) : 0;
-    link->in_set_up = false;
-    link->now_ms = link->received_ms = link->sent_ms = link->probed_ms = tern_steady(link->settings.clock);
+    link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
+    int ready;
+    while ((ready = ask_owner(link, err)) > 0)
+        if (stand_by(link, ready, err) < 0) return -1;
     return ready;
 }
 
@@ -217,9 +252,7 @@ static int backoff_ms(const struct tern_amqp_limits *limits, unsigned attempt)
     for (unsigned i = 1; i < attempt && wait_ms < limits->backoff_max_ms; i++)
         wait_ms *= 2;
     if (wait_ms > limits->backoff_max_ms) wait_ms = limits->backoff_max_ms;
-    uint32_t random = 0;
-    (void)!getrandom(&random, sizeof random, 0);
-    return (int)(wait_ms / 2 + (int64_t)random % (wait_ms / 2 + 1));
+    return (int)wait_ms / 2 + random_below((int)wait_ms / 2 + 1);
 }
 
 static void back_off(struct tern_amqp *link, unsigned attempt)

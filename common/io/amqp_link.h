@@ -103,7 +103,7 @@ struct tern_amqp {
     /* One connection. */
     amqp_connection_state_t connection;
     int fd;
-    bool tls, in_set_up;
+    bool tls, in_set_up, was_woken;
     int heartbeat_ms;
     int64_t now_ms, received_ms, sent_ms, probed_ms, connected_ms;
     uint64_t next_sequence;

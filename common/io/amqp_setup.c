@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOT_FOUND = 404, PRECONDITION_FAILED = 406, ARGUMENTS_MAX = 8 };
+enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, RESOURCE_LOCKED = 405, PRECONDITION_FAILED = 406, ARGUMENTS_MAX = 8 };
 
 int amqp_link_status(struct tern_error *err, int status, const char *doing)
 {
@@ -60,6 +60,7 @@ static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
     int result = 0;
     amqp_call_ends(&link->watchdog);
+    link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
     if (close_code(reply) == PRECONDITION_FAILED) {
         result = amqp_link_reply(err, reply, "the broker says");
         (void)tern_error_prefix(
@@ -141,6 +142,62 @@ int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern
                                 amqp_cstring_bytes("fanout"), 1, 0, 0, 0, amqp_empty_table);
     if (close_code(amqp_get_rpc_reply(link->connection)) == NOT_FOUND) return reopen_channel(link, err);
     return rpc_ends(link, err, "looking for the marker", marker) < 0 ? -1 : 1;
+}
+
+/* The channel is open again when the broker has closed it over a refusal. */
+static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *err, const char *doing, const char *name)
+{
+    int code = close_code(amqp_get_rpc_reply(link->connection));
+    if (code != taken && code != ACCESS_REFUSED) return rpc_ends(link, err, doing, name);
+    if (reopen_channel(link, err) < 0) return -1;
+    return code == taken ? TERN_AMQP_TAKEN : TERN_AMQP_FORBIDDEN;
+}
+
+int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 0, 1, 0, amqp_empty_table);
+    return answer_of_rpc(link, RESOURCE_LOCKED, err, "declaring the queue", name);
+}
+
+/* Of "... received 'x' but current is 'y'" the last word in quotes. */
+static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_SIZE])
+{
+    static const char before[] = "but current is '";
+    ret_owner[0] = '\0';
+    if (close_code(reply) != PRECONDITION_FAILED) return;
+    const amqp_channel_close_t *closed = reply.reply.decoded;
+    char text[AMQP_SHORT_SIZE];
+    (void)snprintf(text, sizeof text, "%.*s", (int)closed->reply_text.len, (const char *)closed->reply_text.bytes);
+    const char *current = strstr(text, before);
+    if (current == NULL) return;
+    current += sizeof before - 1;
+    (void)snprintf(ret_owner, TERN_AMQP_OWNER_SIZE, "%.*s", (int)strcspn(current, "'"), current);
+}
+
+/* Declaring is the test and the setting in one: a broker compares the alternate exchange of one that exists, and says what
+ * it is. Nobody can publish to a marker, so the name stands for nothing else. */
+int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
+                          char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err)
+{
+    amqp_table_entry_t entry = {
+        .key = amqp_cstring_bytes("alternate-exchange"),
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(owner)}
+    };
+    rpc_begins(link);
+    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+                                amqp_cstring_bytes("fanout"), 0, 1, 1, 1, (amqp_table_t){1, &entry});
+    read_current(amqp_get_rpc_reply(link->connection), ret_owner);
+    int answer = answer_of_rpc(link, PRECONDITION_FAILED, err, "declaring the marker", marker);
+    if (answer != TERN_AMQP_GRANTED) return answer;
+    return tern_amqp_bind(link, queue, marker, "", err);
+}
+
+int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_exchange_delete(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker), 0);
+    return rpc_ends(link, err, "deleting the marker", marker);
 }
 
 int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,

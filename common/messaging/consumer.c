@@ -11,6 +11,8 @@
 #include "tern/held.h"
 #include "tern/topology.h"
 
+#include "owner.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,6 +52,8 @@ struct tern_consumer {
     uint16_t prefetch; /* of this connection */
     bool proved;       /* something was settled since the start: a poison message would have shown */
     bool up, cancel_sent, ack_sent;
+    struct tern_owner owner;
+    bool owned;
 };
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------- */
@@ -261,9 +265,20 @@ static int acknowledge(struct tern_consumer *consumer, struct tern_amqp *link, s
     return 0;
 }
 
+static void set_owned(struct tern_consumer *consumer, bool owned)
+{
+    if (consumer->owned == owned) return;
+    consumer->owned = owned;
+    if (consumer->settings.owned)
+        consumer->settings.owned(consumer->settings.self, owned, owned && consumer->owner.adopted);
+    consumer->owner.adopted = false;
+}
+
 static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
+    set_owned(consumer,
+              tern_amqp_hears(link)); /* a silent broker may have given our connection up, and the queue away */
     if (consumer->ack_sent) TERN_CHAOS_POINT("cons.after_ack");
     consumer->ack_sent = false;
     take_settled(consumer);
@@ -296,17 +311,29 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
     consumer->cancel_sent = false;
 }
 
+static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
+{
+    if (consumer->settings.store == NULL) return 0;
+    int wait_ms = tern_owner_take(&consumer->owner, link, err);
+    if (wait_ms > 0 && consumer->settings.stands_by)
+        consumer->settings.stands_by(consumer->settings.self, consumer->owner.refused, err->text);
+    return wait_ms;
+}
+
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
     begin_generation(consumer, link);
     if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, err) < 0) return -1;
+    int waits_ms = take_queue(consumer, link, err);
+    if (waits_ms != 0) return waits_ms;
     if (!atomic_load(&consumer->cancel_wanted) &&
         (tern_amqp_prefetch(link, consumer->prefetch, err) < 0 || tern_amqp_consume(link, consumer->queue, err) < 0))
         return -1;
     consumer->up = true;
     tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
     if (consumer->settings.connected) consumer->settings.connected(consumer->settings.self);
+    set_owned(consumer, true);
     return 0;
 }
 
@@ -316,6 +343,7 @@ static void on_lost(void *self, const char *why)
     if (consumer->up)
         tern_metric_add(consumer->settings.metrics, &TERN_METRIC_amqp_reconnects_total, 1, LINK_LABEL, NULL, NULL);
     consumer->up = false;
+    set_owned(consumer, false);
     tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
     if (atomic_load(&consumer->cancel_wanted)) set_cancelled(consumer);
     if (consumer->settings.lost) consumer->settings.lost(consumer->settings.self, why);
@@ -366,6 +394,8 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
     if (consumer->settings.prefetch == 0) consumer->settings.prefetch = 1;
     consumer->queue = tern_copy_text(settings->queue);
     consumer->queue_type = tern_copy_text(settings->queue_type);
+    consumer->owner = (struct tern_owner){.service = consumer->queue, .adopts = settings->adopt_queue};
+    if (settings->store != NULL) (void)tern_copy(consumer->owner.store, TERN_UUID_SIZE, settings->store);
     consumer->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
     consumer->finished_size = (size_t)consumer->settings.prefetch + 2; /* and the one of the first, narrow consumer */
     consumer->finished = tern_alloc(consumer->finished_size);

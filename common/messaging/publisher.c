@@ -21,6 +21,7 @@ enum {
     REDECLARE_MS = 5000, /* at most that often because of returns */
     STUBBORN_MS = 60000, /* at most that often because of rows that are refused again and again */
     STUBBORN_ATTEMPTS = 6,
+    STAND_BY_MS = 1000, /* it is woken when the queue is ours */
     WINDOW_MAX = 65535,
     AGAIN_PER_S = 500,
     AGAIN_PAGE = 32
@@ -73,7 +74,8 @@ struct publish_slot *publisher_send_row(struct tern_publisher *publisher, const 
 
 bool publisher_may_send(struct tern_publisher *publisher)
 {
-    return publish_window_free(&publisher->window) > 0 && tern_amqp_may_publish(publisher->link);
+    return publish_window_free(&publisher->window) > 0 && atomic_load(&publisher->owned) &&
+           tern_amqp_may_publish(publisher->link);
 }
 
 struct row_visit {
@@ -326,7 +328,12 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
     struct tern_publisher *publisher = self;
     (void)link;
     publisher->now_ms = tern_steady(publisher->clock);
-    if (check_confirms(publisher, err) < 0 || publisher_probe_markers(publisher, err) < 0) return -1;
+    if (check_confirms(publisher, err) < 0) return -1;
+    if (!atomic_load(&publisher->owned)) {
+        publisher_report(publisher);
+        return 0;
+    }
+    if (publisher_probe_markers(publisher, err) < 0) return -1;
     if (!wants_new_topology(publisher)) {
         if (send_all(publisher, err) < 0) {
             if (err->fault == TERN_FAULT_BROKEN && publisher->settings.broken)
@@ -344,6 +351,7 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_publisher *publisher = self;
+    if (!atomic_load(&publisher->owned)) return STAND_BY_MS;
     if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, err) < 0 ||
         publisher_recall(publisher, err) < 0 || tern_amqp_select_confirms(link, err) < 0)
         return -1;
@@ -465,6 +473,7 @@ int tern_publisher_create(const struct tern_publisher_settings *settings, struct
     publisher->cursor = publisher->mark = publisher->progress.mark = settings->start.mark;
     publisher->declared_ms = INT64_MIN / 2;
     atomic_store(&publisher->committed, settings->start.last_seq);
+    atomic_store(&publisher->owned, !settings->needs_queue);
     publish_window_init(&publisher->window, window_size(settings->window));
     publish_again_init(&publisher->again, 0);
     if (publisher->settings.again_per_s == 0) publisher->settings.again_per_s = AGAIN_PER_S;

@@ -164,6 +164,7 @@ struct tern_publisher {
     atomic_bool again_waits; /* rows to be said again were committed */
     atomic_bool news_waits;  /* more holds than a progress has room for */
     atomic_bool up;          /* connected and set up */
+    atomic_bool owned;       /* the service's queue is ours */
     atomic_bool flushing;    /* only what is new goes out any more */
     pthread_mutex_t mutex;
     pthread_cond_t changed;

@@ -117,6 +117,12 @@ void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq
     tern_amqp_wake(publisher->link);
 }
 
+void tern_publisher_own(struct tern_publisher *publisher, bool owned)
+{
+    atomic_store(&publisher->owned, owned);
+    tern_amqp_wake(publisher->link);
+}
+
 void tern_publisher_said_again(struct tern_publisher *publisher)
 {
     atomic_store(&publisher->again_waits, true);

@@ -161,9 +161,18 @@ const char *tern_app_backlog_fault(const struct tern_app *app)
     return NULL;
 }
 
+static bool refuse_work(struct tern_app *app, struct tern_error *err)
+{
+    char why[TERN_STANDBY_SIZE];
+    if (tern_app_standby(app, why) == 0)
+        (void)tern_copy(why, sizeof why, "the broker was not reached since the start; nothing is taken in before");
+    return tern_error_set(err, "%s", why) == 0;
+}
+
 bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
 {
     if (atomic_load(&app->status.draining)) return tern_error_set(err, "the service is stopping") == 0;
+    if (!tern_app_may_act(app)) return refuse_work(app, err);
     if (atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low))
         return tern_error_set(err, "the store has no room") == 0;
     const char *fault = tern_app_backlog_fault(app);

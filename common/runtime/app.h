@@ -15,6 +15,7 @@
 #include "upkeep.h"
 #include "writer.h"
 
+enum { TERN_STANDBY_SIZE = 240 };
 enum { TERN_READERS = 4, TERN_COMMAND_DEADLINE_MS = 5000, TERN_CHECKPOINT_PAGES = 2000 };
 
 /* Read-only connections for HTTP requests: opened when needed, lent, given back. */
@@ -34,6 +35,8 @@ struct tern_status {
     atomic_bool disk_low;
     atomic_bool consumer_up, publisher_up, blocked;
     atomic_bool consumer_down_said, publisher_down_said;
+    atomic_bool owned_once; /* the queue on the broker was ours since the start: work from outside is taken in */
+    atomic_bool refused;    /* it is another store's: no more is */
     atomic_llong pending;   /* committed events that are not confirmed */
     atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock shuts the door */
 };
@@ -48,6 +51,14 @@ struct tern_app_seams {
     void *self;
     struct tern_db
         *store; /* open, in memory: writer and lanes share it, and it stays the caller's; NULL: DATABASE_URL */
+};
+
+/* Why the service's queue is not ours, while somebody else has it. */
+struct tern_standby {
+    pthread_mutex_t lock;
+    char why[TERN_STANDBY_SIZE]; /* "": it is, or we do not know */
+    int64_t since_ms;            /* of the steady clock */
+    bool told;
 };
 
 struct tern_app {
@@ -71,6 +82,8 @@ struct tern_app {
     struct tern_http_server *http;
     struct tern_readers readers;
     struct tern_status status;
+    struct tern_standby standby;
+    char store[TERN_UUID_SIZE]; /* its identity */
     struct tern_online online;
     int64_t online_saved_ms; /* writer thread */
 
@@ -96,6 +109,14 @@ void tern_app_note_oldest(struct tern_app *app, int64_t logged_at_ms);
 int64_t tern_app_oldest_age_ms(const struct tern_app *app);
 /* NULL, or in what way more waits for the broker than may. */
 const char *tern_app_backlog_fault(const struct tern_app *app);
+
+/* The service's queue (app_owner.c): it is ours, or may not be any more; somebody else has it. */
+void tern_app_owned(void *self, bool owned, bool adopted);
+void tern_app_stands_by(void *self, bool refused, const char *why);
+/* Why it is not ours, as text (TERN_STANDBY_SIZE): 0: nobody else has it; 1: our own lost connection may; 2: somebody does. */
+int tern_app_standby(struct tern_app *app, char *ret_why);
+/* Whether effects on the world outside may begin. */
+bool tern_app_may_act(void *self);
 
 /* The service's time (app_online.c). Any thread: a link came up or went away. */
 void tern_app_set_online(struct tern_app *app, enum tern_online_link link, bool up);

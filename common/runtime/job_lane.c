@@ -297,11 +297,16 @@ static void wait_until(struct tern_job_lane *lane, int64_t ms)
     (void)pthread_cond_timedwait(&lane->changed, &lane->lock, &until);
 }
 
+static bool is_held_up(const struct tern_job_lane *lane)
+{
+    return lane->heap[0].step == 0 && lane->settings.may_begin && !lane->settings.may_begin(lane->settings.owner);
+}
+
 /* How long nothing is to be done, in ms; 0: something is. The lock is held. */
 static int64_t patience(const struct tern_job_lane *lane)
 {
     if (lane->stopping || lane->added) return 0;
-    if (lane->count == 0 || lane->outcomes >= OUTCOMES_MAX) return 60000;
+    if (lane->count == 0 || lane->outcomes >= OUTCOMES_MAX || is_held_up(lane)) return 60000;
     int64_t wait_ms = lane->heap[0].due_steady_ms - tern_steady(lane->settings.clock);
     return wait_ms > 0 ? wait_ms : 0;
 }

@@ -24,6 +24,8 @@ struct tern_job_lane_settings {
     struct tern_log *log;  /* may be NULL */
     /* On the lane's thread: the reader saw damage or a failing disk; it will answer nothing any more. May be NULL. */
     void (*broken)(void *owner, const struct tern_error *err);
+    /* Any thread: whether a run may begin now; woken (tern_job_lane_wake) when that has changed. NULL: always. */
+    bool (*may_begin)(void *owner);
     void *owner;
 };
 

@@ -11,6 +11,7 @@
 #include "app.h"
 #include "settings.h"
 #include "tern/chaos.h"
+#include "tern/identity.h"
 #include "tern/version.h"
 
 enum {
@@ -279,11 +280,22 @@ static int open_connection(struct tern_app *app, bool reader, struct tern_db **r
     return reader ? tern_db_open_reader(url, ret_db, err) : tern_db_open(url, ret_db, err);
 }
 
+static int load_identity(struct tern_app *app, struct tern_error *err)
+{
+    char fresh[TERN_UUID_SIZE];
+    tern_ids_uuid(app->ids, fresh);
+    if (tern_db_begin(app->db, err) < 0) return -1;
+    if (tern_identity_load(app->db, fresh, app->store, err) == 0) return tern_db_commit(app->db, err);
+    tern_db_rollback(app->db);
+    return -1;
+}
+
 static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox, struct tern_error *err)
 {
     if (open_connection(app, false, &app->db, err) < 0) return -1;
     if (tern_db_migrate(app->db, "core", tern_core_migrations, err) < 0) return -1;
     if (tern_db_migrate(app->db, "service", app->service->migrations, err) < 0) return -1;
+    if (load_identity(app, err) < 0) return -1;
     if (tern_outbox_state(app->db, ret_outbox, err) < 0) return -1;
     if (tern_online_load(app->db, &app->online_saved_ms, err) < 0) return -1;
     app->online.total_ms = app->online_saved_ms;
@@ -364,6 +376,7 @@ static void build_writer(struct tern_app *app)
                                                               .most_attempts = number_of(app, "RETRY_MAX_ATTEMPTS"),
                                                               .log = app->log,
                                                               .broken = on_fatal,
+                                                              .may_begin = tern_app_may_act,
                                                               .owner = app});
 }
 
@@ -381,6 +394,10 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
                                                     .deliver = on_delivery,
                                                     .connected = on_consumer_connected,
                                                     .lost = on_consumer_lost,
+                                                    .store = app->store,
+                                                    .adopt_queue = tern_config_adopts_queue(app->config),
+                                                    .owned = tern_app_owned,
+                                                    .stands_by = tern_app_stands_by,
                                                     .metrics = app->metrics,
                                                     .self = app};
     const struct tern_publisher_settings publisher = {.link = link,
@@ -397,6 +414,7 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
                                                       .lost = on_publisher_lost,
                                                       .blocked = on_blocked,
                                                       .remember = on_remember,
+                                                      .needs_queue = true,
                                                       .broken = on_fatal,
                                                       .log = app->log,
                                                       .metrics = app->metrics,
@@ -484,6 +502,7 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
     enum tern_log_format format = TERN_LOG_AUTO;
     memset(app, 0, sizeof *app);
     tern_online_init(&app->online, 0);
+    (void)pthread_mutex_init(&app->standby.lock, NULL);
     app->service = service;
     app->config = config;
     app->seams = *seams;
@@ -569,6 +588,7 @@ void tern_app_stop(struct tern_app *app)
     if (!app->seams.store) close_store(app);
     tern_text_fini(&app->ctx.scratch);
     tern_online_fini(&app->online);
+    (void)pthread_mutex_destroy(&app->standby.lock);
     tern_metrics_destroy(app->metrics);
     tern_ids_destroy(app->ids);
     tern_log_destroy(app->writer_log);

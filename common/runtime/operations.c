@@ -46,13 +46,21 @@ static const char *broker_fault(const struct tern_status *status)
     return atomic_load(&status->blocked) ? "the broker takes no messages now" : NULL;
 }
 
-static void add_own(const struct tern_app *app, struct tern_readiness *readiness)
+static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
+{
+    char why[TERN_STANDBY_SIZE];
+    int standing = tern_app_standby(app, why);
+    tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN, standing ? why : NULL);
+}
+
+static void add_own(struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct tern_status *status = &app->status;
     tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, atomic_load(&status->draining) ? "stopping" : NULL);
     tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(status));
     tern_readiness_add(readiness, "topology", TERN_CHECK_FAIL,
                        atomic_load(&status->declared) ? NULL : undeclared_because(app));
+    add_owner(app, readiness);
     tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(status));
     tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, tern_app_backlog_fault(app));
 }

@@ -3,7 +3,7 @@
  * A link connects, logs in, lets its owner set up (declare, consume, select confirms), then pumps frames until
  * something goes wrong; whatever that is, it destroys the connection, tells the owner, waits (jittered back-off,
  * 0.2 to 10 s) and starts again. Its own frame loop (never amqp_consume_message), capabilities announced
- * (connection.blocked, consumer_cancel_notify, basic.nack, publisher_confirms), heartbeat 10 s, TCP_USER_TIMEOUT
+ * (connection.blocked, consumer_cancel_notify, basic.nack, publisher_confirms), heartbeat 5 s, TCP_USER_TIMEOUT
  * 15 s, RPC and handshake timeouts 5 s, a watchdog that shuts the socket when one call lasts over 20 s, bodies
  * checked against `body_max` before anything is allocated, buffers released after every frame set, amqps with
  * peer and host name verified. Every callback runs on the link's thread; tern_amqp_wake and tern_amqp_stop may be
@@ -51,7 +51,9 @@ struct tern_amqp_returned {
     const char *reply_text, *exchange, *routing_key, *message_id;
 };
 
-/* What the owner wants to hear. `ready` returns 0, or -1 with `err`: then the link starts over. NULL = not wanted. */
+/* What the owner wants to hear. NULL = not wanted. `ready` returns 0; -1 with `err`: then the link starts over; or a number
+ * of milliseconds: the link stands by on this connection for so long up to twice that, or until it is woken, and calls
+ * `ready` again. */
 struct tern_amqp_owner {
     int (*ready)(void *self, struct tern_amqp *link, struct tern_error *err);
     void (*lost)(void *self, const char *why); /* also when an attempt to connect failed */
@@ -68,7 +70,7 @@ struct tern_amqp_owner {
 
 /* What the link's patience is; 0 = the usual. Tests shorten it. */
 struct tern_amqp_limits {
-    int heartbeat_s;     /* 10: asked of the broker; silence of twice that is a lost connection */
+    int heartbeat_s;     /* 5: asked of the broker; silence of twice that is a lost connection */
     int rpc_ms;          /* 5000: connect, handshake and each call of the set-up */
     int user_timeout_ms; /* 15000: TCP_USER_TIMEOUT */
     int watchdog_ms;     /* 20000: longest time of one call into the library */
@@ -116,6 +118,20 @@ int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const stru
 int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err);
 /* 1: it is there, 0: it is not. A broker answers that by closing the channel: the link opens it again. */
 int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
+/* What the broker may refuse without harm to the connection. */
+enum tern_amqp_answer {
+    TERN_AMQP_GRANTED,
+    TERN_AMQP_TAKEN,    /* somebody else has it */
+    TERN_AMQP_FORBIDDEN /* the broker's user has no right to it */
+};
+/* A queue of this connection alone, which goes with it. An answer, or -1. */
+int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err);
+/* A marker that carries the name of the one who made it. TAKEN: it is there and carries another name, `ret_owner` ("" when
+ * it cannot be told). */
+enum { TERN_AMQP_OWNER_SIZE = 128 };
+int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
+                          char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err);
+int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
 int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
                    struct tern_error *err);
 int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err);
@@ -129,6 +145,8 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
 /* False while the broker blocks us, has been silent for longer than a heartbeat, or is slow to take what is there:
  * publish nothing then, `work` comes again. */
 bool tern_amqp_may_publish(const struct tern_amqp *link);
+/* False when it has been silent for longer than a heartbeat: it may have given this connection up already. */
+bool tern_amqp_hears(const struct tern_amqp *link);
 /* Inside `work`: the consumer of `queue` with another prefetch (a broker applies it to new consumers only). */
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err);
 /* Inside `work`: the link starts over when the marker is gone; nothing is answered when it is there. */

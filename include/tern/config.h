@@ -5,7 +5,7 @@
  * file NAME in $CREDENTIALS_DIRECTORY), the file given by --config (NAME=value lines as in an EnvironmentFile,
  * # comments; an unknown key is an error), the default. NAME and NAME_FILE both set is an error. A variable that
  * is empty counts as not set. Flags that stand for themselves: --help, --version, --check-config, --print-config,
- * --healthcheck. Secrets cannot be given as flags (they would show in ps), and are masked wherever printed, as
+ * --healthcheck, and --adopt-queue, which is for one start and therefore neither a setting nor a variable. Secrets cannot be given as flags (they would show in ps), and are masked wherever printed, as
  * are passwords inside URLs. The table prints --help. Read once at start; read-only afterwards, any thread. */
 #ifndef TERN_CONFIG_H
 #define TERN_CONFIG_H
@@ -63,6 +63,7 @@ const char *tern_config_text(const struct tern_config *config, const char *name)
 int64_t tern_config_number(const struct tern_config *config, const char *name);   /* PORT COUNT SECONDS MS */
 double tern_config_ratio(const struct tern_config *config, const char *name);
 void tern_config_range(const struct tern_config *config, const char *name, int64_t *ret_low, int64_t *ret_high);
+bool tern_config_adopts_queue(const struct tern_config *config); /* --adopt-queue */
 bool tern_config_is_default(const struct tern_config *config, const char *name);
 
 /* --help: usage line, then name, flag, default and help of every key. */

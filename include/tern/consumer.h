@@ -3,7 +3,8 @@
  * Runs on one thread with one AMQP connection. Each message is decoded off the writer thread and handed over as a
  * delivery; the receiver gives it back with tern_consumer_settle after its transaction is committed, and only then
  * it is acknowledged: cumulatively up to the lowest finished tag. Deliveries of an earlier connection are
- * dropped silently when settled (the broker delivers them again, the inbox knows them). After a start it begins
+ * dropped silently when settled (the broker delivers them again, the inbox knows them). With a `store` it consumes only
+ * while it owns the queue, of which a publisher must be told (tern_publisher_own). After a start it begins
  * with a prefetch of 1 and widens once something was handled, so that a poison message costs no innocent ones. */
 #ifndef TERN_CONSUMER_H
 #define TERN_CONSUMER_H
@@ -42,6 +43,12 @@ struct tern_consumer_settings {
      * is called for every failed attempt; the receiver says it once. */
     void (*connected)(void *self);
     void (*lost)(void *self, const char *why);
+    const char *store; /* its UUID; NULL: the queue is nobody's in particular */
+    bool adopt_queue;  /* even when another store has claimed it */
+    /* On the consumer's thread: the queue is ours from now on (`adopted`: it was another store's), or may not be any more. */
+    void (*owned)(void *self, bool owned, bool adopted);
+    /* On the consumer's thread, for every try in vain: it is not ours, and why; `refused`: it is another store's. */
+    void (*stands_by)(void *self, bool refused, const char *why);
     struct tern_metrics *metrics; /* may be NULL */
     void *self;
 };

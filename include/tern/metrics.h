@@ -27,6 +27,7 @@ struct tern_metric {
     M(amqp_connected, GAUGE, "link", "1 while the link to the broker is up.")                                    \
     M(amqp_blocked, GAUGE, "link", "1 while the broker refuses to be published to.")                             \
     M(amqp_reconnects_total, COUNTER, "link", "How often the link to the broker was lost.")                      \
+    M(queue_owned, GAUGE, "", "1 while the service's queue is this daemon's.")                                   \
     M(outbox_pending, GAUGE, "", "Committed events the broker has not confirmed yet.")                           \
     M(outbox_oldest_age_seconds, GAUGE, "", "Age of the oldest committed event that is not confirmed.")          \
     M(messages_published_total, COUNTER, "type", "Events the broker has confirmed.")                             \

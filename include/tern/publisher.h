@@ -40,6 +40,7 @@ struct tern_publisher_settings {
     /* During a set-up: writes the news into the store (tern_broker_memory_record) and commits. -1: not now, the set-up
      * begins anew. NULL: nothing is remembered of the broker, and no loss of a queue noticed. */
     int (*remember)(void *self, struct tern_broker_news *news, struct tern_error *err);
+    bool needs_queue; /* sends nothing, and does not set up, but while tern_publisher_own says that the queue is ours */
     /* The reader saw damage or a failing disk: it will answer nothing any more. May be NULL. */
     void (*broken)(void *self, const struct tern_error *err);
     struct tern_log *log;         /* reconnects are not logged here; returned and nacked events are; may be NULL */
@@ -69,6 +70,8 @@ void tern_publisher_destroy(struct tern_publisher *publisher);
 int tern_publisher_start(struct tern_publisher *publisher, struct tern_error *err);
 /* Any thread: rows up to last_seq are committed. */
 void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq);
+/* Any thread: the service's queue is ours, or is not. */
+void tern_publisher_own(struct tern_publisher *publisher, bool owned);
 /* Any thread: the list of rows to be said again has grown, and that is committed. */
 void tern_publisher_said_again(struct tern_publisher *publisher);
 /* Writer thread: takes what there is. Returns true when there was something. */

@@ -1,4 +1,4 @@
-/* test_door.c - b: the real order-service's door, without a broker behind it: what it refuses, with which sentence, and
+/* test_door.c - b: the real order-service's door, with nobody behind it: what it refuses, with which sentence, and
  * that nothing of what it refuses is stored; what it accepts once, however often it is asked. */
 #include "suite.h"
 #include "tern_test.h"
@@ -21,8 +21,10 @@ static int open_suite(void **state)
 {
     static const char *const settings[] = {"LOG_LEVEL=debug", NULL};
     (void)state;
-    suite_open_alone(&suite, settings);
+    suite_open(&suite, settings);
     suite_start(&suite, SUITE_ORDER, NULL);
+    suite_await_ready(&suite, SUITE_ORDER);
+    suite_await_ready(&suite, SUITE_ORDER);
     return 0;
 }
 
@@ -457,6 +459,7 @@ static void test_key_after_kill(void **state)
     suite_signal(&suite, SUITE_ORDER, SIGKILL);
     assert_int_equal(suite_await_end(&suite, SUITE_ORDER, 30), 128 + SIGKILL);
     suite_start(&suite, SUITE_ORDER, NULL);
+    suite_await_ready(&suite, SUITE_ORDER);
     post_good("Idempotency-Key: \"quoted-\\\"key\\\"\"\r\n", GOOD, true, again, sizeof again);
     assert_string_equal(first, again);
 }
@@ -651,6 +654,7 @@ static void restart_inventory(const char *extra)
         assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, 30), 0);
     }
     suite_start(&suite, SUITE_INVENTORY, extra);
+    suite_await_ready(&suite, SUITE_INVENTORY);
 }
 
 static void test_admin(void **state)
@@ -749,7 +753,7 @@ static void test_unusable_tokens(void **state)
             fail_msg("%s: %s", tokens[i].make, output);
         (void)unlink(token_path());
         suite_start(&suite, SUITE_INVENTORY, NULL); /* without the file all is well, and there is a new one */
-        put_stock(suite_bearer(&suite, SUITE_INVENTORY), 200);
+        expect_admin(suite_bearer(&suite, SUITE_INVENTORY), 200);
         suite_signal(&suite, SUITE_INVENTORY, SIGTERM);
         assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, 30), 0);
     }

@@ -265,11 +265,17 @@ static void test_stop_with_a_backlog(void **state)
 {
     char id[64];
     (void)state;
+    suite_signal(&suite, SUITE_ORDER, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_ORDER, DRAINS_WITHIN_S), 0);
+    suite_start(&suite, SUITE_ORDER, NULL);
+    suite_await_ready(&suite, SUITE_ORDER);
+    real_broker_do(&suite.broker, "ctl -q stop_app", NULL, 0);
     suite_signal(&suite, SUITE_ORDER, SIGPIPE);
     suite_place(&suite, "tok_ok", "[{\"productId\":\"PROD-101\",\"quantity\":1,\"price\":5}]", id);
     suite_signal(&suite, SUITE_ORDER, SIGINT);
     assert_int_equal(suite_await_end(&suite, SUITE_ORDER, DRAINS_WITHIN_S), 0);
     assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, "msg=stopped unpublished=1"), 1);
+    real_broker_do(&suite.broker, "ctl -q start_app", NULL, 0);
     suite_start_all(&suite);
     suite_await_status(&suite, id, "READY_FOR_SHIPMENT");
 }

@@ -1,6 +1,6 @@
 /* test_storage.c - s: what a disk can do to a running daemon: full, failing, damaged, held by somebody else.
  *
- * An order-service alone, without a broker, on a small disk of its own (a tmpfs in a mount namespace of this process).
+ * An order-service alone on a small disk of its own (a tmpfs in a mount namespace of this process).
  * Faults of single system calls are injected by strace. What cannot be done here is skipped, and says so. */
 #include "suite.h"
 #include "tern_test.h"
@@ -32,7 +32,7 @@ static int open_suite(void **state)
 {
     static const char *const settings[] = {"RETRY_BACKOFF_MS=20", NULL};
     (void)state;
-    suite_open_alone(&suite, settings);
+    suite_open(&suite, settings);
     small_disk = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
                  mount("none", suite.folder, "tmpfs", 0, "size=48m") == 0;
     if (!small_disk) print_message("no small disk can be mounted here: %s\n", strerror(errno));

@@ -39,6 +39,7 @@
     F(confirm_disorder,   "confirms come in another order") \
     F(nack,               "the broker refuses a message that it kept or dropped") \
     F(loss,               "a confirmed message is gone from one queue") \
+    F(owner_lingers,      "the broker takes a gone owner of a queue for alive for some seconds") \
     F(queue_deleted,      "a queue is deleted while it is used") \
     F(broker_restart,     "the broker is away for a while; what it had not confirmed may be lost") \
     F(wipe,               "the broker comes back without its disk") \
@@ -84,7 +85,8 @@ extern const char *const sim_fault_words[SIM_FAULT_COUNT];
     R(I17, "somebody was told the end of every order, once for each reason") \
     R(I18, "the backlog is as old as the oldest event in it")                \
     R(S1,  "patience is measured online, and a nudge is answered") \
-    R(S2,  "no sound connection is given up, no step goes on for ever")
+    R(S2,  "no sound connection is given up, no step goes on for ever")      \
+    R(S3,  "only the owner of a service's queue publishes for it")
 /* clang-format on */
 #define SIM_RULE_ENUM(word, help) SIM_RULE_##word,
 enum sim_rule { SIM_RULES(SIM_RULE_ENUM) SIM_RULE_COUNT };

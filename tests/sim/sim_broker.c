@@ -229,6 +229,8 @@ static void free_conn(struct sim_conn *conn)
     sim_pipe_fini(&conn->to_server);
     sim_pipe_fini(&conn->to_client);
     sim_pipe_fini(&conn->confirms);
+    for (int i = 0; i < SIM_SERVICES; i++)
+        if (sim->broker->queues[i].owner == conn->serial) sim->broker->queues[i].owner = 0;
     free(conn);
     if (queue != SIM_SERVICES) pump(queue);
 }
@@ -238,6 +240,16 @@ static void notice(void *self, int64_t serial)
     (void)self;
     struct sim_conn *conn = find_conn(serial);
     if (conn != NULL && conn->link == NULL) free_conn(conn);
+}
+
+/* How long the broker takes a connection for alive whose client is gone, and keeps for it what is its alone. */
+static int64_t linger_ms(const struct sim_conn *conn)
+{
+    bool owns = false;
+    for (int i = 0; i < SIM_SERVICES; i++)
+        owns = owns || sim->broker->queues[i].owner == conn->serial;
+    if (conn->to_server.deaf || (owns && sim_happens(SIM_FAULT_owner_lingers))) return 1000 + sim_below(14000);
+    return sim_below(100);
 }
 
 void sim_broker_leave(struct sim_conn *conn, bool orderly)
@@ -252,8 +264,7 @@ void sim_broker_leave(struct sim_conn *conn, bool orderly)
     if (sim->small)
         free_conn(conn);
     else
-        sim_at(sim->now + (conn->to_server.deaf ? 1000 + sim_below(20000) : sim_below(100)), notice, NULL,
-               conn->serial);
+        sim_at(sim->now + linger_ms(conn), notice, NULL, conn->serial);
 }
 
 /* The broker ends a connection; a client whose pipe is deaf hears of it by its heartbeats. */
@@ -389,6 +400,7 @@ static void drop_queue(enum sim_who which)
     queue->exists = false;
     queue->bindings = 0;
     queue->markers = 0;
+    queue->claim[0] = '\0';
     sim_pipe_clear(&queue->ready);
 }
 
@@ -502,7 +514,7 @@ static void make_silent(struct sim_conn *conn)
              which == 0   ? "deaf"
              : which == 1 ? "dumb"
                           : "dead");
-    sim_at(sim->now + 20000 + sim_below(5000), heartbeats_missed, NULL, conn->serial);
+    sim_at(sim->now + 10000 + sim_below(5000), heartbeats_missed, NULL, conn->serial);
 }
 
 static void send_old(void)

@@ -54,6 +54,8 @@ struct sim_conn {
 struct sim_queue {
     bool exists;
     uint64_t bindings; /* by enum shop_event */
+    char claim[96];    /* whose the queue is; "": nobody's */
+    int64_t owner;     /* serial of the connection that owns it; 0: none */
     unsigned markers;  /* bit by bit, of the services that publish to it */
     struct sim_pipe ready;
 };
@@ -71,7 +73,7 @@ struct sim_broker {
 struct tern_amqp {
     struct tern_amqp_owner owner;
     enum sim_who who;
-    bool publisher, connected, blocked, in_set_up;
+    bool publisher, connected, blocked, in_set_up, standing_by;
     struct sim_conn *conn;
     uint64_t connects, sequence;
     int64_t work_at, connect_at, connected_at, deaf_since;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 10000 };
+enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 5000 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -48,7 +48,7 @@ void sim_link_detach(struct tern_amqp *link)
 {
     struct sim_conn *conn = link->conn;
     link->conn = NULL;
-    link->connected = link->blocked = false;
+    link->connected = link->blocked = link->standing_by = false;
     if (conn != NULL) sim_broker_leave(conn, false);
 }
 
@@ -60,6 +60,7 @@ void tern_amqp_run(struct tern_amqp *link)
 void tern_amqp_wake(struct tern_amqp *link)
 {
     if (link->work_at > sim->now) link->work_at = sim->now;
+    if (link->standing_by && link->connect_at > sim->now) link->connect_at = sim->now;
 }
 
 void tern_amqp_stop(struct tern_amqp *link)
@@ -83,6 +84,7 @@ const char *tern_amqp_version(void)
 static int in_set_up(const struct tern_amqp *link, struct tern_error *err)
 {
     TERN_ASSERT(link->in_set_up, "topology is declared in the set-up");
+    if (link->conn->to_server.deaf || link->conn->to_client.deaf) return tern_error_set(err, "no answer in time");
     return sim->broker->down ? tern_error_set(err, "the broker went away") : 0;
 }
 
@@ -129,6 +131,36 @@ int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct t
     if (has_marker(link, marker)) return 0;
     link->conn->excused = true;
     return tern_error_set(err, "the broker has forgotten %s", marker);
+}
+
+/* <service>.owner */
+int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err)
+{
+    struct sim_queue *queue = &sim->broker->queues[link->who];
+    TERN_ASSERT(!link->publisher && strcmp(strrchr(name, '.'), ".owner") == 0, "the consumer owns its queue");
+    if (in_set_up(link, err) < 0) return -1;
+    if (queue->owner != 0 && queue->owner != link->conn->serial) return TERN_AMQP_TAKEN;
+    queue->owner = link->conn->serial;
+    return TERN_AMQP_GRANTED;
+}
+
+int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
+                          char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err)
+{
+    char *claim = sim->broker->queues[sim_who(queue)].claim;
+    (void)marker;
+    if (in_set_up(link, err) < 0) return -1;
+    if (claim[0] == '\0') (void)tern_copy(claim, sizeof sim->broker->queues[0].claim, owner);
+    (void)tern_copy(ret_owner, TERN_AMQP_OWNER_SIZE, claim);
+    return strcmp(claim, owner) == 0 ? TERN_AMQP_GRANTED : TERN_AMQP_TAKEN;
+}
+
+int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
+{
+    (void)link;
+    (void)marker;
+    (void)err;
+    tern_broken(__FILE__, __LINE__, "nobody adopts a queue here");
 }
 
 int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
@@ -196,9 +228,14 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
     return 0;
 }
 
+bool tern_amqp_hears(const struct tern_amqp *link)
+{
+    return link->deaf_since < 0 || sim->now - link->deaf_since < SILENT_MS;
+}
+
 bool tern_amqp_may_publish(const struct tern_amqp *link)
 {
-    return !link->blocked && (link->deaf_since < 0 || sim->now - link->deaf_since < SILENT_MS);
+    return !link->blocked && tern_amqp_hears(link);
 }
 
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err)
@@ -248,7 +285,7 @@ void sim_link_lost(struct tern_amqp *link, const char *why, bool orderly)
 {
     struct sim_conn *conn = link->conn;
     link->conn = NULL;
-    link->connected = link->blocked = false;
+    link->connected = link->blocked = link->standing_by = false;
     if (conn != NULL) sim_broker_leave(conn, orderly);
     if (link->connected_at > 0 && sim->now - link->connected_at >= SETTLED_MS) link->attempt = 0;
     link->connected_at = 0;
@@ -266,20 +303,23 @@ static void give_up(struct tern_amqp *link, const struct tern_error *err)
     sim_link_lost(link, err->text, true);
 }
 
-static void step_connect(struct tern_amqp *link)
+static bool is_silent(const struct tern_amqp *link)
+{
+    return link->deaf_since >= 0 && sim->now - link->deaf_since > 2 * SILENT_MS;
+}
+
+static void step_ready(struct tern_amqp *link)
 {
     struct tern_error err = {.text = "no reason"};
-    link->conn = sim_broker_connect(link);
-    if (link->conn == NULL) {
-        sim_link_lost(link, "refused", false);
-        return;
-    }
-    link->connects++;
-    link->sequence = 0;
-    link->deaf_since = -1;
     link->in_set_up = true;
     int ready = link->owner.ready(link->owner.self, link, &err);
     link->in_set_up = false;
+    link->standing_by = ready > 0;
+    if (ready > 0) {
+        link->connect_at = sim->now + ready + sim_below(ready + 1);
+        sim_tell(sim_names[link->who], NULL, "%s stands by", link->publisher ? "publisher" : "consumer");
+        return;
+    }
     if (ready < 0) {
         link->conn->excused = true;
         give_up(link, &err);
@@ -288,14 +328,36 @@ static void step_connect(struct tern_amqp *link)
     link->connected = true;
     link->connected_at = sim->now;
     link->work_at = sim->now;
+    sim->services[link->who].lane_at = sim->now; /* jobs begin when the queue is ours */
     sim_service_online(&sim->services[link->who]);
+}
+
+static void step_connect(struct tern_amqp *link)
+{
+    link->conn = sim_broker_connect(link);
+    if (link->conn == NULL) {
+        sim_link_lost(link, "refused", false);
+        return;
+    }
+    link->connects++;
+    link->sequence = 0;
+    link->deaf_since = -1;
+    step_ready(link);
+}
+
+static void step_stand_by(struct tern_amqp *link)
+{
+    if (is_silent(link))
+        sim_link_lost(link, "the broker has been silent", false);
+    else
+        step_ready(link);
 }
 
 static void step_work(struct tern_amqp *link)
 {
     struct tern_error err = {.text = "no reason"};
     link->work_at = sim->now + (sim->patient ? 60 : 1) * WORK_MS;
-    if (link->deaf_since >= 0 && sim->now - link->deaf_since > 2 * SILENT_MS) {
+    if (is_silent(link)) {
         sim_link_lost(link, "the broker has been silent", false);
         return;
     }
@@ -385,10 +447,11 @@ static int64_t not_before(int64_t at, int64_t earliest)
 int64_t sim_link_wants(const struct tern_amqp *link, int step)
 {
     int64_t stalled = sim->services[link->who].stalled_until;
-    if (step == SIM_LINK_CONNECT) return link->conn == NULL ? not_before(link->connect_at, stalled) : INT64_MAX;
+    if (step == SIM_LINK_CONNECT)
+        return link->conn == NULL || link->standing_by ? not_before(link->connect_at, stalled) : INT64_MAX;
     if (link->conn == NULL) return INT64_MAX;
     switch (step) {
-    case SIM_LINK_WORK: return not_before(link->work_at, stalled);
+    case SIM_LINK_WORK: return link->standing_by ? INT64_MAX : not_before(link->work_at, stalled);
     case SIM_LINK_READ: return not_before(head_at(&link->conn->to_client), stalled);
     default: return link->publisher && sim->broker->blocked ? INT64_MAX : head_at(&link->conn->to_server);
     }
@@ -397,7 +460,7 @@ int64_t sim_link_wants(const struct tern_amqp *link, int step)
 void sim_link_step(struct tern_amqp *link, int step)
 {
     switch (step) {
-    case SIM_LINK_CONNECT: step_connect(link); break;
+    case SIM_LINK_CONNECT: link->standing_by ? step_stand_by(link) : step_connect(link); break;
     case SIM_LINK_WORK: step_work(link); break;
     case SIM_LINK_READ: step_read(link); break;
     default: sim_broker_serve(link->conn); break;

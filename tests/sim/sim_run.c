@@ -71,6 +71,7 @@ static const int64_t usual_rate[SIM_FAULT_COUNT] = {
     [SIM_FAULT_confirm_disorder] = 300000,
     [SIM_FAULT_nack] = 10000,
     [SIM_FAULT_loss] = 10000,
+    [SIM_FAULT_owner_lingers] = 300000,
     [SIM_FAULT_queue_deleted] = 6000,
     [SIM_FAULT_broker_restart] = 3000,
     [SIM_FAULT_wipe] = 2000,

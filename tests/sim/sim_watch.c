@@ -48,6 +48,10 @@ void sim_watch_publish(const struct tern_amqp *link, struct sim_message *message
               "%s %s is sent inside a transaction", event->type, event->id);
     SIM_CHECK(I13, event->producer == link->who, sim->subjects[event->subject].id, "%s says %s", sim_names[link->who],
               event->type);
+    const struct tern_amqp *consumer = sim->services[link->who].links[0];
+    SIM_CHECK(S3, consumer->conn != NULL && sim->broker->queues[link->who].owner == consumer->conn->serial,
+              sim->subjects[event->subject].id, "%s says %s while it does not own its queue", sim_names[link->who],
+              event->type);
     watch_body(event, message);
     watch_deadline(link, event, message);
     sim_tell(sim_names[link->who], sim->subjects[event->subject].id, "says %s %s%s", event->type, event->id,

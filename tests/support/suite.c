@@ -89,7 +89,8 @@ static void become_daemon(const struct suite *suite, enum suite_daemon daemon, c
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (const char *const *setting = suite->settings; *setting; setting++)
         (void)putenv((char *)(uintptr_t)*setting);
-    if (extra) (void)putenv((char *)(uintptr_t)extra);
+    bool flag = extra && strncmp(extra, "--", 2) == 0;
+    if (extra && !flag) (void)putenv((char *)(uintptr_t)extra);
     (void)setenv("AMQP_URL", suite->broker.url, 0);
     (void)snprintf(text, sizeof text, "sqlite:%s/%s.db", suite->folder, names[daemon]);
     (void)setenv("DATABASE_URL", text, 1);
@@ -100,7 +101,7 @@ static void become_daemon(const struct suite *suite, enum suite_daemon daemon, c
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
     (void)snprintf(path, sizeof path, "%s/%s-service", TERN_BIN_DIR, names[daemon]);
-    (void)execl(path, path, (char *)NULL);
+    (void)execl(path, path, flag ? extra : NULL, (char *)NULL);
     _exit(127);
 }
 

@@ -31,7 +31,7 @@ void suite_open_alone(struct suite *suite, const char *const *settings);
 /* Stops what still runs, gracefully, and checks that each daemon ends with 0; removes the folder. */
 void suite_close(struct suite *suite);
 
-/* One daemon. `extra` is one more NAME=VALUE, or NULL. Waits until it answers /livez. */
+/* One daemon. `extra` is one more NAME=VALUE, or a flag, or NULL. Waits until it answers /livez. */
 void suite_start(struct suite *suite, enum suite_daemon daemon, const char *extra);
 /* All four, and waits until all are ready. */
 void suite_start_all(struct suite *suite);

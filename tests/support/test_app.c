@@ -74,7 +74,10 @@ int test_app_start(struct test_app *test, const struct tern_service *service, co
     strcpy(lines[count++], "AMQP_URL=amqp://127.0.0.1:1/");
     strcpy(lines[count++], "LOG_LEVEL=error");
     test->config = read_settings(service, lines, count);
-    return tern_app_start(&test->app, service, test->config, err);
+    int status = tern_app_start(&test->app, service, test->config, err);
+    atomic_store(&test->app.status.owned_once, true); /* there is no broker whose queue it could own */
+    if (status == 0) tern_job_lane_wake(test->app.lane);
+    return status;
 }
 
 void test_app_remove_folder(const char *path)

@@ -386,6 +386,7 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     (void)state;
     memset(&app, 0, sizeof app);
     app.service = &service;
+    app.ctx.clock = &tern_clock_system;
     app.backlog_max = 10;
     is_ready(&app, 503, "fail", "not declared yet: the broker was not reached since the start");
     atomic_store(&status->declared, true); /* it was reached once, and is away: orders are still taken */
@@ -394,6 +395,14 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     is_ready(&app, 200, "warn", "not connected, trying again");
     atomic_store(&status->publisher_up, true);
     is_ready(&app, 200, "pass", "\"broker\":{\"status\":\"pass\"}");
+    (void)tern_copy(app.standby.why, sizeof app.standby.why, "somebody owns the queue");
+    is_ready(&app, 503, "fail", "\"owner\":{\"status\":\"fail\",\"output\":\"somebody owns the queue\"}");
+    atomic_store(&status->owned_once, true); /* it may be the connection that was lost just now */
+    app.standby.since_ms = tern_steady(&tern_clock_system);
+    is_ready(&app, 200, "warn", "somebody owns the queue");
+    atomic_store(&status->refused, true);
+    is_ready(&app, 503, "fail", "somebody owns the queue");
+    app.standby.why[0] = '\0';
     atomic_store(&status->blocked, true);
     is_ready(&app, 200, "warn", "the broker takes no messages now");
     atomic_store(&status->pending, 10);
@@ -443,6 +452,9 @@ static void the_door_is_shut_while_the_disk_is_low_and_while_stopping(void **sta
     (void)state;
     memset(&app, 0, sizeof app);
     app.backlog_max = 10;
+    assert_false(tern_app_accepts(&app, &err));
+    assert_string_equal(err.text, "the broker was not reached since the start; nothing is taken in before");
+    atomic_store(&app.status.owned_once, true);
     assert_true(tern_app_accepts(&app, &err));
     atomic_store(&app.status.disk_low, true);
     assert_false(tern_app_accepts(&app, &err));
