@@ -4,16 +4,36 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import time
 import urllib.parse
 
 from brokers import text_since
 from faults import TERM, await_back, back, fault, one_of, run_aside
 from operations import backup
-from world import SERVICES, free_port, wait_until
+from world import SERVICES, ask, free_port, spawn, wait_until
 
 EXIT_STORAGE = 74
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 RIGHTS = r"^(events|events\.dead|amq\.default|(%s)-service.*)$" % "|".join(SERVICES)
+
+
+@contextlib.contextmanager
+def aside(daemon, **more):
+    """Another process of the same program that is to live on; (its port, where its log is). It must end in order."""
+    port, log = free_port(), daemon.world.path("logs/aside.log")
+    with open(log, "wb") as out:
+        process = spawn([daemon.program()], env=daemon.environment(PORT=str(port), **more), stdin=subprocess.DEVNULL, stdout=out,
+                        stderr=out)
+    try:
+        yield port, log
+        process.terminate()
+        code = process.wait(15)
+        if code != 0:
+            raise RuntimeError(f"the other {daemon.name}-service ended with {code}: {text_since(log, 0)[-300:]}")
+    finally:
+        process.kill()
+        process.wait()
 
 
 # ---- backups --------------------------------------------------------------------------------------------------------
@@ -78,3 +98,41 @@ def other_user(world, chance):
     if not taken:
         raise RuntimeError(f"{daemon.name}-service has no link as a user with the suite's rights: {text_since(daemon.log, mark)[-300:]}")
     return f"{daemon.name} said that it was refused, and worked as a user of its own with a password of {len(word)} characters"
+
+
+# ---- a second owner ---------------------------------------------------------------------------------------------------
+
+@fault("A1", "a second instance: the same store by another name; another store, also while the owner is gone", "world", 12)
+def second_owner(world, chance):
+    daemon = one_of(world, chance)
+    with daemon.lock, world.empty_folder("another") as folder:
+        link = os.path.join(folder, "link.db")
+        os.symlink(daemon.store, link)
+        code, words = run_aside(daemon, PORT=str(free_port()), DATABASE_URL=f"sqlite:{link}")
+        if code in (None, 0):
+            raise RuntimeError(f"a second {daemon.name}-service on the same store by another name ended with {code}: {words[-200:]}")
+        with aside(daemon, DATABASE_URL=f"sqlite:{folder}/another.db") as (port, log):
+            refused = wait_until(20, lambda: '"owner":{"status":"fail"' in ask(port, "GET", "/readyz")[1])
+            daemon.kill("A1")
+            time.sleep(2)
+            said = ask(port, "GET", "/readyz")
+            done = sum_of(port, "tern_messages_published_total") + sum_of(port, "tern_messages_consumed_total")
+            order = ask(port, "POST", "/orders", ORDER)[0] if daemon.name == "order" else None
+            back(daemon, "a kill beside another store")
+            again = wait_until(20, linked, daemon)
+        told = text_since(log, 0).decode("utf-8", "replace")
+    if not refused or said[0] != 503:
+        raise RuntimeError(f"a second {daemon.name}-service with another store is not refused: {said}, {told[-300:]}")
+    if done or order in (200, 201):
+        raise RuntimeError(f"a second {daemon.name}-service with another store took or published {done} messages, and answers an order with {order}")
+    if not again:
+        raise RuntimeError(f"{daemon.name}-service does not get its own queue again")
+    return f"{daemon.name}: by another name ended with {code}; with another store not ready, before and after a kill of the owner"
+
+
+ORDER = '{"customerId":"A1","items":[{"productId":"PLENTY-1","quantity":1,"price":1.00}]}'
+
+
+def sum_of(port, name):
+    status, text = ask(port, "GET", "/metrics")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name)) if status == 200 else 0
