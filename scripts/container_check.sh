@@ -19,6 +19,7 @@ USAGE_LINES='2,10'
 CHECKS=0
 NO_ENV=
 UP=no
+BASE_IMAGE=
 
 usage() { sed -n "${USAGE_LINES}s/^# \{0,1\}//p" "${BASH_SOURCE[0]}"; }
 
@@ -283,6 +284,7 @@ finish() {
   local code=$?
   trap - EXIT INT TERM
   take_down
+  [[ -z $BASE_IMAGE ]] || wait "$BASE_IMAGE" 2>/dev/null || true # it has a folder to remove
   docker_engine_stop
   rm -f "$NO_ENV"
   exit "$code"
@@ -311,7 +313,10 @@ main() {
     suites=("${debian:-bookworm}")
     check_pair "${suites[0]}" "${broker:-3.10}"
   else
+    docker_base_image trixie & # made while the first pair is checked
+    BASE_IMAGE=$!
     check_pair bookworm 3.10
+    wait "$BASE_IMAGE" || true # it is tried again
     check_pair trixie 4.0
   fi
   keep_cache_small "${suites[@]}"
