@@ -94,6 +94,7 @@ extern const char *const sim_rule_words[SIM_RULE_COUNT];
 
 struct sim_counts {
     int64_t seeds, orders, ended, events, deliveries, steps, captures, refunds, letters;
+    int64_t lines, large; /* lines of all orders; orders of the most lines that became ready */
     int64_t faults[SIM_FAULT_COUNT];
     int64_t checks[SIM_RULE_COUNT];
 };
@@ -105,13 +106,14 @@ extern const char *const sim_names[SIM_SERVICES];
 /* SIM_SERVICES when there is none. */
 enum sim_who sim_who(const char *service);
 
-enum { SIM_PRODUCTS_MAX = 8, SIM_LINES_MAX = 4, SIM_ORDERS_MAX = 400 };
+enum { SIM_PRODUCTS_MAX = SHOP_LINES_MAX, SIM_ORDERS_MAX = 400 };
 
 /* Drawn from the seed before anything runs. */
 struct sim_plan {
     uint64_t seed;
     int orders, products;
     int64_t stock[SIM_PRODUCTS_MAX];
+    bool large;                    /* some of the orders are as large as the shop takes them */
     int64_t busy_ms;               /* the phase with faults */
     int64_t nudge_ms, deadline_ms; /* of order-service */
     int attempts, batch, prefetch, window;
@@ -164,12 +166,18 @@ struct sim_subject {
     int placed;               /* its OrderPlaced, or -1 */
 };
 
+struct sim_line {
+    int product, quantity;
+    int64_t price_minor;
+};
+
 /* What a client ordered, and what it knows. */
 struct sim_order {
     char order_id[TERN_ID_SIZE]; /* "" while no answer came */
     char key[24];                /* "" without */
-    int lines, product[SIM_LINES_MAX], quantity[SIM_LINES_MAX];
-    int64_t price_minor[SIM_LINES_MAX], total_minor;
+    int line_count;
+    struct sim_line *lines;
+    int64_t total_minor;
     char currency[4];
     bool sent, placed, given_up, cancel_asked, repeated;
     int64_t online_ms, paid_ms; /* of order-service when it was placed, and when it heard of the payment */
@@ -339,6 +347,7 @@ void sim_gateway_attach(struct payment_gateway *seam);
 bool sim_is_stuck_call(const struct sim_timer *timer);
 void sim_mail_attach(void *notification_state);
 void sim_clients_open(void);
+void sim_clients_close(void);
 void sim_client_cancels(void); /* small */
 void sim_parked_release(void);
 

@@ -98,6 +98,8 @@ static void check_orders(void)
         bool final = outcome->status == READY || outcome->status == FAILED || outcome->status == CANCELLED;
         SIM_CHECK(I9, final, outcome->id, "is %s at the end", words[outcome->status]);
         sim->counts->ended += final;
+        sim->counts->lines += order->line_count;
+        sim->counts->large += order->line_count == SHOP_LINES_MAX && outcome->status == READY;
     }
     SIM_CHECK(I1, sim_number(store(SIM_ORDER), "SELECT count(*) FROM orders", NULL) == (int64_t)sim->order_map.count,
               NULL, "orders were placed that are gone");
@@ -126,19 +128,32 @@ static void add_charge(const struct sim_charge *charge)
     }
 }
 
+/* The totals of the largest orders come near to what 64 bits hold when there are many. */
+static void add_exactly(int64_t *sum, int64_t amount)
+{
+    TERN_ASSERT(!__builtin_add_overflow(*sum, amount, sum), "all the money of a world fits");
+}
+
 static void check_money(void)
 {
-    for (int i = 0; i < sim->charge_count; i++)
-        add_charge(&sim->charges[i]);
+    int64_t kept = 0, due = 0;
+    for (int i = 0; i < sim->charge_count; i++) {
+        const struct sim_charge *charge = &sim->charges[i];
+        add_charge(charge);
+        if (!charge->declined) add_exactly(&kept, charge->refund ? -charge->amount_minor : charge->amount_minor);
+    }
     for (int i = 0; i < sim->order_count; i++) {
         const struct outcome *outcome = &outcomes[i];
         if (outcome->rows == 0) continue;
         SIM_CHECK(I4, outcome->captures <= 1, outcome->id, "charged %d times", outcome->captures);
         bool keeps = outcome->status == READY;
+        if (keeps) add_exactly(&due, sim->orders[i].total_minor);
         SIM_CHECK(I6, outcome->captured - outcome->refunded == (keeps ? sim->orders[i].total_minor : 0), outcome->id,
                   "is %s, and %lld of %lld was given back", words[outcome->status], (long long)outcome->refunded,
                   (long long)outcome->captured);
     }
+    SIM_CHECK(I6, kept == due, NULL, "the gateway has %lld of all orders, and %lld are due", (long long)kept,
+              (long long)due);
 }
 
 /* ---- stock ----------------------------------------------------------------------------------------------------- */
@@ -155,23 +170,47 @@ static void check_read_model(const char *id, int64_t quantity)
               (long long)sim_number(store(SIM_ORDER), shown, id));
 }
 
+/* By product: what the orders that are ready hold, and what the reservations say. */
+static int64_t promised[SIM_PRODUCTS_MAX], held[SIM_PRODUCTS_MAX];
+
+static int product_of(const char *id)
+{
+    char *end;
+    long product = strncmp(id, "PROD-", 5) == 0 ? strtol(id + 5, &end, 10) : -1;
+    bool known = product >= 0 && product < sim->plan.products && *end == '\0';
+    SIM_CHECK(I7, known, id, "a product that nobody has");
+    return known ? (int)product : 0;
+}
+
+static void add_up_stock(void)
+{
+    static const char all[] = "SELECT json_extract(item.value, '$.productId'),"
+                              " sum(json_extract(item.value, '$.quantity')) FROM reservation,"
+                              " json_each(reservation.items, '$.items') AS item WHERE state = 'RESERVED' GROUP BY 1";
+    struct tern_db_rows rows;
+    memset(promised, 0, sizeof promised);
+    memset(held, 0, sizeof held);
+    for (int i = 0; i < sim->order_count; i++)
+        for (int line = 0; line < sim->orders[i].line_count && outcomes[i].rows > 0 && outcomes[i].status == READY;
+             line++)
+            promised[sim->orders[i].lines[line].product] += sim->orders[i].lines[line].quantity;
+    open_rows(&rows, SIM_INVENTORY, all, NULL);
+    while (next_row(&rows))
+        held[product_of(tern_db_column_text(&rows, 0))] += tern_db_column_int(&rows, 1);
+}
+
 static void check_product(int product, const char *id, int64_t quantity, int64_t reserved)
 {
+    int64_t there = sim->plan.stock[product] + sim->restocked[product];
     check_read_model(id, quantity);
-    static const char held[] = "SELECT coalesce(sum(json_extract(item.value, '$.quantity')), 0) FROM reservation,"
-                               " json_each(reservation.items, '$.items') AS item WHERE state = 'RESERVED'"
-                               " AND json_extract(item.value, '$.productId') = ?1";
-    int64_t there = sim->plan.stock[product] + sim->restocked[product], promised = 0;
-    for (int i = 0; i < sim->order_count; i++)
-        for (int line = 0; line < sim->orders[i].lines && outcomes[i].rows > 0 && outcomes[i].status == READY; line++)
-            if (sim->orders[i].product[line] == product) promised += sim->orders[i].quantity[line];
     SIM_CHECK(I7, quantity >= 0 && reserved >= 0 && quantity + reserved == there, id,
               "%lld free and %lld promised of %lld", (long long)quantity, (long long)reserved, (long long)there);
-    SIM_CHECK(I7, reserved == promised, id, "%lld are promised, and the orders hold %lld", (long long)reserved,
-              (long long)promised);
-    SIM_CHECK(I7, sim_number(store(SIM_INVENTORY), held, id) == reserved, id, "the reservations do not add up to %lld",
-              (long long)reserved);
-    SIM_CHECK(I8, promised <= there, id, "%lld are sold, and there are %lld", (long long)promised, (long long)there);
+    SIM_CHECK(I7, reserved == promised[product], id, "%lld are promised, and the orders hold %lld", (long long)reserved,
+              (long long)promised[product]);
+    SIM_CHECK(I7, held[product] == reserved, id, "%lld are promised, and the reservations hold %lld",
+              (long long)reserved, (long long)held[product]);
+    SIM_CHECK(I8, promised[product] <= there, id, "%lld are sold, and there are %lld", (long long)promised[product],
+              (long long)there);
 }
 
 /* The door is shut by the age of the backlog: it must be the age of something that waits. */
@@ -213,14 +252,16 @@ static void check_stock(void)
         " AND reserved.subject_version > released.subject_version";
     SIM_CHECK(I7, sim_number(store(SIM_INVENTORY), late, NULL) == 0, NULL,
               "something was reserved after it was released");
-    static const char all[] = "SELECT product_id, quantity, reserved FROM product ORDER BY product_id";
+    static const char all[] = "SELECT product_id, quantity, reserved FROM product";
     struct tern_db_rows rows;
-    int product = 0;
+    int products = 0;
+    add_up_stock();
     open_rows(&rows, SIM_INVENTORY, all, NULL);
-    while (next_row(&rows))
-        check_product(product++, tern_db_column_text(&rows, 0), tern_db_column_int(&rows, 1),
-                      tern_db_column_int(&rows, 2));
-    SIM_CHECK(I7, product == sim->plan.products, NULL, "%d products", product);
+    for (; next_row(&rows); products++) {
+        const char *id = tern_db_column_text(&rows, 0);
+        check_product(product_of(id), id, tern_db_column_int(&rows, 1), tern_db_column_int(&rows, 2));
+    }
+    SIM_CHECK(I7, products == sim->plan.products, NULL, "%d products", products);
 }
 
 /* ---- histories -------------------------------------------------------------------------------------------------- */

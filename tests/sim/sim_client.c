@@ -23,15 +23,37 @@ struct placing {
 
 static void place(void *self, int64_t number);
 
+static struct sim_line draw_usual_line(void)
+{
+    return (struct sim_line){.product = (int)sim_below(sim->plan.products),
+                             .quantity = 1 + (int)sim_below(3),
+                             .price_minor = 1 + sim_below(sim_below(4) == 0 ? SHOP_PRICE_MAX_MINOR : 20000)};
+}
+
+/* At the limits, or just below; `products`: of so many of the last ones, so that few of them come again and again. */
+static struct sim_line draw_large_line(int products, bool full)
+{
+    struct sim_line line = {.product = sim->plan.products - 1 - (int)sim_below(products),
+                            .quantity = SHOP_QUANTITY_MAX,
+                            .price_minor = SHOP_PRICE_MAX_MINOR};
+    if (full) return line;
+    line.quantity -= (int)sim_below(sim_below(2) == 0 ? 3 : SHOP_QUANTITY_MAX);
+    line.price_minor -= sim_below(sim_below(2) == 0 ? 3 : SHOP_PRICE_MAX_MINOR);
+    return line;
+}
+
 static void draw_order(struct sim_order *order, int number)
 {
-    *order = (struct sim_order){.lines = 1 + (int)sim_below(sim_below(3) == 0 ? 3 : 1)};
-    bool is_free = sim_below(16) == 0;
-    for (int i = 0; i < order->lines; i++) {
-        order->product[i] = (int)sim_below(sim->plan.products);
-        order->quantity[i] = 1 + (int)sim_below(3);
-        order->price_minor[i] = is_free ? 0 : 1 + sim_below(sim_below(4) == 0 ? SHOP_PRICE_MAX_MINOR : 20000);
-        order->total_minor += order->price_minor[i] * order->quantity[i];
+    bool large = sim->plan.large && sim_below(4) == 0, full = large && sim_below(8) == 0;
+    bool is_free = !large && sim_below(16) == 0;
+    int64_t most = large ? SHOP_LINES_MAX : sim_below(3) == 0 ? 3 : 1;
+    int products = sim_below(3) == 0 ? 1 + (int)sim_below(2) : sim->plan.products;
+    *order = (struct sim_order){.line_count = full ? SHOP_LINES_MAX : 1 + (int)sim_below(most)};
+    order->lines = tern_alloc((size_t)order->line_count * sizeof *order->lines);
+    for (int i = 0; i < order->line_count; i++) {
+        order->lines[i] = large ? draw_large_line(products, full) : draw_usual_line();
+        if (is_free) order->lines[i].price_minor = 0;
+        order->total_minor += order->lines[i].price_minor * order->lines[i].quantity;
     }
     (void)strcpy(order->currency, sim_below(2) == 0 ? "EUR" : "USD");
     if (sim_below(4) != 0) (void)snprintf(order->key, sizeof order->key, "key-%d", number);
@@ -40,10 +62,12 @@ static void draw_order(struct sim_order *order, int number)
 static void write_body(const struct sim_order *order, bool misuse, struct tern_text *body)
 {
     tern_text_add(body, "{\"customerId\":\"CUST-1\",\"items\":[");
-    for (int i = 0; i < order->lines; i++)
+    for (int i = 0; i < order->line_count; i++) {
+        const struct sim_line *line = &order->lines[i];
         tern_text_printf(body, "%s{\"productId\":\"PROD-%d\",\"quantity\":%d,\"price\":%lld.%02d}", i > 0 ? "," : "",
-                         order->product[i], order->quantity[i] + misuse, (long long)(order->price_minor[i] / 100),
-                         (int)(order->price_minor[i] % 100));
+                         line->product, misuse ? line->quantity % SHOP_QUANTITY_MAX + 1 : line->quantity,
+                         (long long)(line->price_minor / 100), (int)(line->price_minor % 100));
+    }
     tern_text_printf(body, "],\"currency\":\"%s\"}", order->currency);
 }
 
@@ -373,4 +397,10 @@ void sim_clients_open(void)
         sim_at(sim->small ? 0 : sim_below(sim->plan.busy_ms), place, NULL, i);
     }
     if (!sim->small) sim_at(200, now_and_then, NULL, 0);
+}
+
+void sim_clients_close(void)
+{
+    for (int i = 0; i < sim->order_count; i++)
+        free(sim->orders[i].lines);
 }

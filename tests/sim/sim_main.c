@@ -85,6 +85,8 @@ static void print_counts(const struct sim_counts *counts)
     print_count("count", "seeds", counts->seeds);
     print_count("count", "orders", counts->orders);
     print_count("count", "ended", counts->ended);
+    print_count("count", "lines", counts->lines);
+    print_count("count", "large", counts->large);
     print_count("count", "events", counts->events);
     print_count("count", "deliveries", counts->deliveries);
     print_count("count", "steps", counts->steps);

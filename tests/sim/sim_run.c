@@ -103,6 +103,17 @@ static int64_t draw(uint64_t *state, int64_t bound)
     return number;
 }
 
+/* One world in four takes orders at the shop's limits, from products of which there is plenty: four to twelve, or a
+ * hundred, one of them at the limit of what a stock may be. */
+static void draw_large(struct sim_plan *plan, uint64_t *state)
+{
+    plan->large = draw(state, 4) == 0;
+    if (!plan->large) return;
+    int plenty = draw(state, 4) == 0 ? SIM_PRODUCTS_MAX - plan->products : 1 + (int)draw(state, 9);
+    for (int i = 0; i < plenty; i++)
+        plan->stock[plan->products++] = SHOP_STOCK_MAX - draw(state, draw(state, 2) == 0 ? 1 : SHOP_STOCK_MAX);
+}
+
 void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
 {
     uint64_t state = seed * UINT64_C(0xD1342543DE82EF95) + 1;
@@ -112,6 +123,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
     plan->products = 3;
     for (int i = 0; i < plan->products; i++)
         plan->stock[i] = draw(&state, plan->orders);
+    draw_large(plan, &state);
     plan->busy_ms = 10000 + draw(&state, 50000);
     plan->nudge_ms = 1000 * (1 + draw(&state, 10));
     plan->deadline_ms = 1000 * (draw(&state, 3) == 0 ? 10 + draw(&state, 50) : 60 + draw(&state, 300));
@@ -543,6 +555,7 @@ static void close_all(void)
 {
     for (int i = 0; i < SIM_SERVICES; i++)
         sim_service_close(&sim->services[i]);
+    sim_clients_close();
     sim_broker_close();
     for (int i = 0; i < sim->event_count; i++)
         sim_message_drop(sim->events[i].message);
