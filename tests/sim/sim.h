@@ -63,6 +63,24 @@
 enum sim_fault { SIM_FAULTS(SIM_FAULT_ENUM) SIM_FAULT_COUNT };
 extern const char *const sim_fault_words[SIM_FAULT_COUNT];
 
+/* What brings back what was lost. The layers among them are switched off in turn, in one world of four: what such a layer sends is
+ * thrown away by the broker, or its time never comes. Each has to be good without the others. */
+/* clang-format off */
+#define SIM_LAYERS(H) \
+    H(nudge,     "order-service asks again") \
+    H(answer,    "who is asked again repeats what it said") \
+    H(deadline,  "order-service waits no longer") \
+    H(republish, "a service says its log again to a broker that forgot")
+#define SIM_HEALERS(H) SIM_LAYERS(H) \
+    H(copy,      "another copy came") \
+    H(ended,     "its order came to its end without it")
+/* clang-format on */
+
+#define SIM_HEALER_ENUM(word, help) SIM_HEALER_##word,
+enum sim_healer { SIM_NO_HEALER, SIM_HEALERS(SIM_HEALER_ENUM) SIM_HEALER_COUNT };
+enum { SIM_LAYER_COUNT = SIM_HEALER_copy - 1 };
+extern const char *const sim_healer_words[SIM_HEALER_COUNT];
+
 /* What must hold; the numbers are those of docs/RELIABILITY.md. */
 /* clang-format off */
 #define SIM_RULES(R) \
@@ -86,7 +104,9 @@ extern const char *const sim_fault_words[SIM_FAULT_COUNT];
     R(I18, "the backlog is as old as the oldest event in it")                \
     R(S1,  "patience is measured online, and a nudge is answered") \
     R(S2,  "no sound connection is given up, no step goes on for ever")      \
-    R(S3,  "only the owner of a service's queue publishes for it")
+    R(S3,  "only the owner of a service's queue publishes for it")           \
+    R(S4,  "what is lost comes back by the layer that is there for it, in its time") \
+    R(S5,  "what is to be said again is owed until the broker takes it")
 /* clang-format on */
 #define SIM_RULE_ENUM(word, help) SIM_RULE_##word,
 enum sim_rule { SIM_RULES(SIM_RULE_ENUM) SIM_RULE_COUNT };
@@ -95,6 +115,8 @@ extern const char *const sim_rule_words[SIM_RULE_COUNT];
 struct sim_counts {
     int64_t seeds, orders, ended, events, deliveries, steps, captures, refunds, letters;
     int64_t lines, large; /* lines of all orders; orders of the most lines that became ready */
+    int64_t lost, tidy;   /* messages that were lost, each time; worlds in which healing has its time */
+    int64_t healed[SIM_HEALER_COUNT], off[SIM_HEALER_COUNT]; /* by whom; worlds without it */
     int64_t faults[SIM_FAULT_COUNT];
     int64_t checks[SIM_RULE_COUNT];
 };
@@ -118,6 +140,8 @@ struct sim_plan {
     int64_t nudge_ms, deadline_ms; /* of order-service */
     int attempts, batch, prefetch, window;
     int64_t rate[SIM_FAULT_COUNT];                         /* per million chances; 0: off */
+    enum sim_healer off;                                   /* the layer that is switched off, or SIM_NO_HEALER */
+    bool tidy;                                             /* messages are lost, and nothing else delays them */
     bool small;                                            /* nothing is left to chance: sim_explore.c chooses */
     int cancels;                                           /* small: how many orders are cancelled at some moment */
     int64_t network_ms, confirm_ms, commit_ms, gateway_ms; /* longest usual times */
@@ -142,6 +166,7 @@ struct sim_event {
     int subject; /* in sim.subjects */
     enum sim_who producer;
     int sent, accepted; /* how often it was sent; how often the broker vouched for it */
+    int64_t taken_ms;   /* when it did so last */
     unsigned handled;   /* by which services: bits */
     unsigned lost;      /* which queues lost a copy for no reason, and say nothing of it: bits */
     uint64_t body_hash;
@@ -180,8 +205,25 @@ struct sim_order {
     int64_t total_minor;
     char currency[4];
     bool sent, placed, given_up, cancel_asked, repeated;
-    int64_t online_ms, paid_ms; /* of order-service when it was placed, and when it heard of the payment */
-    int64_t version;            /* last seen */
+    int64_t online_ms, paid_ms;  /* of order-service when it was placed, and when it heard of the payment */
+    int64_t version;             /* last seen */
+    char status[TERN_WORD_SIZE]; /* as order-service said last */
+    int64_t status_ms;           /* its online time then */
+    int asked;                   /* how often it has asked again since */
+};
+
+/* A message that is gone from one queue, before it was handled there, and has not come again. */
+struct sim_loss {
+    int event;
+    enum sim_who queue;
+    int64_t online_ms; /* of order-service, when anything of this subject was lost last */
+    int asked;         /* how often it had asked again then */
+};
+
+/* An event that is to be said again, as it stands in a service's store. */
+struct sim_owed {
+    int event;
+    int64_t since_ms;
 };
 
 struct sim_charge {
@@ -206,7 +248,10 @@ struct sim_service {
     struct tern_amqp *links[2]; /* consumer, publisher */
     /* Of the batch that runs: what its handlers did. */
     int done[256], done_count, failed[256], failed_count, nudges[256], nudge_count;
-    int64_t mark;                    /* of its outbox, as it was looked at last */
+    int64_t mark;          /* of its outbox, as it was looked at last */
+    struct sim_owed *owed; /* what it was asked for again */
+    int owed_count, owed_room;
+    int64_t range_id, range_after, range_through, range_since_ms; /* of its log, which it says again; id 0: none */
     int64_t online_ms, online_since; /* as the simulation measures it; since < 0: not now */
 };
 
@@ -249,6 +294,8 @@ struct sim {
     int64_t restocked[SIM_PRODUCTS_MAX];
     struct sim_charge *charges;
     int charge_count, charge_room;
+    struct sim_loss *losses;
+    int loss_count, loss_room;
     int stuck_calls;           /* calls to the gateway that will land some day */
     bool patient;              /* hours pass: links look less often */
     struct sim_map letter_map; /* dedup key of what was mailed -> how often */
@@ -339,6 +386,19 @@ void sim_link_step(struct tern_amqp *link, int step);
 void sim_link_detach(struct tern_amqp *link);
 /* The client's end: the connection is lost. */
 void sim_link_lost(struct tern_amqp *link, const char *why, bool orderly);
+
+/* ---- healing (sim_heal.c) ------------------------------------------------------------------------------------------ */
+
+/* Which layer says this; SIM_NO_HEALER: it is said for the first time, or because it was not confirmed. */
+enum sim_healer sim_heal_layer(const struct sim_message *message);
+void sim_heal_lost(const struct sim_message *message, enum sim_who queue);
+void sim_heal_delivered(const struct sim_message *message, enum sim_who queue);
+/* Before order-service's message counts as sent. */
+void sim_heal_said(const struct sim_event *event, const struct sim_message *message);
+/* Whether all that is owed comes in its time. */
+void sim_heal_check(void);
+/* After a commit: what a service was to say again and has forgotten now was taken by the broker. */
+void sim_heal_owed(struct sim_service *service);
 
 /* ---- the world outside ----------------------------------------------------------------------------------------- */
 

@@ -86,6 +86,21 @@ void sim_message_drop(struct sim_message *message)
     free(message);
 }
 
+/* It has died with its queue. What nobody says again then is excused. */
+static void forget(const struct sim_message *message, enum sim_who queue)
+{
+    if (message->event < 0) return;
+    sim_heal_lost(message, queue);
+    if (sim->plan.off == SIM_HEALER_republish) sim->events[message->event].lost |= 1u << queue;
+}
+
+static void forget_all(struct sim_pipe *pipe, enum sim_who queue)
+{
+    for (size_t i = 0; i < pipe->count && queue < SIM_SERVICES; i++)
+        forget(sim_pipe_at(pipe, i)->message, queue);
+    sim_pipe_clear(pipe);
+}
+
 /* ---- queues ---------------------------------------------------------------------------------------------------- */
 
 static struct sim_conn *consumer_of(enum sim_who queue)
@@ -108,6 +123,7 @@ static void pump(enum sim_who which)
         if (entry.message->vouched && sim_happens(SIM_FAULT_loss)) {
             sim_tell("broker", entry.message->message_id, "loses %s of %s", entry.message->type, sim_names[which]);
             if (entry.message->event >= 0) sim->events[entry.message->event].lost |= 1u << which;
+            sim_heal_lost(entry.message, which);
             sim_message_drop(entry.message);
             continue;
         }
@@ -135,6 +151,8 @@ static void arrive(void *self, int64_t number)
     if (number / SIM_SERVICES == sim->broker->generation && sim->broker->queues[which].exists) {
         enqueue_now(message, which);
         pump(which);
+    } else {
+        forget(message, which);
     }
     sim_message_drop(message);
 }
@@ -280,7 +298,9 @@ static void close_conn(struct sim_conn *conn)
 static void vouch(struct sim_message *message)
 {
     message->vouched = true;
-    if (message->event >= 0) sim->events[message->event].accepted++;
+    if (message->event < 0) return;
+    sim->events[message->event].accepted++;
+    sim->events[message->event].taken_ms = sim->now;
 }
 
 static void confirm_one(struct sim_conn *conn, const struct sim_frame *confirm, bool multiple)
@@ -348,11 +368,21 @@ static unsigned route(const struct sim_message *message)
     return queues;
 }
 
+/* Others have it, so it does not come back: but this queue was deleted. */
+static bool misses(const struct sim_message *message, enum sim_who queue)
+{
+    return !sim->broker->queues[queue].exists &&
+           tern_catalogue_hears(tern_catalogue_find(&shop_catalogue, message->type), sim_names[queue]);
+}
+
 static void serve_publish(struct sim_conn *conn, struct sim_message *message)
 {
     struct sim_frame confirm = {.number = ++conn->served, .good = true, .message = message};
-    unsigned queues = route(message);
-    if (queues == 0 && message->mandatory) {
+    bool off = sim->plan.off != SIM_NO_HEALER && sim_heal_layer(message) == sim->plan.off;
+    unsigned queues = off ? 0 : route(message);
+    if (off) {
+        /* the broker says that it has it */
+    } else if (queues == 0 && message->mandatory) {
         confirm.returned = conn->excused = true;
         sim_tell("broker", message->message_id, "returns %s: no queue", message->type);
         sim_broker_send(conn, (struct sim_frame){.kind = SIM_FRAME_RETURN, .message = keep(message)});
@@ -362,8 +392,12 @@ static void serve_publish(struct sim_conn *conn, struct sim_message *message)
         sim_tell("broker", message->message_id, "refuses %s, %s", message->type,
                  queues ? "and has it" : "and drops it");
     }
-    for (int i = 0; i < SIM_SERVICES; i++)
-        if (queues >> i & 1) enqueue(message, (enum sim_who)i);
+    for (int i = 0; i < SIM_SERVICES; i++) {
+        if (queues >> i & 1)
+            enqueue(message, (enum sim_who)i);
+        else if (queues != 0 && misses(message, (enum sim_who)i))
+            forget(message, (enum sim_who)i);
+    }
     sim_pipe_push(&conn->confirms, &confirm);
     if (!conn->confirm_set) sim_at(sim->now + sim_below(sim->plan.confirm_ms + 1), confirm_due, NULL, conn->serial);
     conn->confirm_set = true;
@@ -401,7 +435,7 @@ static void drop_queue(enum sim_who which)
     queue->bindings = 0;
     queue->markers = 0;
     queue->claim[0] = '\0';
-    sim_pipe_clear(&queue->ready);
+    forget_all(&queue->ready, which);
 }
 
 static void delete_queue(enum sim_who which)
@@ -411,7 +445,7 @@ static void delete_queue(enum sim_who which)
     drop_queue(which);
     for (struct sim_conn *conn = sim->broker->conns; conn != NULL; conn = conn->next) {
         if (conn->queue != which) continue;
-        sim_pipe_clear(&conn->unacked); /* gone with the queue */
+        forget_all(&conn->unacked, which); /* gone with the queue */
         conn->queue = SIM_SERVICES;
         conn->excused = true;
         sim_broker_send(conn, (struct sim_frame){.kind = SIM_FRAME_CLOSE});
@@ -447,7 +481,7 @@ static void go_down(bool wipe)
     sim_tell("broker", NULL, wipe ? "is down, its disk is gone" : "is down");
     for (struct sim_conn *conn = broker->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
-        if (wipe) sim_pipe_clear(&conn->unacked);
+        if (wipe) forget_all(&conn->unacked, conn->queue);
         close_conn(conn);
     }
     while (broker->conns != NULL)

@@ -242,6 +242,7 @@ void sim_check_laws(void)
               "money of an order that was cancelled is kept and not on its way back");
     for (int i = 0; i < SIM_SERVICES; i++)
         check_backlog(&sim->services[i]);
+    sim_heal_check();
 }
 
 static void check_stock(void)

@@ -118,6 +118,8 @@ static void committed(struct placing *placing)
     if (sim_map_get(&sim->order_map, id) < 0) {
         sim_map_put(&sim->order_map, id, placing->order);
         sim->orders[placing->order].online_ms = sim_service_online_ms(&sim->services[SIM_ORDER]);
+        sim->orders[placing->order].status_ms = sim->orders[placing->order].online_ms;
+        (void)strcpy(sim->orders[placing->order].status, SHOP_STATUS_CREATED);
         sim_tell("client", id, "order %d is placed", placing->order);
     }
     SIM_CHECK(I3, !placing->misuse, id, "a key was taken for another order");

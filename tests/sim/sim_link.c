@@ -391,6 +391,7 @@ static int deliver(struct tern_amqp *link, const struct sim_frame *frame, struct
         if (service->nudge_count < (int)TERN_COUNT(service->nudges))
             service->nudges[service->nudge_count++] = message->event;
     }
+    sim_heal_delivered(message, link->who);
     sim_tell(sim_names[link->who], message->message_id, "gets %s%s%s", message->type,
              frame->redelivered ? " again" : "", message->nudge ? ", a nudge" : "");
     return link->owner.delivered(link->owner.self, &delivery, err);

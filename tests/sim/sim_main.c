@@ -95,6 +95,12 @@ static void print_counts(const struct sim_counts *counts)
     print_count("count", "letters", counts->letters);
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         print_count("fault", sim_fault_words[i], counts->faults[i]);
+    print_count("count", "lost", counts->lost);
+    print_count("count", "tidy_worlds", counts->tidy);
+    for (int i = SIM_NO_HEALER + 1; i < SIM_HEALER_COUNT; i++)
+        print_count("heal", sim_healer_words[i], counts->healed[i]);
+    for (int i = SIM_NO_HEALER + 1; i <= SIM_LAYER_COUNT; i++)
+        print_count("off", sim_healer_words[i], counts->off[i]);
     for (int i = 0; i < SIM_RULE_COUNT; i++)
         print_count("rule", sim_rule_words[i], counts->checks[i]);
 }

@@ -114,6 +114,38 @@ static void draw_large(struct sim_plan *plan, uint64_t *state)
         plan->stock[plan->products++] = SHOP_STOCK_MAX - draw(state, draw(state, 2) == 0 ? 1 : SHOP_STOCK_MAX);
 }
 
+/* Messages are lost more often than usual, and nothing stands in the way of what brings them back. */
+static void tidy_up(struct sim_plan *plan, uint64_t *state)
+{
+    static const enum sim_fault harmless[] = {
+        SIM_FAULT_malformed,  SIM_FAULT_stranger,         SIM_FAULT_duplicate,        SIM_FAULT_late_duplicate,
+        SIM_FAULT_ancient,    SIM_FAULT_confirm_multiple, SIM_FAULT_confirm_disorder, SIM_FAULT_gateway_declined,
+        SIM_FAULT_mail_fails, SIM_FAULT_reply_lost,       SIM_FAULT_key_again,        SIM_FAULT_key_misused,
+        SIM_FAULT_cancel,     SIM_FAULT_restock};
+    int64_t rate[SIM_FAULT_COUNT] = {0};
+    for (size_t i = 0; i < TERN_COUNT(harmless); i++)
+        rate[harmless[i]] = plan->rate[harmless[i]];
+    memcpy(plan->rate, rate, sizeof plan->rate);
+    plan->rate[SIM_FAULT_loss] = usual_rate[SIM_FAULT_loss] * (1 + draw(state, 4));
+    plan->nudge_ms = 1000 * (1 + draw(state, 5));
+    plan->deadline_ms = 1000 * (120 + draw(state, 240));
+    plan->batch = plan->prefetch = plan->window = 16 + (int)draw(state, 112);
+    plan->network_ms = plan->commit_ms = 1 + draw(state, 10);
+    plan->confirm_ms = 1 + draw(state, 20);
+}
+
+/* One world in four is without one of the layers, in turn; one in four is tidy. */
+static void draw_healing(struct sim_plan *plan, uint64_t *state)
+{
+    if (plan->seed % 4 == 3) plan->off = (enum sim_healer)(SIM_NO_HEALER + 1 + (int)(plan->seed / 4 % SIM_LAYER_COUNT));
+    plan->tidy = draw(state, 4) == 0 && plan->off != SIM_HEALER_republish;
+    if (plan->off != SIM_NO_HEALER && plan->rate[SIM_FAULT_loss] == 0)
+        plan->rate[SIM_FAULT_loss] = usual_rate[SIM_FAULT_loss];
+    if (plan->off == SIM_HEALER_republish)
+        plan->rate[SIM_FAULT_wipe] = plan->rate[SIM_FAULT_queue_deleted] = 2 * usual_rate[SIM_FAULT_wipe];
+    if (plan->tidy) tidy_up(plan, state);
+}
+
 void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
 {
     uint64_t state = seed * UINT64_C(0xD1342543DE82EF95) + 1;
@@ -146,6 +178,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
         int64_t rate = usual_rate[i] << 1 >> draw(&state, 4);
         if (on) plan->rate[i] = rate;
     }
+    draw_healing(plan, &state);
 }
 
 /* ---- timers ---------------------------------------------------------------------------------------------------- */
@@ -567,6 +600,7 @@ static void close_all(void)
     free(sim->events);
     free(sim->subjects);
     free(sim->charges);
+    free(sim->losses);
     free(sim->timers);
 }
 
@@ -583,6 +617,8 @@ void sim_run(const struct sim_plan *plan, const struct sim_chooser *chooser, FIL
     open_all();
     play();
     counts->seeds++;
+    counts->off[plan->off]++;
+    counts->tidy += plan->tidy;
     counts->orders += (int64_t)sim->order_map.count;
     *ret_result = (struct sim_result){.failed = sim->failed, .hash = sim->hash};
     (void)tern_copy(ret_result->violation, sizeof ret_result->violation, sim->violation);

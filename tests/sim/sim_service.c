@@ -12,7 +12,7 @@
 #include "services/payment/payment.h"
 #include "sim.h"
 
-enum { HANDLERS_MAX = 16, STARTED_MS = 1795530600 };
+enum { HANDLERS_MAX = 16, STARTED_MS = 1795530600, MONTH_S = 30 * 24 * 3600 };
 
 const char *const sim_names[SIM_SERVICES] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
                                              SHOP_SERVICE_NOTIFICATION};
@@ -214,7 +214,7 @@ static struct tern_config *configure(const struct sim_service *service)
     }
     if (service->who == SIM_ORDER) {
         SAY("--order-nudge-s", plan->nudge_ms / 1000);
-        SAY("--order-deadline-s", plan->deadline_ms / 1000);
+        SAY("--order-deadline-s", plan->off == SIM_HEALER_deadline ? MONTH_S : plan->deadline_ms / 1000);
     }
 #undef SAY
     struct tern_config *config = tern_config_read(tables, count, arguments, empty, &wish, &faults, &usage);
@@ -319,7 +319,10 @@ static bool step_for_a_waiter(void *self)
         tern_db_fail_at(service->db, TERN_DB_EVERY_CALL, TERN_FAULT_FULL);
         return false;
     }
-    if (!atomic_load(&service->app->status.store_refused)) note_committed(service, true);
+    if (!atomic_load(&service->app->status.store_refused)) {
+        note_committed(service, true);
+        sim_heal_owed(service);
+    }
     service->done_count = service->failed_count = 0;
     return true;
 }
@@ -366,6 +369,7 @@ void sim_service_crash(struct sim_service *service)
 void sim_service_close(struct sim_service *service)
 {
     if (service->app != NULL) stop(service);
+    free(service->owed);
     tern_config_destroy(service->config);
 }
 
@@ -504,6 +508,7 @@ void sim_writer_step(struct sim_service *service)
     if (committed) {
         note_committed(service, disturbed);
         watch_mark(service);
+        sim_heal_owed(service);
     }
     service->done_count = service->failed_count = 0;
     if (committed && tern_writer_waiting(service->app->writer) == 0) watch_nudges(service);

@@ -8,7 +8,9 @@
 
 #define SIM_FAULT_WORD(word, help) #word,
 const char *const sim_fault_words[SIM_FAULT_COUNT] = {SIM_FAULTS(SIM_FAULT_WORD)};
-#define SIM_RULE_WORD(word, help) #word,
+#define SIM_RULE_WORD(word, help)   #word,
+#define SIM_HEALER_WORD(word, help) #word,
+const char *const sim_healer_words[SIM_HEALER_COUNT] = {"nothing", SIM_HEALERS(SIM_HEALER_WORD)};
 const char *const sim_rule_words[SIM_RULE_COUNT] = {SIM_RULES(SIM_RULE_WORD)};
 
 uint64_t sim_hash_of(const void *bytes, size_t length)

@@ -30,6 +30,8 @@ static void watch_deadline(const struct tern_amqp *link, const struct sim_event 
     int order = sim_map_get(&sim->order_map, sim->subjects[event->subject].id);
     if (order < 0) return;
     int placed = sim->subjects[event->subject].placed;
+    SIM_CHECK(S1, sim->plan.off != SIM_HEALER_deadline, sim->orders[order].order_id,
+              "given up, and its patience is a month");
     if (sim->plan.deadline_ms > 2 * sim->plan.nudge_ms && may_always_send())
         SIM_CHECK(S1, placed >= 0 && sim->events[placed].sent > 1, sim->subjects[event->subject].id,
                   "given up, and nobody was asked again");
@@ -54,6 +56,7 @@ void sim_watch_publish(const struct tern_amqp *link, struct sim_message *message
               event->type);
     watch_body(event, message);
     watch_deadline(link, event, message);
+    sim_heal_said(event, message);
     sim_tell(sim_names[link->who], sim->subjects[event->subject].id, "says %s %s%s", event->type, event->id,
              message->nudge    ? ", a nudge"
              : event->sent > 0 ? " again"
