@@ -272,7 +272,7 @@ class Runner:
             code = daemon.end("end", signal.SIGTERM, 0, timeout=30)
             if code != 0 or time.monotonic() - start > 10:
                 self.fail(f"{daemon.name}-service ended with {code} in {time.monotonic() - start:.1f} s")
-        world.copy_stores(world.path("stores") if not self.options.small_disk else self.final_folder())
+        world.copy_stores(self.final_folder())
         checked = subprocess.run([*checker, "check", self.folder], check=False).returncode
         self.print_table(world)
         if collected or checked:
