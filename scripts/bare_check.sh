@@ -19,7 +19,7 @@ set -euo pipefail
 NAMES=(test chaos recovery mutate fuzz lint bench demo sim plain broker)
 declare -A RUNS=(
   [test]="./scripts/test.sh -R '^(unit_text|e2e_demo)$'"
-  [chaos]="./scripts/chaos.sh --only P2,N2 --minutes 1 --orders 50"
+  [chaos]="./scripts/chaos.sh --only P2,N2 --minutes 1 --orders 200 --seed 7"
   [recovery]="./scripts/chaos.sh --recovery --orders 200"
   [mutate]="./scripts/mutate.sh --seeds 25 --chaos none stock_unguarded"
   [fuzz]="./scripts/fuzz.sh --seconds 1 config"
