@@ -77,15 +77,16 @@ bare() {
     "debian:$DEBIAN-slim" bash -c "$2"
 }
 
-# All packages that one of the scripts may ask for are downloaded once, and kept for the next run.
+# download_packages NAME...: most of what these will ask for, once, and kept for the next run; the rest they fetch themselves.
 download_packages() {
+  local name packages lists=(build broker demo bench)
+  for name in "$@"; do [[ ! -e $TERN_ROOT/scripts/packages/$name.txt ]] || lists+=("$name"); done
+  packages=$(for name in "${lists[@]}"; do grep -v '^ *\(#\|$\)' "$TERN_ROOT/scripts/packages/$name.txt"; done | sort -u | xargs)
   CACHE=${TERN_BARE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tern/bare-$DEBIAN}
   mkdir -p "$CACHE"/{archives,lists}/partial
   printf '%s\n' 'Dir::Cache::archives "/debs";' 'Debug::NoLocking "true";' 'Acquire::Languages "none";' \
     'APT::Keep-Downloaded-Packages "true";' >"$WORK/apt.conf"
   printf 'force-unsafe-io\n' >"$WORK/dpkg.cfg" # after a crash nobody needs the container
-  local packages
-  packages=$(grep -hv '^ *\(#\|$\)' "$TERN_ROOT"/scripts/packages/{build,broker,demo,bench,test,chaos,fuzz,lint}.txt | sort -u | xargs)
   bare packages "apt-get -q update -o Dir::State::lists=/lists &&
     apt-get -y -q install --no-install-recommends --download-only -o Dir::State::lists=/lists $packages" \
     >"$WORK/packages.log" 2>&1 </dev/null || { tail -n 20 "$WORK/packages.log" >&2 && die "the packages cannot be downloaded"; }
@@ -169,7 +170,7 @@ main() {
   docker_base_image "$DEBIAN"
   step "${#names[@]} scripts, each alone on a bare Debian ($DEBIAN)"
   copy_sources
-  download_packages
+  download_packages "${names[@]}"
   check_all "${names[@]}" || failed=1
   [[ -z $IN_TURN ]] || check_in_turn "${names[@]}" || failed=1
   [[ $failed -eq 0 ]] || die "not each of them runs on a bare Debian"
