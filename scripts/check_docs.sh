@@ -114,7 +114,7 @@ metrics_of_page() {
 # ---- calls: "METHOD /path" -----------------------------------------------------------------------------------
 
 calls_of_code() {
-  cat "$ROOT"/services/*/*.c "$ROOT"/common/runtime/{operations,parked_http}.c |
+  cat "$ROOT"/services/*/*.c "$ROOT"/common/runtime/*.c |
     sed -nE 's/^ *\{"(GET|POST|PUT|DELETE|PATCH)", +"([^"]+)".*/\1 \2/p'
 }
 

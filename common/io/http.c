@@ -277,7 +277,10 @@ static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_C
     set_deadline(own, request->ends_ms);
     if (!request->refused && request->body.length == 0 && (request->route->row->flags & TERN_HTTP_JSON) != 0)
         (void)http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
+    bool slow = !request->refused && (request->route->row->flags & TERN_HTTP_SLOW) != 0;
+    if (slow) set_deadline(own, INT64_MAX);
     if (!request->refused) request->route->row->handler(request->route->self, request, &request->answer);
+    if (slow) set_deadline(own, tern_steady(server->clock) + server->header_ms);
     bound_large(server, own);
     return send_answer(server, connection, request);
 }

@@ -91,6 +91,7 @@ struct tern_app {
     const void *report_open; /* writer thread: the publisher's report that was taken and is not recorded yet */
     bool report_dropped;     /* writer thread: one was lost while stopping; what comes after it is for the next start */
     struct tern_upkeep upkeep;
+    atomic_bool backing_up;                  /* one POST /admin/backup at a time */
     atomic_bool dying;                       /* a thread is ending the process */
     bool linked_said;                        /* main thread */
     int64_t backlog_max, backlog_max_age_ms; /* the age 0: any */
@@ -99,6 +100,7 @@ struct tern_app {
 /* The routes that every daemon has; their `self` is the app. */
 extern const struct tern_http_route tern_operations_routes[];
 extern const struct tern_http_route tern_parked_routes[];
+extern const struct tern_http_route tern_backup_routes[];
 
 int tern_readers_init(struct tern_readers *readers, const char *url);
 void tern_readers_fini(struct tern_readers *readers);

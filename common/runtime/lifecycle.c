@@ -449,6 +449,7 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
         {app->service->routes,   app},
         {tern_operations_routes, app},
         {tern_parked_routes,     app},
+        {tern_backup_routes,     app},
     };
     size_t count = TERN_COUNT(routes);
     bool own = app->service->routes != NULL;

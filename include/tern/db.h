@@ -18,6 +18,7 @@
 #ifndef TERN_DB_H
 #define TERN_DB_H
 
+#include "tern/digest.h"
 #include "tern/error.h"
 
 struct tern_db;
@@ -118,6 +119,19 @@ const char *tern_db_path(const struct tern_db *db);
 /* Writing connection, any thread: -1, BROKEN, when the store's file or its log has been removed, renamed or replaced since
  * it was opened; what is committed from then on would be lost. `ret_linked`: another name leads to one of them. */
 int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err);
+/* A copy of the store as it is now, into a new file (0600), flushed and read back, while others read and write it; for a
+ * read connection outside a transaction. Takes its time: `goes_on` is asked now and then, and false ends it. On an
+ * error nothing is left of it; FULL: no room for it. */
+struct tern_db_patience {
+    bool (*goes_on)(void *self);
+    void *self;
+};
+struct tern_db_copy {
+    int64_t bytes;
+    unsigned char sha256[TERN_SHA256_SIZE];
+};
+int tern_db_copy(struct tern_db *reader, const char *path, const struct tern_db_patience *patience,
+                 struct tern_db_copy *ret_copy, struct tern_error *err);
 /* Bytes of the write-ahead log, and bytes free on the disk of the store. */
 int64_t tern_db_wal_bytes(const struct tern_db *db);
 int64_t tern_db_disk_free_bytes(const struct tern_db *db);

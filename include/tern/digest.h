@@ -7,5 +7,7 @@
 enum { TERN_SHA256_SIZE = 32 };
 
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE]);
+/* Of a file, from its beginning to its end. -1 with errno when it cannot be read. */
+int tern_sha256_file(int fd, unsigned char digest[TERN_SHA256_SIZE]);
 
 #endif

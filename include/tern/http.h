@@ -75,9 +75,10 @@ typedef void tern_http_handler(void *self, const struct tern_http_request *reque
 
 enum tern_http_flags {
     TERN_HTTP_OPEN = 0,
-    TERN_HTTP_ADMIN = 1,        /* needs the admin token */
-    TERN_HTTP_JSON = 2,         /* takes a JSON body: another content type is 415, none is 411 or 400 */
-    TERN_HTTP_JSON_OPTIONAL = 4 /* takes a JSON body, or none at all */
+    TERN_HTTP_ADMIN = 1,         /* needs the admin token */
+    TERN_HTTP_JSON = 2,          /* takes a JSON body: another content type is 415, none is 411 or 400 */
+    TERN_HTTP_JSON_OPTIONAL = 4, /* takes a JSON body, or none at all */
+    TERN_HTTP_SLOW = 8 /* its handler may take longer than a request's deadline; the answer is then waited for */
 };
 
 struct tern_http_route {

@@ -48,6 +48,7 @@ struct tern_metric {
     M(clock_jumps_total, COUNTER, "", "Jumps of the wall clock by more than a minute.")                          \
     M(online_seconds, GAUGE, "", "How long the service has been connected to the broker, in all its runs.")      \
     M(store_wal_bytes, GAUGE, "", "Size of the store's write-ahead log.")                                        \
+    M(store_backups_total, COUNTER, "outcome", "Backups by POST /admin/backup: made or failed.")                 \
     M(http_requests_total, COUNTER, "method,route,code", "HTTP requests answered.")                              \
     M(http_request_duration_seconds, HISTOGRAM, "route", "Time from the request's head to its answer.")          \
     M(http_connections_replaced_total, COUNTER, "", "Idle connections ended at a limit, for a new one.")         \

@@ -368,6 +368,94 @@ static void our_own_checkpoints_are_no_strangers(void **state)
     assert_int_equal(add_row(play), 0);
 }
 
+/* ---- a copy ---- */
+
+struct copying {
+    struct play *play;
+    int steps, most; /* asked so often; given up after so many */
+};
+
+/* Between the steps of the copy the store is written to, and checkpointed. */
+static bool write_meanwhile(void *self)
+{
+    struct copying *copying = self;
+    assert_int_equal(add_row(copying->play), 0);
+    assert_int_equal(tern_db_checkpoint(copying->play->db, 0, &copying->play->err), 0);
+    return ++copying->steps < copying->most;
+}
+
+static void a_copy_is_one_moment_of_a_store_that_is_written_to(void **state)
+{
+    struct play *play = *state;
+    struct copying copying = {play, 0, 1000};
+    const struct tern_db_patience patience = {write_meanwhile, &copying};
+    struct tern_db_copy copy;
+    struct tern_db *reader = NULL;
+    struct stat about;
+    open_at(play, "sqlite:x.db");
+    for (int i = 0; i < 900; i++)
+        assert_int_equal(add_row(play), 0);
+    assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
+    if (tern_db_copy(reader, "copy.db", &patience, &copy, &play->err) < 0) fail_msg("%s", play->err.text);
+    assert_true(copying.steps > 5);
+    assert_int_equal(mode_of("copy.db"), 0600);
+    assert_int_equal(stat("copy.db", &about), 0);
+    assert_int_equal(copy.bytes, about.st_size);
+    assert_int_equal(system("test ! -e copy.db-wal"), 0);
+    assert_int_equal(tern_db_copy(reader, "copy.db", &patience, &copy, &play->err), -1); /* never over another */
+    tern_db_close(reader);
+    assert_int_equal(rows(play), 900 + copying.steps);
+    close_it(play);
+    open_at(play, "sqlite:copy.db");
+    assert_int_equal(rows(play), 900);
+}
+
+static void a_copy_that_is_given_up_leaves_nothing(void **state)
+{
+    struct play *play = *state;
+    struct copying copying = {play, 0, 2};
+    const struct tern_db_patience patience = {write_meanwhile, &copying};
+    struct tern_db_copy copy;
+    struct tern_db *reader = NULL;
+    open_at(play, "sqlite:x.db");
+    for (int i = 0; i < 600; i++)
+        assert_int_equal(add_row(play), 0);
+    assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
+    assert_int_equal(tern_db_copy(reader, "copy.db", &patience, &copy, &play->err), -1);
+    assert_non_null(strstr(play->err.text, "given up"));
+    assert_int_equal(tern_db_copy(reader, "nowhere/copy.db", &patience, &copy, &play->err), -1);
+    tern_db_close(reader);
+    run("test -z \"$(ls | grep copy)\"");
+}
+
+static bool always(void *self)
+{
+    (void)self;
+    return true;
+}
+
+/* Whatever the store was doing when it was replaced: the copy does not need its log, and does not take another's. */
+static void a_copy_takes_the_place_of_a_store_that_was_killed(void **state)
+{
+    struct play *play = *state;
+    const struct tern_db_patience patience = {always, NULL};
+    struct tern_db_copy copy;
+    struct tern_db *reader = NULL;
+    open_at(play, "sqlite:x.db");
+    assert_int_equal(add_row(play), 0);
+    assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
+    assert_int_equal(tern_db_copy(reader, "copy.db", &patience, &copy, &play->err), 0);
+    tern_db_close(reader);
+    close_it(play);
+    killed_with("sqlite:x.db", 3);
+    run("cp copy.db x.db");
+    is_refused(play, "sqlite:x.db", "remove the log to go on with the backup");
+    run("rm x.db-wal");
+    open_at(play, "sqlite:x.db");
+    assert_int_equal(rows(play), 1);
+    assert_int_equal(add_row(play), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -385,6 +473,9 @@ int main(void)
         T(files_that_are_taken_away_end_the_store),
         T(names_are_checked_between_commits_too),
         T(our_own_checkpoints_are_no_strangers),
+        T(a_copy_is_one_moment_of_a_store_that_is_written_to),
+        T(a_copy_that_is_given_up_leaves_nothing),
+        T(a_copy_takes_the_place_of_a_store_that_was_killed),
     };
     return cmocka_run_group_tests_name("db_files", tests, NULL, NULL);
 }
