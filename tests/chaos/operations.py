@@ -1,5 +1,6 @@
 """The catalogue, continued: what those do who run the suite (O): logs, signals, secrets, backups. See faults.py."""
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -132,9 +133,9 @@ def restore_drill(world, _):
 
 
 def ask_restored(world, folder, order):
-    with all_daemons(world) as daemons:  # a log that a kill left would need recovery, which a reader must not do
+    with all_daemons(world) as daemons:
         for daemon in daemons:
-            backup(daemon.store, os.path.join(folder, f"{daemon.name}.db"))
+            backed_up(daemon, os.path.join(folder, f"{daemon.name}.db"))
     with contextlib.ExitStack() as stack:
         asides = {name: stack.enter_context(restored(world, daemon, folder)) for name, daemon in world.daemons.items()}
         for name, port in asides.items():
@@ -167,6 +168,23 @@ def backup(store, target):
         raise RuntimeError(f"the backup of {store} is not sound: {sound}")
 
 
+def backed_up(daemon, target):
+    """By its own means, while it writes."""
+    status, text = daemon.admin("POST", "/admin/backup")
+    if status != 201:
+        raise RuntimeError(f"{daemon.name}-service makes no backup: {status} {text[:200]}")
+    made = json.loads(text)
+    os.rename(os.path.join(daemon.world.settings["BACKUP_DIR"], made["file"]), target)
+    with open(target, "rb") as file:
+        content = file.read()
+    if len(content) != made["bytes"] or hashlib.sha256(content).hexdigest() != made["sha256"]:
+        raise RuntimeError(f"the backup {made['file']} is not what {daemon.name}-service says")
+    with contextlib.closing(sqlite3.connect(f"file:{target}?mode=ro", uri=True)) as copy:
+        sound = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    if sound != "ok":
+        raise RuntimeError(f"the backup of {daemon.name}-service is not sound: {sound}")
+
+
 @contextlib.contextmanager
 def restored(world, daemon, folder):
     """A service on its backup; its port. It must end in order."""
@@ -184,3 +202,25 @@ def restored(world, daemon, folder):
     finally:
         process.kill()
         process.wait()
+
+
+# ---- descriptors ----------------------------------------------------------------------------------------------------
+
+@fault("A6", "started with descriptors 0 to 2 closed, then killed", "process", 5)
+def closed_descriptors(world, chance):
+    """None of them becomes a file of the store: its lock file says afterwards what it has to say."""
+    daemon = one_of(world, chance)
+    closing = chance.choice(("2>&-", "0<&- 1>&-", "0<&- 1>&- 2>&-"))
+    with daemon.lock:
+        daemon.end("A6", signal.SIGTERM, TERM)
+        daemon.start(wrapper=("sh", "-c", f'exec "$0" {closing}'))
+        await_back(daemon, f"a start with {closing}")
+        time.sleep(1)
+        held = [os.readlink(f"/proc/{daemon.process.pid}/fd/{number}") for number in range(3)]
+        daemon.kill("A6")
+        with open(daemon.store + ".lock", "rb") as file:
+            word = file.read()
+        back(daemon, "closed descriptors")
+    if any(daemon.store in name for name in held) or word != b"open\n":
+        raise RuntimeError(f"{daemon.name}-service with {closing}: {held}, lock file {word[:80]!r}")
+    return f"{daemon.name} ran with {closing}, its store untouched"

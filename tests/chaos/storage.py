@@ -2,6 +2,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import time
 
@@ -197,3 +198,57 @@ def long_reader(world, chance):
     if before != after:
         raise RuntimeError("a read transaction saw what was written later")
     return f"{daemon.name} was read for 6 s"
+
+
+# ---- what people do with the files (A2) -----------------------------------------------------------------------------
+
+GONE = (("renamed", "was removed or renamed"), ("replaced", "was replaced by another"), ("its log renamed", "the log (-wal)"))
+
+
+@fault("A2", "the store's file or log renamed or replaced while it runs: stop with 74", "process", 6)
+def taken_store(world, chance):
+    """Put back as it was afterwards: what was answered is in it."""
+    daemon, (how, sentence) = one_of(world, chance), chance.choice(GONE)
+    name = daemon.store + ("-wal" if "log" in how else "")
+    kept = name + ".kept"
+    with daemon.lock:
+        before = os.path.getsize(daemon.log)
+        daemon.expect("A2", EXIT_STORAGE)
+        os.rename(name, kept)
+        if how == "replaced":
+            shutil.copyfile(kept, name)
+        ended = wait_until(15, lambda: not daemon.alive())
+        code = daemon.process.wait() if ended else daemon.kill("A2")
+        os.replace(kept, name)
+        with open(daemon.log, "rb") as log:
+            log.seek(before)
+            said = sentence.encode() in log.read()
+        back(daemon, f"a store that was {how}")
+    if code != EXIT_STORAGE or not said:
+        raise RuntimeError(f"{daemon.name}-service whose store was {how} ended with {code}, named: {said}")
+    return f"{daemon.name} stopped with {code} when its store was {how}"
+
+
+@fault("S13", "the store reached by a link: killed, and tried by a second process", "process", 6)
+def linked_store(world, chance):
+    daemon = one_of(world, chance)
+    link, hard = daemon.store + ".link", daemon.store + ".hard"
+    with daemon.lock:
+        try:
+            os.symlink(os.path.basename(daemon.store), link)
+            daemon.end("S13", signal.SIGTERM, 0)
+            back(daemon, "a start by a link", DATABASE_URL=f"sqlite:{link}")
+            os.link(daemon.store, hard)
+            for other in (daemon.store, hard):
+                words = refusal(daemon, other, "a store that another process has")
+                if "another process is using it" not in words:
+                    raise RuntimeError(f"{daemon.name}-service by another name: {words[-300:]}")
+            if not wait_until(10, daemon.lives):
+                raise RuntimeError(f"{daemon.name}-service does not bear a second name of its store")
+            daemon.kill("S13")
+        finally:
+            for path in (link, hard, hard + ".lock"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+            back(daemon, "a kill by way of a link")
+    return f"{daemon.name} was one by all its names, and came back after a kill"

@@ -302,7 +302,8 @@ class World:
         self.own_network = own_network  # whoever puts a rule into the packet filter meets nobody but this run
         self.admin_token = f"admin-{random.SystemRandom().getrandbits(128):032x}"
         settings["ADMIN_TOKEN"] = self.admin_token
-        for name in ("logs", "stores", "early"):
+        settings["BACKUP_DIR"] = os.path.join(folder, "backups")
+        for name in ("logs", "stores", "early", "backups"):
             os.makedirs(os.path.join(folder, name), exist_ok=True)
         self.deaths = Lines(os.path.join(folder, "deaths.jsonl"))
         self.restarts = Lines(os.path.join(folder, "restarts.jsonl"))
