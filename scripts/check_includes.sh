@@ -16,7 +16,7 @@ cd "${1:-$TERN_ROOT}"
 HEADERS="
   base       base bug chaos clock config digest error id json log mask money shape text version
   io         amqp db http http_client metrics
-  messaging  broker_memory catalogue consumer context event event_log held identity inbox jobs parked publisher timers topology
+  messaging  broker_memory catalogue consumer context event event_log held idempotency identity inbox jobs parked publisher timers topology
   runtime    service
 "
 

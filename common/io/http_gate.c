@@ -201,6 +201,16 @@ static bool check_body(struct tern_http_request *request)
     return check_type(request);
 }
 
+/* A call that is idempotent by itself may carry a key, and nobody looks at it. */
+static bool check_key(struct tern_http_request *request)
+{
+    const char *header = tern_http_header(request, "Idempotency-Key");
+    if ((request->route->row->flags & TERN_HTTP_ONCE) == 0 || header == NULL) return true;
+    return http_key_read(header, request->key) == 0 ||
+           http_refuse(request, 400, "Invalid Idempotency-Key",
+                       "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
+}
+
 /* ---- all of it ---------------------------------------------------------------------------------------------- */
 
 static void name_request(const struct http_rules *rules, struct tern_http_request *request)
@@ -231,7 +241,7 @@ bool http_gate(const struct http_rules *rules, struct tern_http_request *request
         return false;
     if (http_routes_choose(rules, request) &&
         ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || http_admin_allowed(rules->admin, request)) &&
-        check_body(request))
+        check_key(request) && check_body(request))
         return true;
     decide_closing(request);
     return false;

@@ -82,6 +82,7 @@ struct tern_http_request {
     enum http_body_kind body_kind;
     uint64_t body_announced; /* Content-Length */
     struct tern_text body;
+    char key[TERN_HTTP_KEY_SIZE]; /* the Idempotency-Key of a route that honours one; "" */
     char request_id[HTTP_REQUEST_ID_SIZE];
     char traceparent[TERN_TRACEPARENT_SIZE];
 
@@ -123,6 +124,12 @@ void http_admin_fini(struct http_admin *admin);
 void http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
 bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
+
+/* ---- http_key.c ---- */
+
+/* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
+ * Returns 0, or -1 when it is not one. */
+int http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
 
 /* ---- http_address.c ---- */
 

@@ -16,6 +16,16 @@ const char *http_find(const struct http_pair *pairs, size_t count, const char *n
     return NULL;
 }
 
+const char *tern_http_method(const struct tern_http_request *request)
+{
+    return request->method;
+}
+
+const char *tern_http_idempotency_key(const struct tern_http_request *request)
+{
+    return request->key;
+}
+
 const char *tern_http_path(const struct tern_http_request *request)
 {
     return request->target.path;

@@ -7,6 +7,7 @@
 
 #include "admin_token.h"
 #include "job_lane.h"
+#include "once.h"
 #include "online.h"
 #include "tern/consumer.h"
 #include "tern/publisher.h"
@@ -81,6 +82,7 @@ struct tern_app {
     struct tern_publisher *publisher;
     struct tern_http_server *http;
     struct tern_readers readers;
+    struct tern_running running;
     struct tern_status status;
     struct tern_standby standby;
     char store[TERN_UUID_SIZE]; /* its identity */

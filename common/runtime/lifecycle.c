@@ -301,6 +301,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
     app->online.total_ms = app->online_saved_ms;
     if (open_connection(app, true, &app->publisher_db, err) < 0) return -1;
     if (open_connection(app, true, &app->lane_db, err) < 0) return -1;
+    tern_running_init(&app->running);
     return tern_readers_init(&app->readers, text_of(app, "DATABASE_URL"));
 }
 
@@ -585,6 +586,7 @@ void tern_app_stop(struct tern_app *app)
     tern_job_lane_destroy(app->lane);
     tern_units_destroy(app->units);
     tern_writer_destroy(app->writer);
+    if (app->readers.url) tern_running_fini(&app->running);
     tern_readers_fini(&app->readers);
     if (!app->seams.store) close_store(app);
     tern_text_fini(&app->ctx.scratch);

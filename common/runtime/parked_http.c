@@ -225,6 +225,7 @@ struct parked_command {
     struct tern_parked_caller caller;
     struct tern_parked_filter filter;
     int limit;
+    struct tern_text asked;     /* the filter as it was said; empty for one */
     int result;                 /* out: enum tern_parked_result, or how many */
     enum tern_held_state state; /* out: what it was */
 };
@@ -269,48 +270,47 @@ static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, st
     return TERN_DONE;
 }
 
-/* False: answered with 503. */
-static bool act(struct parked_command *command, const struct tern_http_request *request,
+static void answer_act(const void *argument, struct tern_http_answer *answer)
+{
+    const struct parked_command *command = argument;
+    if (command->name == NULL) {
+        tern_text_printf(&answer->body, "{\"retried\":%d}\n", command->result);
+    } else if (command->result == TERN_PARKED_NONE) {
+        answer_unknown(answer, command->name);
+    } else if (command->result == TERN_PARKED_REFUSED) {
+        tern_http_problem(answer, 409, "Not parked", "The message is %s now: only a PARKED one can be %s.",
+                          tern_parked_state_word(command->state), command->discards ? "discarded" : "tried again");
+    } else if (command->discards) {
+        answer->status = 204;
+    } else {
+        answer->status = 202;
+        tern_text_printf(&answer->body, "{\"eventId\":\"%s\",\"state\":\"RETRY\"}\n", command->name);
+    }
+}
+
+static void act(struct parked_command *command, const struct tern_http_request *request,
                 struct tern_http_answer *answer)
 {
     struct tern_error err = {0};
     const struct tern_conversation silent = {0};
+    const struct tern_once once = {run_parked, command, answer_act, &command->asked, NULL};
     char peer[TERN_HTTP_PEER_SIZE];
     tern_http_peer(request, peer);
     command->caller.remote = peer;
     command->caller.request_id = tern_http_request_id(request);
-    if (tern_app_command(command->app, run_parked, command, &silent, &err) == TERN_COMMITTED) return true;
-    tern_app_unavailable(answer, &err);
-    return false;
-}
-
-static void act_by_name(struct tern_app *app, bool discards, const struct tern_http_request *request,
-                        struct tern_http_answer *answer)
-{
-    const char *name = tern_http_parameter(request, "eventId");
-    struct parked_command command = {.app = app, .name = name, .discards = discards};
-    if (!act(&command, request, answer)) return;
-    if (command.result == TERN_PARKED_NONE) {
-        answer_unknown(answer, name);
-    } else if (command.result == TERN_PARKED_REFUSED) {
-        tern_http_problem(answer, 409, "Not parked", "The message is %s now: only a PARKED one can be %s.",
-                          tern_parked_state_word(command.state), discards ? "discarded" : "tried again");
-    } else if (discards) {
-        answer->status = 204;
-    } else {
-        answer->status = 202;
-        tern_text_printf(&answer->body, "{\"eventId\":\"%s\",\"state\":\"RETRY\"}\n", name);
-    }
+    if (!tern_app_answer_once(command->app, request, &once, &silent, answer, &err)) tern_app_unavailable(answer, &err);
 }
 
 static void post_retry(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    act_by_name(self, false, request, answer);
+    struct parked_command command = {.app = self, .name = tern_http_parameter(request, "eventId")};
+    act(&command, request, answer);
 }
 
 static void delete_one(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    act_by_name(self, true, request, answer);
+    struct parked_command command = {.app = self, .name = tern_http_parameter(request, "eventId"), .discards = true};
+    act(&command, request, answer);
 }
 
 /* ---- retry many -------------------------------------------------------------------------------------------------- */
@@ -379,17 +379,20 @@ static void post_retry_many(void *self, const struct tern_http_request *request,
 {
     struct many_body body = {0};
     struct parked_command command = {.app = self};
-    if (read_many(self, request, &body, &command, answer) && act(&command, request, answer))
-        tern_text_printf(&answer->body, "{\"retried\":%d}\n", command.result);
+    if (!read_many(self, request, &body, &command, answer)) return;
+    tern_shape_encode(&many_shape, &body, &command.asked);
+    act(&command, request, answer);
+    tern_text_fini(&command.asked);
 }
 
 const struct tern_http_route tern_parked_routes[] = {
     {"GET",    "/admin/parked",                 get_parked,      TERN_HTTP_ADMIN,
-     "messages that are held, oldest first; ?type= subject= reason= state= olderThan= newerThan= limit= cursor="                          },
-    {"GET",    "/admin/parked/{eventId}",       get_one,         TERN_HTTP_ADMIN,                           "one of them, with its body"  },
-    {"DELETE", "/admin/parked/{eventId}",       delete_one,      TERN_HTTP_ADMIN,                           "discards a parked message"   },
-    {"POST",   "/admin/parked/retry",           post_retry_many, TERN_HTTP_ADMIN | TERN_HTTP_JSON_OPTIONAL,
-     "tries all that pass a filter again"                                                                                                 },
-    {"POST",   "/admin/parked/{eventId}/retry", post_retry,      TERN_HTTP_ADMIN,                           "tries a parked message again"},
-    {NULL,     NULL,                            NULL,            0,                                         NULL                          },
+     "messages that are held, oldest first; ?type= subject= reason= state= olderThan= newerThan= limit= cursor="                                         },
+    {"GET",    "/admin/parked/{eventId}",       get_one,         TERN_HTTP_ADMIN,                                            "one of them, with its body"},
+    {"DELETE", "/admin/parked/{eventId}",       delete_one,      TERN_HTTP_ADMIN,                                            "discards a parked message" },
+    {"POST",   "/admin/parked/retry",           post_retry_many, TERN_HTTP_ADMIN | TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE,
+     "tries all that pass a filter again"                                                                                                                },
+    {"POST",   "/admin/parked/{eventId}/retry", post_retry,      TERN_HTTP_ADMIN | TERN_HTTP_ONCE,
+     "tries a parked message again"                                                                                                                      },
+    {NULL,     NULL,                            NULL,            0,                                                          NULL                        },
 };

@@ -1,11 +1,12 @@
 /* card_number.c - finds the number of a payment card in a text (ISO/IEC 7812: 13 to 19 digits, the last one a check digit).
  *
- * One digit row in ten passes the check by chance, so only whole words count, and phone numbers are never asked about. */
+ * One digit row in ten passes the check by chance, so only words that are nothing but digits and dashes count, and phone
+ * numbers are never asked about: a token or a UUID that holds many digits is none. */
 #include "shop/rules.h"
 
-const char shop_card_number_refused[] = "holds the number of a payment card: never send card numbers, send a token";
-
 enum { CARD_DIGITS_LEAST = 13, CARD_DIGITS_MOST = 19 };
+
+const char shop_card_number_refused[] = "holds the number of a payment card: never send card numbers, send a token";
 
 static bool is_digit(char c)
 {
@@ -14,7 +15,16 @@ static bool is_digit(char c)
 
 static bool is_word(char c)
 {
-    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (unsigned char)c >= 0x80;
+    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' ||
+           (unsigned char)c >= 0x80;
+}
+
+static size_t word_length(const char *at)
+{
+    size_t length = 0;
+    while (is_word(at[length]))
+        length++;
+    return length;
 }
 
 /* Every second digit from the right, the check digit not among them, counts twice. */
@@ -29,23 +39,30 @@ static bool passes_luhn(const char *digits, size_t count)
     return sum % 10 == 0;
 }
 
-/* Whether a card's number begins with the digit at `at`. It ends where a group of digits ends. */
+/* Whether a card's number begins with the word at `at`. It ends where a word ends. */
 static bool begins_card_number(const char *at)
 {
     char digits[CARD_DIGITS_MOST];
     size_t count = 0;
-    for (; is_digit(*at) || *at == ' ' || *at == '-'; at++) {
-        if (!is_digit(*at)) continue;
-        if (count == CARD_DIGITS_MOST) return false;
-        digits[count++] = *at;
-        if (count >= CARD_DIGITS_LEAST && !is_word(at[1]) && passes_luhn(digits, count)) return true;
+    while (is_word(*at)) {
+        for (; is_word(*at); at++) {
+            if (*at == '-') continue;
+            if (!is_digit(*at) || count == CARD_DIGITS_MOST) return false;
+            digits[count++] = *at;
+        }
+        if (count >= CARD_DIGITS_LEAST && passes_luhn(digits, count)) return true;
+        while (*at == ' ')
+            at++;
     }
     return false;
 }
 
 bool shop_holds_card_number(const char *text)
 {
-    for (const char *at = text; *at != '\0'; at++)
-        if (is_digit(*at) && (at == text || !is_word(at[-1])) && begins_card_number(at)) return true;
+    while (*text != '\0') {
+        size_t length = word_length(text);
+        if (length > 0 && begins_card_number(text)) return true;
+        text += length > 0 ? length : 1;
+    }
     return false;
 }

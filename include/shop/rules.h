@@ -8,7 +8,7 @@
 bool shop_currency_has_cents(const char *code);
 
 /* Whether `text` holds a payment card's number: 13 to 19 digits, blanks and dashes between them ignored, that pass the
- * Luhn check and are not part of a longer word ("tok_4111111111111111" is a token). */
+ * Luhn check, in words of nothing else ("tok_4111111111111111" is a token). */
 bool shop_holds_card_number(const char *text);
 /* What is said about a field that does. */
 extern const char shop_card_number_refused[];

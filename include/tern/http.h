@@ -7,7 +7,8 @@
  * absolute-form (http://host:port/path) is taken when its host is that of the header Host, or the address that the client
  * has connected to; else 421. Then it
  * answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for routes that need the admin token, 411
- * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants.
+ * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants, and for an
+ * Idempotency-Key that is none where one is honoured.
  * Deadlines are absolute: a head is complete 10 s after the connection's start or its last answer, the rest of a
  * request takes at most 30 s, with no pause over 10 s in its body. Limits: 512 connections, 64 per address; where one is
  * reached the longest idle connection makes room, and without an idle one the newcomer is refused and counted. Every
@@ -29,14 +30,17 @@
 #include "tern/metrics.h"
 #include "tern/text.h"
 
-enum { TERN_HTTP_PEER_SIZE = 64 };
+enum { TERN_HTTP_PEER_SIZE = 64, TERN_HTTP_KEY_SIZE = 256 };
 
 struct tern_http_server;
 struct tern_shape_faults;
 
 /* What a handler may read; everything lives as long as the handler runs. */
 struct tern_http_request;
+const char *tern_http_method(const struct tern_http_request *request);
 const char *tern_http_path(const struct tern_http_request *request);
+/* The Idempotency-Key without quotes; "" when none came, or the route is not marked TERN_HTTP_ONCE. */
+const char *tern_http_idempotency_key(const struct tern_http_request *request);
 /* The value of {name} in the route's path; it exists, or the route would not have matched. Decoded. */
 const char *tern_http_parameter(const struct tern_http_request *request, const char *name);
 /* Query argument (decoded, ASCII, each name at most once; a "+" stays one) and header, or NULL. Header names in any case. */
@@ -78,7 +82,8 @@ enum tern_http_flags {
     TERN_HTTP_ADMIN = 1,         /* needs the admin token */
     TERN_HTTP_JSON = 2,          /* takes a JSON body: another content type is 415, none is 411 or 400 */
     TERN_HTTP_JSON_OPTIONAL = 4, /* takes a JSON body, or none at all */
-    TERN_HTTP_SLOW = 8 /* its handler may take longer than a request's deadline; the answer is then waited for */
+    TERN_HTTP_SLOW = 8, /* its handler may take longer than a request's deadline; the answer is then waited for */
+    TERN_HTTP_ONCE = 16 /* not idempotent by itself: honours an Idempotency-Key; one that is none is 400 */
 };
 
 struct tern_http_route {

@@ -81,6 +81,23 @@ enum tern_command_result {
 /* Blocks until the command is committed or undone. `argument` is used on the writer thread meanwhile. */
 enum tern_command_result tern_app_command(struct tern_app *app, tern_command *run, void *argument,
                                           const struct tern_conversation *conversation, struct tern_error *err);
+/* What a request does and how it is answered, so that it takes effect once per Idempotency-Key. */
+struct tern_once {
+    tern_command *run;
+    void *argument;
+    /* Writes the answer from what `run` left in its argument. With a key on the writer's thread, in the same transaction. */
+    void (*answer)(const void *argument, struct tern_http_answer *answer);
+    const struct tern_text *asked; /* what the body asks for, spelled in one way only; NULL: there is none */
+    void (*count)(
+        struct tern_context *ctx); /* counts what was done, last in the unit: what is undone does not count; or NULL */
+};
+/* Runs the command of a route that is marked TERN_HTTP_ONCE, and answers. A key that was answered before gets that answer again,
+ * byte for byte, with Idempotency-Replayed: true, and nothing runs; a key of another body is 422; one whose first request
+ * still runs when this one's patience ends is 409. Only an answer of 200 to 299 is kept. False: the command undid itself,
+ * nothing was kept, and the caller answers; `err`. */
+bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *request, const struct tern_once *once,
+                          const struct tern_conversation *conversation, struct tern_http_answer *answer,
+                          struct tern_error *err);
 /* 503 with Retry-After and the sentence of `err`. */
 void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_error *err);
 /* False, with a sentence, while no new work from outside may come in: draining, backlog at its cap, disk nearly full. */

@@ -41,6 +41,8 @@ struct stock_command {
     struct stock stock; /* out */
 };
 tern_command inventory_change_stock;
+/* The answer to a change that was made: the product as it is now. */
+void inventory_answer_change(const void *argument, struct tern_http_answer *answer);
 
 /* Counts a reservation that was decided: reserved, out_of_stock, released. */
 void inventory_count(struct tern_context *ctx, const char *result);

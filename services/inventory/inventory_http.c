@@ -112,16 +112,20 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
     return TERN_DONE;
 }
 
-static void answer_command(struct tern_http_answer *answer, const struct stock_command *command,
-                           enum tern_command_result result, const struct tern_error *err)
+void inventory_answer_change(const void *argument, struct tern_http_answer *answer)
 {
-    if (result == TERN_COMMITTED) {
-        answer->status = command->created ? 201 : 200;
-        write_stock(&command->stock, &answer->body);
-        tern_text_add(&answer->body, "\n");
-    } else if (result == TERN_REFUSED && command->unknown) {
+    const struct stock_command *command = argument;
+    answer->status = command->created ? 201 : 200;
+    write_stock(&command->stock, &answer->body);
+    tern_text_add(&answer->body, "\n");
+}
+
+static void answer_refused(struct tern_http_answer *answer, const struct stock_command *command,
+                           const struct tern_error *err)
+{
+    if (command->unknown) {
         product_unknown(answer);
-    } else if (result == TERN_REFUSED && command->full) {
+    } else if (command->full) {
         tern_http_problem(answer, 409, "Too much stock", "A product can have at most %d units, promised ones included.",
                           SHOP_STOCK_MAX);
     } else {
@@ -154,20 +158,24 @@ static void change_stock(struct tern_app *app, const struct tern_http_request *r
     struct tern_error err = {0};
     struct tern_conversation conversation = {0};
     struct stock_command command = {.product_id = tern_http_parameter(request, "productId"), .adds = adds};
+    const struct tern_shape *shape = adds ? &restock_shape : &put_shape;
+    struct tern_text asked = {0};
+    const struct tern_once once = {inventory_change_stock, &command, inventory_answer_change, &asked, NULL};
     if (!tern_http_query_known(request, answer, no_query)) return;
     if (!tern_id_valid(command.product_id)) {
         tern_http_problem(answer, 400, "Invalid product id", "A product id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
         return;
     }
-    if (!read_body(request, adds ? &restock_shape : &put_shape, &command.body, answer)) return;
+    if (!read_body(request, shape, &command.body, answer)) return;
     if (!tern_app_accepts(app, &err)) {
         tern_app_unavailable(answer, &err);
         return;
     }
     tern_ids_uuid(tern_app_ids(app), conversation.correlation_id);
     (void)tern_copy(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
-    answer_command(answer, &command, tern_app_command(app, inventory_change_stock, &command, &conversation, &err),
-                   &err);
+    tern_shape_encode(shape, &command.body, &asked);
+    if (!tern_app_answer_once(app, request, &once, &conversation, answer, &err)) answer_refused(answer, &command, &err);
+    tern_text_fini(&asked);
 }
 
 static void put_product(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
@@ -181,10 +189,10 @@ static void post_restock(void *self, const struct tern_http_request *request, st
 }
 
 const struct tern_http_route inventory_routes[] = {
-    {"GET",  "/inventory",                     get_inventory, TERN_HTTP_OPEN,                   "every product and its stock"},
-    {"GET",  "/inventory/{productId}",         get_product,   TERN_HTTP_OPEN,                   "one product and its stock"  },
-    {"PUT",  "/inventory/{productId}",         put_product,   TERN_HTTP_ADMIN | TERN_HTTP_JSON, "sets name and free quantity"},
-    {"POST", "/inventory/{productId}/restock", post_restock,  TERN_HTTP_ADMIN | TERN_HTTP_JSON,
-     "adds to the free quantity"                                                                                             },
-    {NULL,   NULL,                             NULL,          0,                                NULL                         },
+    {"GET",  "/inventory",                     get_inventory, TERN_HTTP_OPEN,                                    "every product and its stock"},
+    {"GET",  "/inventory/{productId}",         get_product,   TERN_HTTP_OPEN,                                    "one product and its stock"  },
+    {"PUT",  "/inventory/{productId}",         put_product,   TERN_HTTP_ADMIN | TERN_HTTP_JSON,                  "sets name and free quantity"},
+    {"POST", "/inventory/{productId}/restock", post_restock,  TERN_HTTP_ADMIN | TERN_HTTP_JSON | TERN_HTTP_ONCE,
+     "adds to the free quantity"                                                                                                              },
+    {NULL,   NULL,                             NULL,          0,                                                 NULL                         },
 };

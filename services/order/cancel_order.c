@@ -13,33 +13,28 @@
 
 /* ---- the request ------------------------------------------------------------------------------------------- */
 
-enum { CANCEL_REASON_CHARACTERS = 200 };
-
-struct cancel_request {
-    char reason[4 * CANCEL_REASON_CHARACTERS + 1];
-};
-
 static const struct tern_field cancel_fields[] = {
     {.name = "reason",
      .kind = TERN_KIND_TEXT,
      .optional = true,
      .offset = offsetof(struct cancel_request, reason),
      .size = sizeof(((struct cancel_request *)0)->reason),
-     .high = CANCEL_REASON_CHARACTERS},
+     .high = SHOP_TEXT_CHARACTERS},
 };
 
 static const struct tern_shape cancel_shape = {cancel_fields, TERN_COUNT(cancel_fields), sizeof(struct cancel_request)};
 
-int cancel_order_read(const char *body, size_t length, struct tern_shape_faults *faults, struct tern_error *err)
+int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
+                      struct tern_shape_faults *faults, struct tern_error *err)
 {
-    struct cancel_request request;
     struct cJSON *tree;
 
     faults->count = 0;
+    *ret_request = (struct cancel_request){0};
     if (length == 0) return 0;
     tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
     if (tree == NULL) return -1;
-    (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, &request, faults);
+    (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, ret_request, faults);
     tern_json_destroy(tree);
     return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
 }
@@ -90,8 +85,9 @@ enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, str
 
 /* ---- the verb ---------------------------------------------------------------------------------------------- */
 
-static void cancel_answer(struct tern_http_answer *answer, const struct cancel_order *work)
+void cancel_order_answer(const void *argument, struct tern_http_answer *answer)
 {
+    const struct cancel_order *work = argument;
     const char *status = order_status_name(work->status);
 
     switch (work->result) {
@@ -112,7 +108,8 @@ static void cancel_answer(struct tern_http_answer *answer, const struct cancel_o
     order_http_etag(answer, work->version);
 }
 
-static bool cancel_check_request(const struct tern_http_request *request, struct tern_http_answer *answer)
+static bool cancel_check_request(const struct tern_http_request *request, struct tern_http_answer *answer,
+                                 struct cancel_request *asked)
 {
     static const char *const no_query[] = {NULL};
     struct tern_shape_faults faults;
@@ -121,7 +118,7 @@ static bool cancel_check_request(const struct tern_http_request *request, struct
     const char *body = tern_http_body(request, &length);
 
     if (!tern_http_query_known(request, answer, no_query)) return false;
-    if (cancel_order_read(body, length, &faults, &err) == 0) return true;
+    if (cancel_order_read(body, length, asked, &faults, &err) == 0) return true;
     if (faults.count > 0)
         tern_http_problem_faults(answer, "Invalid request", &faults);
     else
@@ -135,9 +132,11 @@ void cancel_order(void *self, const struct tern_http_request *request, struct te
     struct cancel_order work = {.order_id = tern_http_parameter(request, "orderId"),
                                 .if_match = tern_http_header(request, "If-Match")};
     struct tern_conversation conversation = {0};
+    struct tern_text asked = {0};
+    const struct tern_once once = {cancel_order_run, &work, cancel_order_answer, &asked, NULL};
     struct tern_error err = {0};
 
-    if (!cancel_check_request(request, answer)) return;
+    if (!cancel_check_request(request, answer, &work.asked)) return;
     if (!tern_id_valid(work.order_id)) {
         order_http_unknown(answer, work.order_id);
         return;
@@ -147,9 +146,8 @@ void cancel_order(void *self, const struct tern_http_request *request, struct te
         return;
     }
     (void)tern_copy(conversation.traceparent, sizeof(conversation.traceparent), tern_http_traceparent(request));
-    switch (tern_app_command(app, cancel_order_run, &work, &conversation, &err)) {
-    case TERN_COMMITTED: cancel_answer(answer, &work); break;
-    case TERN_REFUSED: order_http_trouble(app, answer, "an order could not be cancelled", &err); break;
-    case TERN_UNAVAILABLE: tern_app_unavailable(answer, &err); break;
-    }
+    tern_shape_encode(&cancel_shape, &work.asked, &asked);
+    if (!tern_app_answer_once(app, request, &once, &conversation, answer, &err))
+        order_http_trouble(app, answer, "an order could not be cancelled", &err);
+    tern_text_fini(&asked);
 }

@@ -12,18 +12,25 @@ enum cancel_order_result {
     CANCEL_ORDER_TOO_LATE       /* nothing is left to cancel */
 };
 
+struct cancel_request {
+    char reason[SHOP_TEXT_SIZE]; /* the customer's words, "" without */
+};
+
 struct cancel_order {
     const char *order_id;
+    struct cancel_request asked;
     const char *if_match;            /* NULL: whatever the version */
     enum cancel_order_result result; /* and, when the order is known: */
     enum order_status status;        /* how it stands now */
     int64_t version;
 };
 
-/* Checks the optional body {reason?}. Returns 0; or -1 with faults, or with none and `err` when it is no JSON. */
-int cancel_order_read(const char *body, size_t length, struct tern_shape_faults *faults, struct tern_error *err);
+/* Reads the optional body {reason?}. Returns 0; or -1 with faults, or with none and `err` when it is no JSON. */
+int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
+                      struct tern_shape_faults *faults, struct tern_error *err);
 
 /* The command, for the writer's thread. */
 tern_command cancel_order_run;
+void cancel_order_answer(const void *argument, struct tern_http_answer *answer);
 
 #endif

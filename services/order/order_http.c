@@ -6,12 +6,12 @@
 #include <string.h>
 
 const struct tern_http_route order_routes[] = {
-    {"POST", "/orders",                  place_order,       TERN_HTTP_JSON,          "places an order"              },
-    {"GET",  "/orders",                  read_orders,       TERN_HTTP_OPEN,          "the newest orders"            },
-    {"GET",  "/orders/{orderId}",        read_order,        TERN_HTTP_OPEN,          "an order as it is now"        },
-    {"GET",  "/orders/{orderId}/events", read_order_events, TERN_HTTP_OPEN,          "all that happened to an order"},
-    {"POST", "/orders/{orderId}/cancel", cancel_order,      TERN_HTTP_JSON_OPTIONAL, "cancels an order"             },
-    {NULL,   NULL,                       NULL,              0,                       NULL                           },
+    {"POST", "/orders",                  place_order,       TERN_HTTP_JSON | TERN_HTTP_ONCE,          "places an order"              },
+    {"GET",  "/orders",                  read_orders,       TERN_HTTP_OPEN,                           "the newest orders"            },
+    {"GET",  "/orders/{orderId}",        read_order,        TERN_HTTP_OPEN,                           "an order as it is now"        },
+    {"GET",  "/orders/{orderId}/events", read_order_events, TERN_HTTP_OPEN,                           "all that happened to an order"},
+    {"POST", "/orders/{orderId}/cancel", cancel_order,      TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"             },
+    {NULL,   NULL,                       NULL,              0,                                        NULL                           },
 };
 
 void order_http_unknown(struct tern_http_answer *answer, const char *order_id)

@@ -1,12 +1,11 @@
 /* place_order.c - POST /orders: from a request body to an order that is on disk.
  *
- * All reading, checking and writing of JSON happens on the connection's thread; the writer only looks up the key and
- * inserts. The answer is sent after the commit. With an Idempotency-Key the answer is kept in the same transaction,
- * so a request is either an order with its answer, or nothing. Never asks another service: a product that inventory
+ * All reading and checking of JSON happens on the connection's thread; the writer only inserts. The answer is sent after
+ * the commit. With an Idempotency-Key the answer is kept in the same transaction (tern_app_answer_once), so a request is
+ * either an order with its answer, or nothing. Never asks another service: a product that inventory
  * does not know takes the out-of-stock path. */
 #include "place_order.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +14,8 @@
 #include "order_store.h"
 #include "order_watch.h"
 #include "shop/rules.h"
-#include "tern/digest.h"
 #include "tern/money.h"
 
-static const char place_operation[] = "POST /orders";
 /* Of the names that clients give their conversations; in README.md. Never changed: an id is made anew from the name. */
 static const char place_conversations[] = "d5ac42a3-a890-4603-806e-38ae93ee2bcd";
 
@@ -107,32 +104,6 @@ int place_order_read(const char *body, size_t length, struct shop_order_placed *
     return 0;
 }
 
-static bool place_is_visible(char c)
-{
-    return c > ' ' && c < 0x7f;
-}
-
-int place_order_read_key(const char *header, char ret_key[KEY_SIZE])
-{
-    const bool quoted = header[0] == '"';
-    const char *at = header + (quoted ? 1 : 0);
-    char key[KEY_SIZE];
-    size_t length = 0;
-
-    for (; *at != '\0' && *at != '"'; at++) {
-        if (quoted && *at == '\\') {
-            at++;
-            if (*at != '"' && *at != '\\') return -1;
-        }
-        if (!place_is_visible(*at) || length == KEY_SIZE - 1) return -1;
-        key[length++] = *at;
-    }
-    if (length == 0 || *at != (quoted ? '"' : '\0') || (quoted && at[1] != '\0')) return -1;
-    key[length] = '\0';
-    memcpy(ret_key, key, length + 1);
-    return 0;
-}
-
 /* ---- the order --------------------------------------------------------------------------------------------- */
 
 static void place_copy(char *target, size_t size, const char *text)
@@ -154,19 +125,25 @@ static int64_t place_total(const struct shop_lines *items)
     return total;
 }
 
-static void place_write_answer(struct place_order *work)
+void place_order_answer(const void *argument, struct tern_http_answer *answer)
 {
+    const struct place_order *work = argument;
+    const struct order_state *order = &work->order;
     char total[TERN_MONEY_SIZE];
 
-    tern_money_format(work->order.total_minor, total);
-    work->status = 201;
-    tern_text_printf(&work->headers, "Location: /orders/%s\nETag: \"%" PRId64 "\"\n", work->order.order_id,
-                     work->order.version);
-    tern_text_printf(&work->body,
+    tern_money_format(order->total_minor, total);
+    answer->status = 201;
+    tern_http_set_header(answer, "Location", "/orders/%s", order->order_id);
+    order_http_etag(answer, order->version);
+    tern_text_printf(&answer->body,
                      "{\"message\":\"Order created successfully\",\"orderId\":\"%s\",\"status\":\"%s\","
                      "\"totalAmount\":%s,\"correlationId\":\"%s\"}",
-                     work->order.order_id, order_status_name(work->order.saga.status), total,
-                     work->order.correlation_id);
+                     order->order_id, order_status_name(order->saga.status), total, order->correlation_id);
+}
+
+void place_order_spell(struct place_order *work)
+{
+    tern_shape_encode(&place_shape, &work->placed, &work->asked);
 }
 
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
@@ -175,12 +152,6 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
     struct shop_order_placed *placed = &work->placed;
     char order_id[TERN_SORTABLE_ID_SIZE];
 
-    if (work->key[0] != '\0') {
-        /* Before the id is in: the canonical form of what the client asks for, spelled in one way only. */
-        tern_shape_encode(&place_shape, placed, &work->data);
-        tern_sha256(work->data.bytes, work->data.length, work->fingerprint);
-        tern_text_clear(&work->data);
-    }
     tern_ids_sortable(ids, "ORD-", order_id);
     place_copy(placed->order_id, sizeof(placed->order_id), order_id);
     place_copy(placed->status, sizeof(placed->status), order_status_name(ORDER_CREATED));
@@ -192,15 +163,13 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
                                                      .version = 1,
                                                      .at_ms = placed->created_at_ms});
     tern_shape_encode(shop_shape(SHOP_ORDER_PLACED), placed, &work->data);
-    place_write_answer(work);
 }
 
 void place_order_fini(struct place_order *work)
 {
     order_fini(&work->order);
     tern_text_fini(&work->data);
-    tern_text_fini(&work->headers);
-    tern_text_fini(&work->body);
+    tern_text_fini(&work->asked);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------- */
@@ -219,44 +188,14 @@ static int place_store(struct tern_context *ctx, const struct place_order *work,
     return 0;
 }
 
-static enum tern_outcome place_with_key(struct tern_context *ctx, struct place_order *work, struct tern_error *err)
-{
-    const struct key_request request = {place_operation, work->key, work->fingerprint};
-    struct tern_text headers = {0}, body = {0};
-    int status = 0;
-
-    switch (key_store_find(ctx->db, &request, ctx->online_ms, &status, &headers, &body, err)) {
-    case KEY_NEW:
-        if (place_store(ctx, work, err) < 0 ||
-            key_store_keep(ctx->db, &request, &(struct key_answer){work->status, work->headers.bytes, work->body.bytes},
-                           ctx->online_ms, err) < 0)
-            return TERN_RETRY;
-        return TERN_DONE;
-    case KEY_ANSWERED:
-        tern_text_fini(&work->headers);
-        tern_text_fini(&work->body);
-        work->headers = headers;
-        work->body = body;
-        work->status = status;
-        work->result = PLACE_ORDER_REPLAYED;
-        return TERN_DONE;
-    case KEY_MISUSED: work->result = PLACE_ORDER_KEY_MISUSED; return TERN_REJECT;
-    default: return TERN_RETRY;
-    }
-}
-
 enum tern_outcome place_order_run(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
-    struct place_order *work = argument;
-    enum tern_outcome outcome = TERN_DONE;
+    return place_store(ctx, argument, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
 
-    work->result = PLACE_ORDER_PLACED;
-    if (work->key[0] != '\0')
-        outcome = place_with_key(ctx, work, err);
-    else if (place_store(ctx, work, err) < 0)
-        outcome = TERN_RETRY;
-    if (outcome == TERN_DONE && work->result == PLACE_ORDER_PLACED) order_metrics_placed(ctx->metrics, ctx->self);
-    return outcome;
+void place_order_count(struct tern_context *ctx)
+{
+    order_metrics_placed(ctx->metrics, ctx->self);
 }
 
 /* ---- the verb ---------------------------------------------------------------------------------------------- */
@@ -279,18 +218,11 @@ static void place_name_conversation(struct tern_app *app, const char *header, ch
 
 /* Everything about the request that is not its body: false, and the answer says why. */
 static bool place_read_headers(struct tern_app *app, const struct tern_http_request *request,
-                               struct tern_http_answer *answer, struct place_order *work,
-                               struct tern_conversation *conversation)
+                               struct tern_http_answer *answer, struct tern_conversation *conversation)
 {
     static const char *const no_query[] = {NULL};
-    const char *key = tern_http_header(request, "Idempotency-Key");
 
     if (!tern_http_query_known(request, answer, no_query)) return false;
-    if (key != NULL && place_order_read_key(key, work->key) < 0) {
-        tern_http_problem(answer, 400, "Invalid Idempotency-Key",
-                          "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
-        return false;
-    }
     place_name_conversation(app, tern_http_header(request, "X-Correlation-Id"), conversation->correlation_id);
     place_copy(conversation->traceparent, sizeof(conversation->traceparent), tern_http_traceparent(request));
     return true;
@@ -312,35 +244,20 @@ static bool place_read_body(const struct tern_http_request *request, struct tern
     return false;
 }
 
-static void place_answer(struct tern_http_answer *answer, struct place_order *work)
+static void place_submit(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
+                         struct place_order *work, const struct tern_conversation *conversation)
 {
-    answer->status = work->status;
-    tern_text_add_bytes(&answer->headers, work->headers.bytes, work->headers.length);
-    tern_text_add_bytes(&answer->body, work->body.bytes, work->body.length);
-    if (work->result == PLACE_ORDER_REPLAYED) tern_http_set_header(answer, "Idempotency-Replayed", "true");
-}
-
-static void place_submit(struct tern_app *app, struct tern_http_answer *answer, struct place_order *work,
-                         const struct tern_conversation *conversation)
-{
+    const struct tern_once once = {place_order_run, work, place_order_answer, &work->asked, place_order_count};
     struct tern_error err = {0};
 
     if (!tern_app_accepts(app, &err)) {
         tern_app_unavailable(answer, &err);
         return;
     }
+    if (tern_http_idempotency_key(request)[0] != '\0') place_order_spell(work);
     place_order_prepare(work, tern_app_ids(app), tern_app_clock(app), conversation->correlation_id);
-    switch (tern_app_command(app, place_order_run, work, conversation, &err)) {
-    case TERN_COMMITTED: place_answer(answer, work); break;
-    case TERN_REFUSED:
-        if (work->result == PLACE_ORDER_KEY_MISUSED)
-            tern_http_problem(answer, 422, "Idempotency-Key reused",
-                              "This Idempotency-Key belongs to a request with another body.");
-        else
-            order_http_trouble(app, answer, "an order could not be stored", &err);
-        break;
-    case TERN_UNAVAILABLE: tern_app_unavailable(answer, &err); break;
-    }
+    if (!tern_app_answer_once(app, request, &once, conversation, answer, &err))
+        order_http_trouble(app, answer, "an order could not be stored", &err);
 }
 
 void place_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
@@ -349,8 +266,8 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
     struct tern_conversation conversation = {0};
     struct place_order *work = tern_alloc(sizeof(*work)); /* some ten KB: not for the connection's small stack */
 
-    if (place_read_headers(app, request, answer, work, &conversation) && place_read_body(request, answer, work))
-        place_submit(app, answer, work, &conversation);
+    if (place_read_headers(app, request, answer, &conversation) && place_read_body(request, answer, work))
+        place_submit(app, request, answer, work, &conversation);
     place_order_fini(work);
     free(work);
 }

@@ -4,7 +4,6 @@
 #ifndef ORDER_PLACE_ORDER_H
 #define ORDER_PLACE_ORDER_H
 
-#include "key_store.h"
 #include "order.h"
 #include "tern/service.h"
 
@@ -13,30 +12,25 @@
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
                      struct tern_shape_faults *faults, struct tern_error *err);
 
-/* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
- * Returns 0, or -1 when it is not one. */
-int place_order_read_key(const char *header, char ret_key[KEY_SIZE]);
-
-enum place_order_result { PLACE_ORDER_PLACED, PLACE_ORDER_REPLAYED, PLACE_ORDER_KEY_MISUSED };
-
 /* Everything about an order that is being placed. Start from {0}. */
 struct place_order {
     struct shop_order_placed placed;
     struct order_state order; /* as it will be */
     struct tern_text data;    /* OrderPlaced's payload */
-    char key[KEY_SIZE];       /* "" when the client sent none */
-    unsigned char fingerprint[KEY_FINGERPRINT_SIZE];
-    struct tern_text headers, body; /* of the answer: made before, replaced by the kept one when it is a replay */
-    int status;
-    enum place_order_result result;
+    struct tern_text asked;   /* the request, spelled in one way only: what an Idempotency-Key stands for */
 };
 
-/* Gives the order its id and its time, adds up its total, and writes the event and the answer. `work->placed` was read
- * from the request; `work->key` is set. */
+/* Writes `work->asked`, before the order is prepared: only for a request with a key. */
+void place_order_spell(struct place_order *work);
+/* Gives the order its id and its time, adds up its total, and writes the event. `work->placed` was read from the
+ * request. */
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
                          const char *correlation_id);
 /* The command, for the writer's thread. */
 tern_command place_order_run;
+void place_order_count(struct tern_context *ctx);
+/* 201, with the order that was placed. */
+void place_order_answer(const void *argument, struct tern_http_answer *answer);
 void place_order_fini(struct place_order *work);
 
 #endif

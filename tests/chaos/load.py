@@ -173,7 +173,8 @@ class Customers:
 
     def cancel(self, order, order_id, attempt):
         start = time.time()
-        status, _, _ = self.call("POST", f"/orders/{order_id}/cancel", b"{}")
+        status, _, _ = self.call("POST", f"/orders/{order_id}/cancel", b"{}",
+                                 {"Idempotency-Key": f"cancel-{order['n']}"} if order["key"] else {})
         self.ledger.write(op="cancel", n=order["n"], order=order_id, t0=start, t1=time.time(), status=status)
         if status in (None, 503) and attempt < 20:
             self.agenda.add(0.5, self.cancel, order, order_id, attempt + 1)

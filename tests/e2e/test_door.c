@@ -57,7 +57,7 @@ static int64_t rows_of(const char *table)
 /* Everything that an accepted order would have added to. */
 static int64_t stored(void)
 {
-    return rows_of("orders") + rows_of("event_log") + rows_of("idempotency_keys");
+    return rows_of("orders") + rows_of("event_log") + rows_of("idempotent_answers");
 }
 
 /* A problem of this status that says in a sentence what is wrong, and where when `pointer` is given. */

@@ -16,6 +16,7 @@
 
 static struct suite suite;
 static struct suite_bus *bus;
+static bool keyed;     /* requests carry an Idempotency-Key */
 static char stuck[64]; /* the order whose event is rejected */
 
 static int open_suite(void **state)
@@ -44,8 +45,10 @@ static const char *ask(const char *method, const char *path, const char *body, i
 {
     static char kept[65536];
     struct raw_answer answer;
-    suite_ask(&suite, SUITE_ORDER, method, path, body[0] || method[0] != 'P' ? TOKEN : TOKEN "Content-Length: 0\r\n",
-              body, &answer);
+    char headers[256];
+    (void)snprintf(headers, sizeof headers, TOKEN "%s%s", keyed ? "Idempotency-Key: k\r\n" : "",
+                   body[0] || method[0] != 'P' ? "" : "Content-Length: 0\r\n");
+    suite_ask(&suite, SUITE_ORDER, method, path, headers, body, &answer);
     (void)snprintf(kept, sizeof kept, "%s", answer.text ? answer.text : "");
     if (answer.status != status || (text && !strstr(kept, text)))
         fail_msg("%s %s is answered with %d, not with %d and %s: %s", method, path, answer.status, status, text, kept);
@@ -193,6 +196,12 @@ static void what_cannot_be_handled_is_parked_again_when_retried(void **state)
               "{\"retried\":1}");
     await("/admin/parked?reason=unknown_type", "\"state\":\"PARKED\",\"reason\":\"unknown_type\"");
     (void)ask("POST", "/admin/parked/retry", "{\"olderThan\":\"1h\"}", 200, "{\"retried\":0}");
+    keyed = true; /* what was parked meanwhile is not touched by a repetition, which hears what the first one heard */
+    (void)ask("POST", "/admin/parked/retry", "{\"reason\":\"none\"}", 200, "{\"retried\":0}");
+    assert_non_null(strstr(ask("POST", "/admin/parked/retry", "{\"reason\":\"none\"}", 200, "{\"retried\":0}"),
+                           "Idempotency-Replayed: true"));
+    (void)ask("POST", "/admin/parked/retry", "", 422, "Idempotency-Key reused");
+    keyed = false;
     (void)ask("POST", "/admin/parked/retry", "", 200, "{\"retried\":3}");
     await("/admin/parked/" REJECT, "\"state\":\"PARKED\"");
     (void)ask("POST", "/admin/parked/retry", "{\"olderThan\":\"soon\",\"more\":1}", 400, "#/");

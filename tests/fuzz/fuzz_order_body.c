@@ -4,6 +4,7 @@
  * that fits into a message, an order that can be shown, and an answer that is JSON; its total is not negative. */
 #include "fuzz.h"
 
+#include "common/io/http_internal.h"
 #include "services/order/place_order.h"
 
 #include <stdlib.h>
@@ -45,12 +46,18 @@ static void assert_shown(const struct order_state *order)
 static void place(struct place_order *work)
 {
     static struct tern_ids *ids;
+    struct tern_http_answer answer = {0};
     if (ids == NULL) ids = tern_ids_create(&tern_clock_system, 1);
+    place_order_spell(work);
+    assert_json(&work->asked);
     place_order_prepare(work, ids, &tern_clock_system, CORRELATION_ID);
     TERN_ASSERT(work->placed.total_amount_minor >= 0, "a total is not negative");
     assert_heard(&work->data);
     assert_shown(&work->order);
-    assert_json(&work->body);
+    place_order_answer(work, &answer);
+    assert_json(&answer.body);
+    tern_text_fini(&answer.body);
+    tern_text_fini(&answer.headers);
 }
 
 static void check_faults(const struct tern_shape_faults *faults, const struct tern_error *err)
@@ -69,12 +76,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tern_error err = {0};
     struct tern_shape_faults faults;
     struct place_order *work = tern_alloc(sizeof *work);
+    char key[TERN_HTTP_KEY_SIZE];
     char *text = tern_copy_bytes(data, size);
     char *line_end = memchr(text, '\n', size);
     size_t body_at = line_end != NULL ? (size_t)(line_end - text) + 1 : 0;
     if (line_end != NULL) *line_end = '\0';
-    if (line_end != NULL && text[0] != '\0' && place_order_read_key(text, work->key) == 0)
-        TERN_ASSERT(work->key[0] != '\0', "a key that was read is not empty");
+    if (line_end != NULL && http_key_read(text, key) == 0)
+        TERN_ASSERT(key[0] != '\0', "a key that was read is not empty");
     if (place_order_read(text + body_at, size - body_at, &work->placed, &faults, &err) == 0)
         place(work);
     else

@@ -205,6 +205,7 @@ struct sim_order {
     int64_t total_minor;
     char currency[4];
     bool sent, placed, given_up, cancel_asked, repeated;
+    char cancel_answer[160];     /* headers of the first answer to a cancel with a key; "" before */
     int64_t online_ms, paid_ms;  /* of order-service when it was placed, and when it heard of the payment */
     int64_t version;             /* last seen */
     char status[TERN_WORD_SIZE]; /* as order-service said last */
@@ -292,6 +293,7 @@ struct sim {
     struct sim_order orders[SIM_ORDERS_MAX];
     int order_count, requests_open;
     int64_t restocked[SIM_PRODUCTS_MAX];
+    int64_t restocks;
     struct sim_charge *charges;
     int charge_count, charge_room;
     struct sim_loss *losses;

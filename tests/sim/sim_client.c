@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/runtime/once.h"
 #include "services/inventory/inventory.h"
 #include "services/order/cancel_order.h"
 #include "services/order/place_order.h"
@@ -17,9 +18,21 @@
 struct placing {
     struct sim_request request;
     struct place_order place;
+    struct tern_once once;
+    struct tern_once_work work;
     int order;
     bool misuse;
 };
+
+/* A request as a route marked TERN_HTTP_ONCE makes it: `once` is filled, and `asked` written. */
+static void ask_once(struct sim_request *request, const struct tern_once *once, struct tern_once_work *work,
+                     const char *operation, const char *key)
+{
+    work->once = once;
+    tern_once_ask(work, operation, key);
+    request->run = tern_once_run;
+    request->argument = work;
+}
 
 static void place(void *self, int64_t number);
 
@@ -88,7 +101,8 @@ static void plan_cancel(int number)
 static const char *answered_id(const struct placing *placing)
 {
     static char id[TERN_ID_SIZE];
-    const char *at = strstr(placing->place.body.bytes, "\"orderId\":\"");
+    const char *at = placing->work.answer.body.bytes ? strstr(placing->work.answer.body.bytes, "\"orderId\":\"") : NULL;
+    if (placing->work.request.key[0] == '\0') return placing->place.order.order_id;
     size_t length = at ? strcspn(at + 11, "\"") : 0;
     (void)snprintf(id, sizeof id, "%.*s", (int)length, at ? at + 11 : "");
     return id;
@@ -122,11 +136,18 @@ static void committed(struct placing *placing)
         (void)strcpy(sim->orders[placing->order].status, SHOP_STATUS_CREATED);
         sim_tell("client", id, "order %d is placed", placing->order);
     }
-    SIM_CHECK(I3, !placing->misuse, id, "a key was taken for another order");
+    SIM_CHECK(I3, !placing->misuse && !placing->work.misused, id, "a key was taken for another order");
     if (sim_happens(SIM_FAULT_reply_lost))
         try_again(&sim->orders[placing->order], placing->order);
     else
         heard(placing);
+}
+
+static void drop_placing(struct placing *placing)
+{
+    tern_once_fini(&placing->work);
+    place_order_fini(&placing->place);
+    free(placing);
 }
 
 static void answered(struct sim_request *request, enum tern_settled settled)
@@ -134,14 +155,13 @@ static void answered(struct sim_request *request, enum tern_settled settled)
     struct placing *placing = (struct placing *)request;
     struct sim_order *order = &sim->orders[placing->order];
     sim->requests_open--;
-    if (settled == TERN_SETTLED_DONE)
-        committed(placing);
-    else if (placing->misuse && placing->place.result == PLACE_ORDER_KEY_MISUSED)
+    if (placing->misuse && placing->work.misused)
         sim_checked(SIM_RULE_I3);
+    else if (settled == TERN_SETTLED_DONE)
+        committed(placing);
     else if (!placing->misuse && !order->placed)
         try_again(order, placing->order);
-    place_order_fini(&placing->place);
-    free(placing);
+    drop_placing(placing);
 }
 
 static bool send_order(int number, bool misuse)
@@ -155,16 +175,16 @@ static bool send_order(int number, bool misuse)
     write_body(order, misuse, &body);
     placing->order = number;
     placing->misuse = misuse;
-    placing->request.run = place_order_run;
-    placing->request.argument = &placing->place;
     placing->request.answered = answered;
     if (place_order_read(body.bytes, body.length, &placing->place.placed, &faults, &err) < 0)
         tern_broken(__FILE__, __LINE__, err.text);
     tern_text_fini(&body);
-    (void)tern_copy(placing->place.key, sizeof placing->place.key, order->key);
+    place_order_spell(&placing->place);
+    placing->once = (struct tern_once){place_order_run, &placing->place, place_order_answer, &placing->place.asked,
+                                       place_order_count};
+    ask_once(&placing->request, &placing->once, &placing->work, "POST /orders", order->key);
     if (!sim_command(service, &placing->request)) {
-        place_order_fini(&placing->place);
-        free(placing);
+        drop_placing(placing);
         return false;
     }
     place_order_prepare(&placing->place, service->app->ids, &service->clock,
@@ -192,22 +212,48 @@ static void place(void *self, int64_t number)
 struct cancelling {
     struct sim_request request;
     struct cancel_order cancel;
+    struct tern_once once;
+    struct tern_once_work work;
+    char operation[2 * TERN_ID_SIZE], key[32];
     int order;
 };
+
+static void drop_cancelling(struct cancelling *cancelling)
+{
+    tern_once_fini(&cancelling->work);
+    free(cancelling);
+}
+
+/* What the first request with this key heard, every other one hears. */
+static void compare_answers(struct sim_order *order, const struct tern_once_work *work)
+{
+    const char *headers = work->answer.headers.bytes ? work->answer.headers.bytes : "";
+    if (work->answer.status != 202) return;
+    SIM_CHECK(I3, work->replayed == (order->cancel_answer[0] != '\0') || sim->month_over, order->order_id,
+              "a cancel with a key was done %s", work->replayed ? "never" : "twice");
+    if (work->replayed)
+        SIM_CHECK(I3, strcmp(order->cancel_answer, headers) == 0, order->order_id,
+                  "the first cancel heard %s, this one %s", order->cancel_answer, headers);
+    (void)snprintf(order->cancel_answer, sizeof order->cancel_answer, "%s", headers);
+}
 
 static void cancel_answered(struct sim_request *request, enum tern_settled settled)
 {
     struct cancelling *cancelling = (struct cancelling *)request;
     struct sim_order *order = &sim->orders[cancelling->order];
+    const struct cancel_order *cancel_order = &cancelling->cancel;
+    bool keyed = cancelling->key[0] != '\0';
     sim->requests_open--;
-    if (settled == TERN_SETTLED_DONE) {
-        SIM_CHECK(I1, cancelling->cancel.result != CANCEL_ORDER_UNKNOWN, order->order_id,
-                  "an accepted order is not there");
-        SIM_CHECK(I16, cancelling->cancel.version >= order->version, order->order_id, "version %lld after %lld",
-                  (long long)cancelling->cancel.version, (long long)order->version);
-        order->version = cancelling->cancel.version;
+    if (settled == TERN_SETTLED_DONE && keyed) compare_answers(order, &cancelling->work);
+    if (settled == TERN_SETTLED_DONE && !cancelling->work.replayed) {
+        SIM_CHECK(I1, cancel_order->result != CANCEL_ORDER_UNKNOWN, order->order_id, "an accepted order is not there");
+        SIM_CHECK(I16, cancel_order->version >= order->version, order->order_id, "version %lld after %lld",
+                  (long long)cancel_order->version, (long long)order->version);
+        order->version = cancel_order->version;
     }
-    free(cancelling);
+    if (settled == TERN_SETTLED_DONE && keyed && !cancelling->work.replayed && sim_happens(SIM_FAULT_key_again))
+        sim_at(sim->now + sim_below(30000), cancel, NULL, cancelling->order);
+    drop_cancelling(cancelling);
 }
 
 static void cancel(void *self, int64_t number)
@@ -217,8 +263,10 @@ static void cancel(void *self, int64_t number)
     (void)self;
     cancelling->order = (int)number;
     cancelling->cancel.order_id = order->order_id;
-    cancelling->request.run = cancel_order_run;
-    cancelling->request.argument = &cancelling->cancel;
+    cancelling->once = (struct tern_once){cancel_order_run, &cancelling->cancel, cancel_order_answer, NULL, NULL};
+    (void)snprintf(cancelling->operation, sizeof cancelling->operation, "POST /orders/%s/cancel", order->order_id);
+    if (number % 4 != 3) (void)snprintf(cancelling->key, sizeof cancelling->key, "cancel-%d", (int)number);
+    ask_once(&cancelling->request, &cancelling->once, &cancelling->work, cancelling->operation, cancelling->key);
     cancelling->request.answered = cancel_answered;
     order->cancel_asked = true;
     if (sim_command(&sim->services[SIM_ORDER], &cancelling->request)) {
@@ -226,7 +274,7 @@ static void cancel(void *self, int64_t number)
         sim_tell("client", order->order_id, "asks to cancel");
         return;
     }
-    free(cancelling);
+    drop_cancelling(cancelling);
     sim_at(sim->now + 1000, cancel, NULL, number);
 }
 
@@ -238,32 +286,63 @@ void sim_client_cancels(void)
 struct restocking {
     struct sim_request request;
     struct stock_command command;
-    char product_id[16];
-    int product;
+    struct tern_once once;
+    struct tern_once_work work;
+    char product_id[16], operation[64], key[32];
+    int64_t number;
 };
 
-static void restock_answered(struct sim_request *request, enum tern_settled settled)
+/* One restock: which it is, of which product, how much. */
+enum { RESTOCK_PRODUCTS = SIM_PRODUCTS_MAX, RESTOCK_QUANTITIES = 8 };
+
+static void restock(void *self, int64_t number);
+
+static void drop_restocking(struct restocking *restocking)
 {
-    struct restocking *restocking = (struct restocking *)request;
-    sim->requests_open--;
-    if (settled == TERN_SETTLED_DONE) sim->restocked[restocking->product] += restocking->command.body.quantity;
+    tern_once_fini(&restocking->work);
     free(restocking);
 }
 
-static void restock(void)
+/* Whoever counts a repetition finds more stock at the end than was added. */
+static void restock_answered(struct sim_request *request, enum tern_settled settled)
+{
+    struct restocking *restocking = (struct restocking *)request;
+    int product = (int)(restocking->number / RESTOCK_QUANTITIES % RESTOCK_PRODUCTS);
+    sim->requests_open--;
+    if (settled == TERN_SETTLED_DONE && !restocking->work.replayed)
+        sim->restocked[product] += restocking->command.body.quantity;
+    if (restocking->work.replayed) sim_checked(SIM_RULE_I3);
+    if (settled == TERN_SETTLED_DONE && !restocking->work.replayed && sim_happens(SIM_FAULT_key_again))
+        sim_at(sim->now + sim_below(10000), restock, NULL, restocking->number);
+    drop_restocking(restocking);
+}
+
+static void restock(void *self, int64_t number)
 {
     struct restocking *restocking = tern_alloc(sizeof *restocking);
-    restocking->product = (int)sim_below(sim->plan.products);
-    (void)snprintf(restocking->product_id, sizeof restocking->product_id, "PROD-%d", restocking->product);
-    restocking->command =
-        (struct stock_command){.product_id = restocking->product_id, .adds = true, .body.quantity = 1 + sim_below(5)};
-    restocking->request.run = inventory_change_stock;
-    restocking->request.argument = &restocking->command;
+    (void)self;
+    restocking->number = number;
+    (void)snprintf(restocking->product_id, sizeof restocking->product_id, "PROD-%d",
+                   (int)(number / RESTOCK_QUANTITIES % RESTOCK_PRODUCTS));
+    (void)snprintf(restocking->operation, sizeof restocking->operation, "POST /inventory/%s/restock",
+                   restocking->product_id);
+    (void)snprintf(restocking->key, sizeof restocking->key, "restock-%lld", (long long)number);
+    restocking->command = (struct stock_command){
+        .product_id = restocking->product_id, .adds = true, .body.quantity = number % RESTOCK_QUANTITIES};
+    restocking->once =
+        (struct tern_once){inventory_change_stock, &restocking->command, inventory_answer_change, NULL, NULL};
+    ask_once(&restocking->request, &restocking->once, &restocking->work, restocking->operation, restocking->key);
     restocking->request.answered = restock_answered;
     if (sim_command(&sim->services[SIM_INVENTORY], &restocking->request))
         sim->requests_open++;
     else
-        free(restocking);
+        drop_restocking(restocking);
+}
+
+static void restock_something(void)
+{
+    int64_t product = sim_below(sim->plan.products), quantity = 1 + sim_below(5);
+    restock(NULL, (sim->restocks++ * RESTOCK_PRODUCTS + product) * RESTOCK_QUANTITIES + quantity);
 }
 
 /* ---- messages of strangers ---------------------------------------------------------------------------------------- */
@@ -385,7 +464,7 @@ static void now_and_then(void *self, int64_t number)
 {
     (void)self;
     if (sim->healing) return;
-    if (sim_happens(SIM_FAULT_restock)) restock();
+    if (sim_happens(SIM_FAULT_restock)) restock_something();
     if (sim_happens(SIM_FAULT_malformed)) send_unreadable();
     if (sim_happens(SIM_FAULT_stranger)) send_stranger();
     sim_at(sim->now + 200, now_and_then, NULL, number);

@@ -31,32 +31,56 @@ void test_order_close(struct test_order *shop)
     test_context_close(&shop->test);
 }
 
-struct place_order *test_order_work(struct test_order *shop, const char *body, const char *key)
+struct test_order_work *test_order_work(struct test_order *shop, const char *body, const char *key)
 {
-    struct place_order *work = tern_alloc(sizeof *work);
+    struct test_order_work *work = tern_alloc(sizeof *work);
     struct tern_shape_faults faults;
     struct tern_error err = {0};
     char correlation_id[TERN_UUID_SIZE];
 
-    if (place_order_read(body, strlen(body), &work->placed, &faults, &err) < 0) fail_msg("%s", err.text);
-    strcpy(work->key, key);
+    if (place_order_read(body, strlen(body), &work->place.placed, &faults, &err) < 0) fail_msg("%s", err.text);
     tern_ids_uuid(shop->test.foreign, correlation_id);
-    place_order_prepare(work, shop->test.ctx.ids, &shop->test.clock, correlation_id);
+    place_order_spell(&work->place);
+    place_order_prepare(&work->place, shop->test.ctx.ids, &shop->test.clock, correlation_id);
+    work->once =
+        (struct tern_once){place_order_run, &work->place, place_order_answer, &work->place.asked, place_order_count};
+    work->work.once = &work->once;
+    tern_once_ask(&work->work, "POST /orders", key);
     return work;
 }
 
-void test_order_work_free(struct place_order *work)
+enum tern_outcome test_order_run(struct test_order *shop, struct test_order_work *work)
 {
-    place_order_fini(work);
+    const enum tern_outcome outcome =
+        test_context_run(&shop->test, tern_once_run, &work->work, work->place.order.correlation_id);
+    struct tern_kept_answer *kept = &work->work.answer;
+
+    if (outcome == TERN_DONE && !work->work.misused) {
+        if (work->work.request.key[0] == '\0')
+            place_order_answer(&work->place, &work->answer);
+        else
+            work->answer =
+                (struct tern_http_answer){.status = kept->status, .headers = kept->headers, .body = kept->body};
+        if (work->work.request.key[0] != '\0') *kept = (struct tern_kept_answer){0};
+    }
+    return outcome;
+}
+
+void test_order_work_free(struct test_order_work *work)
+{
+    tern_text_fini(&work->answer.headers);
+    tern_text_fini(&work->answer.body);
+    tern_once_fini(&work->work);
+    place_order_fini(&work->place);
     free(work);
 }
 
 void test_order_place(struct test_order *shop, char ret_order_id[TERN_ID_SIZE])
 {
-    struct place_order *work = test_order_work(shop, test_order_body, "");
+    struct test_order_work *work = test_order_work(shop, test_order_body, "");
 
-    assert_int_equal(test_context_run(&shop->test, place_order_run, work, work->order.correlation_id), TERN_DONE);
-    strcpy(ret_order_id, work->order.order_id);
+    assert_int_equal(test_order_run(shop, work), TERN_DONE);
+    strcpy(ret_order_id, work->place.order.order_id);
     test_order_work_free(work);
 }
 

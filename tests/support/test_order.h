@@ -2,6 +2,7 @@
 #ifndef TERN_TEST_ORDER_H
 #define TERN_TEST_ORDER_H
 
+#include "common/runtime/once.h"
 #include "services/order/order.h"
 #include "services/order/order_metrics.h"
 #include "services/order/place_order.h"
@@ -19,9 +20,18 @@ struct test_order {
 void test_order_open(struct test_order *shop);
 void test_order_close(struct test_order *shop);
 
+/* An order on its way, as POST /orders would have it. */
+struct test_order_work {
+    struct place_order place;
+    struct tern_once once;
+    struct tern_once_work work; /* the command tern_once_run; with a key its answer */
+    struct tern_http_answer answer;
+};
 /* Reads and prepares `body` with `key` ("" for none); give it back with test_order_work_free. */
-struct place_order *test_order_work(struct test_order *shop, const char *body, const char *key);
-void test_order_work_free(struct place_order *work);
+struct test_order_work *test_order_work(struct test_order *shop, const char *body, const char *key);
+/* Runs it as one unit; the answer is in work->answer after TERN_DONE. */
+enum tern_outcome test_order_run(struct test_order *shop, struct test_order_work *work);
+void test_order_work_free(struct test_order_work *work);
 /* Places test_order_body. */
 void test_order_place(struct test_order *shop, char ret_order_id[TERN_ID_SIZE]);
 /* The answer that `input` stands for, about `order_id`. */

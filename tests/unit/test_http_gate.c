@@ -712,9 +712,48 @@ static void test_noise(void **state)
         title, function, open_hasty_door, close_door, NULL \
     }
 
+static void a_key_is_one_to_255_visible_characters_quoted_or_not(void **state)
+{
+    static const struct {
+        const char *header, *key;
+    } cases[] = {
+        {"abc",            "abc"    },
+        {"\"abc\"",        "abc"    },
+        {"\"a\\\"b\\\\\"", "a\"b\\" },
+        {"a'b;c=1",        "a'b;c=1"},
+        {"",               NULL     },
+        {"\"\"",           NULL     },
+        {"a b",            NULL     },
+        {"\"a b\"",        NULL     },
+        {"\"abc",          NULL     },
+        {"abc\"",          NULL     },
+        {"\"a\"b",         NULL     },
+        {"\"a\\b\"",       NULL     },
+        {"a\tb",           NULL     },
+        {"\xc3\xa9",       NULL     },
+        {"\"a\\",          NULL     },
+    };
+    char key[TERN_HTTP_KEY_SIZE];
+    char longest[258];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(cases); i++) {
+        int read = http_key_read(cases[i].header, key);
+
+        if (read != (cases[i].key ? 0 : -1)) fail_msg("%s: %d", cases[i].header, read);
+        if (cases[i].key) assert_string_equal(key, cases[i].key);
+    }
+    memset(longest, 'k', 256);
+    longest[256] = '\0';
+    assert_int_equal(http_key_read(longest, key), -1);
+    longest[255] = '\0';
+    assert_int_equal(http_key_read(longest, key), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_is_one_to_255_visible_characters_quoted_or_not),
         DOOR_TEST("a doubtful end of a message is refused, and the connection ends", test_framing),
         DOOR_TEST("a malformed head is refused, and the connection ends", test_heads),
         DOOR_TEST("a malformed target is refused, and the connection ends", test_lines),

@@ -85,6 +85,33 @@ static void a_restock_is_added_to_what_is_there(void **state)
     GET("/inventory/PROD-999", 404, "Product not found");
 }
 
+/* With the token and this Idempotency-Key. */
+static void keyed(const char *method, const char *path, const char *key, const char *body, int status,
+                  const char *contains)
+{
+    char headers[256];
+    (void)snprintf(headers, sizeof headers, "%sIdempotency-Key: %s\r\n", bearer, key);
+    test_app_answers(&shop, method, path, headers, body, status, contains);
+}
+
+static void the_same_restock_with_one_key_is_added_once(void **state)
+{
+    static const char path[] = "/inventory/PROD-102/restock";
+    (void)state;
+    keyed("POST", path, "\"delivery-7\"", "{\"quantity\":10}", 200, "\"quantity\":110");
+    keyed("POST", path, "delivery-7", "{ \"quantity\" : 10 }", 200, "Idempotency-Replayed: true");
+    keyed("POST", path, "delivery-7", "{\"quantity\":10}", 200, "\"quantity\":110");
+    GET("/inventory/PROD-102", 200, "\"quantity\":110");
+    assert_int_equal(said("\"productId\":\"PROD-102\",\"name\":\"Smartphone Case\",\"newQuantity\":110"), 1);
+    keyed("POST", path, "delivery-7", "{\"quantity\":11}", 422, "Idempotency-Key reused");
+    keyed("POST", path, "a b", "{\"quantity\":1}", 400, "Invalid Idempotency-Key");
+    keyed("POST", "/inventory/PROD-999/restock", "delivery-7", "{\"quantity\":10}", 404, "Product not found");
+    /* what is idempotent by itself may carry one */
+    keyed("PUT", "/inventory/PROD-102", "delivery-7", "{\"quantity\":100}", 200, "\"quantity\":100");
+    keyed("PUT", "/inventory/PROD-102", "delivery-7", "{\"quantity\":101}", 200, "\"quantity\":101");
+    keyed("GET", "/inventory/PROD-102", "a b", NULL, 200, "\"quantity\":101");
+}
+
 static void what_is_wrong_is_named_and_changes_nothing(void **state)
 {
     (void)state;
@@ -215,6 +242,7 @@ int main(void)
         cmocka_unit_test(the_stock_is_listed_by_product),
         cmocka_unit_test(a_product_is_set_or_made),
         cmocka_unit_test(a_restock_is_added_to_what_is_there),
+        cmocka_unit_test(the_same_restock_with_one_key_is_added_once),
         cmocka_unit_test(what_is_wrong_is_named_and_changes_nothing),
         cmocka_unit_test(what_is_promised_is_shown_kept_and_finds_room_when_it_comes_back),
         cmocka_unit_test(a_shut_door_changes_no_stock),

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,64 @@ static void requests_at_the_same_time_with_one_key_are_one_order(void **state)
         assert_string_equal(ids[i], ids[0]);
 }
 
+/* ---- a key whose first request still runs ------------------------------------------------------------------ */
+
+struct blocking {
+    sem_t begun, ends;
+};
+
+static enum tern_outcome block(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    struct blocking *blocking = argument;
+
+    (void)ctx;
+    (void)err;
+    (void)sem_post(&blocking->begun);
+    (void)sem_wait(&blocking->ends);
+    return TERN_DONE;
+}
+
+static void *hold_writer(void *blocking)
+{
+    const struct tern_conversation silent = {0};
+
+    (void)tern_app_command(&shop.app, block, blocking, &silent, NULL);
+    return NULL;
+}
+
+static void *ask_for_status(void *status)
+{
+    struct raw_answer answer;
+
+    ask(&answer, "POST", "/orders", "Idempotency-Key: slow\r\n", GOOD);
+    *(int *)status = answer.status;
+    if (strcmp(raw_answer_header(&answer, "Retry-After"), "2") != 0) *(int *)status = 0;
+    raw_answer_fini(&answer);
+    return NULL;
+}
+
+/* Of two whose patience ends, one leaves first: to it the other still runs. */
+static void a_key_whose_request_still_runs_is_a_conflict_and_nothing_is_placed(void **state)
+{
+    struct blocking blocking;
+    pthread_t holder, askers[2];
+    int status[2];
+
+    (void)state;
+    (void)sem_init(&blocking.begun, 0, 0);
+    (void)sem_init(&blocking.ends, 0, 0);
+    assert_int_equal(pthread_create(&holder, NULL, hold_writer, &blocking), 0);
+    (void)sem_wait(&blocking.begun);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&askers[i], NULL, ask_for_status, &status[i]), 0);
+    for (int i = 0; i < 2; i++)
+        (void)pthread_join(askers[i], NULL);
+    (void)sem_post(&blocking.ends);
+    (void)pthread_join(holder, NULL);
+    assert_int_equal(status[0] + status[1], 409 + 503);
+    assert_answer("POST", "/orders", "Idempotency-Key: slow\r\n", GOOD, 201, "CREATED"); /* the first that was placed */
+}
+
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
 static void an_order_that_did_not_change_is_not_sent_again(void **state)
@@ -357,12 +416,21 @@ static void a_cancel_is_accepted_and_seen_in_the_stream(void **state)
     place(order_id);
     assert_answer("POST", path_of(order_id, "/cancel"), "If-Match: \"9\"\r\n", "{}", 412, "ETag: \"1\"");
     assert_answer("POST", path_of(order_id, "/cancel"), "", "{\"reason\":7}", 400, "#/reason");
-    ask(&answer, "POST", path_of(order_id, "/cancel"), "If-Match: \"1\"\r\n", "{\"reason\":\"secret words\"}");
+    ask(&answer, "POST", path_of(order_id, "/cancel"), "If-Match: \"1\"\r\nIdempotency-Key: c\r\n",
+        "{\"reason\":\"secret words\"}");
     assert_int_equal(answer.status, 202);
     assert_string_equal(raw_answer_header(&answer, "Location"), path_of(order_id, ""));
     assert_string_equal(raw_answer_header(&answer, "ETag"), "\"3\"");
     assert_non_null(strstr(answer.body, "\"status\":\"CANCELLING\""));
     raw_answer_fini(&answer);
+    /* the first answer, although the version is another one now */
+    ask(&answer, "POST", path_of(order_id, "/cancel"), "If-Match: \"1\"\r\nIdempotency-Key: c\r\n",
+        "{ \"reason\" : \"secret words\" }");
+    assert_int_equal(answer.status, 202);
+    assert_string_equal(raw_answer_header(&answer, "ETag"), "\"3\"");
+    assert_string_equal(raw_answer_header(&answer, "Idempotency-Replayed"), "true");
+    raw_answer_fini(&answer);
+    assert_answer("POST", path_of(order_id, "/cancel"), "Idempotency-Key: c\r\n", "{}", 422, "Idempotency-Key reused");
     assert_answer("POST", path_of(order_id, "/cancel"), "Content-Length: 0\r\n", NULL, 202, "CANCELLING");
     ask(&answer, "GET", path_of(order_id, "/events"), "", NULL);
     assert_non_null(strstr(answer.body, "\"eventType\":\"OrderCancelled\""));
@@ -395,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_refused_request_stores_nothing),
         cmocka_unit_test(a_key_makes_one_order_of_many_requests),
         cmocka_unit_test(requests_at_the_same_time_with_one_key_are_one_order),
+        cmocka_unit_test(a_key_whose_request_still_runs_is_a_conflict_and_nothing_is_placed),
         cmocka_unit_test(an_order_that_did_not_change_is_not_sent_again),
         cmocka_unit_test(the_newest_orders_come_first),
         cmocka_unit_test(an_order_nobody_placed_is_not_found),
