@@ -157,12 +157,14 @@ extern const struct tern_shape shop_address_shape;
     F(P, time, updated_at_ms, "updatedAt", required)        \
     F(P, id, product_id, "productId", optional)
 
-#define SHOP_ORDER_CANCELLED_FIELDS(F, P)         \
-    F(P, id, order_id, "orderId", required)       \
-    F(P, id, customer_id, "customerId", required) \
-    F(P, lines, items, "items", required)         \
-    F(P, word, reason, "reason", required)        \
-    F(P, time, cancelled_at_ms, "cancelledAt", required)
+/* note: the customer's own words. */
+#define SHOP_ORDER_CANCELLED_FIELDS(F, P)                \
+    F(P, id, order_id, "orderId", required)              \
+    F(P, id, customer_id, "customerId", required)        \
+    F(P, lines, items, "items", required)                \
+    F(P, word, reason, "reason", required)               \
+    F(P, time, cancelled_at_ms, "cancelledAt", required) \
+    F(P, text, note, "note", optional)
 
 #define SHOP_PAYMENT_PROCESSED_FIELDS(F, P)              \
     F(P, id, order_id, "orderId", required)              \
@@ -247,7 +249,7 @@ extern const struct tern_shape shop_address_shape;
 #define SHOP_EVENTS(E) \
     E(ORDER_PLACED,        order_placed,         "OrderPlaced",        "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
     E(ORDER_UPDATED,       order_updated,        "OrderUpdated",       "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_1(NOTIFICATION)) \
-    E(ORDER_CANCELLED,     order_cancelled,      "OrderCancelled",     "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(ORDER_CANCELLED,     order_cancelled,      "OrderCancelled",     "1.1",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
     E(PAYMENT_PROCESSED,   payment_processed,    "PaymentProcessed",   "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_3(ORDER, INVENTORY, NOTIFICATION)) \
     E(PAYMENT_FAILED,      payment_failed,       "PaymentFailed",      "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
     E(PAYMENT_REFUNDED,    payment_refunded,     "PaymentRefunded",    "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \

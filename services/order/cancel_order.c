@@ -1,8 +1,8 @@
 /* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants it undone.
  *
  * Accepted means: OrderCancelled is on disk; payment and inventory answer it, and the order becomes CANCELLED when
- * both have. Asking again changes nothing. The client's own words (`reason`) are checked and then left out: they are
- * personal data, and what happened is said by the event's reason, CUSTOMER_REQUEST. */
+ * both have. Asking again changes nothing. The customer's own words (`reason`) become the order's `note`: the event's
+ * reason is CUSTOMER_REQUEST. */
 #include "cancel_order.h"
 
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "order_drive.h"
 #include "order_http.h"
 #include "order_store.h"
+#include "shop/rules.h"
 
 /* ---- the request ------------------------------------------------------------------------------------------- */
 
@@ -36,6 +37,8 @@ int cancel_order_read(const char *body, size_t length, struct cancel_request *re
     if (tree == NULL) return -1;
     (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, ret_request, faults);
     tern_json_destroy(tree);
+    if (faults->count == 0 && shop_holds_card_number(ret_request->reason))
+        tern_shape_fault(faults, "card_number", "#/reason", "%s", shop_card_number_refused);
     return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
 }
 
@@ -60,7 +63,7 @@ static enum tern_outcome cancel_loaded(struct tern_context *ctx, struct cancel_o
     if (work->result == CANCEL_ORDER_ACCEPTED && cancel_is_news(order)) {
         (void)tern_copy(ctx->conversation.correlation_id, sizeof(ctx->conversation.correlation_id),
                         order->correlation_id);
-        if (order_drive(ctx, order, SAGA_CUSTOMER_CANCELS, err) < 0) return TERN_RETRY;
+        if (order_drive_cancel(ctx, order, work->asked.reason, err) < 0) return TERN_RETRY;
     }
     work->status = order->saga.status;
     work->version = order->version;

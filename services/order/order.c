@@ -98,6 +98,7 @@ void order_print(const struct order_state *order, struct tern_text *out)
     order_print_word(out, "correlationId", order->correlation_id);
     order_print_word(out, "transactionId", order->transaction_id);
     order_print_word(out, "reason", order->reason);
+    order_print_word(out, "note", order->note);
     order_print_word(out, "productId", order->product_id);
     tern_text_add(out, "}");
 }
@@ -133,6 +134,7 @@ static void order_apply_cancelled(struct order_state *order, const void *payload
     const struct shop_order_cancelled *cancelled = payload;
 
     order_keep(order->reason, sizeof(order->reason), cancelled->reason);
+    order_keep(order->note, sizeof(order->note), cancelled->note);
 }
 
 static void order_apply_processed(struct order_state *order, const void *payload)

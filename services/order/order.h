@@ -18,6 +18,7 @@ struct order_state {
     int64_t version; /* 0: nothing has happened yet */
     struct saga_view saga;
     char reason[TERN_WORD_SIZE];        /* why it was cancelled; "" while it was not */
+    char note[SHOP_TEXT_SIZE];          /* the customer's own words about that; "" without */
     char transaction_id[SHOP_REF_SIZE]; /* of the payment; "" before */
     char product_id[TERN_ID_SIZE];      /* the product that was out of stock; "" otherwise */
     int64_t total_minor;

@@ -46,8 +46,9 @@ static int order_drive_say_updated(struct tern_context *ctx, struct order_state 
     return 0;
 }
 
+/* Every OrderCancelled of an order carries the words of the first, as it does its reason. */
 static int order_drive_say_cancelled(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
-                                     struct tern_error *err)
+                                     const char *note, struct tern_error *err)
 {
     const char *reason = row->reason == SAGA_REASON_KEPT ? order->reason : order_reason_name(row->reason);
     struct shop_order_cancelled cancelled = {.cancelled_at_ms = ctx->now_ms};
@@ -56,6 +57,7 @@ static int order_drive_say_cancelled(struct tern_context *ctx, struct order_stat
     order_drive_copy(cancelled.order_id, sizeof(cancelled.order_id), order->order_id);
     order_drive_copy(cancelled.customer_id, sizeof(cancelled.customer_id), order->customer_id);
     order_drive_copy(cancelled.reason, sizeof(cancelled.reason), reason);
+    order_drive_copy(cancelled.note, sizeof(cancelled.note), note[0] != '\0' ? note : order->note);
     if (order_items(order, &cancelled.items, err) < 0) return -1;
     if (shop_emit_order_cancelled(ctx, &cancelled, &emitted, err) < 0) return -1;
     order_drive_fold(order, SHOP_ORDER_CANCELLED, &cancelled, &emitted, ctx->now_ms);
@@ -63,10 +65,10 @@ static int order_drive_say_cancelled(struct tern_context *ctx, struct order_stat
 }
 
 static int order_drive_step(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
-                            struct tern_error *err)
+                            const char *note, struct tern_error *err)
 {
     if (row->becomes != row->while_in && order_drive_say_updated(ctx, order, row, err) < 0) return -1;
-    if (row->says == SAGA_ORDER_CANCELLED_EVENT && order_drive_say_cancelled(ctx, order, row, err) < 0) return -1;
+    if (row->says == SAGA_ORDER_CANCELLED_EVENT && order_drive_say_cancelled(ctx, order, row, note, err) < 0) return -1;
     return 0;
 }
 
@@ -96,7 +98,8 @@ static int order_drive_watch(struct tern_context *ctx, const struct order_state 
     return final ? order_watch_end(ctx, order, err) : order_watch_begin(ctx, order, err);
 }
 
-int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_input input, struct tern_error *err)
+static int order_drive_play(struct tern_context *ctx, struct order_state *order, enum saga_input input,
+                            const char *note, struct tern_error *err)
 {
     const struct saga_row *steps[SAGA_STEPS_MAX];
     const enum order_status from = order->saga.status;
@@ -104,11 +107,21 @@ int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_i
     const size_t count = saga_play(&view, input, steps);
 
     for (size_t i = 0; i < count; i++) {
-        if (order_drive_step(ctx, order, steps[i], err) < 0) return -1;
+        if (order_drive_step(ctx, order, steps[i], note, err) < 0) return -1;
     }
     TERN_ASSERT(order->saga.status == view.status, "the fold stands where the saga said");
     if (order_store_update(ctx->db, order, err) < 0 || order_drive_watch(ctx, order, from, err) < 0) return -1;
     if (order->saga.status == from) order_drive_tell_stay(ctx, order, steps[0]);
     order_metrics_moved(ctx->metrics, ctx->self, from, order, ctx->now_ms);
     return 0;
+}
+
+int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_input input, struct tern_error *err)
+{
+    return order_drive_play(ctx, order, input, "", err);
+}
+
+int order_drive_cancel(struct tern_context *ctx, struct order_state *order, const char *note, struct tern_error *err)
+{
+    return order_drive_play(ctx, order, SAGA_CUSTOMER_CANCELS, note, err);
 }

@@ -6,10 +6,11 @@
 
 #define ORDER_COLUMNS                                                                                            \
     "order_id, customer_id, correlation_id, version, status, money, stock, reason, transaction_id, product_id, " \
-    "total_minor, currency, created_at_ms, updated_at_ms, released, details"
+    "total_minor, currency, created_at_ms, updated_at_ms, released, details, note"
 
-static const char insert_order[] = "INSERT INTO orders (" ORDER_COLUMNS ") "
-                                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+static const char insert_order[] =
+    "INSERT INTO orders (" ORDER_COLUMNS ") "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 int order_store_insert(struct tern_db *db, const struct order_state *order, struct tern_error *err)
 {
@@ -21,7 +22,8 @@ int order_store_insert(struct tern_db *db, const struct order_state *order, stru
             tern_db_text(order_money_name(order->saga.money)), tern_db_text(order_stock_name(order->saga.stock)),
             tern_db_text(order->reason), tern_db_text(order->transaction_id), tern_db_text(order->product_id),
             tern_db_int(order->total_minor), tern_db_text(order->currency), tern_db_int(order->created_at_ms),
-            tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released), tern_db_text(order->details.bytes)),
+            tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released), tern_db_text(order->details.bytes),
+            tern_db_text(order->note)),
         err);
 
     return changed < 0 ? -1 : 0;
@@ -29,19 +31,19 @@ int order_store_insert(struct tern_db *db, const struct order_state *order, stru
 
 static const char update_order[] =
     "UPDATE orders SET version = ?2, status = ?3, money = ?4, stock = ?5, reason = ?6, transaction_id = ?7, "
-    "product_id = ?8, updated_at_ms = ?9, released = ?10 WHERE order_id = ?1";
+    "product_id = ?8, updated_at_ms = ?9, released = ?10, note = ?11 WHERE order_id = ?1";
 
 int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err)
 {
-    const int changed =
-        tern_db_run(db, update_order,
-                    TERN_DB_ARGS(tern_db_text(order->order_id), tern_db_int(order->version),
-                                 tern_db_text(order_status_name(order->saga.status)),
-                                 tern_db_text(order_money_name(order->saga.money)),
-                                 tern_db_text(order_stock_name(order->saga.stock)), tern_db_text(order->reason),
-                                 tern_db_text(order->transaction_id), tern_db_text(order->product_id),
-                                 tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released)),
-                    err);
+    const int changed = tern_db_run(db, update_order,
+                                    TERN_DB_ARGS(tern_db_text(order->order_id), tern_db_int(order->version),
+                                                 tern_db_text(order_status_name(order->saga.status)),
+                                                 tern_db_text(order_money_name(order->saga.money)),
+                                                 tern_db_text(order_stock_name(order->saga.stock)),
+                                                 tern_db_text(order->reason), tern_db_text(order->transaction_id),
+                                                 tern_db_text(order->product_id), tern_db_int(order->updated_at_ms),
+                                                 tern_db_int(order->saga.released), tern_db_text(order->note)),
+                                    err);
 
     TERN_ASSERT(changed != 0, "an order that was loaded is still there");
     return changed < 0 ? -1 : 0;
@@ -64,7 +66,8 @@ static int order_from_row(const struct tern_db_rows *rows, struct order_state *r
         tern_copy(order.reason, sizeof(order.reason), tern_db_column_text(rows, 7)) < 0 ||
         tern_copy(order.transaction_id, sizeof(order.transaction_id), tern_db_column_text(rows, 8)) < 0 ||
         tern_copy(order.product_id, sizeof(order.product_id), tern_db_column_text(rows, 9)) < 0 ||
-        tern_copy(order.currency, sizeof(order.currency), tern_db_column_text(rows, 11)) < 0)
+        tern_copy(order.currency, sizeof(order.currency), tern_db_column_text(rows, 11)) < 0 ||
+        tern_copy(order.note, sizeof(order.note), tern_db_column_text(rows, 16)) < 0)
         return tern_error_set(err, "the row of order %s holds what no order can hold", tern_db_column_text(rows, 0));
     tern_text_add(&order.details, tern_db_column_text(rows, 15));
     *ret_order = order;

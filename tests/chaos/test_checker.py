@@ -89,7 +89,7 @@ class Run:
         """The row of `orders`, and what GET says of it."""
         version = self.versions["order", order]
         total = next(p["total"] for p in self.ledger if p["op"] == "plan" and p["customer"] == f"C-{order}")
-        self.stores["order"].execute("INSERT INTO orders VALUES (?,?,'conversation',?,?,'NONE','NONE',0,?,?,?,?,'USD',1,1,'{}')",
+        self.stores["order"].execute("INSERT INTO orders VALUES (?,?,'conversation',?,?,'NONE','NONE',0,?,?,?,?,'USD',1,1,'{}',NULL)",
                                      (order, f"C-{order}", version, status, reason, transaction, product, total))
         shown = {"orderId": order, "customerId": f"C-{order}", "status": status, "version": version, "currency": "USD",
                  "correlationId": "conversation", "totalAmount": f"{total // 100}.00", "reason": reason,

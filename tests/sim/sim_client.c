@@ -263,6 +263,9 @@ static void cancel(void *self, int64_t number)
     (void)self;
     cancelling->order = (int)number;
     cancelling->cancel.order_id = order->order_id;
+    if (number % 2 != 0)
+        (void)snprintf(cancelling->cancel.asked.reason, sizeof cancelling->cancel.asked.reason, "words %d",
+                       (int)number);
     cancelling->once = (struct tern_once){cancel_order_run, &cancelling->cancel, cancel_order_answer, NULL, NULL};
     (void)snprintf(cancelling->operation, sizeof cancelling->operation, "POST /orders/%s/cancel", order->order_id);
     if (number % 4 != 3) (void)snprintf(cancelling->key, sizeof cancelling->key, "cancel-%d", (int)number);

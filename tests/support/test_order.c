@@ -181,6 +181,7 @@ static void assert_same_order(const struct order_state *row, const struct order_
     assert_string_equal(one.customer_id, other.customer_id);
     assert_string_equal(one.correlation_id, other.correlation_id);
     assert_string_equal(one.reason, other.reason);
+    assert_string_equal(one.note, other.note);
     assert_string_equal(one.transaction_id, other.transaction_id);
     assert_string_equal(one.product_id, other.product_id);
     assert_string_equal(one.currency, other.currency);

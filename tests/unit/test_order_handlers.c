@@ -267,20 +267,67 @@ static void a_cancel_of_another_version_changes_nothing(void **state)
     assert_int_equal(cancel(shop, order_id, "\"7\", \"1\"").result, CANCEL_ORDER_ACCEPTED);
 }
 
+static void cancel_with(struct test_order *shop, const char *order_id, const char *words)
+{
+    struct cancel_order work = {.order_id = order_id};
+
+    strcpy(work.asked.reason, words);
+    assert_int_equal(test_context_run(&shop->test, cancel_order_run, &work, NULL), TERN_DONE);
+    assert_int_equal(work.result, CANCEL_ORDER_ACCEPTED);
+}
+
+/* The order's note, in its row, in a replay of its stream and where it is shown. */
+static void assert_note(struct test_order *shop, const char *order_id, const char *note)
+{
+    struct order_state order = {0};
+    struct tern_text shown = {0};
+
+    test_order_load(shop, order_id, &order);
+    assert_string_equal(order.note, note);
+    order_print(&order, &shown);
+    assert_int_equal(strstr(shown.bytes, "\"note\":") != NULL, note[0] != '\0');
+    tern_text_fini(&shown);
+    order_fini(&order);
+}
+
+static void the_customers_words_stay_with_the_order(void **state)
+{
+    struct test_order *shop = *state;
+    char order_id[TERN_ID_SIZE], silent_id[TERN_ID_SIZE];
+
+    test_order_place(shop, order_id);
+    assert_note(shop, order_id, "");
+    cancel_with(shop, order_id, "wrong size, \"sorry\"");
+    assert_note(shop, order_id, "wrong size, \"sorry\"");
+    cancel_with(shop, order_id, "other words");
+    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED); /* late: OrderCancelled is said once more */
+    assert_note(shop, order_id, "wrong size, \"sorry\"");
+    assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"
+                                                          " AND instr(body, '\"note\":\"wrong size, ') > 0"),
+                     2);
+    test_order_place(shop, silent_id);
+    cancel_with(shop, silent_id, "");
+    assert_note(shop, silent_id, "");
+}
+
 static void the_body_of_a_cancel_is_optional_and_strict(void **state)
 {
     static const struct {
         const char *body, *pointer;
         int read;
     } cases[] = {
-        {"",                                 NULL,       0 },
-        {"{}",                               NULL,       0 },
-        {"{\"reason\":\"changed my mind\"}", NULL,       0 },
-        {"{\"reason\":null}",                NULL,       0 },
-        {"{\"reason\":1}",                   "#/reason", -1},
-        {"{\"why\":\"x\"}",                  "#/why",    -1},
-        {"[]",                               "#",        -1},
-        {"{",                                NULL,       -1},
+        {"",                                                      NULL,       0 },
+        {"{}",                                                    NULL,       0 },
+        {"{\"reason\":\"changed my mind\"}",                      NULL,       0 },
+        {"{\"reason\":null}",                                     NULL,       0 },
+        {"{\"reason\":1}",                                        "#/reason", -1},
+        {"{\"why\":\"x\"}",                                       "#/why",    -1},
+        {"{\"reason\":\"a\\nb\"}",                                "#/reason", -1},
+        {"{\"reason\":\"paid with 4111 1111 1111 1111, sorry\"}", "#/reason", -1},
+        {"[]",                                                    "#",        -1},
+        {"{",                                                     NULL,       -1},
     };
     struct tern_shape_faults faults;
     struct cancel_request asked;
@@ -396,6 +443,7 @@ int main(void)
         WITH_SHOP(a_cancel_goes_on_with_the_conversation_of_the_order),
         WITH_SHOP(a_failed_order_cannot_be_cancelled),
         WITH_SHOP(a_cancel_of_another_version_changes_nothing),
+        WITH_SHOP(the_customers_words_stay_with_the_order),
         cmocka_unit_test(the_body_of_a_cancel_is_optional_and_strict),
         cmocka_unit_test(entity_tags_are_compared_as_http_says),
         WITH_SHOP(the_latest_news_about_a_product_counts_whatever_comes_last),
