@@ -407,20 +407,36 @@ static int check_text(struct gate *gate)
     return gate->at == gate->end ? 0 : refuse(gate, "something follows the value");
 }
 
+static void init_gate(struct gate *gate, const char *text, size_t length, size_t max_bytes, struct tern_error *err)
+{
+    gate->text = gate->at = (const unsigned char *)text;
+    gate->end = gate->text + length;
+    gate->depth = 0;
+    gate->values_left = max_bytes / 16 > TERN_JSON_MAX_VALUES ? max_bytes / 16 : TERN_JSON_MAX_VALUES;
+    gate->numbers = NULL;
+    gate->err = err;
+    json_marks_init(&gate->names);
+}
+
+int json_gate_skip(const char *text, size_t length, size_t *at, struct tern_error *err)
+{
+    struct gate gate;
+    init_gate(&gate, text, length, TERN_JSON_MAX_BYTES, err);
+    gate.at += *at;
+    int rc = check_value(&gate);
+    json_marks_fini(&gate.names);
+    *at = (size_t)(gate.at - gate.text);
+    return rc;
+}
+
 int json_gate(const char *text, size_t length, size_t max_bytes, struct json_marks *numbers, struct tern_error *err)
 {
     if (length > max_bytes || length > UINT32_MAX)
         return tern_error_set(err, "%zu bytes are too many, at most %zu are taken", length, max_bytes);
     if (length == 0) return tern_error_set(err, "the text is empty");
-    const unsigned char *start = (const unsigned char *)text;
     struct gate gate;
-    gate.text = gate.at = start;
-    gate.end = start + length;
-    gate.depth = 0;
-    gate.values_left = max_bytes / 16 > TERN_JSON_MAX_VALUES ? max_bytes / 16 : TERN_JSON_MAX_VALUES;
+    init_gate(&gate, text, length, max_bytes, err);
     gate.numbers = numbers;
-    gate.err = err;
-    json_marks_init(&gate.names);
     int rc = check_text(&gate);
     json_marks_fini(&gate.names);
     return rc;

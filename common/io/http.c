@@ -263,7 +263,8 @@ static void bound_large(struct tern_http_server *server, struct http_connection 
     size_t length = answer->body.length;
     if (length < HTTP_LARGE_ANSWER || strcmp(own->request.method, "GET") != 0) return;
     own->large_bytes = length;
-    if (atomic_fetch_add(&server->large_bytes, length) + length <= HTTP_LARGE_ANSWERS_MOST) return;
+    size_t before = atomic_fetch_add(&server->large_bytes, length);
+    if (before == 0 || before + length <= HTTP_LARGE_ANSWERS_MOST) return; /* one alone goes out, however large it is */
     tern_text_fini(&answer->body);
     tern_text_fini(&answer->headers);
     (void)http_refuse(&own->request, 503, "Service Unavailable", "Too many large answers are still being read.");

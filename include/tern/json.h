@@ -28,6 +28,13 @@ int tern_json_check(const char *text, size_t length, size_t max_bytes, struct te
 struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
 void tern_json_destroy(struct cJSON *node);
 
+/* Visits the elements of a list that is too large for one tree. `text` is the list, or an object whose only member `name` is
+ * it; it may be of any size, while each element keeps the limits of a text of TERN_JSON_MAX_BYTES, is parsed by itself and
+ * gone after its visit. 0, or -1 with a sentence: of the first fault, or of the visit that answered -1. */
+typedef int tern_json_visit(void *self, const struct cJSON *element, struct tern_error *err);
+int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
+                   struct tern_error *err);
+
 /* Reading. Member names are compared exactly. `tern_json_member` gives NULL when there is none. */
 const struct cJSON *tern_json_member(const struct cJSON *object, const char *name);
 bool tern_json_is_object(const struct cJSON *node);

@@ -2,6 +2,7 @@
 #ifndef INVENTORY_H
 #define INVENTORY_H
 
+#include "inventory_file.h"
 #include "shop/catalogue.h"
 #include "stock_store.h"
 #include "tern/service.h"
@@ -17,12 +18,11 @@ extern const struct tern_migration inventory_migrations[];
 
 /* The service's own state: what INVENTORY_FILE says, read and checked at start. */
 struct inventory_state {
-    size_t count;
-    struct stock *first_stock; /* owned */
+    struct inventory_file file; /* until the store was looked at */
 };
 int inventory_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
 void inventory_close(void *self);
-/* Fills an empty store with the first stock; does nothing to a store that has products. */
+/* Fills an empty store with the first stock; to one that has products it does nothing, and says so. */
 int inventory_prepare(struct tern_context *ctx, struct tern_error *err);
 /* Sets the gauges that are read from the store. */
 void inventory_gauges(struct tern_app *app);

@@ -2,23 +2,19 @@
  *
  * The file is read and checked at every start, so that --check-config finds its faults; it is used only while the
  * store has no product at all. */
-#include <errno.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inventory.h"
 
-enum { FILE_MAX_BYTES = 1024 * 1024 };
-
 const struct tern_config_key inventory_config[] = {
-    {"PORT",           TERN_CFG_PORT, "3003",                            "port of the HTTP API",           NULL, NULL},
+    {"PORT",           TERN_CFG_PORT, "3003",                            "port of the HTTP API",                                          NULL, NULL},
     {"DATABASE_URL",   TERN_CFG_URL,  "sqlite:var/inventory-service.db",
-     "the service's own store, sqlite:PATH; made when it is not there",                                    NULL, NULL},
+     "the service's own store, sqlite:PATH; made when it is not there",                                                                   NULL, NULL},
     {"INVENTORY_FILE", TERN_CFG_PATH, "",
-     "first stock of an empty store, a JSON list of {productId, name, quantity}; without it five samples", NULL, NULL},
-    {NULL,             TERN_CFG_TEXT, NULL,                              NULL,                             NULL, NULL},
+     "first stock of an empty store, a JSON list of {productId, name, quantity} or what GET /inventory answers; without it five samples",
+     NULL,                                                                                                                                      NULL},
+    {NULL,             TERN_CFG_TEXT, NULL,                              NULL,                                                            NULL, NULL},
 };
 
 static const struct stock samples[] = {
@@ -29,77 +25,12 @@ static const struct stock samples[] = {
     {.product_id = "PROD-105", .name = "Smart Watch",         .quantity = 25 },
 };
 
-/* ---- the file ---- */
-
-static const struct tern_field product_fields[] = {
-    {.name = "productId",     .kind = TERN_KIND_ID, .offset = offsetof(struct stock, product_id), .size = TERN_ID_SIZE},
-    { .name = "name",
-     .kind = TERN_KIND_TEXT,
-     .offset = offsetof(struct stock,                                         name),
-     .size = SHOP_TEXT_SIZE,
-     .high = SHOP_TEXT_CHARACTERS},
-    {                                                                                      .name = "quantity",
-     .kind = TERN_KIND_COUNT,
-     .offset = offsetof(struct stock,                                     quantity),
-     .size = sizeof(int64_t),
-     .high = SHOP_STOCK_MAX},
-};
-static const struct tern_shape product_shape = {product_fields, TERN_COUNT(product_fields), sizeof(struct stock)};
-
-static int read_file(const char *path, char **ret_text, size_t *ret_length, struct tern_error *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file) return tern_error_set(err, "INVENTORY_FILE %s: %s", path, strerror(errno));
-    char *text = tern_alloc(FILE_MAX_BYTES + 1);
-    size_t length = fread(text, 1, FILE_MAX_BYTES + 1, file);
-    bool failed = ferror(file) != 0;
-    (void)fclose(file);
-    if (failed || length > FILE_MAX_BYTES) {
-        free(text);
-        return tern_error_set(err, "INVENTORY_FILE %s: %s", path,
-                              failed ? "it could not be read" : "larger than 1 MiB");
-    }
-    *ret_text = text;
-    *ret_length = length;
-    return 0;
-}
-
-static int read_products(const struct cJSON *list, struct inventory_state *state, struct tern_error *err)
-{
-    if (!tern_json_is_array(list) || tern_json_size(list) == 0)
-        return tern_error_set(err, "INVENTORY_FILE must hold a JSON list of at least one {productId, name, quantity}");
-    state->first_stock = tern_alloc(tern_json_size(list) * sizeof *state->first_stock);
-    for (const struct cJSON *item = tern_json_first(list); item; item = tern_json_next(item)) {
-        struct tern_shape_faults faults;
-        if (tern_shape_decode(&product_shape, item, TERN_STRICT, &state->first_stock[state->count], &faults) < 0)
-            return tern_error_set(err, "INVENTORY_FILE, product %zu: %s: %s", state->count + 1, faults.items[0].pointer,
-                                  faults.items[0].detail);
-        for (size_t i = 0; i < state->count; i++)
-            if (strcmp(state->first_stock[i].product_id, state->first_stock[state->count].product_id) == 0)
-                return tern_error_set(err, "INVENTORY_FILE: %s stands there twice", state->first_stock[i].product_id);
-        state->count++;
-    }
-    return 0;
-}
-
-static int load_file(const char *path, struct inventory_state *state, struct tern_error *err)
-{
-    char *text = NULL;
-    size_t length = 0;
-    if (read_file(path, &text, &length, err) < 0) return -1;
-    struct cJSON *tree = tern_json_parse(text, length, FILE_MAX_BYTES, err);
-    int status = tree ? read_products(tree, state, err) : tern_error_prefix(err, "INVENTORY_FILE %s", path);
-    tern_json_destroy(tree);
-    free(text);
-    return status;
-}
-
 int inventory_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
     (void)log;
     const char *path = tern_config_text(config, "INVENTORY_FILE");
     struct inventory_state *state = tern_alloc(sizeof *state);
-    if (path[0] && load_file(path, state, err) < 0) {
+    if (path[0] && inventory_file_read(path, &state->file, err) < 0) {
         inventory_close(state);
         return -1;
     }
@@ -110,24 +41,74 @@ int inventory_open(const struct tern_config *config, struct tern_log *log, void 
 void inventory_close(void *self)
 {
     struct inventory_state *state = self;
-    if (state) free(state->first_stock);
+    if (state) tern_text_fini(&state->file.text);
     free(state);
+}
+
+/* ---- first stock ---- */
+
+static int take_in(void *self, const struct stock *first, struct tern_error *err)
+{
+    struct tern_context *ctx = self;
+    struct stock stock = *first;
+    stock.updated_at_ms = ctx->now_ms;
+    return stock_put(ctx->db, &stock, err) < 0 || inventory_say_updated(ctx, &stock, err) < 0 ? -1 : 0;
+}
+
+static int take_in_samples(struct tern_context *ctx, struct tern_error *err)
+{
+    for (size_t i = 0; i < TERN_COUNT(samples); i++)
+        if (take_in(ctx, &samples[i], err) < 0) return -1;
+    return 0;
+}
+
+struct comparing {
+    struct tern_context *ctx;
+    int64_t missing, different;
+};
+
+static int compare(void *self, const struct stock *wanted, struct tern_error *err)
+{
+    struct comparing *comparing = self;
+    struct stock stock;
+    int known = stock_load(comparing->ctx->db, wanted->product_id, &stock, err);
+    if (known < 0) return -1;
+    if (known == 0)
+        comparing->missing++;
+    else if (stock.quantity != wanted->quantity || strcmp(stock.name, wanted->name) != 0)
+        comparing->different++;
+    return 0;
+}
+
+/* Whoever edited the file has to hear that nobody looks at it any more. */
+static int tell_not_applied(struct tern_context *ctx, const struct inventory_file *file, int64_t products,
+                            struct tern_error *err)
+{
+    struct comparing comparing = {.ctx = ctx};
+    if (inventory_file_each(file, compare, &comparing, err) < 0) return -1;
+    tern_log_info(ctx->log, "the store has stock already: INVENTORY_FILE is not applied", TERN_INT("inStore", products),
+                  TERN_INT("inFile", (int64_t)file->count), TERN_INT("onlyInFile", comparing.missing),
+                  TERN_INT("different", comparing.different));
+    return 0;
 }
 
 int inventory_prepare(struct tern_context *ctx, struct tern_error *err)
 {
-    const struct inventory_state *state = ctx->self;
-    const struct stock *first = state->first_stock ? state->first_stock : samples;
-    size_t count = state->first_stock ? state->count : TERN_COUNT(samples);
+    struct inventory_state *state = ctx->self;
+    bool from_file = state->file.count > 0;
     int64_t products, units;
+    int status = 0;
     if (stock_count(ctx->db, &products, &units, err) < 0) return -1;
-    if (products > 0) return 0;
-    for (size_t i = 0; i < count; i++) {
-        struct stock stock = first[i];
-        stock.updated_at_ms = ctx->now_ms;
-        if (stock_put(ctx->db, &stock, err) < 0 || inventory_say_updated(ctx, &stock, err) < 0) return -1;
-    }
-    tern_log_info(ctx->log, "first stock taken in", TERN_INT("products", (int64_t)count));
+    if (products > 0 && from_file)
+        status = tell_not_applied(ctx, &state->file, products, err);
+    else if (products == 0)
+        status = from_file ? inventory_file_each(&state->file, take_in, ctx, err) : take_in_samples(ctx, err);
+    if (status < 0) return -1;
+    if (products == 0)
+        tern_log_info(ctx->log, "first stock taken in",
+                      TERN_INT("products", (int64_t)(from_file ? state->file.count : TERN_COUNT(samples))));
+    tern_text_fini(&state->file.text); /* tens of megabytes, perhaps, that nobody needs any more */
+    state->file.count = 0;
     return 0;
 }
 

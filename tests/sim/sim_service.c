@@ -165,14 +165,11 @@ static int open_inventory(const struct tern_config *config, struct tern_log *log
     struct inventory_state *state;
     if (inventory_open(config, log, ret_self, err) < 0) return -1;
     state = *ret_self;
-    state->count = (size_t)sim->plan.products;
-    state->first_stock = tern_alloc(state->count * sizeof *state->first_stock);
-    for (size_t i = 0; i < state->count; i++) {
-        struct stock *stock = &state->first_stock[i];
-        (void)snprintf(stock->product_id, sizeof stock->product_id, "PROD-%zu", i);
-        (void)snprintf(stock->name, sizeof stock->name, "Product %zu", i);
-        stock->quantity = sim->plan.stock[i];
-    }
+    state->file.count = (size_t)sim->plan.products;
+    for (int i = 0; i < sim->plan.products; i++)
+        tern_text_printf(&state->file.text, "%s{\"productId\":\"PROD-%d\",\"name\":\"Product %d\",\"quantity\":%lld}",
+                         i > 0 ? "," : "[", i, i, (long long)sim->plan.stock[i]);
+    tern_text_add(&state->file.text, "]");
     return 0;
 }
 

@@ -512,9 +512,55 @@ static void without_memory_a_good_text_is_not_called_a_bad_one(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+/* ---- lists walked element by element ---- */
+
+static int add_element(void *self, const struct cJSON *element, struct tern_error *err)
+{
+    struct tern_text *seen = self;
+    tern_json_print(element, seen);
+    tern_text_add(seen, ";");
+    return strcmp(seen->bytes, "1;\"stop\";") == 0 ? tern_error_set(err, "enough") : 0;
+}
+
+static void a_long_list_is_walked_element_by_element(void **state)
+{
+    static const struct {
+        const char *text, *seen, *sentence; /* NULL: taken */
+    } cases[] = {
+        {"[]",                                   "",                          NULL                                         },
+        {" [ 1 , {\"a\" : [2, 3.10]},\"]\" ]\n", "1;{\"a\":[2,3.10]};\"]\";", NULL                                         },
+        {"{\"list\":[1,2]}",                     "1;2;",                      NULL                                         },
+        {" { \"list\" : [ ] } ",                 "",                          NULL                                         },
+        {"[1,\"stop\",2]",                       "1;\"stop\";",               "enough"                                     },
+        {"",                                     "",                          "byte 1: the text ends too early"            },
+        {"7",                                    "",                          "byte 1: a list is missing"                  },
+        {"[1,]",                                 "1;",                        "byte 4: this is no JSON value"              },
+        {"[1 2]",                                "1;",                        "byte 4: a comma or ] is missing"            },
+        {"[1,2",                                 "1;2;",                      "byte 5: the text ends too early"            },
+        {"[1] 2",                                "1;",                        "byte 5: something follows the value"        },
+        {"[01]",                                 "",                          "byte 2: a number must not begin with a zero"},
+        {"{\"other\":[1]}",                      "",                          "byte 3: another member than the list"       },
+        {"{\"list\":[1],\"more\":2}",            "1;",                        "byte 12: another member than the list"      },
+        {"{\"list\":[1]",                        "1;",                        "byte 12: the text ends too early"           },
+        {"[{\"a\":1,\"a\":2}]",                  "",                          "byte 9: the object has this member already" },
+    };
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(cases); i++) {
+        struct tern_text seen = {0};
+        struct tern_error err = {0};
+        tern_text_add(&seen, "");
+        int status = tern_json_each(cases[i].text, strlen(cases[i].text), "list", add_element, &seen, &err);
+        if (strcmp(seen.bytes, cases[i].seen) != 0) fail_msg("%s: %s", cases[i].text, seen.bytes);
+        if (status != (cases[i].sentence ? -1 : 0) || strcmp(err.text, cases[i].sentence ? cases[i].sentence : "") != 0)
+            fail_msg("%s: %d %s", cases[i].text, status, err.text);
+        tern_text_fini(&seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_long_list_is_walked_element_by_element),
         cmocka_unit_test(takes_valid_texts_and_prints_them_the_same_twice),
         cmocka_unit_test(refuses_texts_that_are_no_json),
         cmocka_unit_test(refuses_the_seventeen_that_cjson_lets_through),

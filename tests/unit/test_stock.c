@@ -59,26 +59,26 @@ static void each_fault_of_the_file_is_a_sentence(void **state)
     static const struct {
         const char *text, *sentence; /* the end of it, where a path stands before */
     } cases[] = {
-        {"",                                                                                                          ""                                                                                },
-        {"[",                                                                                                         ""                                                                                },
-        {"[]",                                                                                                        "INVENTORY_FILE must hold a JSON list of at least one {productId, name, quantity}"},
-        {"{}",                                                                                                        "INVENTORY_FILE must hold a JSON list of at least one {productId, name, quantity}"},
-        {"[1]",                                                                                                       "INVENTORY_FILE, product 1: "                                                     },
-        {"[{}]",                                                                                                      "INVENTORY_FILE, product 1: #/productId: "                                        },
-        {"[{\"productId\":\"P\",\"name\":\"N\"}]",                                                                    "INVENTORY_FILE, product 1: #/quantity: "                                         },
-        {"[{\"productId\":\"P\",\"quantity\":1}]",                                                                    "INVENTORY_FILE, product 1: #/name: "                                             },
-        {"[{\"productId\":\"P\",\"name\":\"\",\"quantity\":1}]",                                                      "INVENTORY_FILE, product 1: #/name: "                                             },
-        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":-1}]",                                                    "INVENTORY_FILE, product 1: #/quantity: "                                         },
-        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1.5}]",                                                   "INVENTORY_FILE, product 1: #/quantity: "                                         },
-        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1000000001}]",                                            "INVENTORY_FILE, product 1: #/quantity: "                                         },
-        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":\"1\"}]",                                                 "INVENTORY_FILE, product 1: #/quantity: "                                         },
-        {"[{\"productId\":\"a b\",\"name\":\"N\",\"quantity\":1}]",                                                   "INVENTORY_FILE, product 1: #/productId: "                                        },
+        {"",                                                                                                          ""                                                                      },
+        {"[",                                                                                                         ""                                                                      },
+        {"[]",                                                                                                        "INVENTORY_FILE: there must be at least one {productId, name, quantity}"},
+        {"{}",                                                                                                        "INVENTORY_FILE: byte 2: another member than the list"                  },
+        {"[1]",                                                                                                       "INVENTORY_FILE: product 1: "                                           },
+        {"[{}]",                                                                                                      "INVENTORY_FILE: product 1: #/productId: "                              },
+        {"[{\"productId\":\"P\",\"name\":\"N\"}]",                                                                    "INVENTORY_FILE: product 1: #/quantity: "                               },
+        {"[{\"productId\":\"P\",\"quantity\":1}]",                                                                    "INVENTORY_FILE: product 1: #/name: "                                   },
+        {"[{\"productId\":\"P\",\"name\":\"\",\"quantity\":1}]",                                                      "INVENTORY_FILE: product 1: #/name: "                                   },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":-1}]",                                                    "INVENTORY_FILE: product 1: #/quantity: "                               },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1.5}]",                                                   "INVENTORY_FILE: product 1: #/quantity: "                               },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1000000001}]",                                            "INVENTORY_FILE: product 1: #/quantity: "                               },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":\"1\"}]",                                                 "INVENTORY_FILE: product 1: #/quantity: "                               },
+        {"[{\"productId\":\"a b\",\"name\":\"N\",\"quantity\":1}]",                                                   "INVENTORY_FILE: product 1: #/productId: "                              },
         {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1,\"colour\":\"red\"}]",
-         "INVENTORY_FILE, product 1: #/colour: "                                                                                                                                                        },
+         "INVENTORY_FILE: product 1: #/colour: "                                                                                                                                              },
         {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1},{\"productId\":\"P\",\"name\":\"N\",\"quantity\":2}]",
-         "INVENTORY_FILE: P stands there twice"                                                                                                                                                         },
+         "INVENTORY_FILE: P stands there twice"                                                                                                                                               },
         {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1},{\"productId\":\"Q\",\"name\":\"N\"}]",
-         "INVENTORY_FILE, product 2: #/quantity: "                                                                                                                                                      },
+         "INVENTORY_FILE: product 2: #/quantity: "                                                                                                                                            },
     };
     (void)state;
     for (size_t i = 0; i < TERN_COUNT(cases); i++) {
@@ -108,16 +108,35 @@ static void a_file_that_cannot_be_read_is_named(void **state)
 
 static void a_file_that_is_too_large_is_refused(void **state)
 {
-    enum { TOO_LARGE = 1024 * 1024 + 1 };
     struct inventory_state *opened = NULL;
     struct tern_error err = {0};
-    char *text = test_malloc(TOO_LARGE + 1);
+    char path[96];
     (void)state;
-    memset(text, ' ', TOO_LARGE);
-    text[TOO_LARGE] = '\0';
-    assert_int_equal(open_text(text, &opened, &err), -1);
-    assert_non_null(strstr(err.text, "larger than 1 MiB"));
-    test_free(text);
+    assert_int_equal(open_text("", &opened, &err), -1);
+    (void)snprintf(path, sizeof path, "%s/stock.json", folder);
+    assert_int_equal(truncate(path, (64 << 20) + 1), 0);
+    assert_int_equal(open_path(path, &opened, &err), -1);
+    assert_non_null(strstr(err.text, "larger than 64 MiB"));
+}
+
+static void a_hundred_thousand_products_are_taken(void **state)
+{
+    enum { MANY = 100000 };
+    struct tern_text text = {0};
+    struct inventory_state *opened = NULL;
+    struct tern_error err = {0};
+    (void)state;
+    tern_text_add(&text, "{\"products\":[");
+    for (int i = 0; i < MANY; i++)
+        tern_text_printf(&text,
+                         "%s{\"productId\":\"SKU-%06d\",\"name\":\"A thing of the kind %d\",\"quantity\":%d,"
+                         "\"reserved\":2,\"updatedAt\":\"2026-11-23T22:24:31.804Z\"}",
+                         i > 0 ? "," : "", (i * 7919) % MANY, i, i);
+    tern_text_add(&text, "]}\n");
+    if (open_text(text.bytes, &opened, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(opened->file.count, MANY);
+    inventory_close(opened);
+    tern_text_fini(&text);
 }
 
 /* ---- taking it in ---- */
@@ -174,6 +193,58 @@ static void the_first_stock_is_taken_in_once(void **state)
     assert_int_equal(test_store_number(test.ctx.db, "SELECT sum(quantity) FROM product"), 0);
     test_context_close(&test);
     inventory_close(opened);
+}
+
+/* Prepares the store with this file, as a start does; what was logged goes to `line`. */
+static void start_with(struct test_context *test, const char *text, char *line, size_t size)
+{
+    struct inventory_state *opened = NULL;
+    struct tern_error err = {0};
+    char path[96];
+    FILE *log;
+    size_t got;
+    (void)snprintf(path, sizeof path, "%s/log", folder);
+    log = fopen(path, "w+e");
+    assert_non_null(log);
+    if (open_text(text, &opened, &err) < 0) fail_msg("%s", err.text);
+    test->ctx.self = opened;
+    test->ctx.log = tern_log_create("inventory-service", TERN_LOG_INFO, TERN_LOG_LOGFMT, fileno(log), &test->clock);
+    if (inventory_prepare(&test->ctx, &err) < 0) fail_msg("%s", err.text);
+    tern_log_destroy(test->ctx.log);
+    test->ctx.log = NULL;
+    rewind(log);
+    got = fread(line, 1, size - 1, log);
+    line[got] = '\0';
+    (void)fclose(log);
+    (void)unlink(path);
+    assert_null(opened->file.text.bytes); /* not kept for the life of the service */
+    inventory_close(opened);
+}
+
+static void a_file_that_is_not_applied_any_more_is_told(void **state)
+{
+    static const char list[] =
+        "{ \"products\" : [{\"productId\":\"P-1\",\"name\":\"One\",\"quantity\":3,\"reserved\":9,"
+        "\"updatedAt\":\"2026-11-23T22:24:31.804Z\"},{\"productId\":\"P-2\",\"name\":\"Two\","
+        "\"quantity\":4}] }";
+    struct test_context test;
+    char line[1024];
+    (void)state;
+    open_store(&test, NULL);
+    start_with(&test, list, line, sizeof line);
+    assert_non_null(strstr(line, "first stock taken in"));
+    assert_non_null(strstr(line, "products=2"));
+    assert_int_equal(test_store_number(test.ctx.db, "SELECT sum(quantity * 100 + reserved) FROM product"), 700);
+    start_with(&test, list, line, sizeof line);
+    assert_non_null(strstr(line, "INVENTORY_FILE is not applied"));
+    assert_non_null(strstr(line, "inStore=2 inFile=2 onlyInFile=0 different=0"));
+    start_with(&test,
+               "[{\"productId\":\"P-1\",\"name\":\"One\",\"quantity\":5},{\"productId\":\"P-3\",\"name\":\"N\","
+               "\"quantity\":1},{\"productId\":\"P-2\",\"name\":\"2\",\"quantity\":4}]",
+               line, sizeof line);
+    assert_non_null(strstr(line, "inStore=2 inFile=3 onlyInFile=1 different=2"));
+    assert_int_equal(test_store_number(test.ctx.db, "SELECT sum(quantity) FROM product"), 7);
+    test_context_close(&test);
 }
 
 static void move(struct test_context *test, int64_t quantity, struct stock *ret_stock)
@@ -233,6 +304,8 @@ int main(void)
         WITH(each_fault_of_the_file_is_a_sentence),
         WITH(a_file_that_cannot_be_read_is_named),
         WITH(a_file_that_is_too_large_is_refused),
+        WITH(a_hundred_thousand_products_are_taken),
+        WITH(a_file_that_is_not_applied_any_more_is_told),
         WITH(without_a_file_it_is_the_five_samples),
         WITH(news_of_a_product_are_newer_whatever_the_clock_says),
         WITH(the_first_stock_is_taken_in_once),
