@@ -41,7 +41,7 @@ stop_daemons() {
 # start_daemon SERVICE FOLDER AMQP_URL
 start_daemon() {
   LISTEN[$1]=$(free_port)
-  env AMQP_URL="$3" DATABASE_URL="sqlite:$2/$1.db" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
+  env AMQP_URL="$3" DATABASE_URL="$(store_url "$2/$1.db")" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
     INVENTORY_FILE="$RUN/stock.json" PAYMENT_DELAY_MS=0 PAYMENT_SUCCESS_RATE=1 HTTP_CONNECTIONS_PER_ADDRESS=512 \
     "$BIN/$1-service" >>"$RUN/daemons.log" 2>&1 &
   DAEMON[$1]=$!

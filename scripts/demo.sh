@@ -75,7 +75,7 @@ choose_port() {
 # The service as a child that ends when this script does, even by kill -9, and outside the reach of its Ctrl-C.
 start_service() {
   local service=$1
-  setsid setpriv --pdeathsig TERM env AMQP_URL="$AMQP_URL" DATABASE_URL="sqlite:$RUN/$service.db" \
+  setsid setpriv --pdeathsig TERM env AMQP_URL="$AMQP_URL" DATABASE_URL="$(store_url "$RUN/$service.db")" \
     PORT="${LISTEN[$service]}" HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR="${TERN_COLOR:-0}" \
     PAYMENT_DELAY_MS="${PAYMENT_DELAY_MS:-300-900}" \
     HTTP_CONNECTIONS_PER_ADDRESS="${HTTP_CONNECTIONS_PER_ADDRESS:-512}" \
@@ -223,7 +223,7 @@ addresses() {
   if [[ -n ${BROKER_MANAGEMENT_PORT:-} ]]; then
     printf '  %-21s %s\n' RabbitMQ "http://127.0.0.1:$BROKER_MANAGEMENT_PORT  (guest, guest)"
   fi
-  printf '  %-21s RUN=%s%s\n' "for README's calls" "$RUN" \
+  printf '  %-21s RUN=%q%s\n' "for README's calls" "$RUN" \
     "${BROKER_MANAGEMENT_PORT:+ BROKER=http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT}"
   printf '  %-21s %s\n' 'the broker' "${AMQP_URL/\/\/*@///***@}" 'stores and logs' "$RUN"
   printf '\n  An order of your own:\n    curl -H "Content-Type: application/json" -d %s %s\n' \

@@ -73,7 +73,7 @@ static int check_copy(const char *path, struct tern_error *err)
     sqlite3 *copy = NULL;
     bool ok = false;
     int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (code == SQLITE_OK) code = sqlite3_exec(copy, "PRAGMA quick_check(1)", is_ok, &ok, NULL);
+    if (code == SQLITE_OK) (void)sqlite3_exec(copy, "PRAGMA quick_check(1)", is_ok, &ok, NULL);
     if (!ok) (void)tern_error_set(err, "the copy cannot be read back: %s", sqlite3_errmsg(copy));
     (void)sqlite3_close(copy);
     return ok ? 0 : -1;

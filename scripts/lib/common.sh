@@ -67,3 +67,10 @@ build_preset() {
   fi
   rm -f "$log"
 }
+
+# store_url PATH: the DATABASE_URL of a store there, whatever its name holds.
+store_url() {
+  local path=${1//%/%25}
+  path=${path//\?/%3F}
+  printf 'sqlite:%s' "${path//#/%23}"
+}

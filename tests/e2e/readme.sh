@@ -156,7 +156,7 @@ start_suite() {
   local service
   for service in "${SERVICES[@]}"; do
     LISTEN[$service]=$(free_port)
-    env AMQP_URL="$(broker_url "$RUN/broker")" DATABASE_URL="sqlite:$RUN/$service.db" PORT="${LISTEN[$service]}" \
+    env AMQP_URL="$(broker_url "$RUN/broker")" DATABASE_URL="$(store_url "$RUN/$service.db")" PORT="${LISTEN[$service]}" \
       HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR=0 PAYMENT_DELAY_MS=100 \
       "$TERN_BUILD_DIR/bin/$service-service" </dev/null >>"$RUN/suite.log" 2>&1 &
     DAEMON[$service]=$!

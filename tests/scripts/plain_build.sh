@@ -47,7 +47,7 @@ start() { # start PROGRAM VARIABLE=VALUE...: with no broker to talk to; it need 
   local program=$1
   shift
   port=$(free_port)
-  env -i PATH="$PATH" AMQP_URL="amqp://guest:guest@127.0.0.1:$(free_port)/%2f" DATABASE_URL="sqlite:$SCRATCH/order-$port.db" \
+  env -i PATH="$PATH" AMQP_URL="amqp://guest:guest@127.0.0.1:$(free_port)/%2f" DATABASE_URL="$(store_url "$SCRATCH/order-$port.db")" \
     PORT="$port" ASAN_OPTIONS="${ASAN_OPTIONS:-}" "$@" "$program" </dev/null >"$SCRATCH/log" 2>&1 &
   daemon=$!
   disown
