@@ -16,7 +16,8 @@ cd "${1:-$TERN_ROOT}"
 HEADERS="
   base       base bug chaos clock config digest error id json log mask money shape text version
   io         amqp db http http_client metrics
-  messaging  broker_memory catalogue consumer context event event_log held idempotency identity inbox jobs parked publisher timers topology
+  messaging  beacon broker_memory catalogue consumer context control event event_log held idempotency identity inbox jobs numbers parked
+  messaging  publisher timers topology
   runtime    service
 "
 

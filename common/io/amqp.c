@@ -24,7 +24,7 @@ static const struct tern_amqp_limits usual_limits = {
     .watchdog_ms = 20000,
     .backoff_min_ms = 200,
     .backoff_max_ms = 10000,
-    .probe_ms = 60000,
+    .probe_ms = 10000,
 };
 
 static int limit_or(int limit, int usual)

@@ -87,12 +87,18 @@ static void keep_properties(struct amqp_incoming *in, const amqp_basic_propertie
     if (p->_flags & AMQP_BASIC_HEADERS_FLAG) keep_headers(in, &p->headers);
 }
 
+static bool says(amqp_bytes_t bytes, const char *text)
+{
+    return bytes.len == strlen(text) && memcmp(bytes.bytes, text, bytes.len) == 0;
+}
+
 static int on_deliver(struct tern_amqp *link, const amqp_basic_deliver_t *method)
 {
     struct amqp_incoming *in = &link->in;
     in->delivery = (struct tern_amqp_delivery){
         .delivery_tag = method->delivery_tag,
         .redelivered = method->redelivered != 0,
+        .aside = says(method->consumer_tag, AMQP_ASIDE_TAG),
         .exchange = keep_short(in->exchange, method->exchange),
         .routing_key = keep_short(in->routing_key, method->routing_key),
     };
@@ -168,12 +174,15 @@ static int on_cancel_ok(struct tern_amqp *link)
     return 0;
 }
 
-/* The answer to a probe. */
+/* The answer to a probe, or to another count. */
 static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *answer, struct tern_error *err)
 {
-    if (link->consumer_number > 0 && answer->consumer_count == 0)
+    char queue[AMQP_SHORT_SIZE];
+    if (link->consumer_number > 0 && answer->consumer_count == 0 && says(answer->queue, link->queue))
         return tern_error_set(err, "the queue \"%s\" has forgotten its consumer", link->queue);
-    return 0;
+    if (link->owner.counted == NULL) return 0;
+    (void)keep_short(queue, answer->queue);
+    return link->owner.counted(link->owner.self, queue, answer->message_count, answer->consumer_count, err);
 }
 
 static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method, struct tern_error *err)

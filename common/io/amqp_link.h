@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define AMQP_ASIDE_TAG "tern-aside"
 enum { AMQP_CHANNEL = 1, AMQP_FRAME_MAX = 131072, AMQP_HEADERS_MAX = 32, AMQP_SHORT_SIZE = 256 };
 
 /* Odd while the link's thread is inside the library: the watchdog sees whether it moves. */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define TRANSIENT_MS "60000" /* a transient message expires, in whatever queue of a stranger it lies */
+
 enum {
     FRAME_HEADER = 7,
     FRAME_END = 1,
@@ -161,7 +163,7 @@ bool tern_amqp_may_publish(const struct tern_amqp *link)
 static size_t set_properties(const struct tern_amqp_message *message, amqp_table_entry_t *entries,
                              amqp_basic_properties_t *properties)
 {
-    size_t size = 6 * AMQP_SHORT_SIZE + 64;
+    size_t size = 7 * AMQP_SHORT_SIZE + 64;
     TERN_ASSERT(message->header_count <= AMQP_HEADERS_MAX, "a message has few headers");
     for (size_t i = 0; i < message->header_count; i++) {
         amqp_bytes_t value = amqp_cstring_bytes(message->headers[i].value);
@@ -177,13 +179,15 @@ static size_t set_properties(const struct tern_amqp_message *message, amqp_table
                   AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG,
         .content_type = amqp_cstring_bytes(message->content_type),
         .headers = {(int)message->header_count, entries},
-        .delivery_mode = AMQP_DELIVERY_PERSISTENT,
+        .delivery_mode = message->transient ? AMQP_DELIVERY_NONPERSISTENT : AMQP_DELIVERY_PERSISTENT,
+        .expiration = amqp_cstring_bytes(TRANSIENT_MS),
         .correlation_id = amqp_cstring_bytes(message->correlation_id),
         .message_id = amqp_cstring_bytes(message->message_id),
         .timestamp = (uint64_t)message->timestamp_s,
         .type = amqp_cstring_bytes(message->type),
         .app_id = amqp_cstring_bytes(message->app_id),
     };
+    if (message->transient) properties->_flags |= AMQP_BASIC_EXPIRATION_FLAG;
     return size;
 }
 

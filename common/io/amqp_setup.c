@@ -209,6 +209,29 @@ int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchan
     return rpc_ends(link, err, "binding the queue", queue);
 }
 
+static int bind_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                      struct tern_error *err)
+{
+    rpc_begins(link);
+    (void)amqp_queue_bind(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+                          amqp_cstring_bytes(key), amqp_empty_table);
+    return answer_of_rpc(link, RESOURCE_LOCKED, err, "binding the queue", queue);
+}
+
+int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *const *keys,
+                            size_t count, uint16_t prefetch, struct tern_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int bound = bind_aside(link, queue, exchange, keys[i], err);
+        if (bound != TERN_AMQP_GRANTED) return bound;
+    }
+    if (tern_amqp_prefetch(link, prefetch, err) < 0) return -1;
+    rpc_begins(link);
+    (void)amqp_basic_consume(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue),
+                             amqp_cstring_bytes(AMQP_ASIDE_TAG), 0, 0, 1, amqp_empty_table);
+    return answer_of_rpc(link, RESOURCE_LOCKED, err, "consuming from", queue);
+}
+
 int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err)
 {
     rpc_begins(link);
@@ -287,9 +310,31 @@ int tern_amqp_cancel(struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
+int tern_amqp_bind_again(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                         struct tern_error *err)
+{
+    amqp_queue_bind_t bind = {.queue = amqp_cstring_bytes(queue),
+                              .exchange = amqp_cstring_bytes(exchange),
+                              .routing_key = amqp_cstring_bytes(key),
+                              .nowait = 1,
+                              .arguments = amqp_empty_table};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind, err);
+}
+
+int tern_amqp_count(struct tern_amqp *link, const char *queue, struct tern_error *err)
+{
+    amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(queue), .passive = 1};
+    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+}
+
+void tern_amqp_probe_soon(struct tern_amqp *link)
+{
+    link->probed_ms = INT64_MIN / 2;
+}
+
 int amqp_link_probe(struct tern_amqp *link, struct tern_error *err)
 {
-    amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(link->queue), .passive = 1};
     link->probed_ms = link->now_ms;
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+    if (link->owner.probing && link->owner.probing(link->owner.self, link, err) < 0) return -1;
+    return tern_amqp_count(link, link->queue, err);
 }

@@ -11,6 +11,7 @@
 #include "tern/held.h"
 #include "tern/topology.h"
 
+#include "consumer_beacons.h"
 #include "owner.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STACK_BYTES = 16 * 1024 * 1024, SPARE_MAX = 512 };
+enum { STACK_BYTES = 16 * 1024 * 1024, SPARE_MAX = 512, ASIDE_PREFETCH = 16 };
 
 #define LINK_LABEL "consumer"
 
@@ -53,7 +54,8 @@ struct tern_consumer {
     bool proved;       /* something was settled since the start: a poison message would have shown */
     bool up, cancel_sent, ack_sent;
     struct tern_owner owner;
-    bool owned;
+    bool owned, listens; /* listens: for control messages */
+    struct consumer_beacons beacons;
 };
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------- */
@@ -127,6 +129,20 @@ static void read_headers(struct tern_event *event, const struct tern_amqp_delive
     event->nudge = nudge != NULL && !event->republished;
 }
 
+/* Also of a message that cannot be read: it is parked, and so nothing to look for. */
+static void read_number(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
+                        struct tern_delivery *delivery)
+{
+    const char *digits = header(message, "x-tern-n");
+    const struct tern_event_type *type = tern_catalogue_find(consumer->settings.catalogue, message->type);
+    if (digits == NULL || type == NULL || strcmp(type->producer, message->app_id) != 0) return;
+    char *end;
+    long long number = strtoll(digits, &end, 10);
+    if (*end != '\0' || number <= 0 || number > INT64_MAX / 2) return;
+    delivery->numbered = type;
+    delivery->number = delivery->event.number = number;
+}
+
 /* NULL, or why this service cannot know what it means. */
 static const char *judge(const struct tern_catalogue *catalogue, const struct tern_event *event, struct tern_error *why)
 {
@@ -168,17 +184,43 @@ static const char *read_message(const struct tern_consumer *consumer, const stru
                               &delivery->why);
 }
 
-static int on_delivered(void *self, const struct tern_amqp_delivery *message, struct tern_error *err)
+static int note_tag(struct tern_consumer *consumer, const struct tern_amqp_delivery *message, struct tern_error *err)
 {
-    struct tern_consumer *consumer = self;
-    TERN_CHAOS_POINT("cons.after_recv");
     if (message->delivery_tag != consumer->newest_tag + 1 ||
         message->delivery_tag - consumer->acked_tag > consumer->finished_size)
         return tern_error_set(err, "the broker sent delivery %llu where %llu was due, or more than the prefetch",
                               (unsigned long long)message->delivery_tag, (unsigned long long)consumer->newest_tag + 1);
     consumer->newest_tag = message->delivery_tag;
     consumer->finished[message->delivery_tag % consumer->finished_size] =
-        TERN_BUG(ack_before_commit) ? ACKNOWLEDGE : NOT_YET;
+        message->aside || TERN_BUG(ack_before_commit) ? ACKNOWLEDGE : NOT_YET;
+    return 0;
+}
+
+/* Nobody waits for one that cannot be read: beacons come again, requests too. */
+static void take_control(struct tern_consumer *consumer, const struct tern_amqp_delivery *message)
+{
+    struct tern_control control;
+    struct tern_error ignored;
+    if (consumer->settings.control == NULL || atomic_load(&consumer->cancel_wanted) || message->body == NULL) return;
+    if (tern_control_decode(consumer->settings.catalogue, message->type, message->body, message->body_length, &control,
+                            &ignored) < 0)
+        return;
+    if (!control.is_beacon)
+        consumer->settings.control(consumer->settings.self, &control);
+    else if (beacons_came(&consumer->beacons, &control.beacon))
+        tern_amqp_probe_soon(consumer->link);
+}
+
+static int on_delivered(void *self, const struct tern_amqp_delivery *message, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    TERN_CHAOS_POINT("cons.after_recv");
+    if (note_tag(consumer, message, err) < 0) return -1;
+    if (message->aside) {
+        take_control(consumer, message);
+        return 0;
+    }
+    beacons_delivered(&consumer->beacons, message->delivery_tag);
 
     struct tern_delivery *delivery = take_spare(consumer);
     delivery->tag = message->delivery_tag;
@@ -191,6 +233,7 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
         make_unreadable(delivery, message, reason);
     else
         read_headers(&delivery->event, message);
+    read_number(consumer, message, delivery);
     consumer->settings.deliver(consumer->settings.self, delivery);
     return 0;
 }
@@ -226,6 +269,7 @@ static void take_settled(struct tern_consumer *consumer)
                         "a delivery is settled once");
             consumer->finished[delivery->tag % consumer->finished_size] =
                 delivery->not_kept ? DEAD_LETTER : ACKNOWLEDGE;
+            consumer->proved = true;
         }
         give_back(consumer, delivery);
         delivery = next;
@@ -235,7 +279,8 @@ static void take_settled(struct tern_consumer *consumer)
 /* Before the ack: with a prefetch of 1 nothing else is under way now, so nothing can be overtaken or come back. */
 static int widen(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
-    if (consumer->prefetch >= consumer->settings.prefetch || atomic_load(&consumer->cancel_wanted)) return 0;
+    if (!consumer->proved || consumer->prefetch >= consumer->settings.prefetch || atomic_load(&consumer->cancel_wanted))
+        return 0;
     consumer->prefetch = consumer->settings.prefetch;
     return tern_amqp_consume_again(link, consumer->queue, consumer->prefetch, err);
 }
@@ -252,7 +297,7 @@ static int acknowledge(struct tern_consumer *consumer, struct tern_amqp *link, s
     enum finished how = how_next_ends(consumer);
     if (how == NOT_YET) return 0;
     TERN_CHAOS_POINT("cons.after_commit_before_ack");
-    consumer->proved = consumer->ack_sent = true;
+    consumer->ack_sent = true;
     if (widen(consumer, link, err) < 0) return -1;
     for (; how != NOT_YET; how = how_next_ends(consumer)) {
         do
@@ -274,6 +319,18 @@ static void set_owned(struct tern_consumer *consumer, bool owned)
     consumer->owner.adopted = false;
 }
 
+static void hand_over_beacons(struct tern_consumer *consumer)
+{
+    struct beacon_list *ripe = beacons_ripe(&consumer->beacons, consumer->acked_tag);
+    for (size_t i = 0; ripe != NULL && i < ripe->count; i++) {
+        const struct tern_control control = {.is_beacon = true, .beacon = ripe->items[i]};
+        consumer->settings.control(consumer->settings.self, &control);
+    }
+    if (ripe == NULL) return;
+    ripe->count = 0;
+    if (consumer->beacons.waiting.count > 0) tern_amqp_probe_soon(consumer->link);
+}
+
 static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
@@ -283,6 +340,7 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
     consumer->ack_sent = false;
     take_settled(consumer);
     if (acknowledge(consumer, link, err) < 0) return -1;
+    hand_over_beacons(consumer);
     if (!atomic_load(&consumer->cancel_wanted) || consumer->cancel_sent) return 0;
     consumer->cancel_sent = true;
     return tern_amqp_cancel(link, err);
@@ -309,7 +367,85 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
     consumer->newest_tag = consumer->acked_tag = 0;
     consumer->prefetch = consumer->proved ? consumer->settings.prefetch : 1;
     consumer->cancel_sent = false;
+    beacons_reset(&consumer->beacons);
 }
+
+/* ---- control messages ------------------------------------------------------------------------------------------- */
+
+static bool hears(const struct tern_consumer *consumer, const char *producer)
+{
+    const struct tern_catalogue *catalogue = consumer->settings.catalogue;
+    for (size_t i = 0; i < catalogue->type_count; i++)
+        if (strcmp(catalogue->types[i].producer, producer) == 0 &&
+            tern_catalogue_hears(&catalogue->types[i], consumer->queue))
+            return true;
+    return false;
+}
+
+struct control_keys {
+    size_t count;
+    char texts[BEACONS_MAX + 1][TERN_CONTROL_KEY_SIZE];
+    const char *keys[BEACONS_MAX + 1];
+};
+
+static void make_keys(const struct tern_consumer *consumer, struct control_keys *keys)
+{
+    const char *const *producer = consumer->settings.catalogue->services;
+    keys->count = 0;
+    tern_control_key(TERN_CONTROL_RESEND, consumer->queue, keys->texts[keys->count++]);
+    for (; *producer != NULL && keys->count <= BEACONS_MAX; producer++)
+        if (hears(consumer, *producer)) tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
+    for (size_t i = 0; i < keys->count; i++)
+        keys->keys[i] = keys->texts[i];
+}
+
+/* They come to the queue that is ours as long as we are connected: nothing piles up while we are not. */
+static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
+{
+    char queue[TERN_OWNER_NAME_SIZE];
+    struct control_keys keys;
+    int answer = TERN_AMQP_FORBIDDEN;
+    consumer->listens = false;
+    if (consumer->settings.control == NULL || consumer->settings.store == NULL) return 0;
+    tern_owner_queue(consumer->queue, queue);
+    make_keys(consumer, &keys);
+    if (consumer->owner.has_queue)
+        answer = tern_amqp_consume_aside(link, queue, consumer->settings.catalogue->exchange, keys.keys, keys.count,
+                                         ASIDE_PREFETCH, err);
+    if (answer < 0) return -1;
+    consumer->listens = answer == TERN_AMQP_GRANTED;
+    if (!consumer->listens && consumer->settings.deaf) consumer->settings.deaf(consumer->settings.self);
+    return 0;
+}
+
+/* A route that somebody has removed is back before the next probe; what went astray meanwhile the numbers tell. */
+static int on_probing(void *self, struct tern_amqp *link, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    char queue[TERN_OWNER_NAME_SIZE];
+    struct control_keys keys;
+    if (tern_topology_bind_again(link, consumer->settings.catalogue, consumer->queue, err) < 0) return -1;
+    if (consumer->settings.counts && tern_amqp_count(link, consumer->settings.counts, err) < 0) return -1;
+    if (!consumer->listens) return 0;
+    tern_owner_queue(consumer->queue, queue);
+    make_keys(consumer, &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        if (tern_amqp_bind_again(link, queue, consumer->settings.catalogue->exchange, keys.keys[i], err) < 0) return -1;
+    return 0;
+}
+
+/* A second consumer is a connection of ours that the broker has not given up: what it was sent is not lost yet. */
+static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t consumers, struct tern_error *err)
+{
+    struct tern_consumer *consumer = self;
+    if (consumer->settings.counts && strcmp(queue, consumer->settings.counts) == 0 && consumer->settings.counted)
+        consumer->settings.counted(consumer->settings.self, messages);
+    if (strcmp(queue, consumer->queue) != 0 || consumers != 1) return 0;
+    if (!beacons_counted(&consumer->beacons, messages, consumer->settings.prefetch, consumer->newest_tag)) return 0;
+    return tern_amqp_count(consumer->link, consumer->queue, err);
+}
+
+/* ---- set up and lost -------------------------------------------------------------------------------------------- */
 
 static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
@@ -327,6 +463,7 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, err) < 0) return -1;
     int waits_ms = take_queue(consumer, link, err);
     if (waits_ms != 0) return waits_ms;
+    if (listen_aside(consumer, link, err) < 0) return -1;
     if (!atomic_load(&consumer->cancel_wanted) &&
         (tern_amqp_prefetch(link, consumer->prefetch, err) < 0 || tern_amqp_consume(link, consumer->queue, err) < 0))
         return -1;
@@ -367,6 +504,8 @@ static int create_link(struct tern_consumer *consumer, struct tern_error *err)
         .lost = on_lost,
         .delivered = on_delivered,
         .blocked = on_blocked,
+        .probing = on_probing,
+        .counted = on_counted,
         .cancelled = on_cancelled,
         .work = on_work,
         .self = consumer,
@@ -397,7 +536,8 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
     consumer->owner = (struct tern_owner){.service = consumer->queue, .adopts = settings->adopt_queue};
     if (settings->store != NULL) (void)tern_copy(consumer->owner.store, TERN_UUID_SIZE, settings->store);
     consumer->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
-    consumer->finished_size = (size_t)consumer->settings.prefetch + 2; /* and the one of the first, narrow consumer */
+    consumer->finished_size =
+        (size_t)consumer->settings.prefetch + ASIDE_PREFETCH + 2; /* and the one of the first, narrow consumer */
     consumer->finished = tern_alloc(consumer->finished_size);
     TERN_ASSERT(pthread_mutex_init(&consumer->mutex, NULL) == 0, "a mutex can be made");
     init_condition(&consumer->changed);

@@ -94,13 +94,21 @@ int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64
     return 0;
 }
 
-int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err)
+static int publish_again(struct tern_context *ctx, int64_t seq, bool republished, struct tern_error *err)
 {
-    if (tern_outbox_again_add(ctx->db, seq, err) < 0) {
-        return -1;
-    }
+    if (tern_outbox_again_add(ctx->db, seq, republished, err) < 0) return -1;
     ctx->said_again++;
     return 0;
+}
+
+int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err)
+{
+    return publish_again(ctx, seq, false, err);
+}
+
+int tern_republish(struct tern_context *ctx, int64_t seq, struct tern_error *err)
+{
+    return publish_again(ctx, seq, true, err);
 }
 
 int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,

@@ -26,9 +26,13 @@ static const char newest_row[] = "SELECT seq FROM event_log WHERE subject = ?1 A
                                  " ORDER BY subject_version DESC LIMIT 1";
 static const char last_number[] = "SELECT number FROM event_log WHERE type = ?1 AND number IS NOT NULL"
                                   " ORDER BY number DESC LIMIT 1";
+static const char numbered_rows[] = "SELECT " COLUMNS "FROM event_log WHERE type = ?1 AND number BETWEEN ?2 AND ?3"
+                                    " ORDER BY number";
+static const char seq_of_number[] = "SELECT seq FROM event_log WHERE type = ?1 AND number = ?2";
 static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND event_id = ?2";
 static const char last_own[] =
     "SELECT logged_at_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
+static const char last_own_seq[] = "SELECT seq FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
 static const char time_after[] = "SELECT logged_at_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
 static const char note_jump[] =
     "INSERT INTO clock_jump (after_seq, by_ms) VALUES ((SELECT coalesce(max(seq), 0) FROM event_log), ?1)";
@@ -154,6 +158,32 @@ int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *re
     return tern_db_get_int(db, last_number, TERN_DB_ARGS(tern_db_text(type)), ret_number, err) < 0 ? -1 : 0;
 }
 
+int tern_event_log_numbered(struct tern_db *db, const char *type, int64_t from, int64_t to, tern_log_visitor *visit,
+                            void *self, struct tern_error *err)
+{
+    return visit_rows(db, numbered_rows, TERN_DB_ARGS(tern_db_text(type), tern_db_int(from), tern_db_int(to)), visit,
+                      self, err);
+}
+
+/* Numbers have no gaps and ascend with the seq. */
+int tern_event_log_number_through(struct tern_db *db, const char *type, int64_t through_seq, int64_t *ret_number,
+                                  struct tern_error *err)
+{
+    int64_t low = 0, high = 0;
+    if (tern_event_log_last_number(db, type, &high, err) < 0) return -1;
+    while (low < high) {
+        int64_t middle = high - (high - low) / 2, seq = INT64_MAX;
+        if (tern_db_get_int(db, seq_of_number, TERN_DB_ARGS(tern_db_text(type), tern_db_int(middle)), &seq, err) < 0)
+            return -1;
+        if (seq <= through_seq)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    *ret_number = low;
+    return 0;
+}
+
 int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err)
 {
     return tern_db_get_int(db, last_own, TERN_DB_ARGS(tern_db_int(through_seq)), ret_logged_at_ms, err);
@@ -207,13 +237,15 @@ static int newest_jumps(struct tern_db *db, struct jump *ret_jumps, int most, st
     return got < 0 ? -1 : count;
 }
 
-int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
-                          struct tern_error *err)
+/* since_ms is of the clock by which row `by_seq` was written; what was set later does not matter. */
+static int before_by_clock_of(struct tern_db *db, int64_t since_ms, int64_t by_seq, int64_t through_seq,
+                              int64_t *ret_seq, struct tern_error *err)
 {
     struct jump jumps[JUMPS_MAX];
     int64_t high = through_seq;
     int count = newest_jumps(db, jumps, JUMPS_MAX, err);
     for (int i = 0; i < count; i++) {
+        if (jumps[i].after_seq >= by_seq) continue;
         int64_t low = jumps[i].after_seq < high ? jumps[i].after_seq : high;
         if (last_before(db, since_ms, low, high, &high, err) < 0) {
             return -1;
@@ -225,6 +257,24 @@ int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_
         since_ms -= jumps[i].by_ms; /* by the clock of those days */
     }
     return count < 0 ? -1 : last_before(db, since_ms, 0, high, ret_seq, err);
+}
+
+int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
+                          struct tern_error *err)
+{
+    return before_by_clock_of(db, since_ms, INT64_MAX, through_seq, ret_seq, err);
+}
+
+int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t through_seq, int64_t *ret_seq,
+                          struct tern_error *err)
+{
+    int64_t last_ms = 0, last_seq = 0;
+    *ret_seq = through_seq;
+    if (window_ms <= 0) return 0;
+    if (tern_db_get_int(db, last_own_seq, TERN_DB_ARGS(tern_db_int(through_seq)), &last_seq, err) < 0 ||
+        tern_event_log_last_own(db, through_seq, &last_ms, err) < 0)
+        return -1;
+    return last_seq > 0 ? before_by_clock_of(db, last_ms - window_ms, last_seq, through_seq, ret_seq, err) : 0;
 }
 
 int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_log_visitor *visit, void *self,

@@ -21,8 +21,13 @@ static const char hold_row[] = "INSERT INTO outbox_held (seq, subject, attempts,
                                " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
                                " reason = excluded.reason";
 static const char release_row[] = "DELETE FROM outbox_held WHERE seq = ?1";
-static const char add_again[] = "INSERT OR REPLACE INTO outbox_again (seq) VALUES (?1)"; /* with a new id */
-static const char again_rows[] = "SELECT id, seq FROM outbox_again WHERE id > ?1 ORDER BY id LIMIT ?2";
+static const char add_again[] =
+    "INSERT OR REPLACE INTO outbox_again (seq, republished) VALUES (?1, ?2 AND" /* with a new id */
+    " coalesce((SELECT republished FROM outbox_again WHERE seq = ?1), 1))";
+static const char again_rows[] = "SELECT id, seq, republished FROM outbox_again WHERE id > ?1 ORDER BY id LIMIT ?2";
+static const char count_again[] = "SELECT count(*) FROM outbox_again";
+static const char read_confirmed[] =
+    "SELECT min(mark, coalesce((SELECT min(seq) - 1 FROM outbox_held), mark)) FROM outbox_mark";
 static const char done_again[] = "DELETE FROM outbox_again WHERE id <= ?1";
 static const char held_rows[] = "SELECT seq, attempts, next_try_ms, subject FROM outbox_held ORDER BY seq LIMIT ?1";
 
@@ -118,9 +123,19 @@ int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int 
     return got < 0 ? -1 : count;
 }
 
-int tern_outbox_again_add(struct tern_db *db, int64_t seq, struct tern_error *err)
+int tern_outbox_again_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err)
 {
-    return tern_db_run(db, add_again, TERN_DB_ARGS(tern_db_int(seq)), err) < 0 ? -1 : 0;
+    return tern_db_run(db, add_again, TERN_DB_ARGS(tern_db_int(seq), tern_db_int(republished)), err) < 0 ? -1 : 0;
+}
+
+int tern_outbox_again_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err)
+{
+    return tern_db_get_int(db, count_again, TERN_DB_NO_ARGS, ret_count, err) < 0 ? -1 : 0;
+}
+
+int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct tern_error *err)
+{
+    return tern_db_get_int(db, read_confirmed, TERN_DB_NO_ARGS, ret_through_seq, err) < 0 ? -1 : 0;
 }
 
 int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
@@ -133,7 +148,9 @@ int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_out
     int count = 0;
     int got;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        ret_rows[count++] = (struct tern_outbox_again){tern_db_column_int(&rows, 0), tern_db_column_int(&rows, 1)};
+        ret_rows[count++] = (struct tern_outbox_again){.id = tern_db_column_int(&rows, 0),
+                                                       .seq = tern_db_column_int(&rows, 1),
+                                                       .republished = tern_db_column_int(&rows, 2) != 0};
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;

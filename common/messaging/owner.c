@@ -11,17 +11,22 @@
 #include <string.h>
 
 /* A process that ended a moment ago is gone soon; another that lives is asked about seldom. */
-enum { QUICK_TRIES = 4, QUICK_MS = 200, AGAIN_MS = 1000, REFUSED_AGAIN_MS = 5000, NAME_SIZE = 160 };
+enum { QUICK_TRIES = 4, QUICK_MS = 200, AGAIN_MS = 1000, REFUSED_AGAIN_MS = 5000, NAME_SIZE = TERN_OWNER_NAME_SIZE };
 
 struct names {
     char claim[NAME_SIZE], store[NAME_SIZE], queue[NAME_SIZE];
 };
 
+void tern_owner_queue(const char *service, char ret_name[TERN_OWNER_NAME_SIZE])
+{
+    (void)snprintf(ret_name, TERN_OWNER_NAME_SIZE, "%.100s.owner", service);
+}
+
 static void make_names(const struct tern_owner *owner, struct names *names)
 {
     (void)snprintf(names->claim, NAME_SIZE, "%.100s.owned", owner->service);
     (void)snprintf(names->store, NAME_SIZE, "%.100s.owner.%s", owner->service, owner->store);
-    (void)snprintf(names->queue, NAME_SIZE, "%.100s.owner", owner->service);
+    tern_owner_queue(owner->service, names->queue);
 }
 
 static int refuse(struct tern_owner *owner, const char *other, struct tern_error *err)
@@ -81,6 +86,7 @@ int tern_owner_take(struct tern_owner *owner, struct tern_amqp *link, struct ter
     int owned = tern_amqp_own_queue(link, names.queue, err);
     if (owned < 0) return -1;
     if (owned == TERN_AMQP_TAKEN) return stand_by(owner, err);
+    owner->has_queue = owned == TERN_AMQP_GRANTED;
     int replaced = claim == TERN_AMQP_TAKEN ? replace_claim(owner, link, &names, other, err) : 0;
     if (replaced != 0) return replaced;
     owner->adopts = owner->refused = false;

@@ -156,6 +156,7 @@ static int send_new(struct tern_publisher *publisher, struct tern_error *err)
 struct again_visit {
     struct tern_publisher *publisher;
     int64_t position;
+    bool republished;
 };
 
 /* What was not sent yet, or came back, goes out by itself, and in its order. */
@@ -170,8 +171,10 @@ static int visit_again(void *self, const struct tern_log_row *row, struct tern_e
     struct again_visit *visit = self;
     struct tern_publisher *publisher = visit->publisher;
     if (publisher_is_on_its_way(publisher, row->seq)) return 0;
-    struct publish_slot *slot = publisher_send_row(publisher, row, PUBLISH_NUDGE, err);
+    struct publish_slot *slot =
+        publisher_send_row(publisher, row, visit->republished ? PUBLISH_REPUBLISHED : PUBLISH_NUDGE, err);
     if (slot == NULL) return -1;
+    slot->republished = visit->republished;
     publish_again_sent(&publisher->again, slot, visit->position);
     return 0;
 }
@@ -183,7 +186,7 @@ static int send_again_page(struct tern_publisher *publisher, int room, struct te
     int limit = room < AGAIN_PAGE ? room : AGAIN_PAGE;
     int count = tern_outbox_again_list(publisher->settings.reader, again->cursor, rows, limit, err);
     for (int i = 0; i < count; i++) {
-        struct again_visit visit = {publisher, rows[i].id};
+        struct again_visit visit = {publisher, rows[i].id, rows[i].republished};
         if (tern_event_log_own(publisher->settings.reader, rows[i].seq - 1, rows[i].seq, 1, visit_again, &visit, err) <
             0)
             return -1;
@@ -246,7 +249,7 @@ static void again_answered(struct tern_publisher *publisher, const struct publis
     publish_again_confirmed(slot->stream);
     if (!asked_for) publisher->memory.said++;
     tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_said_again_total, 1, slot->type, NULL, NULL);
-    tern_log_write(publisher->story, asked_for ? TERN_LOG_INFO : TERN_LOG_DEBUG, "said again",
+    tern_log_write(publisher->story, asked_for && !slot->republished ? TERN_LOG_INFO : TERN_LOG_DEBUG, "said again",
                    TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
                    TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id), TERN_LOG_END);
 }
@@ -255,6 +258,7 @@ static void slot_answered(struct tern_publisher *publisher, struct publish_slot 
 {
     bool confirmed = (acked || TERN_BUG(nack_ignored)) && !slot->returned;
     publish_window_close(&publisher->window, slot, confirmed);
+    if (slot->control) return;
     if (slot->stream != NULL) {
         again_answered(publisher, slot, confirmed);
         return;
@@ -318,6 +322,7 @@ static bool wants_new_topology(const struct tern_publisher *publisher)
 /* What is new goes first. */
 static int send_all(struct tern_publisher *publisher, struct tern_error *err)
 {
+    if (!atomic_load(&publisher->flushing) && publisher_send_control(publisher, err) < 0) return -1;
     if (send_held(publisher, err) < 0 || send_new(publisher, err) < 0) return -1;
     if (atomic_load(&publisher->flushing)) return 0;
     return send_again(publisher, err) < 0 ? -1 : publisher_republish(publisher, err);
@@ -358,6 +363,7 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     publisher->now_ms = publisher->declared_ms = tern_steady(publisher->clock);
     atomic_store(&publisher->up, true);
     publisher->redeclare = false;
+    publisher->beacon_ms = INT64_MIN / 2;
     publish_holds_retry_returned(&publisher->holds, publisher->now_ms);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
     if (publisher->settings.connected) publisher->settings.connected(publisher->settings.self);

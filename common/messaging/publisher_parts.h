@@ -22,10 +22,12 @@ struct publish_slot {
     const char *type; /* the catalogue's own text */
     char event_id[TERN_UUID_SIZE];
     char subject[TERN_ID_SIZE], correlation_id[TERN_UUID_SIZE];
-    bool open;                    /* the broker has not answered yet */
-    bool confirmed;               /* it has, and well */
-    bool returned;                /* came back: what follows is a confirm that means nothing */
-    bool held;                    /* another try of a held row, or said again: does not move the mark */
+    bool open;        /* the broker has not answered yet */
+    bool confirmed;   /* it has, and well */
+    bool returned;    /* came back: what follows is a confirm that means nothing */
+    bool held;        /* another try of a held row, or said again: does not move the mark */
+    bool control;     /* stands for no row: a beacon, or what somebody is asked for; then it is also `held` */
+    bool republished; /* said again, and nobody is asked for an answer */
     struct publish_again *stream; /* said again: by which stream, and its position there; NULL: not */
     int64_t position;
 };
@@ -150,6 +152,8 @@ void publish_holds_report(struct publish_holds *holds, struct tern_publish_progr
 /* Forgets what was released up to the mark: how many rows. What is above it is sent once more after a lost connection. */
 size_t publish_holds_pass(struct publish_holds *holds, int64_t mark);
 
+enum { PUBLISH_ASKS = 16 };
+
 /* ---- the publisher ------------------------------------------------------------------------------------------- */
 
 struct tern_publisher {
@@ -162,6 +166,7 @@ struct tern_publisher {
 
     atomic_int_fast64_t committed;
     atomic_bool again_waits; /* rows to be said again were committed */
+    atomic_bool ask_waits;   /* somebody is to be asked for events */
     atomic_bool news_waits;  /* more holds than a progress has room for */
     atomic_bool up;          /* connected and set up */
     atomic_bool owned;       /* the service's queue is ours */
@@ -171,6 +176,8 @@ struct tern_publisher {
     /* Under the mutex. */
     struct tern_publish_progress progress;
     bool has_progress, announced;
+    struct tern_resend asks[PUBLISH_ASKS];
+    size_t ask_count;
     bool idle; /* nothing under way, and everything up to idle_through was sent */
     int64_t idle_through;
 
@@ -185,6 +192,7 @@ struct tern_publisher {
     int64_t read_to; /* everything committed up to here was read */
     int64_t mark;
     int64_t now_ms, unblocked_ms, declared_ms;
+    int64_t beacon_ms; /* when the last one was sent */
     bool blocked, redeclare;
 };
 
@@ -204,6 +212,9 @@ int publisher_probe_markers(struct tern_publisher *publisher, struct tern_error 
 int publisher_republish(struct tern_publisher *publisher, struct tern_error *err);
 /* The mark of the stream has moved to the end of the range, and that is reported. */
 void publisher_republish_passed(struct tern_publisher *publisher);
+
+/* publisher_beacon.c: what is not events. */
+int publisher_send_control(struct tern_publisher *publisher, struct tern_error *err);
 
 /* publisher_progress.c: after each round, on the publisher's thread. */
 void publisher_report(struct tern_publisher *publisher);

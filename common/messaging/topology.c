@@ -48,14 +48,17 @@ static int declare_safety_net(struct tern_amqp *link, const struct tern_catalogu
     return tern_amqp_bind(link, name, name, "", err);
 }
 
-static int bind_what_it_hears(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
-                              struct tern_error *err)
+typedef int bind_call(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                      struct tern_error *err);
+
+static int bind_what_it_hears(struct tern_amqp *link, bind_call *bind, const struct tern_catalogue *catalogue,
+                              const char *service, struct tern_error *err)
 {
     for (size_t i = 0; i < catalogue->type_count; i++) {
         char key[TERN_ROUTING_KEY_SIZE];
         if (!tern_catalogue_hears(&catalogue->types[i], service)) continue;
         tern_routing_key(catalogue->types[i].name, key);
-        if (tern_amqp_bind(link, service, catalogue->exchange, key, err) < 0) return -1;
+        if (bind(link, service, catalogue->exchange, key, err) < 0) return -1;
     }
     return 0;
 }
@@ -70,7 +73,13 @@ int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *c
         return -1;
     for (const char *const *service = catalogue->services; *service != NULL; service++)
         if (tern_amqp_declare_queue(link, *service, arguments, count, err) < 0 ||
-            bind_what_it_hears(link, catalogue, *service, err) < 0)
+            bind_what_it_hears(link, tern_amqp_bind, catalogue, *service, err) < 0)
             return -1;
     return 0;
+}
+
+int tern_topology_bind_again(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
+                             struct tern_error *err)
+{
+    return bind_what_it_hears(link, tern_amqp_bind_again, catalogue, service, err);
 }

@@ -10,6 +10,7 @@
 #include "once.h"
 #include "online.h"
 #include "tern/consumer.h"
+#include "tern/numbers.h"
 #include "tern/publisher.h"
 #include "tern/service.h"
 #include "unit_of_work.h"
@@ -50,6 +51,7 @@ struct tern_app_seams {
     /* Lets the writer, which has no thread, take a step: somebody waits for it. False: in vain, it will not come to that. */
     bool (*step)(void *self);
     void *self;
+    int beacon_ms; /* how often beacons are published; 0: the usual; -1: never */
     struct tern_db
         *store; /* open, in memory: writer and lanes share it, and it stays the caller's; NULL: DATABASE_URL */
 };
@@ -60,6 +62,17 @@ struct tern_standby {
     char why[TERN_STANDBY_SIZE]; /* "": it is, or we do not know */
     int64_t since_ms;            /* of the steady clock */
     bool told;
+};
+
+/* What the service should have got, and has. */
+enum { TERN_RECEIPTS_SIZE = 240 };
+struct tern_receipts {
+    struct tern_numbers numbers; /* writer thread */
+    pthread_mutex_t lock;
+    char why[TERN_RECEIPTS_SIZE]; /* under the lock; "": nothing is missing */
+    atomic_bool deaf;             /* the broker's user may not listen for beacons */
+    atomic_int controls;          /* control messages on their way through the writer */
+    atomic_llong dead;            /* messages in the dead-letter queue */
 };
 
 struct tern_app {
@@ -85,6 +98,7 @@ struct tern_app {
     struct tern_running running;
     struct tern_status status;
     struct tern_standby standby;
+    struct tern_receipts receipts;
     char store[TERN_UUID_SIZE]; /* its identity */
     struct tern_online online;
     int64_t online_saved_ms; /* writer thread */
@@ -121,6 +135,16 @@ void tern_app_stands_by(void *self, bool refused, const char *why);
 int tern_app_standby(struct tern_app *app, char *ret_why);
 /* Whether effects on the world outside may begin. */
 bool tern_app_may_act(void *self);
+
+/* The numbers of the events that it hears (app_numbers.c): at the start; in a batch, before its works. */
+int tern_app_load_numbers(struct tern_app *app, struct tern_error *err);
+int tern_app_refresh_numbers(struct tern_app *app, struct tern_context *ctx, struct tern_error *err);
+/* The consumer's: a control message; none can be listened for; the dead-letter queue was counted. */
+void tern_app_control(void *self, const struct tern_control *control);
+void tern_app_deaf(void *self);
+void tern_app_dead_letters(void *self, uint32_t messages);
+/* Its lines of /readyz. */
+void tern_app_add_receipts(struct tern_app *app, struct tern_readiness *readiness);
 
 /* The service's time (app_online.c). Any thread: a link came up or went away. */
 void tern_app_set_online(struct tern_app *app, enum tern_online_link link, bool up);

@@ -33,7 +33,14 @@ static int on_begun(void *self, struct tern_context *ctx, struct tern_error *err
 {
     struct tern_app *app = self;
     ctx->online_ms = tern_app_online_ms(app);
+    if (tern_app_refresh_numbers(app, ctx, err) < 0) return -1;
     return tern_app_save_online(app, ctx, err);
+}
+
+static int on_ending(void *self, struct tern_context *ctx, struct tern_error *err)
+{
+    struct tern_app *app = self;
+    return tern_numbers_save(&app->receipts.numbers, ctx->db, err);
 }
 
 static int on_due(void *self, struct tern_context *ctx, struct tern_error *err)
@@ -76,6 +83,7 @@ static void on_failed(void *self)
     struct tern_app *app = self;
     atomic_store(&app->status.store_refused, true);
     tern_units_failed(app->units);
+    app->receipts.numbers.stale = true;
 }
 
 static void on_fatal(void *self, const struct tern_error *err)
@@ -295,7 +303,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
     if (open_connection(app, false, &app->db, err) < 0) return -1;
     if (tern_db_migrate(app->db, "core", tern_core_migrations, err) < 0) return -1;
     if (tern_db_migrate(app->db, "service", app->service->migrations, err) < 0) return -1;
-    if (load_identity(app, err) < 0) return -1;
+    if (load_identity(app, err) < 0 || tern_app_load_numbers(app, err) < 0) return -1;
     if (tern_outbox_state(app->db, ret_outbox, err) < 0) return -1;
     if (tern_online_load(app->db, &app->online_saved_ms, err) < 0) return -1;
     app->online.total_ms = app->online_saved_ms;
@@ -348,6 +356,7 @@ static void build_writer(struct tern_app *app)
     const struct tern_writer_owner owner = {.due = on_due,
                                             .next_due = on_next_due,
                                             .begun = on_begun,
+                                            .ending = on_ending,
                                             .jumped = tern_app_jumped,
                                             .committed = on_committed,
                                             .failed = on_failed,
@@ -363,6 +372,7 @@ static void build_writer(struct tern_app *app)
                                                                  .settle = on_delivery_settled,
                                                                  .current = delivery_is_current,
                                                                  .online = tern_app_is_online,
+                                                                 .numbers = &app->receipts.numbers,
                                                                  .self = app});
     if (!app->service->jobs) return;
     app->lane =
@@ -387,20 +397,25 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
                                             .ca_file = text_of(app, "AMQP_CA_FILE"),
                                             .body_max = BODY_MAX,
                                             .clock = app->seams.clock};
-    const struct tern_consumer_settings consumer = {.link = link,
-                                                    .queue = app->service->name,
-                                                    .queue_type = text_of(app, "QUEUE_TYPE"),
-                                                    .prefetch = (uint16_t)number_of(app, "PREFETCH"),
-                                                    .catalogue = app->service->catalogue,
-                                                    .deliver = on_delivery,
-                                                    .connected = on_consumer_connected,
-                                                    .lost = on_consumer_lost,
-                                                    .store = app->store,
-                                                    .adopt_queue = tern_config_adopts_queue(app->config),
-                                                    .owned = tern_app_owned,
-                                                    .stands_by = tern_app_stands_by,
-                                                    .metrics = app->metrics,
-                                                    .self = app};
+    const struct tern_consumer_settings consumer = {
+        .link = link,
+        .queue = app->service->name,
+        .queue_type = text_of(app, "QUEUE_TYPE"),
+        .prefetch = (uint16_t)number_of(app, "PREFETCH"),
+        .catalogue = app->service->catalogue,
+        .deliver = on_delivery,
+        .connected = on_consumer_connected,
+        .lost = on_consumer_lost,
+        .store = app->store,
+        .adopt_queue = tern_config_adopts_queue(app->config),
+        .owned = tern_app_owned,
+        .stands_by = tern_app_stands_by,
+        .control = tern_app_control,
+        .deaf = tern_app_deaf,
+        .counts = app->service->watches_dead_letters ? app->service->catalogue->dead_letter_exchange : NULL,
+        .counted = tern_app_dead_letters,
+        .metrics = app->metrics,
+        .self = app};
     const struct tern_publisher_settings publisher = {.link = link,
                                                       .service = app->service->name,
                                                       .queue_type = text_of(app, "QUEUE_TYPE"),
@@ -416,6 +431,9 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
                                                       .blocked = on_blocked,
                                                       .remember = on_remember,
                                                       .needs_queue = true,
+                                                      .store = app->store,
+                                                      .republish_ms = number_of(app, "REPUBLISH_WINDOW_S") * 1000,
+                                                      .beacon_ms = app->seams.beacon_ms,
                                                       .broken = on_fatal,
                                                       .log = app->log,
                                                       .metrics = app->metrics,
@@ -505,6 +523,7 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
     memset(app, 0, sizeof *app);
     tern_online_init(&app->online, 0);
     (void)pthread_mutex_init(&app->standby.lock, NULL);
+    (void)pthread_mutex_init(&app->receipts.lock, NULL);
     app->service = service;
     app->config = config;
     app->seams = *seams;
@@ -592,6 +611,7 @@ void tern_app_stop(struct tern_app *app)
     tern_text_fini(&app->ctx.scratch);
     tern_online_fini(&app->online);
     (void)pthread_mutex_destroy(&app->standby.lock);
+    (void)pthread_mutex_destroy(&app->receipts.lock);
     tern_metrics_destroy(app->metrics);
     tern_ids_destroy(app->ids);
     tern_log_destroy(app->writer_log);

@@ -71,6 +71,7 @@ static void get_readyz(void *self, const struct tern_http_request *request, stru
     struct tern_readiness readiness = {.worst = TERN_CHECK_PASS};
     (void)request;
     add_own(app, &readiness);
+    tern_app_add_receipts(app, &readiness);
     if (app->service->checks) app->service->checks(app, &readiness);
     answer->status = readiness.worst == TERN_CHECK_FAIL ? 503 : 200;
     answer->content_type = "application/health+json";

@@ -222,6 +222,9 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     item->result = "parked";
     item->left = delivery->generation <= units->left_generation;
     if (item->left) return TERN_DONE;
+    /* Whatever becomes of it, it is kept; a batch that is lost takes the note along. */
+    if (delivery->numbered && units->settings.numbers)
+        tern_numbers_take(units->settings.numbers, delivery->numbered, delivery->number);
     if (units->stale && recount(units, ctx, err) < 0) return TERN_RETRY;
     if (!delivery->readable) return run_unreadable(item, ctx, err);
 

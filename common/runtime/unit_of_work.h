@@ -14,6 +14,7 @@
 
 #include "tern/consumer.h"
 #include "tern/held.h"
+#include "tern/numbers.h"
 #include "tern/service.h"
 #include "writer.h"
 
@@ -30,6 +31,7 @@ struct tern_units_settings {
     bool (*current)(void *self, const struct tern_delivery *delivery);
     /* Whether the broker is there: timers that need it wait for it. NULL: always. */
     bool (*online)(void *self);
+    struct tern_numbers *numbers; /* of what was taken in; NULL: not counted */
     void *self;
 };
 

@@ -249,6 +249,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
     }
     int due = run_due(writer, writer->batch_max, err);
     if (due < 0) return -1;
+    if (writer->owner.ending && writer->owner.ending(writer->owner.self, ctx, err) < 0) return -1;
     if (ctx->timers_set > 0) writer->ask_due = true;
 
     TERN_CHAOS_POINT("writer.before_commit");

@@ -59,6 +59,8 @@ struct tern_writer_owner {
     int64_t (*next_due)(void *self, struct tern_context *ctx);
     /* Inside a batch, before its works: sets ctx->online_ms, keeps what must not be lost. -1: the store failed. May be NULL. */
     int (*begun)(void *self, struct tern_context *ctx, struct tern_error *err);
+    /* Inside a batch, after its works: writes what they have gathered. -1: the store failed. May be NULL. */
+    int (*ending)(void *self, struct tern_context *ctx, struct tern_error *err);
     /* Inside a batch: the wall clock has jumped by more than a minute since the last one. -1: the store failed. May be
      * NULL. */
     int (*jumped)(void *self, struct tern_context *ctx, int64_t by_ms, struct tern_error *err);

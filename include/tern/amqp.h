@@ -25,6 +25,7 @@ struct tern_amqp_header {
 struct tern_amqp_delivery {
     uint64_t delivery_tag;
     bool redelivered;
+    bool aside; /* came by tern_amqp_consume_aside */
     const char *exchange, *routing_key;
     const char *message_id, *type, *content_type, *correlation_id, *app_id; /* "" when absent */
     const struct tern_amqp_header *headers;
@@ -33,7 +34,7 @@ struct tern_amqp_delivery {
     size_t body_length;
 };
 
-/* A message to publish. Persistent (delivery_mode 2) always. */
+/* A message to publish; persistent (delivery_mode 2) unless it is transient: of no use a minute later, then it expires. */
 struct tern_amqp_message {
     const char *exchange, *routing_key;
     const char *message_id, *type, *content_type, *correlation_id, *app_id;
@@ -42,7 +43,7 @@ struct tern_amqp_message {
     size_t header_count;
     const void *body;
     size_t body_length;
-    bool mandatory;
+    bool mandatory, transient;
 };
 
 /* A mandatory message that no queue took; comes before its confirm. */
@@ -61,6 +62,10 @@ struct tern_amqp_owner {
     int (*confirmed)(void *self, uint64_t sequence, bool multiple, bool acked, struct tern_error *err);
     int (*returned)(void *self, const struct tern_amqp_returned *message, struct tern_error *err);
     void (*blocked)(void *self, bool blocked, const char *reason);
+    /* Every probe_ms, and when tern_amqp_probe_soon asks for it: before the queue that is consumed is counted. */
+    int (*probing)(void *self, struct tern_amqp *link, struct tern_error *err);
+    /* A queue was counted, by that or by tern_amqp_count: what is ready in it, who consumes it. */
+    int (*counted)(void *self, const char *queue, uint32_t messages, uint32_t consumers, struct tern_error *err);
     void (*cancelled)(void *self); /* the broker's answer to tern_amqp_cancel: no delivery comes after it */
     /* After tern_amqp_wake, after each handled burst of frames, and at least once a second while connected:
      * publish, acknowledge. -1 = start over. */
@@ -76,7 +81,7 @@ struct tern_amqp_limits {
     int watchdog_ms;     /* 20000: longest time of one call into the library */
     int backoff_min_ms;  /* 200 */
     int backoff_max_ms;  /* 10000 */
-    int probe_ms;        /* 60000: how often the queue is asked whether it still knows its consumer */
+    int probe_ms;        /* 10000: how often the queue is asked whether it still knows its consumer */
 };
 
 struct tern_amqp_settings {
@@ -134,6 +139,11 @@ int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char 
 int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
 int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
                    struct tern_error *err);
+/* A second consumer on the channel, of a queue of this connection alone, with a prefetch of its own: its deliveries are
+ * `aside`, their tags are of one row with the others. Bound to these keys first. An answer, or -1; before tern_amqp_consume,
+ * since a refusal begins the channel anew. */
+int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *const *keys,
+                            size_t count, uint16_t prefetch, struct tern_error *err);
 int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err);
 int tern_amqp_consume(struct tern_amqp *link, const char *queue, struct tern_error *err);
 int tern_amqp_select_confirms(struct tern_amqp *link, struct tern_error *err);
@@ -149,6 +159,13 @@ bool tern_amqp_may_publish(const struct tern_amqp *link);
 bool tern_amqp_hears(const struct tern_amqp *link);
 /* Inside `work`: the consumer of `queue` with another prefetch (a broker applies it to new consumers only). */
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err);
+/* Inside any callback but `lost`: binds what may be bound already; nothing is answered. */
+int tern_amqp_bind_again(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                         struct tern_error *err);
+/* Inside any callback but `lost`: asks how many messages are ready in a queue that exists; `counted` is called. */
+int tern_amqp_count(struct tern_amqp *link, const char *queue, struct tern_error *err);
+/* Inside any callback but `lost`: probes the queue now, not only when it is time. */
+void tern_amqp_probe_soon(struct tern_amqp *link);
 /* Inside `work`: the link starts over when the marker is gone; nothing is answered when it is there. */
 int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
 int tern_amqp_ack(struct tern_amqp *link, uint64_t delivery_tag, bool multiple, struct tern_error *err);

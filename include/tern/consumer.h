@@ -10,6 +10,7 @@
 #define TERN_CONSUMER_H
 
 #include "tern/amqp.h"
+#include "tern/control.h"
 #include "tern/event.h"
 #include "tern/metrics.h"
 
@@ -23,6 +24,8 @@ struct tern_delivery {
     int64_t received_steady_ms;
     bool readable; /* false: `event` is empty, `why` says what is wrong, `reason` is a parking reason */
     struct tern_event event;
+    const struct tern_event_type *numbered; /* its number is `number` among those of this type; NULL: none was told */
+    int64_t number;
     const char *reason;
     struct tern_error why;
     char *raw; /* unreadable only: the bytes, NUL-terminated; none when there were more than link.body_max */
@@ -49,6 +52,14 @@ struct tern_consumer_settings {
     void (*owned)(void *self, bool owned, bool adopted);
     /* On the consumer's thread, for every try in vain: it is not ours, and why; `refused`: it is another store's. */
     void (*stands_by)(void *self, bool refused, const char *why);
+    /* On the consumer's thread, when the service has a `store`. NULL: control messages are not listened for.
+     * `control`: somebody asks this service to publish events again; or a beacon, and everything that the broker had for us when
+     * it was published has been settled. `deaf`: the broker's user may not listen for them. `counted`: the messages in
+     * `counts`, a queue that is to be watched (NULL: none). */
+    void (*control)(void *self, const struct tern_control *control);
+    void (*deaf)(void *self);
+    const char *counts;
+    void (*counted)(void *self, uint32_t messages);
     struct tern_metrics *metrics; /* may be NULL */
     void *self;
 };

@@ -76,6 +76,8 @@ int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64
 /* Asks for an own row of the event log to be published once more: same eventId, header x-tern-nudge, after the commit,
  * at least once, without holding up anything new. Whoever has handled it says again what it caused. */
 int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err);
+/* The same for an event that somebody has missed: flagged as republished, nobody answers it. */
+int tern_republish(struct tern_context *ctx, int64_t seq, struct tern_error *err);
 /* Sets a durable timer (tern/timers.h) that is due delay_ms after the unit's begin, and lets the writer know: what
  * tern_timer_set alone does not. The same kind and key again moves it. */
 int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,

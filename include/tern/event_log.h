@@ -44,6 +44,12 @@ int tern_event_log_caused(struct tern_db *db, const char *causation_id, tern_log
 /* The newest OWN row of a type in a subject's stream: 1 and its seq, 0 when there is none, -1. */
 int tern_event_log_newest(struct tern_db *db, const char *subject, const char *type, int64_t *ret_seq,
                           struct tern_error *err);
+/* OWN rows of a type with from <= number <= to, ascending. */
+int tern_event_log_numbered(struct tern_db *db, const char *type, int64_t from, int64_t to, tern_log_visitor *visit,
+                            void *self, struct tern_error *err);
+/* The highest number of an OWN row of a type up to a seq, 0 when there is none. */
+int tern_event_log_number_through(struct tern_db *db, const char *type, int64_t through_seq, int64_t *ret_number,
+                                  struct tern_error *err);
 /* The number of the newest OWN row of a type, 0 when there is none. */
 int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err);
 /* When the newest OWN row up to this seq was written: 1, 0 when there is none, -1. */
@@ -53,6 +59,10 @@ int tern_event_log_has(struct tern_db *db, const char *subject, const char *even
 /* The seq before the first row that was written at since_ms or later, at most `through_seq`. since_ms is of the wall clock
  * as it goes now; for what was written before a jump it is moved along (tern_event_log_jumped). */
 int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
+                          struct tern_error *err);
+/* The seq before the first row that was written at most window_ms before the newest OWN row up to through_seq, by the clock
+ * of that row: whatever was done to the clock since. A window of 0: through_seq. */
+int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t through_seq, int64_t *ret_seq,
                           struct tern_error *err);
 /* The wall clock was set by so much, just now: times before and after are of two clocks. */
 int tern_event_log_jumped(struct tern_db *db, int64_t by_ms, struct tern_error *err);
@@ -70,6 +80,8 @@ struct tern_outbox_state {
 int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, struct tern_error *err);
 /* Only oldest_at_ms, without counting. */
 int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error *err);
+/* What a beacon may speak of: every OWN row up to here is confirmed, none is held. */
+int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct tern_error *err);
 int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err);
 /* A row that came back (return, nack): held until next_try_ms, its attempts counted. Again for the same seq: updated. */
 int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
@@ -88,8 +100,11 @@ int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int 
  * removed with what was asked for before. */
 struct tern_outbox_again {
     int64_t id, seq;
+    bool republished; /* nobody is asked for an answer: somebody has missed the event itself */
 };
-int tern_outbox_again_add(struct tern_db *db, int64_t seq, struct tern_error *err);
+/* Asked for in both ways, a row goes out as what asks for answers. */
+int tern_outbox_again_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err);
+int tern_outbox_again_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err);
 /* Those after an id, at most `limit`. Returns how many, or -1. */
 int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
                            struct tern_error *err);

@@ -37,6 +37,12 @@ struct tern_metric {
     M(messages_consumed_total, COUNTER, "type,result", "Deliveries by outcome: done, duplicate, retry, parked.") \
     M(messages_redelivered_total, COUNTER, "type", "Deliveries that the broker flagged as redelivered.")         \
     M(message_process_duration_seconds, HISTOGRAM, "", "From taking a delivery to the commit of its effects.")   \
+    M(events_missing, GAUGE, "", "Events that should have arrived, have not, and are asked for.")                \
+    M(events_missed_total, COUNTER, "type", "Events that were found not to have arrived.")                       \
+    M(events_asked_for_total, COUNTER, "type", "Events that their producer was asked to publish again.")         \
+    M(events_healed_total, COUNTER, "type", "Missing events that have arrived after all.")                       \
+    M(events_lost_total, COUNTER, "type", "Missing events too old to be published again.")                       \
+    M(dead_letters, GAUGE, "", "Messages in the dead-letter queue; only order-service counts them.")             \
     M(inbox_duplicates_total, COUNTER, "", "Deliveries the inbox had seen before.")                              \
     M(parked_messages, GAUGE, "", "Messages that wait for a person.")                                            \
     M(parked_total, COUNTER, "reason", "Messages that were parked.")                                             \

@@ -15,6 +15,7 @@
 
 #include "tern/amqp.h"
 #include "tern/broker_memory.h"
+#include "tern/control.h"
 #include "tern/event_log.h"
 #include "tern/log.h"
 #include "tern/metrics.h"
@@ -41,6 +42,9 @@ struct tern_publisher_settings {
      * begins anew. NULL: nothing is remembered of the broker, and no loss of a queue noticed. */
     int (*remember)(void *self, struct tern_broker_news *news, struct tern_error *err);
     bool needs_queue; /* sends nothing, and does not set up, but while tern_publisher_own says that the queue is ours */
+    const char *store;    /* its UUID: a beacon is published now and then (tern/control.h); NULL: none is */
+    int64_t republish_ms; /* how much of the log can be published again: told by the beacon */
+    int beacon_ms;        /* how often; 0: every 10 s; -1: never */
     /* The reader saw damage or a failing disk: it will answer nothing any more. May be NULL. */
     void (*broken)(void *self, const struct tern_error *err);
     struct tern_log *log;         /* reconnects are not logged here; returned and nacked events are; may be NULL */
@@ -74,6 +78,8 @@ void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq
 void tern_publisher_own(struct tern_publisher *publisher, bool owned);
 /* Any thread: the list of rows to be said again has grown, and that is committed. */
 void tern_publisher_said_again(struct tern_publisher *publisher);
+/* Any thread: asks the producer of the type for these events. Best effort. */
+void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_resend *resend);
 /* Writer thread: takes what there is. Returns true when there was something. */
 bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress);
 /* Writes a taken progress into the store, inside the caller's transaction. */

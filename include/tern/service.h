@@ -42,6 +42,7 @@ struct tern_service {
     size_t handler_count;
     const struct tern_job_kind *jobs;         /* NULL: none */
     const struct tern_timer_kind *timers;     /* NULL: none */
+    bool watches_dead_letters;                /* says when something lies in the dead-letter queue: one service does */
     bool timers_need_broker;                  /* they fire only while the service is connected */
     const struct tern_http_route *routes;     /* their `self` is the struct tern_app */
     const struct tern_metric *const *metrics; /* NULL: none */

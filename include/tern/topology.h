@@ -16,5 +16,8 @@ enum { TERN_DELIVERY_LIMIT = 1000000 };
  * error whose sentence says what to do. */
 int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
                           struct tern_error *err);
+/* While connected: binds the service's queue to what it hears, whether it is or not; nothing is waited for. */
+int tern_topology_bind_again(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
+                             struct tern_error *err);
 
 #endif

@@ -52,6 +52,7 @@ const struct tern_service order_service = {
     .handler_count = ORDER_HANDLER_COUNT,
     .timers = order_timers,
     .timers_need_broker = true,
+    .watches_dead_letters = true,
     .routes = order_routes,
     .metrics = order_metrics,
     .open = order_open,

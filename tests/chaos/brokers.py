@@ -82,9 +82,56 @@ def delete_topology(world, chance):
             channel.exchange_delete("events")
     if what == "exchange":
         note_hole(world, start - 1, time.time())
-    if what == "binding":  # nobody declares a binding again before it connects again
-        world.proxy.order("reset")
     return f"{what} {name if what != 'exchange' else 'events'} deleted"
+
+
+@fault("A3", "a queue purged by hand, or a message-ttl policy put on it", "world", 14)
+def lose_messages(world, chance):
+    """Nobody tells the consumer, which is away; nobody waits for a letter; the numbers must tell."""
+    daemon, way = one_of(world, chance), chance.choice(("purge", "ttl"))
+    queue = f"{daemon.name}-service"
+    with daemon.lock:
+        daemon.end("A3", signal.SIGTERM, TERM)
+        try:
+            lost = purge(world, queue) if way == "purge" else expire(world, queue)
+        finally:
+            back(daemon, "messages that were lost")
+    if not lost:
+        raise NotFired(f"nothing came to {queue}")
+    return f"{lost} messages of {queue} lost by {way}"
+
+
+def purge(world, queue):
+    def purged():
+        with world.amqp() as channel:
+            return channel.queue_purge(queue).method.message_count
+    return wait_until(8, purged)
+
+
+def expire(world, queue):
+    """What is dead-lettered is thrown away too: a person who looks there finds nothing."""
+    world.broker.ctl("set_policy", "short", f"^{queue}$", '{"message-ttl": 20}', "--apply-to", "queues")
+    try:
+        return wait_until(8, drop_dead, world, queue)
+    finally:
+        world.broker.ctl("clear_policy", "short")
+        wait_until(2, lambda: not drop_dead(world, queue) and not dead_lettered(world))
+
+
+def drop_dead(world, queue):
+    """Takes what died in this queue out of events.dead; how many there were."""
+    count, others = 0, []
+    with world.amqp() as channel:
+        while (got := channel.basic_get("events.dead"))[0] is not None:
+            method, properties, _ = got
+            if (properties.headers or {}).get("x-first-death-queue") != queue:
+                others.append(method.delivery_tag)
+                continue
+            channel.basic_ack(method.delivery_tag)
+            count += 1
+        for tag in others:
+            channel.basic_nack(tag, requeue=True)
+    return count
 
 
 def broker_alarm(world, set_words, clear_words, seconds):
@@ -273,7 +320,7 @@ def put_back(world, queue):
                 others.append(method.delivery_tag)
                 continue
             properties.headers = {name: value for name, value in headers.items() if not name.startswith("x-")
-                                  or name == "x-tern-nudge"}
+                                  or name.startswith("x-tern-")}
             channel.basic_publish("", queue, body, properties)
             channel.basic_ack(method.delivery_tag)
             count += 1

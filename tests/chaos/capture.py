@@ -45,7 +45,8 @@ def listen(url, out, mark):
     last = [None]
 
     def on_message(_, method, properties, body):
-        print(line_of(method, properties, body), file=out)
+        if not method.routing_key.startswith("tern."):  # beacons and the like are no events
+            print(line_of(method, properties, body), file=out)
         last[0] = method.delivery_tag
 
     channel.basic_consume(QUEUE, on_message)

@@ -41,6 +41,8 @@
     F(loss,               "a confirmed message is gone from one queue") \
     F(owner_lingers,      "the broker takes a gone owner of a queue for alive for some seconds") \
     F(queue_deleted,      "a queue is deleted while it is used") \
+    F(binding_removed,    "a queue is not bound to one of its events any more") \
+    F(purged,             "a queue loses all messages that wait in it") \
     F(broker_restart,     "the broker is away for a while; what it had not confirmed may be lost") \
     F(wipe,               "the broker comes back without its disk") \
     F(blocked,            "the broker takes no messages for a while") \
@@ -70,7 +72,8 @@ extern const char *const sim_fault_words[SIM_FAULT_COUNT];
     H(nudge,     "order-service asks again") \
     H(answer,    "who is asked again repeats what it said") \
     H(deadline,  "order-service waits no longer") \
-    H(republish, "a service says its log again to a broker that forgot")
+    H(republish, "a service says its log again to a broker that forgot") \
+    H(numbers,   "who has missed an event by its number asks for it")
 #define SIM_HEALERS(H) SIM_LAYERS(H) \
     H(copy,      "another copy came") \
     H(ended,     "its order came to its end without it")
@@ -181,6 +184,9 @@ struct sim_message {
     int malformed; /* 0, or which kind */
     char message_id[TERN_UUID_SIZE], type[TERN_TYPE_SIZE], traceparent[TERN_TRACEPARENT_SIZE];
     bool nudge, republished, mandatory, vouched;
+    bool asked;   /* republished, because somebody has missed it */
+    bool control; /* a beacon, or a request to publish again */
+    char number[24], app_id[64], key[96];
     char *body;
     size_t length;
 };

@@ -375,6 +375,13 @@ static bool misses(const struct sim_message *message, enum sim_who queue)
            tern_catalogue_hears(tern_catalogue_find(&shop_catalogue, message->type), sim_names[queue]);
 }
 
+static void confirm_later(struct sim_conn *conn, const struct sim_frame *confirm)
+{
+    sim_pipe_push(&conn->confirms, confirm);
+    if (!conn->confirm_set) sim_at(sim->now + sim_below(sim->plan.confirm_ms + 1), confirm_due, NULL, conn->serial);
+    conn->confirm_set = true;
+}
+
 static void serve_publish(struct sim_conn *conn, struct sim_message *message)
 {
     struct sim_frame confirm = {.number = ++conn->served, .good = true, .message = message};
@@ -398,9 +405,37 @@ static void serve_publish(struct sim_conn *conn, struct sim_message *message)
         else if (queues != 0 && misses(message, (enum sim_who)i))
             forget(message, (enum sim_who)i);
     }
-    sim_pipe_push(&conn->confirms, &confirm);
-    if (!conn->confirm_set) sim_at(sim->now + sim_below(sim->plan.confirm_ms + 1), confirm_due, NULL, conn->serial);
-    conn->confirm_set = true;
+    confirm_later(conn, &confirm);
+}
+
+/* To whoever listens now: a message for nobody is gone. */
+static void serve_control(struct sim_conn *from, struct sim_message *message)
+{
+    const struct sim_frame confirm = {.number = ++from->served, .good = true, .message = message};
+    bool is_beacon = strcmp(message->type, "tern.beacon") == 0;
+    enum sim_who whose = sim_who(message->key + strlen("tern.beacon."));
+    for (struct sim_conn *conn = sim->broker->conns; conn != NULL; conn = conn->next) {
+        bool wanted = conn->link != NULL && conn->aside && whose < SIM_SERVICES &&
+                      (is_beacon ? (conn->beacons >> whose & 1) != 0 : conn->link->who == whose);
+        if (wanted)
+            sim_broker_send(
+                conn, (struct sim_frame){.kind = SIM_FRAME_DELIVER, .number = ++conn->tag, .message = keep(message)});
+    }
+    confirm_later(from, &confirm);
+}
+
+static void serve_bind(const struct sim_conn *conn, uint64_t event)
+{
+    if (conn->queue < SIM_SERVICES) sim->broker->queues[conn->queue].bindings |= UINT64_C(1) << event;
+}
+
+static void serve_count(struct sim_conn *conn, enum sim_who queue)
+{
+    struct sim_frame answer = {.kind = SIM_FRAME_COUNT, .queue = queue};
+    if (queue < SIM_SERVICES) answer.number = sim->broker->queues[queue].ready.count;
+    for (const struct sim_conn *each = sim->broker->conns; each != NULL; each = each->next)
+        answer.consumers += each->queue == queue;
+    sim_broker_send(conn, answer);
 }
 
 static void serve_ack(struct sim_conn *conn, uint64_t tag)
@@ -416,7 +451,11 @@ void sim_broker_serve(struct sim_conn *conn)
 {
     struct sim_frame frame = sim_pipe_pop(&conn->to_server);
     switch (frame.kind) {
-    case SIM_FRAME_PUBLISH: serve_publish(conn, frame.message); break;
+    case SIM_FRAME_PUBLISH:
+        frame.message->control ? serve_control(conn, frame.message) : serve_publish(conn, frame.message);
+        break;
+    case SIM_FRAME_BIND: serve_bind(conn, frame.number); break;
+    case SIM_FRAME_COUNT: serve_count(conn, frame.queue); break;
     case SIM_FRAME_ACK: serve_ack(conn, frame.number); break;
     case SIM_FRAME_CONSUME:
         conn->prefetch = frame.number;
@@ -450,6 +489,24 @@ static void delete_queue(enum sim_who which)
         conn->excused = true;
         sim_broker_send(conn, (struct sim_frame){.kind = SIM_FRAME_CLOSE});
     }
+}
+
+/* What somebody does by hand: it tells nobody. */
+static void remove_binding(enum sim_who which)
+{
+    struct sim_queue *queue = &sim->broker->queues[which];
+    int64_t event = sim_below(SHOP_EVENT_COUNT);
+    for (int i = 0; i < SHOP_EVENT_COUNT && !(queue->bindings >> event & 1); i++)
+        event = (event + 1) % SHOP_EVENT_COUNT;
+    sim_tell("broker", NULL, "%s is not bound to %s any more", sim_names[which], shop_event_types[event].name);
+    queue->bindings &= ~(UINT64_C(1) << event);
+}
+
+static void purge(enum sim_who which)
+{
+    struct sim_pipe *ready = &sim->broker->queues[which].ready;
+    sim_tell("broker", NULL, "the queue of %s is purged of %zu messages", sim_names[which], ready->count);
+    forget_all(ready, which);
 }
 
 /* A restart may lose what the broker had not vouched for yet. */
@@ -574,6 +631,8 @@ void sim_broker_faults(int64_t passed_ms)
     if ((conn = some_conn()) != NULL && !conn->to_server.deaf && !conn->to_client.deaf &&
         sim_happens(SIM_FAULT_silence))
         make_silent(conn);
+    if (sim_happens(SIM_FAULT_binding_removed)) remove_binding((enum sim_who)sim_below(SIM_SERVICES));
+    if (sim_happens(SIM_FAULT_purged)) purge((enum sim_who)sim_below(SIM_SERVICES));
     if (sim_happens(SIM_FAULT_queue_deleted)) delete_queue((enum sim_who)sim_below(SIM_SERVICES));
     if (!sim->broker->blocked && sim_happens(SIM_FAULT_blocked)) {
         set_blocked(true);

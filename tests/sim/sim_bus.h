@@ -15,6 +15,8 @@ enum sim_frame_kind {
     SIM_FRAME_CONFIRM,
     SIM_FRAME_RETURN,
     SIM_FRAME_BLOCKED,
+    SIM_FRAME_BIND,  /* an event of the catalogue to the queue of the client */
+    SIM_FRAME_COUNT, /* of that queue, or of the dead letters; and its answer */
     SIM_FRAME_CLOSE
 };
 
@@ -22,7 +24,9 @@ enum sim_frame_kind {
 struct sim_frame {
     enum sim_frame_kind kind;
     int64_t at;
-    uint64_t number; /* sequence, tag, prefetch */
+    uint64_t number;    /* sequence, tag, prefetch, event, messages */
+    enum sim_who queue; /* of a count; SIM_SERVICES: the dead letters */
+    uint32_t consumers;
     bool multiple, good, redelivered, returned;
     struct sim_message *message;
 };
@@ -49,6 +53,8 @@ struct sim_conn {
     bool confirming, mute, confirm_set, excused; /* excused: something happened that a client may give up for */
     enum sim_who queue;                          /* SIM_SERVICES: consumes nothing */
     uint64_t prefetch, tag, served;
+    bool aside;       /* listens for control messages */
+    unsigned beacons; /* of which producers: bits */
 };
 
 struct sim_queue {
@@ -76,7 +82,7 @@ struct tern_amqp {
     bool publisher, connected, blocked, in_set_up, standing_by;
     struct sim_conn *conn;
     uint64_t connects, sequence;
-    int64_t work_at, connect_at, connected_at, deaf_since;
+    int64_t work_at, connect_at, connected_at, deaf_since, probe_at;
     unsigned attempt;
 };
 

@@ -20,7 +20,7 @@ static bool is_question(const char *type)
 
 enum sim_healer sim_heal_layer(const struct sim_message *message)
 {
-    if (message->republished) return SIM_HEALER_republish;
+    if (message->republished) return message->asked ? SIM_HEALER_numbers : SIM_HEALER_republish;
     if (!message->nudge) return SIM_NO_HEALER;
     return is_question(message->type) ? SIM_HEALER_nudge : SIM_HEALER_answer;
 }

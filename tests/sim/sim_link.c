@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 5000 };
+enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 5000, PROBE_MS = 10000 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -197,6 +197,25 @@ int tern_amqp_select_confirms(struct tern_amqp *link, struct tern_error *err)
     return in_set_up(link, err);
 }
 
+static bool begins_with(const char *text, const char *head)
+{
+    return strncmp(text, head, strlen(head)) == 0;
+}
+
+int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *const *keys,
+                            size_t count, uint16_t prefetch, struct tern_error *err)
+{
+    (void)queue;
+    (void)exchange;
+    (void)prefetch;
+    if (in_set_up(link, err) < 0) return -1;
+    link->conn->aside = true;
+    for (size_t i = 0; i < count; i++)
+        if (begins_with(keys[i], "tern.beacon."))
+            link->conn->beacons |= 1U << sim_who(keys[i] + strlen("tern.beacon."));
+    return TERN_AMQP_GRANTED;
+}
+
 /* ---- sending --------------------------------------------------------------------------------------------------- */
 
 static const char *header(const struct tern_amqp_message *message, const char *name)
@@ -206,6 +225,8 @@ static const char *header(const struct tern_amqp_message *message, const char *n
     return NULL;
 }
 
+static const char was_asked_for[] = "SELECT 1 FROM outbox_again JOIN event_log USING (seq) WHERE event_id = ?1";
+
 int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
                       struct tern_error *err)
 {
@@ -214,16 +235,24 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
     (void)err;
     (void)tern_copy(sent->message_id, sizeof sent->message_id, message->message_id);
     (void)tern_copy(sent->type, sizeof sent->type, message->type);
+    const char *number = header(message, "x-tern-n");
+    sent->control = message->transient;
+    (void)tern_copy(sent->number, sizeof sent->number, number ? number : "");
+    (void)tern_copy(sent->app_id, sizeof sent->app_id, message->app_id);
+    (void)tern_copy(sent->key, sizeof sent->key, message->routing_key);
     (void)tern_copy(sent->traceparent, sizeof sent->traceparent, traceparent ? traceparent : "");
     const char *nudge = header(message, "x-tern-nudge");
     sent->nudge = nudge != NULL;
     sent->republished = nudge != NULL && strcmp(nudge, "republished") == 0;
+    sent->asked = sent->republished && sim_number(sim->services[link->who].db, was_asked_for, sent->message_id) > 0;
     sent->mandatory = message->mandatory;
     sent->body = tern_copy_bytes(message->body, message->body_length);
     sent->length = message->body_length;
-    sent->event = sim_event_index(sent->message_id, sent->type, subject ? subject : "");
     *ret_sequence = ++link->sequence;
-    sim_watch_publish(link, sent);
+    if (!sent->control) {
+        sent->event = sim_event_index(sent->message_id, sent->type, subject ? subject : "");
+        sim_watch_publish(link, sent);
+    }
     sim_client_send(link->conn, (struct sim_frame){.kind = SIM_FRAME_PUBLISH, .message = sent});
     return 0;
 }
@@ -244,6 +273,32 @@ int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t 
     (void)err;
     sim_client_send(link->conn, (struct sim_frame){.kind = SIM_FRAME_CONSUME, .number = prefetch});
     return 0;
+}
+
+int tern_amqp_bind_again(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                         struct tern_error *err)
+{
+    (void)exchange;
+    (void)err;
+    for (size_t i = 0; sim_who(queue) < SIM_SERVICES && i < SHOP_EVENT_COUNT; i++) {
+        char routing_key[TERN_ROUTING_KEY_SIZE];
+        tern_routing_key(shop_event_types[i].name, routing_key);
+        if (strcmp(routing_key, key) == 0)
+            sim_client_send(link->conn, (struct sim_frame){.kind = SIM_FRAME_BIND, .number = i});
+    }
+    return 0;
+}
+
+int tern_amqp_count(struct tern_amqp *link, const char *queue, struct tern_error *err)
+{
+    (void)err;
+    sim_client_send(link->conn, (struct sim_frame){.kind = SIM_FRAME_COUNT, .queue = sim_who(queue)});
+    return 0;
+}
+
+void tern_amqp_probe_soon(struct tern_amqp *link)
+{
+    link->probe_at = link->work_at = sim->now;
 }
 
 int tern_amqp_ack(struct tern_amqp *link, uint64_t delivery_tag, bool multiple, struct tern_error *err)
@@ -353,6 +408,15 @@ static void step_stand_by(struct tern_amqp *link)
         step_ready(link);
 }
 
+/* In a small world nothing comes by itself. */
+static int probe(struct tern_amqp *link, struct tern_error *err)
+{
+    if (link->publisher || sim->small || sim->now < link->probe_at) return 0;
+    link->probe_at = sim->now + PROBE_MS;
+    if (link->owner.probing(link->owner.self, link, err) < 0) return -1;
+    return tern_amqp_count(link, sim_names[link->who], err);
+}
+
 static void step_work(struct tern_amqp *link)
 {
     struct tern_error err = {.text = "no reason"};
@@ -361,7 +425,7 @@ static void step_work(struct tern_amqp *link)
         sim_link_lost(link, "the broker has been silent", false);
         return;
     }
-    if (link->owner.work(link->owner.self, link, &err) < 0) give_up(link, &err);
+    if (probe(link, &err) < 0 || link->owner.work(link->owner.self, link, &err) < 0) give_up(link, &err);
 }
 
 static int deliver(struct tern_amqp *link, const struct sim_frame *frame, struct tern_error *err)
@@ -369,6 +433,7 @@ static int deliver(struct tern_amqp *link, const struct sim_frame *frame, struct
     const struct sim_message *message = frame->message;
     const struct tern_amqp_header headers[] = {
         {"traceparent",  message->traceparent                      },
+        {"x-tern-n",     message->number                           },
         {"x-tern-nudge", message->republished ? "republished" : "1"}
     };
     const struct tern_amqp_delivery delivery = {.delivery_tag = frame->number,
@@ -379,11 +444,13 @@ static int deliver(struct tern_amqp *link, const struct sim_frame *frame, struct
                                                 .type = message->type,
                                                 .content_type = "application/json",
                                                 .correlation_id = "",
-                                                .app_id = "",
+                                                .app_id = message->app_id,
+                                                .aside = message->control,
                                                 .headers = headers,
-                                                .header_count = message->nudge ? 2 : 1,
+                                                .header_count = message->nudge ? 3 : 2,
                                                 .body = message->body,
                                                 .body_length = message->length};
+    if (message->control) return link->owner.delivered(link->owner.self, &delivery, err);
     sim->counts->deliveries++;
     if (message->nudge && !message->republished && message->event >= 0 &&
         (sim->events[message->event].handled >> link->who & 1)) {
@@ -408,6 +475,10 @@ static int read_one(struct tern_amqp *link, const struct sim_frame *frame, struc
     case SIM_FRAME_DELIVER: return deliver(link, frame, err);
     case SIM_FRAME_CONFIRM:
         return link->owner.confirmed(link->owner.self, frame->number, frame->multiple, frame->good, err);
+    case SIM_FRAME_COUNT:
+        return link->owner.counted(link->owner.self,
+                                   frame->queue < SIM_SERVICES ? sim_names[frame->queue] : "events.dead",
+                                   (uint32_t)frame->number, frame->consumers, err);
     case SIM_FRAME_RETURN: return link->owner.returned(link->owner.self, &returned, err);
     case SIM_FRAME_BLOCKED:
         link->blocked = frame->good;

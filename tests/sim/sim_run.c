@@ -73,6 +73,8 @@ static const int64_t usual_rate[SIM_FAULT_COUNT] = {
     [SIM_FAULT_loss] = 10000,
     [SIM_FAULT_owner_lingers] = 300000,
     [SIM_FAULT_queue_deleted] = 6000,
+    [SIM_FAULT_binding_removed] = 6000,
+    [SIM_FAULT_purged] = 4000,
     [SIM_FAULT_broker_restart] = 3000,
     [SIM_FAULT_wipe] = 2000,
     [SIM_FAULT_blocked] = 3000,
@@ -143,6 +145,7 @@ static void draw_healing(struct sim_plan *plan, uint64_t *state)
         plan->rate[SIM_FAULT_loss] = usual_rate[SIM_FAULT_loss];
     if (plan->off == SIM_HEALER_republish)
         plan->rate[SIM_FAULT_wipe] = plan->rate[SIM_FAULT_queue_deleted] = 2 * usual_rate[SIM_FAULT_wipe];
+    if (plan->off == SIM_HEALER_numbers) plan->rate[SIM_FAULT_binding_removed] = plan->rate[SIM_FAULT_purged] = 0;
     if (plan->tidy) tidy_up(plan, state);
 }
 
@@ -412,12 +415,25 @@ static bool clients_at_rest(void)
     return sim->requests_open == 0;
 }
 
+/* Whatever the broker has lost has come after all. */
+static bool all_is_heard(void)
+{
+    bool numbers = !sim->small && sim->plan.off != SIM_HEALER_numbers;
+    for (int i = 0; i < sim->event_count && numbers; i++) {
+        const struct sim_event *event = &sim->events[i];
+        const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, event->type);
+        for (int k = 0; k < SIM_SERVICES && type != NULL && event->accepted > 0; k++)
+            if (tern_catalogue_hears(type, sim_names[k]) && !(event->handled >> k & 1)) return false;
+    }
+    return true;
+}
+
 static bool at_rest(void)
 {
     if (!clients_at_rest() || !sim_broker_idle()) return false;
     for (int i = 0; i < SIM_SERVICES; i++)
         if (!store_at_rest(&sim->services[i])) return false;
-    return true;
+    return all_is_heard();
 }
 
 static bool any_parked(void)

@@ -224,7 +224,7 @@ static struct tern_config *configure(const struct sim_service *service)
 static struct tern_db *stores[SIM_SERVICES];
 
 static const char list_tables[] = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
-                                  "('schema_migration', 'outbox_mark', 'online_time')"
+                                  "('schema_migration', 'outbox_mark', 'online_time', 'numbers_begin')"
                                   " ORDER BY name = 'event_log'"; /* others refer to its rows */
 
 static void must(int status, const struct tern_error *err)
@@ -331,6 +331,7 @@ void sim_service_start(struct sim_service *service)
                                          .seed = sim->plan.seed * 1000003 + (uint64_t)service->who * 101 +
                                                  (uint64_t)++service->incarnation * 10007 + 1,
                                          .log_fd = sim->trace ? fileno(sim->trace) : -1,
+                                         .beacon_ms = sim->small ? -1 : 0,
                                          .step = step_for_a_waiter,
                                          .self = service,
                                          .store = service->db};

@@ -90,7 +90,8 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *delivery, s
     struct suite_bus *bus = self;
     int status = 0;
     pthread_mutex_lock(&bus->lock);
-    bool news = delivery->body != NULL && !is_known(bus, delivery->message_id);
+    bool event = strncmp(delivery->routing_key, "tern.", strlen("tern.")) != 0; /* else what services tell each other */
+    bool news = event && delivery->body != NULL && !is_known(bus, delivery->message_id);
     if (news) keep(bus, delivery);
     if (news && bus->echo) status = say_again(bus, &bus->heard[bus->count - 1], err);
     pthread_mutex_unlock(&bus->lock);

@@ -173,20 +173,21 @@ static void what_is_to_be_said_again_stands_once_where_it_was_asked_for_last(voi
     struct tern_outbox_again rows[4];
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
     append(db, "e2", "A", TERN_ORIGIN_OWN, "", 2);
-    assert_int_equal(tern_outbox_again_add(db, 2, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 1, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 2, NULL), 0);
+    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL), 0);
+    assert_int_equal(tern_outbox_again_add(db, 1, false, NULL), 0);
+    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL), 0);
     assert_int_equal(tern_outbox_again_list(db, 0, rows, 4, NULL), 2);
     assert_int_equal(rows[0].seq, 1);
     assert_int_equal(rows[1].seq, 2);
     int64_t sent_id = rows[1].id;
     assert_int_equal(tern_outbox_again_list(db, rows[0].id, rows, 4, NULL), 1);
-    assert_int_equal(tern_outbox_again_add(db, 2, NULL), 0); /* while the answer to the one before is on its way */
+    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL),
+                     0); /* while the answer to the one before is on its way */
     assert_int_equal(tern_outbox_again_done(db, sent_id, NULL), 0);
     assert_int_equal(tern_outbox_again_list(db, sent_id, rows, 4, NULL), 1);
     assert_int_equal(rows[0].seq, 2);
     assert_int_equal(tern_outbox_again_done(db, rows[0].id, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 1, NULL), 0);
+    assert_int_equal(tern_outbox_again_add(db, 1, false, NULL), 0);
     assert_int_equal(tern_outbox_again_list(db, sent_id + 1, rows, 4, NULL), 1); /* an id is never used twice */
 }
 

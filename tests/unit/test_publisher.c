@@ -948,7 +948,7 @@ static void what_happened_can_be_read_from_the_metrics(void **state)
 static void say_again(struct lane *lane, int64_t seq)
 {
     MUST(tern_db_begin(lane->db, &err));
-    MUST(tern_outbox_again_add(lane->db, seq, &err));
+    MUST(tern_outbox_again_add(lane->db, seq, false, &err));
     MUST(tern_db_commit(lane->db, &err));
     if (lane->publisher != NULL) tern_publisher_said_again(lane->publisher);
 }

@@ -1,0 +1,63 @@
+/* consumer_beacons.c - when a beacon may be believed: counts messages, looks at no clock. */
+#include "consumer_beacons.h"
+
+#include <string.h>
+
+enum { COUNTS_AT_ONCE = 4 };
+
+void beacons_reset(struct consumer_beacons *beacons)
+{
+    beacons->waiting.count = beacons->counted.count = 0;
+    beacons->quiet = false;
+}
+
+bool beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon)
+{
+    struct beacon_list *list = &beacons->waiting;
+    size_t index = 0;
+    while (index < list->count && strcmp(list->items[index].producer, beacon->producer) != 0)
+        index++;
+    if (index == BEACONS_MAX) return false;
+    if (index == list->count) list->count++;
+    list->items[index] = *beacon;
+    beacons->counts = 0;
+    return true;
+}
+
+/* While others are being waited for the newer ones wait. */
+static void begin(struct consumer_beacons *beacons)
+{
+    beacons->counted = beacons->waiting;
+    beacons->waiting.count = 0;
+    beacons->ahead = UINT64_MAX;
+    beacons->quiet = false;
+    beacons->counts = 0;
+}
+
+bool beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag)
+{
+    if (beacons->counted.count == 0 && beacons->waiting.count > 0) begin(beacons);
+    if (beacons->counted.count == 0 || beacons->ahead == 0) return false;
+    if (ready + (uint64_t)prefetch < beacons->ahead) beacons->ahead = ready + (uint64_t)prefetch;
+    if (ready == 0 && beacons->quiet && beacons->quiet_tag == newest_tag) {
+        beacons->ahead = 0;
+        beacons->last_tag = newest_tag;
+        return false;
+    }
+    beacons->quiet = ready == 0;
+    beacons->quiet_tag = newest_tag;
+    return beacons->quiet && beacons->counts++ < COUNTS_AT_ONCE;
+}
+
+void beacons_delivered(struct consumer_beacons *beacons, uint64_t tag)
+{
+    if (beacons->counted.count == 0 || beacons->ahead == 0) return;
+    beacons->ahead--;
+    beacons->last_tag = tag;
+}
+
+struct beacon_list *beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag)
+{
+    if (beacons->counted.count == 0 || beacons->ahead > 0 || done_tag < beacons->last_tag) return NULL;
+    return &beacons->counted;
+}

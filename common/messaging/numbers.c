@@ -1,0 +1,243 @@
+/* numbers.c - sets of numbers as a line and a few ranges above it; what a beacon says against them.
+ *
+ * There is room for so many ranges. What does not fit is forgotten from above: it is asked for once more and dropped by the
+ * inbox, while what is missing closes from below. */
+#include "tern/numbers.h"
+
+#include "tern/bug.h"
+
+#include <string.h>
+
+enum { ASK_AGAIN_MS = 8000, ASK_AGAIN_MOST_MS = 300000 };
+
+void tern_numbers_init(struct tern_numbers *numbers, const struct tern_catalogue *catalogue, const char *service,
+                       int64_t steady_ms)
+{
+    memset(numbers, 0, sizeof *numbers);
+    numbers->asked_at_start_ms = steady_ms;
+    TERN_ASSERT(catalogue->type_count <= TERN_TYPES_MAX, "a catalogue has few types");
+    for (size_t i = 0; i < catalogue->type_count; i++)
+        if (tern_catalogue_hears(&catalogue->types[i], service))
+            numbers->types[numbers->count++].type = &catalogue->types[i];
+}
+
+struct tern_numbers_type *tern_numbers_find(struct tern_numbers *numbers, const struct tern_event_type *type)
+{
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->types[i].type == type) return &numbers->types[i];
+    return NULL;
+}
+
+/* ---- the set --------------------------------------------------------------------------------------------------- */
+
+static void remove_range(struct tern_numbers_type *type, size_t index)
+{
+    type->count--;
+    memmove(&type->ranges[index], &type->ranges[index + 1], (type->count - index) * sizeof type->ranges[0]);
+}
+
+/* Everything up to here counts as taken in. */
+static void raise(struct tern_numbers_type *type, int64_t through)
+{
+    if (through > type->through) type->through = through;
+    while (type->count > 0 && type->ranges[0].from <= type->through + 1) {
+        if (type->ranges[0].to > type->through) type->through = type->ranges[0].to;
+        remove_range(type, 0);
+    }
+}
+
+/* Nothing above here was taken in. */
+static void lower(struct tern_numbers_type *type, int64_t last)
+{
+    while (type->count > 0 && type->ranges[type->count - 1].from > last)
+        type->count--;
+    if (type->count > 0 && type->ranges[type->count - 1].to > last) type->ranges[type->count - 1].to = last;
+    if (type->through > last) type->through = last;
+}
+
+/* The first range that ends at `number` - 1 or later. */
+static size_t place_of(const struct tern_numbers_type *type, int64_t number)
+{
+    size_t index = type->count;
+    while (index > 0 && type->ranges[index - 1].to >= number - 1)
+        index--;
+    return index;
+}
+
+static void insert_range(struct tern_numbers_type *type, size_t index, int64_t number)
+{
+    if (index == TERN_NUMBERS_RANGES) return;
+    if (type->count == TERN_NUMBERS_RANGES) type->count--;
+    memmove(&type->ranges[index + 1], &type->ranges[index], (type->count - index) * sizeof type->ranges[0]);
+    type->ranges[index] = (struct tern_number_range){number, number};
+    type->count++;
+}
+
+static void add_above(struct tern_numbers_type *type, int64_t number)
+{
+    size_t index = place_of(type, number);
+    struct tern_number_range *range = &type->ranges[index];
+    if (index == type->count || range->from > number + 1) {
+        insert_range(type, index, number);
+        return;
+    }
+    if (number < range->from) range->from = number;
+    if (number > range->to) range->to = number;
+    if (index + 1 < type->count && type->ranges[index + 1].from == range->to + 1) {
+        range->to = type->ranges[index + 1].to;
+        remove_range(type, index + 1);
+    }
+}
+
+void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
+{
+    struct tern_numbers_type *known = tern_numbers_find(numbers, type);
+    if (known == NULL || number <= 0) return;
+    if (!known->known) known->through = numbers->from_first ? 0 : number - 1;
+    known->known = true;
+    if (number <= known->through) return;
+    known->dirty = true;
+    if (number == known->through + 1)
+        raise(known, number);
+    else
+        add_above(known, number);
+}
+
+/* How many up to `last` were not taken in. */
+static int64_t count_missing(const struct tern_numbers_type *type, int64_t last)
+{
+    int64_t missing = last > type->through ? last - type->through : 0;
+    for (size_t i = 0; i < type->count && type->ranges[i].from <= last; i++)
+        missing -= (type->ranges[i].to < last ? type->ranges[i].to : last) - type->ranges[i].from + 1;
+    return missing;
+}
+
+/* ---- what a beacon says ------------------------------------------------------------------------------------------ */
+
+static void hear_first(const struct tern_numbers *numbers, struct tern_numbers_type *type,
+                       const struct tern_beacon_type *told)
+{
+    if (!type->known) type->through = numbers->from_first ? 0 : told->last;
+    if (numbers->from_first) raise(type, told->first - 1); /* before our time */
+    type->known = true;
+}
+
+static void hear_other_store(struct tern_numbers_type *type, const struct tern_beacon_type *told,
+                             struct tern_numbers_news *news)
+{
+    news->other_store = true;
+    type->count = 0;
+    type->through = told->last;
+    type->missing = type->copy_until = 0;
+}
+
+static void hear_older_copy(struct tern_numbers_type *type, const struct tern_beacon_type *told,
+                            struct tern_numbers_news *news)
+{
+    news->older_copy = true;
+    news->was_told = type->told;
+    if (type->copy_until < type->told) type->copy_until = type->told;
+    lower(type, told->last);
+    type->missing = count_missing(type, told->last);
+}
+
+static void hear_store(const struct tern_numbers *numbers, struct tern_numbers_type *type,
+                       const struct tern_beacon *beacon, const struct tern_beacon_type *told,
+                       struct tern_numbers_news *news)
+{
+    bool first = type->store[0] == '\0', same = strcmp(type->store, beacon->store) == 0;
+    if (first)
+        hear_first(numbers, type, told);
+    else if (!same)
+        hear_other_store(type, told, news);
+    else if (told->last < type->told)
+        hear_older_copy(type, told, news);
+    if (told->last >= type->copy_until) type->copy_until = 0;
+    type->dirty |= !same || type->told != told->last;
+    (void)tern_copy(type->store, sizeof type->store, beacon->store);
+}
+
+static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *told,
+                         struct tern_numbers_news *news)
+{
+    int64_t before = told->first - 1 < told->last ? told->first - 1 : told->last;
+    news->lost = count_missing(type, before);
+    if (news->lost == 0) return;
+    news->lost_low = type->through + 1;
+    news->lost_high = before;
+    type->dirty = true;
+    raise(type, before);
+}
+
+static void add_to_ask(struct tern_resend *ask, int64_t from, int64_t to, int64_t *room)
+{
+    if (to - from + 1 > *room) to = from + *room - 1;
+    if (from > to || ask->count == TERN_RESEND_RANGES) return;
+    ask->ranges[ask->count++] = (struct tern_number_range){from, to};
+    *room -= to - from + 1;
+}
+
+static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_numbers_news *news)
+{
+    int64_t from = type->through + 1, room = TERN_RESEND_MOST;
+    if (type->ask_for != from) type->asks = type->ask_ms = 0; /* what was asked for has come */
+    if (steady_ms < type->ask_ms || TERN_BUG(gaps_not_asked_for)) return;
+    int64_t wait_ms = ASK_AGAIN_MS;
+    for (int64_t i = 0; i < type->asks && wait_ms < ASK_AGAIN_MOST_MS; i++)
+        wait_ms *= 2;
+    type->ask_ms = steady_ms + (wait_ms < ASK_AGAIN_MOST_MS ? wait_ms : ASK_AGAIN_MOST_MS);
+    type->ask_for = from;
+    type->asks++;
+    news->ask.type = type->type;
+    for (size_t i = 0; i < type->count && type->ranges[i].from <= type->told; i++) {
+        add_to_ask(&news->ask, from, type->ranges[i].from - 1, &room);
+        from = type->ranges[i].to + 1;
+    }
+    add_to_ask(&news->ask, from, type->told, &room);
+}
+
+/* What was missing before and now is not was taken in, or left behind. */
+static void compare(struct tern_numbers_type *type, const struct tern_beacon_type *told, int64_t before,
+                    struct tern_numbers_news *news)
+{
+    int64_t still = count_missing(type, type->told < told->last ? type->told : told->last);
+    news->healed = before - still - news->lost > 0 ? before - still - news->lost : 0;
+    type->told = told->last;
+    type->missing = count_missing(type, told->last);
+    news->missed = type->missing - still;
+}
+
+static int64_t highest_missing(const struct tern_numbers_type *type)
+{
+    int64_t high = type->told;
+    for (size_t i = type->count; i > 0; i--)
+        if (type->ranges[i - 1].from <= high && type->ranges[i - 1].to >= high) high = type->ranges[i - 1].from - 1;
+    return high;
+}
+
+void tern_numbers_hear(struct tern_numbers *numbers, const struct tern_beacon *beacon,
+                       const struct tern_beacon_type *told, int64_t steady_ms, struct tern_numbers_news *ret_news)
+{
+    struct tern_numbers_type *type = tern_numbers_find(numbers, told->type);
+    *ret_news = (struct tern_numbers_news){0};
+    if (type == NULL) return;
+    hear_store(numbers, type, beacon, told, ret_news);
+    int64_t before = type->missing;
+    leave_behind(type, told, ret_news);
+    compare(type, told, before, ret_news);
+    ret_news->opened = type->missing > 0 && type->opened_ms == 0;
+    ret_news->closed = type->missing == 0 && type->opened_ms != 0;
+    if (ret_news->opened) {
+        ret_news->for_ms = steady_ms - (type->complete_ms > 0 ? type->complete_ms : numbers->asked_at_start_ms);
+        ret_news->low = type->through + 1;
+        ret_news->high = highest_missing(type);
+        type->opened_ms = steady_ms;
+    }
+    if (ret_news->closed) ret_news->for_ms = steady_ms - type->opened_ms;
+    if (type->missing > 0) {
+        ask(type, steady_ms, ret_news);
+        return;
+    }
+    type->opened_ms = type->asks = type->ask_ms = 0;
+    type->complete_ms = steady_ms;
+}

@@ -1,0 +1,96 @@
+/* numbers_store.c - what was taken in of each type, in the service's store: one row each, only those that have changed. */
+#include "tern/numbers.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char read_begin[] = "SELECT from_first FROM numbers_begin";
+static const char write_begin[] = "UPDATE numbers_begin SET from_first = 0";
+static const char read_type[] = "SELECT store, through, above, told FROM number_heard WHERE type = ?1";
+static const char write_type[] = "INSERT OR REPLACE INTO number_heard (type, store, through, above, told)"
+                                 " VALUES (?1, ?2, ?3, ?4, ?5)";
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+/* "7-9,12-12"; what does not read on is forgotten, which costs a repetition. */
+static void read_ranges(struct tern_numbers_type *type, const char *text)
+{
+    int64_t above = type->through + 1;
+    type->count = 0;
+    while (*text != '\0' && type->count < TERN_NUMBERS_RANGES) {
+        char *end;
+        int64_t from = strtoll(text, &end, 10);
+        if (*end != '-') return;
+        int64_t to = strtoll(end + 1, &end, 10);
+        if (from <= above || to < from) return;
+        type->ranges[type->count++] = (struct tern_number_range){from, to};
+        above = to + 1;
+        text = *end == ',' ? end + 1 : end;
+    }
+}
+
+static void read_row(struct tern_numbers_type *type, const struct tern_db_rows *rows)
+{
+    type->known = true;
+    (void)tern_copy(type->store, sizeof type->store, tern_db_column_text(rows, 0));
+    type->through = tern_db_column_int(rows, 1);
+    type->told = tern_db_column_int(rows, 3);
+    read_ranges(type, tern_db_column_text(rows, 2));
+}
+
+static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, read_type, TERN_DB_ARGS(tern_db_text(type->type->name)), err) < 0) return -1;
+    int got = tern_db_next(&rows, err);
+    type->known = type->dirty = false;
+    type->store[0] = '\0';
+    type->through = type->told = 0;
+    type->count = 0;
+    if (got > 0) read_row(type, &rows);
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
+}
+
+int tern_numbers_load(struct tern_numbers *numbers, struct tern_db *db, struct tern_error *err)
+{
+    int64_t from_first = 0;
+    numbers->stale = true;
+    if (tern_db_get_int(db, read_begin, TERN_DB_NO_ARGS, &from_first, err) < 0) return -1;
+    numbers->from_first = from_first != 0;
+    for (size_t i = 0; i < numbers->count; i++)
+        if (load_type(&numbers->types[i], db, err) < 0) return -1;
+    numbers->stale = false;
+    return 0;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static int save_type(struct tern_numbers_type *type, struct tern_db *db, struct tern_error *err)
+{
+    struct tern_text above = {0};
+    for (size_t i = 0; i < type->count; i++)
+        tern_text_printf(&above, "%s%" PRId64 "-%" PRId64, i > 0 ? "," : "", type->ranges[i].from, type->ranges[i].to);
+    int changed =
+        tern_db_run(db, write_type,
+                    TERN_DB_ARGS(tern_db_text(type->type->name), tern_db_text(type->store), tern_db_int(type->through),
+                                 tern_db_text(above.bytes), tern_db_int(type->told)),
+                    err);
+    tern_text_fini(&above);
+    if (changed < 0) return -1;
+    type->dirty = false;
+    return 0;
+}
+
+int tern_numbers_save(struct tern_numbers *numbers, struct tern_db *db, struct tern_error *err)
+{
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->types[i].dirty && save_type(&numbers->types[i], db, err) < 0) return -1;
+    return 0;
+}
+
+int tern_numbers_adopt(struct tern_numbers *numbers, struct tern_db *db, struct tern_error *err)
+{
+    numbers->from_first = false;
+    return tern_db_run(db, write_begin, TERN_DB_NO_ARGS, err) < 0 ? -1 : 0;
+}

@@ -1,0 +1,259 @@
+/* app_numbers.c - a running service and the numbers of the events that it hears: what it misses is noticed, named, asked for.
+ *
+ * What was taken in is noted by the units and written once per batch. A beacon that is ripe becomes a unit of work here, and
+ * so does another service's request to publish events again; what is to be asked for leaves after the commit. */
+#include "app.h"
+#include "tern/beacon.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONTROLS_MAX = 32, AGAIN_MAX = 20000 };
+
+/* ---- in every batch ---------------------------------------------------------------------------------------------- */
+
+int tern_app_load_numbers(struct tern_app *app, struct tern_error *err)
+{
+    struct tern_numbers *numbers = &app->receipts.numbers;
+    tern_numbers_init(numbers, app->service->catalogue, app->service->name, tern_steady(app->seams.clock));
+    if (tern_db_begin(app->db, err) < 0) return -1;
+    int done = tern_numbers_load(numbers, app->db, err);
+    if (done == 0 && tern_config_adopts_queue(app->config)) done = tern_numbers_adopt(numbers, app->db, err);
+    if (done == 0) return tern_db_commit(app->db, err);
+    tern_db_rollback(app->db);
+    return -1;
+}
+
+int tern_app_refresh_numbers(struct tern_app *app, struct tern_context *ctx, struct tern_error *err)
+{
+    struct tern_numbers *numbers = &app->receipts.numbers;
+    return numbers->stale ? tern_numbers_load(numbers, ctx->db, err) : 0;
+}
+
+/* ---- what is shown ------------------------------------------------------------------------------------------------- */
+
+static void describe(struct tern_app *app, char *why, size_t size)
+{
+    const struct tern_numbers *numbers = &app->receipts.numbers;
+    why[0] = '\0';
+    for (size_t i = 0; i < numbers->count; i++) {
+        const struct tern_numbers_type *type = &numbers->types[i];
+        if (type->copy_until > 0) {
+            (void)snprintf(why, size,
+                           "%s runs on an older copy of its store: of %s it had told %" PRId64 ", and now %" PRId64,
+                           type->type->producer, type->type->name, type->copy_until, type->told);
+            return;
+        }
+        if (type->missing > 0)
+            (void)snprintf(why, size, "%" PRId64 " events of %s, from number %" PRId64 " on, did not arrive: asked for",
+                           type->missing, type->type->name, type->through + 1);
+    }
+}
+
+static void show(struct tern_app *app)
+{
+    char why[TERN_RECEIPTS_SIZE];
+    int64_t missing = 0;
+    for (size_t i = 0; i < app->receipts.numbers.count; i++)
+        missing += app->receipts.numbers.types[i].missing;
+    describe(app, why, sizeof why);
+    tern_metric_set(app->metrics, &TERN_METRIC_events_missing, (double)missing, NULL, NULL);
+    (void)pthread_mutex_lock(&app->receipts.lock);
+    memcpy(app->receipts.why, why, sizeof why);
+    (void)pthread_mutex_unlock(&app->receipts.lock);
+}
+
+void tern_app_add_receipts(struct tern_app *app, struct tern_readiness *readiness)
+{
+    char why[TERN_RECEIPTS_SIZE];
+    long long dead = atomic_load(&app->receipts.dead);
+    (void)pthread_mutex_lock(&app->receipts.lock);
+    memcpy(why, app->receipts.why, sizeof why);
+    (void)pthread_mutex_unlock(&app->receipts.lock);
+    if (why[0] == '\0' && atomic_load(&app->receipts.deaf))
+        (void)tern_copy(why, sizeof why,
+                        "what does not arrive is not noticed: the broker's user may not listen for it");
+    tern_readiness_add(readiness, "events", TERN_CHECK_WARN, why[0] != '\0' ? why : NULL);
+    if (!app->service->watches_dead_letters) return;
+    (void)snprintf(why, sizeof why, "%lld messages lie in %s", dead, app->service->catalogue->dead_letter_exchange);
+    tern_readiness_add(readiness, "deadLetters", TERN_CHECK_WARN, dead > 0 ? why : NULL);
+}
+
+/* ---- a beacon ------------------------------------------------------------------------------------------------------ */
+
+struct control_work {
+    struct tern_work work;
+    struct tern_app *app;
+    struct tern_control control;
+    struct tern_resend asks[TERN_TYPES_MAX];
+    size_t ask_count;
+};
+
+static void log_gap(struct tern_context *ctx, const char *type, const struct tern_numbers_news *news, int64_t missing)
+{
+    if (news->opened)
+        tern_log_write(ctx->log, TERN_LOG_WARN, "events did not arrive, asking for them", TERN_STR("eventType", type),
+                       TERN_INT("missing", missing), TERN_INT("from", news->low), TERN_INT("to", news->high),
+                       TERN_INT("completeBeforeS", news->for_ms / 1000), TERN_LOG_END);
+    if (news->closed)
+        tern_log_write(ctx->log, TERN_LOG_INFO, "no event is missing any more", TERN_STR("eventType", type),
+                       TERN_INT("seconds", news->for_ms / 1000), TERN_LOG_END);
+    if (news->lost > 0)
+        tern_log_write(ctx->log, TERN_LOG_ERROR, "events are lost: their producer does not publish so old ones again",
+                       TERN_STR("eventType", type), TERN_INT("lost", news->lost), TERN_INT("from", news->lost_low),
+                       TERN_INT("to", news->lost_high), TERN_LOG_END);
+}
+
+static void log_store(struct tern_context *ctx, const struct tern_beacon *beacon, const char *type,
+                      const struct tern_numbers_news *news)
+{
+    if (news->other_store)
+        tern_log_write(ctx->log, TERN_LOG_WARN, "a producer counts its events anew: it has another store",
+                       TERN_STR("producer", beacon->producer), TERN_STR("eventType", type),
+                       TERN_STR("store", beacon->store), TERN_LOG_END);
+    if (news->older_copy)
+        tern_log_write(ctx->log, TERN_LOG_WARN, "a producer runs on an older copy of its store",
+                       TERN_STR("producer", beacon->producer), TERN_STR("eventType", type),
+                       TERN_INT("hadTold", news->was_told), TERN_LOG_END);
+}
+
+static void count(struct tern_context *ctx, const char *type, const struct tern_numbers_news *news)
+{
+    int64_t asked = 0;
+    for (size_t i = 0; i < news->ask.count; i++)
+        asked += news->ask.ranges[i].to - news->ask.ranges[i].from + 1;
+    if (news->missed > 0)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_events_missed_total, news->missed, type, NULL, NULL);
+    if (news->healed > 0)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_events_healed_total, news->healed, type, NULL, NULL);
+    if (news->lost > 0) tern_metric_add(ctx->metrics, &TERN_METRIC_events_lost_total, news->lost, type, NULL, NULL);
+    if (asked > 0) tern_metric_add(ctx->metrics, &TERN_METRIC_events_asked_for_total, asked, type, NULL, NULL);
+}
+
+static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct control_work *item = (struct control_work *)work;
+    const struct tern_beacon *beacon = &item->control.beacon;
+    struct tern_numbers *numbers = &item->app->receipts.numbers;
+    bool store_told = false;
+    (void)err;
+    item->ask_count = 0;
+    for (size_t i = 0; i < beacon->count; i++) {
+        const char *type = beacon->types[i].type->name;
+        struct tern_numbers_news news;
+        const struct tern_numbers_type *known = tern_numbers_find(numbers, beacon->types[i].type);
+        if (known == NULL) continue;
+        tern_numbers_hear(numbers, beacon, &beacon->types[i], tern_steady(ctx->clock), &news);
+        if (!store_told) log_store(ctx, beacon, type, &news);
+        store_told = store_told || news.other_store || news.older_copy;
+        log_gap(ctx, type, &news, known->missing);
+        count(ctx, type, &news);
+        if (news.ask.count > 0) item->asks[item->ask_count++] = news.ask;
+    }
+    return TERN_DONE;
+}
+
+/* ---- a request to publish again -------------------------------------------------------------------------------------- */
+
+static int republish_row(void *self, const struct tern_log_row *row, struct tern_error *err)
+{
+    return tern_republish(self, row->seq, err);
+}
+
+static int republish_ranges(struct tern_context *ctx, const struct tern_resend *resend, int64_t first, int64_t last,
+                            struct tern_error *err)
+{
+    int total = 0;
+    for (size_t i = 0; i < resend->count; i++) {
+        int64_t from = resend->ranges[i].from > first ? resend->ranges[i].from : first;
+        int64_t to = resend->ranges[i].to < last ? resend->ranges[i].to : last;
+        int done =
+            from <= to ? tern_event_log_numbered(ctx->db, resend->type->name, from, to, republish_row, ctx, err) : 0;
+        if (done < 0) return -1;
+        total += done;
+    }
+    return total;
+}
+
+/* Only what a beacon speaks of: what is not confirmed yet, or is held, goes out by itself. */
+static int span_of(struct tern_context *ctx, const struct tern_event_type *type, int64_t *ret_first, int64_t *ret_last,
+                   struct tern_error *err)
+{
+    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000, through_seq = 0, after_seq = 0;
+    if (tern_outbox_confirmed(ctx->db, &through_seq, err) < 0 ||
+        tern_beacon_first_seq(ctx->db, through_seq, window_ms, &after_seq, err) < 0 ||
+        tern_event_log_number_through(ctx->db, type->name, after_seq, ret_first, err) < 0)
+        return -1;
+    ++*ret_first;
+    return tern_event_log_number_through(ctx->db, type->name, through_seq, ret_last, err);
+}
+
+static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    const struct tern_resend *resend = &((struct control_work *)work)->control.resend;
+    int64_t waiting = 0, first = 0, last = 0;
+    if (strcmp(resend->type->producer, ctx->service) != 0) return TERN_DONE;
+    if (tern_outbox_again_count(ctx->db, &waiting, err) < 0 || span_of(ctx, resend->type, &first, &last, err) < 0)
+        return TERN_RETRY;
+    if (waiting > AGAIN_MAX) return TERN_DONE; /* it will be asked for again */
+    int done = republish_ranges(ctx, resend, first, last, err);
+    if (done < 0) return TERN_RETRY;
+    tern_log_write(ctx->log, TERN_LOG_INFO, "asked for events that did not arrive, publishing them again",
+                   TERN_STR("eventType", resend->type->name), TERN_INT("events", done), TERN_LOG_END);
+    return TERN_DONE;
+}
+
+/* ---- their way through the writer -------------------------------------------------------------------------------------- */
+
+static void settle_control(struct tern_work *work, enum tern_settled settled)
+{
+    struct control_work *item = (struct control_work *)work;
+    struct tern_app *app = item->app;
+    for (size_t i = 0; settled == TERN_SETTLED_DONE && i < item->ask_count; i++)
+        tern_publisher_ask(app->publisher, &item->asks[i]);
+    if (item->control.is_beacon) show(app);
+    atomic_fetch_sub(&app->receipts.controls, 1);
+    free(item); /* what failed comes again */
+}
+
+static const struct tern_work_kind beacon_kind = {
+    .name = "beacon", .run = run_beacon, .settle = settle_control, .lazy = true};
+static const struct tern_work_kind resend_kind = {
+    .name = "resend", .run = run_resend, .settle = settle_control, .lazy = true};
+
+void tern_app_control(void *self, const struct tern_control *control)
+{
+    struct tern_app *app = self;
+    if (atomic_load(&app->status.draining)) return;
+    if (atomic_fetch_add(&app->receipts.controls, 1) >= CONTROLS_MAX) {
+        atomic_fetch_sub(&app->receipts.controls, 1);
+        return;
+    }
+    struct control_work *item = tern_alloc(sizeof *item);
+    item->work.kind = control->is_beacon ? &beacon_kind : &resend_kind;
+    item->app = app;
+    item->control = *control;
+    tern_writer_submit(app->writer, &item->work);
+}
+
+/* ---- on the consumer's thread -------------------------------------------------------------------------------------------- */
+
+void tern_app_deaf(void *self)
+{
+    struct tern_app *app = self;
+    if (atomic_exchange(&app->receipts.deaf, true)) return;
+    tern_log_warn(app->log, "what does not arrive will not be noticed: the broker's user may not listen for it",
+                  TERN_LOG_END);
+}
+
+void tern_app_dead_letters(void *self, uint32_t messages)
+{
+    struct tern_app *app = self;
+    long long before = atomic_exchange(&app->receipts.dead, (long long)messages);
+    tern_metric_set(app->metrics, &TERN_METRIC_dead_letters, (double)messages, NULL, NULL);
+    if ((long long)messages > before)
+        tern_log_warn(app->log, "messages were dead-lettered: somebody's policy, or one that cannot be read",
+                      TERN_STR("queue", app->service->catalogue->dead_letter_exchange), TERN_INT("messages", messages));
+}
