@@ -6,8 +6,10 @@
 #   scripts/demo.sh --once     the same, but ends by itself: exit 0 only if every order reached the status it should
 #
 #   --preset NAME              another build than release (dev, asan ...)
+#   --adopt                    take the queues of AMQP_URL even when the services of another suite have claimed them
 #
-# AMQP_URL                   use this broker instead of a private one
+# AMQP_URL                   use this broker instead of a private one; the demo's stores are new, so it stops when the
+#                            queues there belong to the stores of another suite
 # ORDER_PORT PAYMENT_PORT INVENTORY_PORT NOTIFICATION_PORT      instead of 3001 to 3004
 # PAYMENT_DELAY_MS           how long a payment takes (here 300-900 unless you say otherwise)
 # HTTP_CONNECTIONS_PER_ADDRESS      here 512 unless you say otherwise, since all clients come from this machine;
@@ -23,11 +25,12 @@ declare -A LISTEN=([order]=3001 [payment]=3002 [inventory]=3003 [notification]=3
 declare -A DAEMON=() STARTS=()
 PRESET=release
 ONCE=
+ADOPT=
 RUN=
 ENDING=
 SETTLE_SECONDS=60
 
-usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 # ---- starting and ending -------------------------------------------------------------------------------------
 
@@ -74,12 +77,13 @@ choose_port() {
 
 # The service as a child that ends when this script does, even by kill -9, and outside the reach of its Ctrl-C.
 start_service() {
-  local service=$1
+  local service=$1 flags=()
+  [[ -z $ADOPT || -n ${STARTS[$service]:-} ]] || flags=(--adopt-queue) # for its first start only
   setsid setpriv --pdeathsig TERM env AMQP_URL="$AMQP_URL" DATABASE_URL="$(store_url "$RUN/$service.db")" \
     PORT="${LISTEN[$service]}" HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR="${TERN_COLOR:-0}" \
     PAYMENT_DELAY_MS="${PAYMENT_DELAY_MS:-300-900}" \
     HTTP_CONNECTIONS_PER_ADDRESS="${HTTP_CONNECTIONS_PER_ADDRESS:-512}" \
-    "$TERN_ROOT/build/$PRESET/bin/$service-service" </dev/null >>"$RUN/suite.log" 2>&1 &
+    "$TERN_ROOT/build/$PRESET/bin/$service-service" "${flags[@]}" </dev/null >>"$RUN/suite.log" 2>&1 &
   DAEMON[$service]=$!
   STARTS[$service]=$((${STARTS[$service]:-0} + 1))
 }
@@ -129,8 +133,10 @@ start_services() {
   for service in "${SERVICES[@]}"; do choose_port "$service"; done
   for service in "${SERVICES[@]}"; do start_service "$service"; done
   for service in "${SERVICES[@]}"; do
-    wait_for 30 ready_or_dead "$service"
+    wait_for 30 ready_or_hopeless "$service"
     ready "$service" || {
+      [[ -z $(not_owner "$service") ]] || die "$(not_owner "$service"). Stop the other suite, name another vhost in" \
+        "AMQP_URL, or start this with --adopt: then these new stores get what is in the queues"
       tail -n 15 "$RUN/suite.log" >&2
       die "$service-service did not become ready; the last lines of the logs are above"
     }
@@ -142,7 +148,10 @@ start_services() {
 http() { curl -sS --noproxy '*' --max-time 10 "$@"; }
 address() { printf 'http://127.0.0.1:%s' "${LISTEN[$1]}"; }
 ready() { http -f -o "$RUN/answer" "$(address "$1")/readyz" 2>/dev/null; }
-ready_or_dead() { ready "$1" || ! daemon_lives "$1"; }
+# Why its queue is not this demo's, if somebody else has it.
+not_owner() { http "$(address "$1")/readyz" 2>/dev/null | jq -r '.checks.owner.output // empty' 2>/dev/null; }
+# With --adopt the end of the others may be a moment away.
+ready_or_hopeless() { ready "$1" || ! daemon_lives "$1" || [[ -z $ADOPT && $(not_owner "$1") == *--adopt-queue ]]; }
 
 # Sample orders, by number: what they show, the status each should end in, their ids.
 TITLES=() WANTED=() IDS=()
@@ -246,6 +255,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
   -h | --help) usage && exit 0 ;;
   --once) ONCE=1 ;;
+  --adopt) ADOPT=1 ;;
   --preset) PRESET=${2:?--preset needs a name} && shift ;;
   *)
     usage >&2

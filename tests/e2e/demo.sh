@@ -69,4 +69,19 @@ start_demo
 holds "it starts again" follows
 kill -KILL "$demo"
 holds "even after kill -9 of the demo no process is left" wait_for 30 nothing_left
+
+# Two demos on one broker: the second has other stores, and would take half of the first one's events.
+AMQP_URL=$("$TERN_ROOT/scripts/broker.sh" start "$SCRATCH/shared" --owner $$ 2>/dev/null)
+export AMQP_URL
+refused() { ! once && shows 'belongs to another store .*--adopt-queue' && shows 'start this with --adopt'; }
+adopt() { demo --once --adopt >"$SCRATCH/out" 2>&1; }
+start_demo
+holds "a broker of one's own is used" follows
+mv "$SCRATCH/out" "$SCRATCH/first"
+holds "a second demo on it stops with a sentence" refused
+kill -INT "$demo"
+holds "the first one ends" wait_for 60 demo_gone
+holds "its queues stay its stores'" refused
+holds "--adopt gives them to new stores" adopt
+"$TERN_ROOT/scripts/broker.sh" kill "$SCRATCH/shared"
 report
