@@ -111,6 +111,7 @@ struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link)
     return (struct tern_amqp_link_state){
         .connected = atomic_load(&link->connected),
         .blocked = atomic_load(&link->blocked),
+        .trouble = (enum tern_amqp_trouble)atomic_load(&link->trouble),
         .connects = atomic_load(&link->connects),
     };
 }
@@ -270,6 +271,7 @@ void tern_amqp_run(struct tern_amqp *link)
     while (!atomic_load(&link->stopping)) {
         err = (struct tern_error){.text = "unknown trouble"};
         link->connected_ms = 0;
+        atomic_store(&link->trouble, TERN_AMQP_OTHER);
         bool watched = amqp_watchdog_start(&link->watchdog, link->settings.limits.watchdog_ms, &err) == 0;
         if ((watched && one_connection(link, &err) == 0) || atomic_load(&link->stopping)) break;
         if (link->connected_ms != 0 && tern_steady(link->settings.clock) - link->connected_ms >= SETTLED_MS)

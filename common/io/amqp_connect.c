@@ -7,8 +7,10 @@
 #include "amqp_link.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 
 #define DEFAULT_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
-enum { GOODBYE_MS = 1000 };
+enum { GOODBYE_MS = 1000, ACCESS_REFUSED = 403, NOT_ALLOWED = 530 };
 
 /* The library cuts the text into pieces in place. */
 static int parse_address(char *text, struct amqp_connection_info *ret_address, struct tern_error *err)
@@ -82,8 +84,49 @@ static int explain_connect(struct tern_amqp *link, int status, struct tern_error
         why = "its certificate names another host";
     else if (status == AMQP_STATUS_SOCKET_ERROR)
         why = "nobody answers there";
-    return tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
-                          why);
+    (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port, why);
+    return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
+}
+
+/* Waits for the outcome of a connect(2). 0, or its errno. */
+static int await_connected(int fd, int timeout_ms)
+{
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (poll(&writable, 1, timeout_ms) <= 0) return ETIMEDOUT;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+/* The library would not say why it failed. A socket as the library makes them, or -1 with errno. */
+static int connect_to(const char *address, int port, int timeout_ms)
+{
+    const struct addrinfo numbers = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char service[16];
+    int yes = 1;
+    (void)snprintf(service, sizeof service, "%d", port);
+    if (getaddrinfo(address, service, &numbers, &found) != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) error = await_connected(fd, timeout_ms);
+    freeaddrinfo(found);
+    if (fd >= 0 && error == 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes) == 0)
+        return fd;
+    if (fd >= 0) (void)close(fd);
+    if (error != 0) errno = error;
+    return -1;
+}
+
+static int unreached(struct tern_amqp *link, int error, struct tern_error *err)
+{
+    (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
+                         strerror(error));
+    return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
 }
 
 /* With TLS the library must be given the name, which it asks for once more: just answered, so soon answered again. */
@@ -91,17 +134,17 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
 {
     struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
     struct amqp_addresses addresses;
-    int status = AMQP_STATUS_SOCKET_ERROR;
-    if (amqp_link_resolve(link, &addresses, err) < 0) return -1;
+    int fd = -1;
+    if (amqp_link_resolve(link, &addresses, err) < 0) return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
     if (link->tls) {
-        status = amqp_socket_open_noblock(socket, link->address.host, link->address.port, &timeout);
+        int status = amqp_socket_open_noblock(socket, link->address.host, link->address.port, &timeout);
         return status == AMQP_STATUS_OK ? 0 : explain_connect(link, status, err);
     }
-    for (size_t i = 0; i < addresses.count && !atomic_load(&link->stopping); i++) {
-        status = amqp_socket_open_noblock(socket, addresses.text[i], link->address.port, &timeout);
-        if (status == AMQP_STATUS_OK) return 0;
-    }
-    return explain_connect(link, status, err);
+    for (size_t i = 0; fd < 0 && i < addresses.count && !atomic_load(&link->stopping); i++)
+        fd = connect_to(addresses.text[i], link->address.port, link->settings.limits.rpc_ms);
+    if (fd < 0) return unreached(link, errno, err);
+    amqp_tcp_socket_set_sockfd(socket, fd);
+    return 0;
 }
 
 static int open_socket(struct tern_amqp *link, struct tern_error *err)
@@ -154,19 +197,32 @@ static int take_over_heartbeats(struct tern_amqp *link, struct tern_error *err)
     return status == AMQP_STATUS_OK ? 0 : amqp_link_status(err, status, "tuning the connection");
 }
 
+/* A broker refuses a user with 403, a vhost with 530. */
+static int explain_login(struct tern_amqp *link, amqp_rpc_reply_t reply, struct tern_error *err)
+{
+    const struct amqp_connection_info *address = &link->address;
+    char doing[240];
+    bool closed = reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD;
+    int code = closed ? ((const amqp_connection_close_t *)reply.reply.decoded)->reply_code : 0;
+    if (code == NOT_ALLOWED)
+        (void)snprintf(doing, sizeof doing, "the broker at %.60s:%d does not let \"%.30s\" into the vhost \"%.30s\"",
+                       address->host, address->port, address->user, address->vhost);
+    else
+        (void)snprintf(doing, sizeof doing, "logging in at %.80s:%d as \"%.40s\"", address->host, address->port,
+                       address->user);
+    (void)amqp_link_reply(err, reply, doing);
+    return amqp_link_trouble(link, code == ACCESS_REFUSED ? TERN_AMQP_LOGIN
+                                   : code == NOT_ALLOWED  ? TERN_AMQP_VHOST
+                                                          : TERN_AMQP_OTHER);
+}
+
 static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
 {
     struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
     (void)amqp_set_handshake_timeout(link->connection, &timeout);
     (void)amqp_set_rpc_timeout(link->connection, &timeout);
     amqp_rpc_reply_t reply = log_in(link);
-    if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
-        char doing[160];
-        (void)snprintf(doing, sizeof doing, "logging in at %.80s:%d as \"%.40s\"", link->address.host,
-                       link->address.port, link->address.user);
-        return amqp_link_reply(err, reply, doing);
-    }
-    return take_over_heartbeats(link, err);
+    return reply.reply_type == AMQP_RESPONSE_NORMAL ? take_over_heartbeats(link, err) : explain_login(link, reply, err);
 }
 
 int amqp_link_connect(struct tern_amqp *link, struct tern_error *err)

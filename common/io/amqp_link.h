@@ -99,6 +99,7 @@ struct tern_amqp {
     int wake_fd;
     atomic_bool stopping, woken, asleep;
     atomic_bool connected, blocked;
+    atomic_int trouble;
     atomic_uint_fast64_t connects;
 
     /* One connection. */
@@ -119,6 +120,13 @@ int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err);
 int amqp_link_connect(struct tern_amqp *link, struct tern_error *err);
 void amqp_link_say_goodbye(struct tern_amqp *link);
 void amqp_link_disconnect(struct tern_amqp *link);
+
+/* Always -1: `err` is of that kind. */
+static inline int amqp_link_trouble(struct tern_amqp *link, enum tern_amqp_trouble trouble)
+{
+    atomic_store(&link->trouble, (int)trouble);
+    return -1;
+}
 
 /* amqp_resolve.c: waits at most the RPC limit, and not at all once the link is to stop. */
 int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_addresses, struct tern_error *err);

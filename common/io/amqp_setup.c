@@ -54,6 +54,31 @@ static void rpc_begins(struct tern_amqp *link)
     amqp_call_begins(&link->watchdog);
 }
 
+static void close_text(amqp_rpc_reply_t reply, char text[AMQP_SHORT_SIZE])
+{
+    const amqp_channel_close_t *closed = reply.reply.decoded;
+    (void)snprintf(text, AMQP_SHORT_SIZE, "%.*s", (int)closed->reply_text.len, (const char *)closed->reply_text.bytes);
+}
+
+/* Of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/': received 'a' but current is 'b'" what matters. */
+static int explain_difference(struct tern_amqp *link, struct tern_error *err, amqp_rpc_reply_t reply, const char *name)
+{
+    static const char before[] = "inequivalent arg '";
+    char text[AMQP_SHORT_SIZE];
+    close_text(reply, text);
+    const char *argument = strstr(text, before), *received = strstr(text, ": received ");
+    if (argument != NULL && received != NULL)
+        (void)tern_error_set(
+            err,
+            "\"%s\" exists with other settings: its %.*s is not ours (%s); delete it when it is empty, or set ours to match",
+            name, (int)strcspn(argument + sizeof before - 1, "'"), argument + sizeof before - 1, received + 2);
+    else
+        (void)tern_error_set(err,
+                             "\"%s\" exists with other settings (%s); delete it when it is empty, or set ours to match",
+                             name, text);
+    return amqp_link_trouble(link, TERN_AMQP_TOPOLOGY);
+}
+
 /* Ends a call; 0 when the broker said yes. */
 static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *doing, const char *name)
 {
@@ -62,13 +87,12 @@ static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *
     amqp_call_ends(&link->watchdog);
     link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
     if (close_code(reply) == PRECONDITION_FAILED) {
-        result = amqp_link_reply(err, reply, "the broker says");
-        (void)tern_error_prefix(
-            err, "\"%s\" exists with other settings: delete it when it is empty, or set ours to match", name);
+        result = explain_difference(link, err, reply, name);
     } else if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
         char what[128];
         (void)snprintf(what, sizeof what, "%s \"%.80s\"", doing, name);
         result = amqp_link_reply(err, reply, what);
+        if (close_code(reply) == ACCESS_REFUSED) (void)amqp_link_trouble(link, TERN_AMQP_RIGHT);
     }
     amqp_maybe_release_buffers(link->connection);
     return result;
@@ -166,9 +190,8 @@ static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_
     static const char before[] = "but current is '";
     ret_owner[0] = '\0';
     if (close_code(reply) != PRECONDITION_FAILED) return;
-    const amqp_channel_close_t *closed = reply.reply.decoded;
     char text[AMQP_SHORT_SIZE];
-    (void)snprintf(text, sizeof text, "%.*s", (int)closed->reply_text.len, (const char *)closed->reply_text.bytes);
+    close_text(reply, text);
     const char *current = strstr(text, before);
     if (current == NULL) return;
     current += sizeof before - 1;

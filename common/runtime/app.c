@@ -163,7 +163,7 @@ const char *tern_app_backlog_fault(const struct tern_app *app)
 
 static bool refuse_work(struct tern_app *app, struct tern_error *err)
 {
-    char why[TERN_STANDBY_SIZE];
+    char why[TERN_SENTENCE_SIZE];
     if (tern_app_standby(app, why) == 0)
         (void)tern_copy(why, sizeof why, "the broker was not reached since the start; nothing is taken in before");
     return tern_error_set(err, "%s", why) == 0;

@@ -17,7 +17,7 @@
 #include "upkeep.h"
 #include "writer.h"
 
-enum { TERN_STANDBY_SIZE = 240 };
+enum { TERN_SENTENCE_SIZE = 240 };
 enum { TERN_READERS = 4, TERN_COMMAND_DEADLINE_MS = 5000, TERN_CHECKPOINT_PAGES = 2000 };
 
 /* Read-only connections for HTTP requests: opened when needed, lent, given back. */
@@ -36,7 +36,6 @@ struct tern_status {
     atomic_bool store_refused; /* the last batch did not commit */
     atomic_bool disk_low;
     atomic_bool consumer_up, publisher_up, blocked;
-    atomic_bool consumer_down_said, publisher_down_said;
     atomic_bool owned_once; /* the queue on the broker was ours since the start: work from outside is taken in */
     atomic_bool refused;    /* it is another store's: no more is */
     atomic_llong pending;   /* committed events that are not confirmed */
@@ -56,11 +55,19 @@ struct tern_app_seams {
         *store; /* open, in memory: writer and lanes share it, and it stays the caller's; NULL: DATABASE_URL */
 };
 
+/* Why the links are not up, as their last attempt has found. */
+struct tern_lost {
+    pthread_mutex_t lock;
+    char why[TERN_ONLINE_LINKS][TERN_SENTENCE_SIZE]; /* "": it is up, or was not tried yet */
+    bool told[TERN_ONLINE_LINKS];
+    enum tern_amqp_trouble trouble[TERN_ONLINE_LINKS]; /* that was told */
+};
+
 /* Why the service's queue is not ours, while somebody else has it. */
 struct tern_standby {
     pthread_mutex_t lock;
-    char why[TERN_STANDBY_SIZE]; /* "": it is, or we do not know */
-    int64_t since_ms;            /* of the steady clock */
+    char why[TERN_SENTENCE_SIZE]; /* "": it is, or we do not know */
+    int64_t since_ms;             /* of the steady clock */
     bool told;
 };
 
@@ -97,6 +104,7 @@ struct tern_app {
     struct tern_readers readers;
     struct tern_running running;
     struct tern_status status;
+    struct tern_lost lost;
     struct tern_standby standby;
     struct tern_receipts receipts;
     char store[TERN_UUID_SIZE]; /* its identity */
@@ -128,10 +136,16 @@ int64_t tern_app_oldest_age_ms(const struct tern_app *app);
 /* NULL, or in what way more waits for the broker than may. */
 const char *tern_app_backlog_fault(const struct tern_app *app);
 
+/* The links (app_links.c): one is up, or is not. */
+void tern_app_connected(struct tern_app *app, enum tern_online_link link);
+void tern_app_lost(struct tern_app *app, enum tern_online_link link, enum tern_amqp_trouble trouble, const char *why);
+/* Why a link is not up, the consumer's first. False: they are, or were not tried yet. */
+bool tern_app_lost_because(struct tern_app *app, char ret_why[TERN_SENTENCE_SIZE]);
+
 /* The service's queue (app_owner.c): it is ours, or may not be any more; somebody else has it. */
 void tern_app_owned(void *self, bool owned, bool adopted);
 void tern_app_stands_by(void *self, bool refused, const char *why);
-/* Why it is not ours, as text (TERN_STANDBY_SIZE): 0: nobody else has it; 1: our own lost connection may; 2: somebody does. */
+/* Why it is not ours, as text (TERN_SENTENCE_SIZE): 0: nobody else has it; 1: our own lost connection may; 2: somebody does. */
 int tern_app_standby(struct tern_app *app, char *ret_why);
 /* Whether effects on the world outside may begin. */
 bool tern_app_may_act(void *self);

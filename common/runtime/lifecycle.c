@@ -140,35 +140,19 @@ static void on_delivery(void *self, struct tern_delivery *delivery)
     tern_units_deliver(app->units, delivery);
 }
 
-static void say_connected(struct tern_app *app, const char *link, atomic_bool *up, atomic_bool *said)
-{
-    atomic_store(up, true);
-    atomic_store(said, false);
-    tern_log_info(app->log, "connected to the broker", TERN_STR("link", link));
-}
-
-/* Says it once, not once per attempt. */
-static void say_lost(struct tern_app *app, const char *link, atomic_bool *up, atomic_bool *said, const char *why)
-{
-    bool was_up = atomic_exchange(up, false);
-    if (atomic_exchange(said, true)) return;
-    tern_log_warn(app->log, was_up ? "lost the broker, trying again" : "the broker is not there, trying again",
-                  TERN_STR("link", link), TERN_STR("err", why));
-}
-
 static void on_consumer_connected(void *self)
 {
     struct tern_app *app = self;
     tern_app_set_online(app, TERN_ONLINE_CONSUMER, true);
     atomic_store(&app->status.declared, true);
-    say_connected(app, "consumer", &app->status.consumer_up, &app->status.consumer_down_said);
+    tern_app_connected(app, TERN_ONLINE_CONSUMER);
 }
 
 static void on_consumer_lost(void *self, const char *why)
 {
     struct tern_app *app = self;
     tern_app_set_online(app, TERN_ONLINE_CONSUMER, false);
-    say_lost(app, "consumer", &app->status.consumer_up, &app->status.consumer_down_said, why);
+    tern_app_lost(app, TERN_ONLINE_CONSUMER, tern_consumer_state(app->consumer).trouble, why);
 }
 
 /* ---- the publisher's wires ---- */
@@ -231,14 +215,14 @@ static void on_publisher_connected(void *self)
     struct tern_app *app = self;
     atomic_store(&app->status.blocked, false);
     tern_app_set_online(app, TERN_ONLINE_PUBLISHER, true);
-    say_connected(app, "publisher", &app->status.publisher_up, &app->status.publisher_down_said);
+    tern_app_connected(app, TERN_ONLINE_PUBLISHER);
 }
 
 static void on_publisher_lost(void *self, const char *why)
 {
     struct tern_app *app = self;
     tern_app_set_online(app, TERN_ONLINE_PUBLISHER, false);
-    say_lost(app, "publisher", &app->status.publisher_up, &app->status.publisher_down_said, why);
+    tern_app_lost(app, TERN_ONLINE_PUBLISHER, tern_publisher_state(app->publisher).trouble, why);
 }
 
 static void on_blocked(void *self, bool blocked, const char *reason)
@@ -522,6 +506,7 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
     enum tern_log_format format = TERN_LOG_AUTO;
     memset(app, 0, sizeof *app);
     tern_online_init(&app->online, 0);
+    (void)pthread_mutex_init(&app->lost.lock, NULL);
     (void)pthread_mutex_init(&app->standby.lock, NULL);
     (void)pthread_mutex_init(&app->receipts.lock, NULL);
     app->service = service;
@@ -610,6 +595,7 @@ void tern_app_stop(struct tern_app *app)
     if (!app->seams.store) close_store(app);
     tern_text_fini(&app->ctx.scratch);
     tern_online_fini(&app->online);
+    (void)pthread_mutex_destroy(&app->lost.lock);
     (void)pthread_mutex_destroy(&app->standby.lock);
     (void)pthread_mutex_destroy(&app->receipts.lock);
     tern_metrics_destroy(app->metrics);

@@ -1,6 +1,7 @@
 /* operations.c - the routes of every daemon: is it alive, is it ready and why not, its metrics, its version.
  *
  * They read atomics and registries only, never the store, so they answer whatever else is stuck. */
+#include <stdio.h>
 #include <string.h>
 
 #include "app.h"
@@ -27,28 +28,40 @@ void tern_readiness_add(struct tern_readiness *readiness, const char *name, enum
     tern_text_add(checks, "}");
 }
 
-static const char *undeclared_because(const struct tern_app *app)
-{
-    if (app->consumer && tern_consumer_state(app->consumer).connects > 0)
-        return "not declared yet: the broker was reached but has not accepted it, the log says why";
-    return "not declared yet: the broker was not reached since the start";
-}
-
 static const char *store_fault(const struct tern_status *status)
 {
     if (atomic_load(&status->store_refused)) return "the last transaction did not commit";
     return atomic_load(&status->disk_low) ? "the disk is nearly full" : NULL;
 }
 
-static const char *broker_fault(const struct tern_status *status)
+enum { BECAUSE_SIZE = TERN_SENTENCE_SIZE + 40 };
+
+static const char *undeclared_because(struct tern_app *app, char text[BECAUSE_SIZE])
 {
-    if (!atomic_load(&status->consumer_up) || !atomic_load(&status->publisher_up)) return "not connected, trying again";
-    return atomic_load(&status->blocked) ? "the broker takes no messages now" : NULL;
+    char why[TERN_SENTENCE_SIZE];
+    const struct tern_amqp_link_state none = {0};
+    struct tern_amqp_link_state link = app->consumer ? tern_consumer_state(app->consumer) : none;
+    bool reached = link.connects > 0 || link.trouble > TERN_AMQP_UNREACHED;
+    if (!tern_app_lost_because(app, why) || !reached)
+        return "not declared yet: the broker was not reached since the start";
+    (void)snprintf(text, BECAUSE_SIZE, "not declared yet: %s", why);
+    return text;
+}
+
+static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
+{
+    const struct tern_status *status = &app->status;
+    char why[TERN_SENTENCE_SIZE];
+    if (atomic_load(&status->consumer_up) && atomic_load(&status->publisher_up))
+        return atomic_load(&status->blocked) ? "the broker takes no messages now" : NULL;
+    bool known = tern_app_lost_because(app, why);
+    (void)snprintf(text, BECAUSE_SIZE, "not connected, trying again%s%s", known ? ": " : "", known ? why : "");
+    return text;
 }
 
 static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
 {
-    char why[TERN_STANDBY_SIZE];
+    char why[TERN_SENTENCE_SIZE];
     int standing = tern_app_standby(app, why);
     tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN, standing ? why : NULL);
 }
@@ -56,12 +69,13 @@ static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
 static void add_own(struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct tern_status *status = &app->status;
+    char text[BECAUSE_SIZE];
     tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, atomic_load(&status->draining) ? "stopping" : NULL);
     tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(status));
     tern_readiness_add(readiness, "topology", TERN_CHECK_FAIL,
-                       atomic_load(&status->declared) ? NULL : undeclared_because(app));
+                       atomic_load(&status->declared) ? NULL : undeclared_because(app, text));
     add_owner(app, readiness);
-    tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(status));
+    tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(app, text));
     tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, tern_app_backlog_fault(app));
 }
 

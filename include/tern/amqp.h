@@ -93,9 +93,20 @@ struct tern_amqp_settings {
     struct tern_amqp_limits limits;
 };
 
+/* Why the last connection ended, or did not come to be. */
+enum tern_amqp_trouble {
+    TERN_AMQP_OTHER,
+    TERN_AMQP_UNREACHED, /* nobody answers at that address */
+    TERN_AMQP_LOGIN,     /* the broker does not know this user, or its password */
+    TERN_AMQP_VHOST,     /* there is none of that name, or the user may not use it */
+    TERN_AMQP_TOPOLOGY,  /* something that we declare exists with other settings */
+    TERN_AMQP_RIGHT      /* the user lacks one */
+};
+
 struct tern_amqp_link_state {
     bool connected, blocked;
-    uint64_t connects; /* how often it was connected so far; also the generation of delivery tags */
+    enum tern_amqp_trouble trouble; /* as `lost` was called with its sentence */
+    uint64_t connects;              /* how often it was connected so far; also the generation of delivery tags */
 };
 
 /* Whether a link can be made of this address at all; nothing is opened but `ca_file` for amqps. */
