@@ -84,7 +84,7 @@ def other_user(world, chance):
             mark = os.path.getsize(daemon.log)
             daemon.start(AMQP_URL=as_user(world, daemon, "shop", "wrong" + word))
             await_back(daemon, "a wrong password")
-            refused = wait_until(15, lambda: b"ACCESS_REFUSED" in text_since(daemon.log, mark))
+            refused = wait_until(15, lambda: b"the broker refuses our user or password" in text_since(daemon.log, mark))
             blind, told = linked(daemon), text_since(daemon.log, mark).decode("utf-8", "replace")
             daemon.end("A8", signal.SIGTERM, TERM)
             daemon.start(AMQP_URL=as_user(world, daemon, "shop", word))
