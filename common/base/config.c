@@ -149,6 +149,16 @@ bool tern_config_adopts_queue(const struct tern_config *config)
     return config->adopts_queue;
 }
 
+size_t tern_config_changes(const struct tern_config *before, const struct tern_config *now, const char **ret_names,
+                           size_t most)
+{
+    size_t changes = 0;
+    TERN_ASSERT(before->count == now->count, "two readings of the same tables are compared");
+    for (size_t i = 0; i < now->count && changes < most; i++)
+        if (strcmp(before->values[i].text, now->values[i].text) != 0) ret_names[changes++] = now->values[i].key.name;
+    return changes;
+}
+
 bool tern_config_is_default(const struct tern_config *config, const char *name)
 {
     return find(config, name)->origin == NULL;

@@ -481,9 +481,9 @@ uint16_t tern_http_port(const struct tern_http_server *server)
     return server->port;
 }
 
-void tern_http_replace_admin_token(struct tern_http_server *server, const char *token)
+bool tern_http_replace_admin_token(struct tern_http_server *server, const char *token)
 {
-    http_admin_replace(&server->admin, token);
+    return http_admin_replace(&server->admin, token);
 }
 
 static void wait_for_flight(struct tern_http_server *server, int timeout_ms)

@@ -28,14 +28,16 @@ void http_admin_fini(struct http_admin *admin)
     pthread_mutex_destroy(&admin->lock);
 }
 
-void http_admin_replace(struct http_admin *admin, const char *token)
+bool http_admin_replace(struct http_admin *admin, const char *token)
 {
     char *copy = tern_copy_text(token);
     pthread_mutex_lock(&admin->lock);
     char *old = admin->token;
     admin->token = copy;
     pthread_mutex_unlock(&admin->lock);
+    bool other = strcmp(old, token) != 0;
     forget(old);
+    return other;
 }
 
 /* Takes as long for a wrong token as for the right one of the same length. */

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ enum {
     HEAD_MOST = 16384,
     BUFFER_BYTES = 4096,
     POLL_MS = 1000,
-    LOOK_UP_MS = 30000
+    LOOK_UP_MS = 30000,
+    A_DAY_S = 86400
 };
 
 struct call {
@@ -48,6 +50,7 @@ struct list {
 struct tern_http_client {
     struct tern_http_client_settings settings;
     char *ca_file;
+    atomic_llong certificates_from_s; /* steady: what libcurl keeps of the certificates must not be older; 0: any */
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock; /* guards the next three */
@@ -123,6 +126,15 @@ static void set_text(CURL *easy, CURLoption option, const char *text)
     TERN_ASSERT(curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY, "memory for a request");
 }
 
+/* libcurl keeps parsed certificates for a day: not beyond the last time that they were to be read again. */
+static void set_certificate_age(CURL *easy, const struct tern_http_client *client)
+{
+    int64_t from_s = atomic_load(&client->certificates_from_s);
+    int64_t age_s = tern_steady(&tern_clock_system) / 1000 - from_s;
+    if (from_s == 0 || age_s > A_DAY_S) return;
+    (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_s > 0 ? age_s : 0));
+}
+
 static void set_bounds(CURL *easy, const struct tern_http_client *client)
 {
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -137,6 +149,7 @@ static void set_bounds(CURL *easy, const struct tern_http_client *client)
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (client->ca_file[0]) set_text(easy, CURLOPT_CAINFO, client->ca_file);
+    set_certificate_age(easy, client);
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     set_text(easy, CURLOPT_USERAGENT, "tern/" TERN_VERSION);
 }
@@ -318,6 +331,12 @@ static void *client_thread(void *argument)
         (void)curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
     }
     return NULL;
+}
+
+/* From the next whole second on; until then they are read for every connection. */
+void tern_http_client_read_certificates(struct tern_http_client *client)
+{
+    atomic_store(&client->certificates_from_s, tern_steady(&tern_clock_system) / 1000 + 1);
 }
 
 /* ---- life ---- */

@@ -121,7 +121,8 @@ bool http_routes_choose(const struct http_rules *rules, struct tern_http_request
 /* NULL counts as "". */
 void http_admin_init(struct http_admin *admin, const char *token);
 void http_admin_fini(struct http_admin *admin);
-void http_admin_replace(struct http_admin *admin, const char *token);
+/* True when it is another one than before. */
+bool http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
 bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
 

@@ -183,6 +183,10 @@ int tern_app_start(struct tern_app *app, const struct tern_service *service, con
                    struct tern_error *err);
 /* Main thread, about once a second: ends the process when the store's files have been taken from under it (exit 74). */
 void tern_app_check_store(struct tern_app *app);
+/* On the main thread, once started: takes over from `now` what may change while it runs, and logs one line about it;
+ * `before` is what was read last. -1: something is at fault, and nothing has changed. */
+int tern_app_reload(struct tern_app *app, const struct tern_config *before, const struct tern_config *now,
+                    struct tern_error *err);
 /* Drains and closes everything; safe on an app that was started only in part. */
 void tern_app_stop(struct tern_app *app);
 

@@ -1,5 +1,6 @@
 /* app_admin.c - which token opens the admin calls of a running service: the configured one, or the one kept beside its
- * store, which is made when there is none. The log names the file, never the token. */
+ * store, which is made when there is none. Asked at the start, and again at a reload (when there is an HTTP server
+ * already). The log names the file, never the token. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +11,16 @@ static int load_kept(struct tern_app *app, const char *path, char ret_token[TERN
                      struct tern_error *err)
 {
     int found = tern_admin_token_read(path, ret_token, err);
-    if (found < 0) return -1;
-    if (found == 0 && tern_admin_token_make(path, ret_token, err) < 0) {
-        /* A full disk must not keep a service from its work. */
-        tern_log_warn(app->log, "no admin token can be kept: the admin calls are closed", TERN_STR("err", err->text));
-        return 0;
+    if (found != 0) {
+        if (found > 0 && !app->http) tern_log_info(app->log, "the admin token is in a file", TERN_STR("file", path));
+        return found < 0 ? -1 : 0;
     }
-    tern_log_info(app->log, found ? "the admin token is in a file" : "an admin token was made", TERN_STR("file", path));
+    if (tern_admin_token_make(path, ret_token, err) == 0)
+        tern_log_info(app->log, "an admin token was made", TERN_STR("file", path));
+    else if (app->http)
+        return -1; /* the old one stays */
+    else           /* a full disk must not keep a service from its work */
+        tern_log_warn(app->log, "no admin token can be kept: the admin calls are closed", TERN_STR("err", err->text));
     return 0;
 }
 
@@ -30,7 +34,8 @@ int tern_app_admin_token(struct tern_app *app, const struct tern_config *config,
         return tern_error_set(err, "ADMIN_TOKEN is longer than %d characters", TERN_ADMIN_TOKEN_MOST);
     if (configured[0] != '\0') return 0;
     if (!store) {
-        tern_log_warn(app->log, "a store in memory keeps no admin token: the admin calls are closed", TERN_LOG_END);
+        if (!app->http)
+            tern_log_warn(app->log, "a store in memory keeps no admin token: the admin calls are closed", TERN_LOG_END);
         return 0;
     }
     if (snprintf(path, sizeof path, "%s.token", store) >= (int)sizeof path)

@@ -1,8 +1,8 @@
 /* service.c - main of every daemon: command line, settings, signals, exit codes.
  *
- * SIGTERM and SIGINT drain; a second one stops at once (128 + signal). SIGHUP, the terminal that is closed, drains too,
- * and as it tends to come twice, never at once; whoever was started with it ignored (nohup) goes on ignoring it. SIGPIPE
- * is ignored. Signals are taken by the main thread alone: every other thread starts with them blocked. */
+ * SIGTERM and SIGINT drain; a second one stops at once (128 + signal). SIGHUP drains when the terminal is gone that the
+ * daemon was started on, and as it tends to come twice then, never at once; without that it reloads the settings
+ * (logrotate, systemctl reload). Whoever was started with it ignored (nohup) goes on ignoring it. SIGPIPE is ignored. Signals are taken by the main thread alone: every other thread starts with them blocked. */
 #include "tern/service.h"
 
 #include <errno.h>
@@ -21,6 +21,15 @@
 #include "tern/version.h"
 
 enum { EXIT_USAGE = 2, EXIT_BAD_CONFIG = 78, PROBE_MS = 3000, DESCRIPTORS_WANTED = 16384 };
+
+/* What the daemon was told, for whoever reads it again. */
+struct invocation {
+    const struct tern_service *service;
+    const struct tern_config_key *const *tables;
+    int argc;
+    char **argv;
+    const struct tern_config *config; /* as it was read at the start */
+};
 
 static int print(struct tern_text *text, FILE *stream)
 {
@@ -121,24 +130,79 @@ static void open_standard_descriptors(void)
     if (fd > STDERR_FILENO) (void)close(fd);
 }
 
-/* Nobody else looks at the store's files while there is nothing to commit. */
-static void await_signal(struct tern_app *app, const sigset_t *set)
+/* ---- signals while it runs ---- */
+
+/* The controlling terminal can be opened by this name as long as it is there. */
+static bool has_terminal(void)
 {
-    const struct timespec second = {.tv_sec = 1};
-    while (sigtimedwait(set, NULL, &second) < 0)
-        if (errno == EAGAIN) tern_app_check_store(app);
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0) (void)close(fd);
+    return fd >= 0;
 }
 
-static int run(const struct tern_service *service, const struct tern_config *config)
+static void log_faults(struct tern_log *log, struct tern_text *faults)
+{
+    char *rest = faults->bytes;
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
+        if (line[0] != '\0') tern_log_error(log, "the settings are at fault: the old ones stay", TERN_STR("err", line));
+}
+
+/* Reads everything again: the files that settings name too. *latest is what was taken over last, NULL: nothing yet. */
+static void reload(struct tern_app *app, const struct invocation *invocation, struct tern_config **latest)
+{
+    const struct tern_config *before = *latest ? *latest : invocation->config;
+    enum tern_config_wish wish;
+    struct tern_text faults = {0};
+    struct tern_error err = {0};
+    bool usage;
+    struct tern_config *now =
+        tern_config_read(invocation->tables, invocation->argc, invocation->argv, environ, &wish, &faults, &usage);
+    if (now) find_faults(invocation->service, now, NULL, &faults);
+    if (now && faults.length == 0 && tern_app_reload(app, before, now, &err) < 0) tern_text_add(&faults, err.text);
+    if (faults.length > 0) {
+        log_faults(app->log, &faults);
+        tern_config_destroy(now);
+    } else {
+        tern_config_destroy(*latest);
+        *latest = now;
+    }
+    tern_text_fini(&faults);
+}
+
+/* Returns when it is time to stop. Once a second it looks at the store's files, as nobody else does while there is nothing
+ * to commit. A shell that ends tells its jobs before its terminal goes: so the terminal is looked at once more at the next
+ * look after a SIGHUP. */
+static void serve_signals(struct tern_app *app, const sigset_t *set, const struct invocation *invocation,
+                          bool had_terminal)
+{
+    static const struct timespec second = {.tv_sec = 1};
+    struct tern_config *latest = NULL;
+    bool hung_up = false;
+    for (;;) {
+        int number = sigtimedwait(set, NULL, &second);
+        if (number < 0 && errno != EAGAIN) continue;
+        if (number == SIGTERM || number == SIGINT) break;
+        if (had_terminal && (number == SIGHUP || hung_up) && !has_terminal()) break;
+        if (number == SIGHUP)
+            reload(app, invocation, &latest);
+        else
+            tern_app_check_store(app);
+        hung_up = number == SIGHUP;
+    }
+    tern_config_destroy(latest);
+}
+
+static int run(const struct invocation *invocation)
 {
     static struct tern_app app; /* large; one per process */
     struct tern_error err = {0};
     sigset_t set;
+    bool had_terminal = has_terminal();
     block_signals(&set);
     raise_descriptor_limit();
-    int status = tern_app_start(&app, service, config, &err);
+    int status = tern_app_start(&app, invocation->service, invocation->config, &err);
     if (status == 0) {
-        await_signal(&app, &set);
+        serve_signals(&app, &set, invocation, had_terminal);
         (void)signal(SIGTERM, stop_at_once);
         (void)signal(SIGINT, stop_at_once);
         sigdelset(&set, SIGHUP);
@@ -148,19 +212,22 @@ static int run(const struct tern_service *service, const struct tern_config *con
     return status;
 }
 
-static int act(const struct tern_service *service, const struct tern_config_key *const *tables,
-               const struct tern_config *config, enum tern_config_wish wish)
+static int act(const struct invocation *invocation, enum tern_config_wish wish)
 {
+    const struct tern_service *service = invocation->service;
+    const struct tern_config *config = invocation->config;
     struct tern_text out = {0};
     switch (wish) {
-    case TERN_WISH_HELP: tern_config_help(tables, service->name, service->purpose, &out); return print(&out, stdout);
+    case TERN_WISH_HELP:
+        tern_config_help(invocation->tables, service->name, service->purpose, &out);
+        return print(&out, stdout);
     case TERN_WISH_VERSION: return print_version(service);
     case TERN_WISH_CHECK: return check(service, config);
     case TERN_WISH_PRINT: tern_config_print(config, &out); return print(&out, stdout);
     case TERN_WISH_HEALTHCHECK: return healthcheck(config);
     case TERN_WISH_RUN: break;
     }
-    if (tern_settings_check(config, &out)) return run(service, config);
+    if (tern_settings_check(config, &out)) return run(invocation);
     (void)print(&out, stderr);
     return EXIT_BAD_CONFIG;
 }
@@ -180,7 +247,8 @@ int tern_service_main(const struct tern_service *service, int argc, char **argv)
         return usage ? EXIT_USAGE : EXIT_BAD_CONFIG;
     }
     tern_text_fini(&faults);
-    int status = act(service, tables, config, wish);
+    const struct invocation invocation = {service, tables, argc, argv, config};
+    int status = act(&invocation, wish);
     tern_config_destroy(config);
     return status;
 }

@@ -5,8 +5,10 @@
  * file NAME in $CREDENTIALS_DIRECTORY), the file given by --config (NAME=value lines as in an EnvironmentFile,
  * # comments; an unknown key is an error), the default. NAME and NAME_FILE both set is an error. A variable that
  * is empty counts as not set. Flags that stand for themselves: --help, --version, --check-config, --print-config,
- * --healthcheck, and --adopt-queue, which is for one start and therefore neither a setting nor a variable. Secrets cannot be given as flags (they would show in ps), and are masked wherever printed, as
- * are passwords inside URLs. The table prints --help. Read once at start; read-only afterwards, any thread. */
+ * --healthcheck, and --adopt-queue, which is for one start and therefore neither a setting nor a variable. Secrets
+ * cannot be given as flags (they would show in ps), and are masked wherever printed, as are passwords inside URLs. The
+ * table prints --help. Read at start (and once more, into another one, by a daemon that reloads); read-only afterwards,
+ * any thread. */
 #ifndef TERN_CONFIG_H
 #define TERN_CONFIG_H
 
@@ -65,6 +67,10 @@ double tern_config_ratio(const struct tern_config *config, const char *name);
 void tern_config_range(const struct tern_config *config, const char *name, int64_t *ret_low, int64_t *ret_high);
 bool tern_config_adopts_queue(const struct tern_config *config); /* --adopt-queue */
 bool tern_config_is_default(const struct tern_config *config, const char *name);
+
+/* Names of the settings whose values differ between two readings of the same tables; returns how many, at most `most`. */
+size_t tern_config_changes(const struct tern_config *before, const struct tern_config *now, const char **ret_names,
+                           size_t most);
 
 /* --help: usage line, then name, flag, default and help of every key. */
 void tern_config_help(const struct tern_config_key *const *tables, const char *program, const char *purpose,

@@ -122,8 +122,8 @@ int tern_http_check_address(const char *address, struct tern_error *err);
 int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err);
 uint16_t tern_http_port(const struct tern_http_server *server);
-/* From the next request on. Any thread. */
-void tern_http_replace_admin_token(struct tern_http_server *server, const char *token);
+/* From the next request on; true when it is another one than before. Any thread. */
+bool tern_http_replace_admin_token(struct tern_http_server *server, const char *token);
 /* Stops accepting, lets what is in flight finish (at most timeout_ms; a handler that runs is always waited for), then
  * closes. NULL is fine. */
 void tern_http_stop(struct tern_http_server *server, int timeout_ms);

@@ -45,6 +45,9 @@ void tern_http_client_destroy(struct tern_http_client *client);
 int tern_http_client_send(struct tern_http_client *client, const struct tern_http_call *call, tern_http_done *done,
                           void *owner, struct tern_error *err);
 
+/* The file of certificates is read again for the next connection (otherwise once a day). Any thread. */
+void tern_http_client_read_certificates(struct tern_http_client *client);
+
 /* Whether it is a URL that can be asked: http or https, a host, no user, no query, no fragment. Sets *ret_exposed
  * when what is sent could be read on the way: plain http to another machine. */
 int tern_http_client_check_url(const char *url, bool *ret_exposed, struct tern_error *err);

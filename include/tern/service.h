@@ -2,8 +2,8 @@
  *
  * A daemon's main.c declares a struct tern_service (its name, settings, schema, handlers, jobs, timers, routes) and
  * calls tern_service_main, which does everything else in one fixed order: settings, log, store, migrations, the
- * service's own state, writer, job lane, HTTP, publisher, consumer; on SIGTERM, SIGINT or SIGHUP the reverse (drain), a second
- * SIGTERM or SIGINT stops at once. Exit codes: 0 clean stop, 1 runtime failure, 2 usage, 74 storage, 78 bad configuration.
+ * service's own state, writer, job lane, HTTP, publisher, consumer; on SIGTERM, SIGINT or a terminal that hangs up the
+ * reverse (drain), a second SIGTERM or SIGINT stops at once; on any other SIGHUP the settings are read again. Exit codes: 0 clean stop, 1 runtime failure, 2 usage, 74 storage, 78 bad configuration.
  * Every daemon has /livez /readyz /healthz /metrics /version besides its own routes. */
 #ifndef TERN_SERVICE_H
 #define TERN_SERVICE_H
@@ -55,6 +55,10 @@ struct tern_service {
     void (*gauges)(struct tern_app *app);
     /* Adds the service's own lines to /readyz; HTTP thread, reads no store and does not block. May be NULL. */
     void (*checks)(struct tern_app *app, struct tern_readiness *readiness);
+    /* Takes over the settings named in `reloads` (NULL-terminated) from a configuration that `open` would take; main
+     * thread, while everything runs. 0, or -1 when nothing was changed. Both may be NULL. */
+    int (*reload)(void *self, const struct tern_config *config, struct tern_error *err);
+    const char *const *reloads;
     void (*close)(void *self);
     const char *(*library)(void); /* "libcurl 7.88.1": of a library that only this service loads. May be NULL. */
 };

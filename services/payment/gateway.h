@@ -53,7 +53,9 @@ struct payment_gateway {
      * cannot be called back, and what was given up can never turn up later. */
     gateway_ask *find;
     const char *(*fault)(void *self); /* any thread: why it takes nothing from us now, or NULL. NULL: it always does */
-    void (*close)(void *self);        /* NULL: nothing to do */
+    /* Takes over its key, and the content of its file of certificates; main thread, while it is used. NULL: nothing to do */
+    void (*reload)(void *self, const struct tern_config *config);
+    void (*close)(void *self); /* NULL: nothing to do */
     void *self;
 };
 

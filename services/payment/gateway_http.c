@@ -35,10 +35,11 @@ struct flight {
 };
 
 struct http_gateway {
-    struct tern_text url, authorization;
+    struct tern_text url;
     int64_t opened_at_ms;
     struct tern_http_client *client;
     atomic_int refused[GATEWAY_QUESTIONS]; /* the status with which our key was refused at last; 0: it was not */
+    struct tern_text authorization;        /* the header with our key; empty: none. Under the lock */
     pthread_mutex_t lock;                  /* guards what follows */
     struct flight flights[FLIGHTS_MAX];
     int64_t
@@ -177,14 +178,23 @@ static void write_url(const struct http_gateway *gateway, enum gateway_question 
     tern_broken(__FILE__, __LINE__, "a gateway is asked one of its questions");
 }
 
+static void forget(struct tern_text *secret)
+{
+    if (secret->bytes) explicit_bzero(secret->bytes, secret->length);
+    tern_text_fini(secret);
+}
+
 static int send_call(struct http_gateway *gateway, struct flight *flight, const struct gateway_call *call)
 {
-    struct tern_text url = {0}, body = {0}, key = {0};
+    struct tern_text url = {0}, body = {0}, key = {0}, authorization = {0};
     const char *headers[3] = {0};
     size_t count = 0;
     tern_text_printf(&key, "Idempotency-Key: %s", call->key);
     if (flight->question != GATEWAY_LOOK) headers[count++] = key.bytes;
-    if (gateway->authorization.bytes) headers[count++] = gateway->authorization.bytes;
+    pthread_mutex_lock(&gateway->lock);
+    if (gateway->authorization.bytes) tern_text_add(&authorization, gateway->authorization.bytes);
+    pthread_mutex_unlock(&gateway->lock);
+    if (authorization.length > 0) headers[count++] = authorization.bytes;
     write_url(gateway, flight->question, call->key, &url);
     if (flight->question == GATEWAY_CHARGE) write_charge(call, &body);
     if (flight->question == GATEWAY_REFUND) write_refund(call, &body);
@@ -196,6 +206,7 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     tern_text_fini(&url);
     tern_text_fini(&body);
     tern_text_fini(&key);
+    forget(&authorization);
     return status;
 }
 
@@ -313,7 +324,7 @@ static void close_gateway(void *self)
     tern_http_client_destroy(gateway->client);
     pthread_mutex_destroy(&gateway->lock);
     tern_text_fini(&gateway->url);
-    tern_text_fini(&gateway->authorization);
+    forget(&gateway->authorization);
     free(gateway);
 }
 
@@ -353,6 +364,24 @@ static void keep_url(struct http_gateway *gateway, const char *url)
     tern_text_add_bytes(&gateway->url, url, length);
 }
 
+static void keep_key(struct http_gateway *gateway, const char *key)
+{
+    struct tern_text line = {0};
+    if (key[0]) tern_text_printf(&line, "Authorization: Bearer %s", key);
+    pthread_mutex_lock(&gateway->lock);
+    struct tern_text old = gateway->authorization;
+    gateway->authorization = line;
+    pthread_mutex_unlock(&gateway->lock);
+    forget(&old);
+}
+
+static void reload(void *self, const struct tern_config *config)
+{
+    struct http_gateway *gateway = self;
+    keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
+    tern_http_client_read_certificates(gateway->client);
+}
+
 int http_gateway_open(const struct tern_config *config, struct tern_log *log, struct payment_gateway *ret_seam,
                       struct tern_error *err)
 {
@@ -363,7 +392,6 @@ int http_gateway_open(const struct tern_config *config, struct tern_log *log, st
                                                        .most_bytes = GATEWAY_ANSWER_MAX,
                                                        .most_calls = FLIGHTS_MAX,
                                                        .ca_file = tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE")};
-    const char *key = tern_config_text(config, "PAYMENT_GATEWAY_KEY");
     bool exposed = false;
     if (check(config, &exposed, err) < 0) return -1;
     struct http_gateway *gateway = tern_alloc(sizeof *gateway);
@@ -374,9 +402,14 @@ int http_gateway_open(const struct tern_config *config, struct tern_log *log, st
     pthread_mutex_init(&gateway->lock, NULL);
     gateway->opened_at_ms = tern_now(&tern_clock_system);
     keep_url(gateway, tern_config_text(config, "PAYMENT_GATEWAY_URL"));
-    if (key[0]) tern_text_printf(&gateway->authorization, "Authorization: Bearer %s", key);
+    keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
     say(config, log, exposed);
-    *ret_seam = (struct payment_gateway){
-        .charge = charge, .refund = refund, .find = find, .fault = fault, .close = close_gateway, .self = gateway};
+    *ret_seam = (struct payment_gateway){.charge = charge,
+                                         .refund = refund,
+                                         .find = find,
+                                         .fault = fault,
+                                         .reload = reload,
+                                         .close = close_gateway,
+                                         .self = gateway};
     return 0;
 }

@@ -30,6 +30,8 @@ struct payment_state {
     int64_t late_check_ms; /* from an ERROR to the first look for a charge that came late */
 };
 int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
+extern const char *const payment_reloads[];
+int payment_reload(void *self, const struct tern_config *config, struct tern_error *err);
 void payment_close(void *self);
 
 /* "gateway" in /readyz. */

@@ -71,6 +71,16 @@ int payment_open(const struct tern_config *config, struct tern_log *log, void **
     return 0;
 }
 
+const char *const payment_reloads[] = {"PAYMENT_GATEWAY_KEY", NULL};
+
+int payment_reload(void *self, const struct tern_config *config, struct tern_error *err)
+{
+    const struct payment_state *state = self;
+    (void)err;
+    if (state->gateway.reload) state->gateway.reload(state->gateway.self, config);
+    return 0;
+}
+
 void payment_close(void *self)
 {
     struct payment_state *state = self;

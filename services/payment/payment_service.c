@@ -17,6 +17,8 @@ const struct tern_service payment_service = {
     .gauges = payment_gauges,
     .checks = payment_checks,
     .open = payment_open,
+    .reload = payment_reload,
+    .reloads = payment_reloads,
     .close = payment_close,
     .library = tern_http_client_version,
 };

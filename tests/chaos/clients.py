@@ -37,21 +37,31 @@ def all_refused(world, requests, statuses):
 HEAD = b"POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 
 
-@fault("H2", "more connections than one address may have", "world", 4)
-def many_connections(world, _):
+PER_ADDRESS = 64
+BEGUN = HEAD + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"
+
+
+def held_connections(world, count, request, source):
+    """So many connections on which the first bytes of an answer to `request` came, and how many got none."""
     held, refused = [], 0
+    for _ in range(count):
+        sock = socket.socket()
+        sock.settimeout(1)
+        sock.bind((source, 0))
+        held.append(sock)
+        try:
+            sock.connect(("127.0.0.1", world.daemons["order"].port))
+            sock.sendall(request)
+            refused += not sock.recv(1024).startswith(b"HTTP/1.1 ")
+        except OSError:
+            refused += 1
+    return held, refused
+
+
+@fault("H2", "more requests under way than one address may have connections", "world", 4)
+def many_connections(world, _):
+    held, refused = held_connections(world, 150, BEGUN, "127.0.0.2")
     try:
-        for _ in range(150):
-            sock = socket.socket()
-            sock.settimeout(1)
-            sock.bind(("127.0.0.2", 0))
-            try:
-                sock.connect(("127.0.0.1", world.daemons["order"].port))
-                sock.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
-                refused += not sock.recv(64).startswith(b"HTTP/1.1 200")
-            except OSError:
-                refused += 1
-            held.append(sock)
         status = ask(world.daemons["order"].port, "GET", "/livez", source=("127.0.0.5", 0))[0]
     finally:
         for sock in held:
@@ -59,6 +69,25 @@ def many_connections(world, _):
     if not refused:
         raise NotFired("all were served")
     return f"{refused} of 150 refused, another address got {status}"
+
+
+@fault("A5", "a proxy in front: 64 idle connections and a health probe, and what it forwards", "world", 4)
+def proxy_in_front(world, _):
+    order, source, idle = world.daemons["order"], "127.0.0.6", b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    held, refused = held_connections(world, PER_ADDRESS, idle, source)
+    try:
+        probes = [ask(order.port, "GET", "/livez", source=(source, 0))[0] for _ in range(5)]
+        forwarded = ask(order.port, "GET", "/admin/parked", None, {"X-Forwarded-For": "203.0.113.9"}, source=(source, 0))[0]
+    finally:
+        for sock in held:
+            sock.close()
+    if refused or None in probes + [forwarded]:
+        if order.alive() and order.lives() and not refused:
+            raise RuntimeError(f"probes beside {PER_ADDRESS} idle connections: {probes}, {forwarded}")
+        raise NotFired("order-service was away")
+    if set(probes) != {200} or forwarded != 401:
+        raise RuntimeError(f"probes are answered with {probes}, a forwarded admin call with {forwarded}")
+    return f"5 probes answered beside {PER_ADDRESS} idle connections, a forwarded admin call refused"
 
 
 @fault("H3", "a body of 10 GB announced", "world", 2)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 
+from brokers import text_since
 from faults import TERM, NotFired, all_daemons, await_back, back, fault, one_of, run_aside
 from world import ask, free_port, spawn, wait_until
 
@@ -55,30 +56,38 @@ def commits_of(daemon):
 
 # ---- signals --------------------------------------------------------------------------------------------------------
 
-@fault("O3", "SIGHUP: a terminal is closed", "process", 4)
-def hang_up(world, chance):
-    """Drains as at SIGTERM, however often it comes; under nohup nothing happens."""
-    daemon = one_of(world, chance)
+@fault("O3", "SIGHUP without a terminal: settings, and garbage as settings, are read again", "process", 5)
+def reload_settings(world, chance):
+    """It goes on with what is good of them, and as it was with what is not; under nohup nothing happens."""
+    daemon, level = one_of(world, chance), world.path("level")
     with daemon.lock:
-        start = time.monotonic()
-        daemon.expect("O3", TERM)
-        daemon.process.send_signal(signal.SIGHUP)
-        code = daemon.end("O3", signal.SIGHUP, TERM, timeout=12)
-        took = time.monotonic() - start
-        if code is None:
-            daemon.kill("O3")
+        daemon.end("O3", signal.SIGTERM, TERM)
+        put_secret(level, "a level", "info", 0o600)
+        daemon.start(LOG_LEVEL="", LOG_LEVEL_FILE=level)
+        await_back(daemon, "a start with its level in a file")
+        try:
+            for content, answer in (("debug", b"settings reloaded"), ("loud\nPORT=1", b"the settings are at fault"),
+                                    ("info", b"settings reloaded")):
+                put_secret(level, "a level", content, 0o600)
+                mark = os.path.getsize(daemon.log)
+                daemon.process.send_signal(signal.SIGHUP)
+                daemon.process.send_signal(signal.SIGHUP)
+                if not wait_until(10, lambda mark=mark, answer=answer: answer in text_since(daemon.log, mark)):
+                    raise RuntimeError(f"{daemon.name}-service does not say {answer} after SIGHUP with {content!r}")
+        finally:
+            remove(level)
+        lived = daemon.lives()
+        daemon.end("O3", signal.SIGTERM, TERM)
         daemon.start(wrapper=("nohup",))
-        await_back(daemon, "a hang-up")
+        await_back(daemon, "a reload")
         daemon.process.send_signal(signal.SIGHUP)
         time.sleep(1)
         survived = daemon.lives()
         daemon.end("O3", signal.SIGTERM, TERM)
-        back(daemon, "a hang-up under nohup")
-    if code != 0 or took > 10:
-        raise RuntimeError(f"{daemon.name}-service ended with {code} in {took:.1f} s after SIGHUP")
-    if not survived:
-        raise RuntimeError(f"{daemon.name}-service under nohup did not survive SIGHUP")
-    return f"{daemon.name} drained in {took:.1f} s, and stayed under nohup"
+        back(daemon, "a SIGHUP under nohup")
+    if not lived or not survived:
+        raise RuntimeError(f"{daemon.name}-service did not survive SIGHUP")
+    return f"{daemon.name} took two reloads, refused one, and stayed under nohup"
 
 
 # ---- secrets --------------------------------------------------------------------------------------------------------

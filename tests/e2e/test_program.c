@@ -362,15 +362,135 @@ static void test_second_signal(void **state)
 static void test_hang_up(void **state)
 {
     (void)state;
-    suite_signal(&suite, SUITE_ORDER, SIGHUP);
-    suite_signal(&suite, SUITE_ORDER, SIGHUP);
+    suite_signal(&suite, SUITE_ORDER, SIGTERM);
     assert_int_equal(suite_await_end(&suite, SUITE_ORDER, DRAINS_WITHIN_S), 0);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0);
+    assert_int_equal(grantpt(terminal), 0);
+    assert_int_equal(unlockpt(terminal), 0);
+    suite.terminal = ptsname(terminal);
+    suite_start(&suite, SUITE_ORDER, NULL);
+    suite.terminal = NULL;
+    int times = suite_log_lines(&suite, SUITE_ORDER, "settings reloaded");
+    suite_signal(&suite, SUITE_ORDER, SIGHUP); /* the terminal is still there */
+    suite_await_log(&suite, SUITE_ORDER, "settings reloaded", times + 1);
+    suite_await_ready(&suite, SUITE_ORDER);
+    close(terminal);
+    if (!suite_ended(&suite, SUITE_ORDER)) (void)kill(suite.pid[SUITE_ORDER], SIGHUP);
+    assert_int_equal(suite_await_end(&suite, SUITE_ORDER, DRAINS_WITHIN_S), 0);
+    assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, "settings reloaded"), times + 1);
+
     (void)signal(SIGHUP, SIG_IGN); /* as nohup does for its child */
     suite_start(&suite, SUITE_ORDER, NULL);
     (void)signal(SIGHUP, SIG_DFL);
     suite_signal(&suite, SUITE_ORDER, SIGHUP);
     suite_await_ready(&suite, SUITE_ORDER);
     assert_false(suite_ended(&suite, SUITE_ORDER));
+}
+
+static void put_setting(const char *name, const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", suite.folder, name);
+    (void)unlink(path);
+    write_file(name, text, strlen(text), 0);
+}
+
+static void set_file(const char *variable, const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", suite.folder, name);
+    assert_int_equal(setenv(variable, path, 1), 0);
+}
+
+static int admin_status(const char *token)
+{
+    char headers[128];
+    struct raw_answer answer;
+    (void)snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", token);
+    suite_ask(&suite, SUITE_PAYMENT, "GET", "/admin/parked", headers, "", &answer);
+    int status = answer.status;
+    raw_answer_fini(&answer);
+    return status;
+}
+
+/* Without a terminal: what logrotate and systemctl reload send. */
+static void test_reload(void **state)
+{
+    static const char told[] = "settings reloaded", fault[] = "the settings are at fault: the old ones stay";
+    (void)state;
+    suite_signal(&suite, SUITE_PAYMENT, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_PAYMENT, DRAINS_WITHIN_S), 0);
+    put_setting("level", "info\n");
+    put_setting("token", "the-first-token");
+    put_setting("window", "100");
+    set_file("LOG_LEVEL_FILE", "level");
+    set_file("ADMIN_TOKEN_FILE", "token");
+    set_file("PUBLISH_WINDOW_FILE", "window");
+    suite_start(&suite, SUITE_PAYMENT, NULL);
+    assert_int_equal(admin_status("the-first-token"), 200);
+
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, told, 1);
+    assert_int_equal(suite_log_lines(&suite, SUITE_PAYMENT, "changed=none"), 1);
+
+    put_setting("level", "debug\n");
+    put_setting("token", "the-second-token");
+    put_setting("window", "200");
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, told, 2);
+    assert_int_equal(suite_log_lines(&suite, SUITE_PAYMENT, "changed=LOG_LEVEL,ADMIN_TOKEN needRestart=PUBLISH_WINDOW"),
+                     1);
+    assert_int_equal(admin_status("the-first-token"), 401);
+    assert_int_equal(admin_status("the-second-token"), 200);
+
+    put_setting("level", "loud");
+    put_setting("token", "");
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, fault, 2); /* each of them */
+    assert_int_equal(suite_log_lines(&suite, SUITE_PAYMENT, "LOG_LEVEL must be one of"), 1);
+    assert_int_equal(suite_log_lines(&suite, SUITE_PAYMENT, "is empty; a secret is not"), 1);
+    assert_int_equal(admin_status("the-second-token"), 200);
+
+    put_setting("level", "info");
+    put_setting("token", "the-third-token");
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, told, 3);
+    assert_int_equal(admin_status("the-third-token"), 200);
+    for (int i = 1; i <= 3; i++) {
+        static const char *const tokens[] = {"the-first-token", "the-second-token", "the-third-token"};
+        assert_int_equal(suite_log_lines(&suite, SUITE_PAYMENT, tokens[i - 1]), 0);
+    }
+    assert_false(suite_ended(&suite, SUITE_PAYMENT));
+    (void)unsetenv("LOG_LEVEL_FILE");
+    (void)unsetenv("ADMIN_TOKEN_FILE");
+    (void)unsetenv("PUBLISH_WINDOW_FILE");
+}
+
+/* The token that the daemon has made: taking the file away and a reload make another one; one that is bad changes nothing. */
+static void test_reload_of_a_made_token(void **state)
+{
+    char path[128], old[sizeof suite.bearer[0]];
+    (void)state;
+    suite_signal(&suite, SUITE_PAYMENT, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_PAYMENT, DRAINS_WITHIN_S), 0);
+    suite_start(&suite, SUITE_PAYMENT, NULL);
+    strcpy(old, suite_bearer(&suite, SUITE_PAYMENT) + strlen("Authorization: Bearer "));
+    old[strcspn(old, "\r")] = '\0';
+    assert_int_equal(admin_status(old), 200);
+    (void)snprintf(path, sizeof path, "%s/payment.db.token", suite.folder);
+    assert_int_equal(chmod(path, 0644), 0);
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, "payment.db.token can be read or changed by others", 1);
+    assert_int_equal(admin_status(old), 200);
+    int times = suite_log_lines(&suite, SUITE_PAYMENT, "settings reloaded");
+    assert_int_equal(unlink(path), 0);
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, "settings reloaded", times + 1);
+    assert_int_equal(admin_status(old), 401);
+    strcpy(old, suite_bearer(&suite, SUITE_PAYMENT) + strlen("Authorization: Bearer "));
+    old[strcspn(old, "\r")] = '\0';
+    assert_int_equal(admin_status(old), 200);
 }
 
 #define TEST(function, sentence)                  \
@@ -396,6 +516,8 @@ int main(void)
         TEST(test_stop_under_many, "stopped under eight customers, politely or not, it keeps what it has answered"),
         TEST(test_second_signal, "a second signal ends a drain at once"),
         TEST(test_hang_up, "a closed terminal drains, and nohup is heeded"),
+        TEST(test_reload, "SIGHUP without a terminal reloads level and token, and garbage changes nothing"),
+        TEST(test_reload_of_a_made_token, "a made token that is taken away is made anew at a reload"),
     };
     return cmocka_run_group_tests_name("the daemons as programs", tests, open_suite, close_suite);
 }

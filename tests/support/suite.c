@@ -87,6 +87,8 @@ static void become_daemon(const struct suite *suite, enum suite_daemon daemon, c
 {
     char path[512], text[512];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setsid(); /* whoever runs the tests may have a terminal: it is not theirs */
+    if (suite->terminal) (void)open(suite->terminal, O_RDWR | O_CLOEXEC);
     for (const char *const *setting = suite->settings; *setting; setting++)
         (void)putenv((char *)(uintptr_t)*setting);
     bool flag = extra && strncmp(extra, "--", 2) == 0;

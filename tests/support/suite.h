@@ -22,6 +22,7 @@ struct suite {
     int64_t parked[SUITE_DAEMONS]; /* how many messages a test has made each of them park */
     const char *const *settings;   /* NAME=VALUE for every daemon, NULL-terminated */
     char bearer[SUITE_DAEMONS][320];
+    const char *terminal; /* the next daemon is started on it, as its controlling terminal; NULL: on none */
 };
 
 /* Starts the broker (not the daemons). `settings` must outlive the suite; NULL: payments at once and always approved. */

@@ -193,6 +193,33 @@ static void is_asked(int index, const char *line, const char *key, const char *b
     if (strcmp(strstr(text, "\r\n\r\n"), want) != 0) fail_msg("not \"%s\" but\n%s", body, text);
 }
 
+/* A reload while it runs: the next call carries the new key, or none. */
+static void a_reloaded_key_is_sent_from_then_on(void **state)
+{
+    static const struct http_peer_step steps[] = {
+        {PEER_ANSWERS, 201, refund_done},
+        {PEER_ANSWERS, 201, refund_done}
+    };
+    static const char *const keys[] = {"PAYMENT_GATEWAY_KEY=another", NULL};
+    static const char *const wanted[] = {"\r\nAuthorization: Bearer another\r\n", NULL};
+    char url[64], text[TEXT];
+    (void)state;
+    http_peer_play(peer, steps, TERN_COUNT(steps));
+    (void)snprintf(url, sizeof url, "PAYMENT_GATEWAY_URL=http://127.0.0.1:%u/v1/", http_peer_port(peer));
+    for (int i = 0; i < 2; i++) {
+        struct tern_error err = {0};
+        struct gateway_reply reply;
+        struct tern_job job = fresh_job();
+        const char *const settings[] = {url, keys[i], NULL};
+        struct tern_config *config = test_app_settings(&service, settings);
+        assert_int_equal(payment_reload(payment, config, &err), 0);
+        tern_config_destroy(config);
+        assert_int_equal(ask(payment->gateway.refund, &job, &refund_request, &reply), GATEWAY_DONE);
+        http_peer_request(peer, i, text, sizeof text);
+        assert_true(wanted[i] ? strstr(text, wanted[i]) != NULL : !strstr(text, "Authorization"));
+    }
+}
+
 static void a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says(void **state)
 {
     static const struct http_peer_step steps[] = {
@@ -524,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_exact_status_with_the_exact_shape_means_anything),
         cmocka_unit_test(ids_of_the_gateway_are_as_long_as_an_event_can_carry),
+        WITH(a_reloaded_key_is_sent_from_then_on),
         WITH(a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says),
         WITH(a_currency_without_hundredths_is_declined_before_the_gateway_is_asked),
         WITH(a_refused_key_is_a_fault_until_the_gateway_takes_it),

@@ -1,0 +1,57 @@
+/* app_reload.c - takes over what may change while a service runs: the log level, the admin token, and what the service
+ * itself names. All of it or nothing: whatever is at fault is found before anything changes.
+ *
+ * The configuration that the parts were built from stays as it was; each reloadable value is kept by its user. One line
+ * tells what has changed, and which changes need a restart. */
+#include <string.h>
+
+#include "app.h"
+
+enum { NAMES_MOST = 64 };
+
+static bool is_reloaded(const struct tern_app *app, const char *name)
+{
+    static const char *const own[] = {"LOG_LEVEL", "ADMIN_TOKEN"};
+    for (size_t i = 0; i < TERN_COUNT(own); i++)
+        if (strcmp(own[i], name) == 0) return true;
+    for (const char *const *at = app->service->reloads; at && *at; at++)
+        if (strcmp(*at, name) == 0) return true;
+    return false;
+}
+
+static void add_name(struct tern_text *list, const char *name)
+{
+    tern_text_printf(list, list->length > 0 ? ",%s" : "%s", name);
+}
+
+static void tell(struct tern_app *app, const struct tern_config *before, const struct tern_config *now,
+                 bool other_token)
+{
+    const char *names[NAMES_MOST];
+    struct tern_text changed = {0}, later = {0};
+    size_t count = tern_config_changes(before, now, names, NAMES_MOST);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], "ADMIN_TOKEN") != 0) add_name(is_reloaded(app, names[i]) ? &changed : &later, names[i]);
+    }
+    if (other_token) add_name(&changed, "ADMIN_TOKEN"); /* the file beside the store may hold it */
+    tern_log_info(app->log, "settings reloaded", TERN_STR("changed", changed.bytes ? changed.bytes : "none"),
+                  TERN_STR("needRestart", later.bytes));
+    tern_text_fini(&changed);
+    tern_text_fini(&later);
+}
+
+int tern_app_reload(struct tern_app *app, const struct tern_config *before, const struct tern_config *now,
+                    struct tern_error *err)
+{
+    char token[TERN_ADMIN_TOKEN_SIZE];
+    enum tern_log_level level = TERN_LOG_INFO;
+    (void)tern_log_level_parse(tern_config_text(now, "LOG_LEVEL"), &level);
+    if (tern_app_admin_token(app, now, token, err) < 0) return -1;
+    if (app->service->reload && app->service->reload(app->self, now, err) < 0) return -1;
+    bool other_token = tern_http_replace_admin_token(app->http, token);
+    explicit_bzero(token, sizeof token);
+    if (level >= TERN_LOG_INFO) tern_log_set_level(app->log, level);
+    tell(app, before, now, other_token);
+    tern_log_set_level(app->log, level);
+    return 0;
+}
