@@ -107,12 +107,48 @@ int amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err)
     return reply.reply_type == AMQP_RESPONSE_NORMAL ? 0 : amqp_link_reply(err, reply, "opening a channel");
 }
 
+/* The broker closed the channel and waits for our word; then the same number may be opened again. */
+static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
+{
+    amqp_channel_close_ok_t answer = {0};
+    int status = amqp_send_method(link->connection, AMQP_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
+    if (status != AMQP_STATUS_OK) return amqp_link_status(err, status, "opening a channel");
+    return amqp_link_open_channel(link, err);
+}
+
+/* The channel is open again when the broker has closed it over a refusal. */
+enum { NONE = -1 };
+
+static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *err, const char *doing, const char *name)
+{
+    int code = close_code(amqp_get_rpc_reply(link->connection));
+    if (code != taken && code != ACCESS_REFUSED) return rpc_ends(link, err, doing, name);
+    if (reopen_channel(link, err) < 0) return -1;
+    return code == taken ? TERN_AMQP_TAKEN : TERN_AMQP_FORBIDDEN;
+}
+
+/* Somebody else made it, or should have. */
+static int forbidden(struct tern_amqp *link, int there, const char *name, struct tern_error *err)
+{
+    if (there == TERN_AMQP_GRANTED) return TERN_AMQP_FORBIDDEN;
+    if (there < 0) return -1;
+    if (there == TERN_AMQP_TAKEN)
+        (void)tern_error_set(err, "\"%s\" is not on the broker, and our user has no right to declare it (configure)",
+                             name);
+    return amqp_link_trouble(link, TERN_AMQP_RIGHT);
+}
+
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err)
 {
     rpc_begins(link);
     (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0,
                                 1, 0, 0, amqp_empty_table);
-    return rpc_ends(link, err, "declaring the exchange", name);
+    int answer = answer_of_rpc(link, NONE, err, "declaring the exchange", name);
+    if (answer != TERN_AMQP_FORBIDDEN) return answer;
+    rpc_begins(link);
+    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 1,
+                                0, 0, 0, amqp_empty_table);
+    return forbidden(link, answer_of_rpc(link, NOT_FOUND, err, "looking for the exchange", name), name, err);
 }
 
 static amqp_table_entry_t argument(const struct tern_amqp_argument *from)
@@ -138,16 +174,11 @@ int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const stru
     rpc_begins(link);
     (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 1, 0, 0,
                              (amqp_table_t){(int)count, entries});
-    return rpc_ends(link, err, "declaring the queue", name);
-}
-
-/* The broker closed the channel and waits for our word; then the same number may be opened again. */
-static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
-{
-    amqp_channel_close_ok_t answer = {0};
-    int status = amqp_send_method(link->connection, AMQP_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
-    if (status != AMQP_STATUS_OK) return amqp_link_status(err, status, "opening a channel");
-    return amqp_link_open_channel(link, err);
+    int answer = answer_of_rpc(link, NONE, err, "declaring the queue", name);
+    if (answer != TERN_AMQP_FORBIDDEN) return answer;
+    rpc_begins(link);
+    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+    return forbidden(link, answer_of_rpc(link, NOT_FOUND, err, "looking for the queue", name), name, err);
 }
 
 int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err)
@@ -155,8 +186,8 @@ int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *
     rpc_begins(link);
     (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
                                 amqp_cstring_bytes("fanout"), 0, 1, 1, 1, amqp_empty_table);
-    if (rpc_ends(link, err, "declaring the marker", marker) < 0) return -1;
-    return tern_amqp_bind(link, queue, marker, "", err);
+    int answer = answer_of_rpc(link, NONE, err, "declaring the marker", marker);
+    return answer == TERN_AMQP_GRANTED ? tern_amqp_bind(link, queue, marker, "", err) : answer;
 }
 
 int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
@@ -166,15 +197,6 @@ int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern
                                 amqp_cstring_bytes("fanout"), 1, 0, 0, 0, amqp_empty_table);
     if (close_code(amqp_get_rpc_reply(link->connection)) == NOT_FOUND) return reopen_channel(link, err);
     return rpc_ends(link, err, "looking for the marker", marker) < 0 ? -1 : 1;
-}
-
-/* The channel is open again when the broker has closed it over a refusal. */
-static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *err, const char *doing, const char *name)
-{
-    int code = close_code(amqp_get_rpc_reply(link->connection));
-    if (code != taken && code != ACCESS_REFUSED) return rpc_ends(link, err, doing, name);
-    if (reopen_channel(link, err) < 0) return -1;
-    return code == taken ? TERN_AMQP_TAKEN : TERN_AMQP_FORBIDDEN;
 }
 
 int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err)
@@ -229,7 +251,7 @@ int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchan
     rpc_begins(link);
     (void)amqp_queue_bind(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
                           amqp_cstring_bytes(key), amqp_empty_table);
-    return rpc_ends(link, err, "binding the queue", queue);
+    return answer_of_rpc(link, NONE, err, "binding the queue", queue);
 }
 
 static int bind_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,

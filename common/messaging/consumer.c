@@ -54,7 +54,8 @@ struct tern_consumer {
     bool proved;       /* something was settled since the start: a poison message would have shown */
     bool up, cancel_sent, ack_sent;
     struct tern_owner owner;
-    bool owned, listens; /* listens: for control messages */
+    struct tern_topology_gaps gaps; /* of this connection */
+    bool owned, listens;            /* listens: for control messages */
     struct consumer_beacons beacons;
 };
 
@@ -424,7 +425,8 @@ static int on_probing(void *self, struct tern_amqp *link, struct tern_error *err
     struct tern_consumer *consumer = self;
     char queue[TERN_OWNER_NAME_SIZE];
     struct control_keys keys;
-    if (tern_topology_bind_again(link, consumer->settings.catalogue, consumer->queue, err) < 0) return -1;
+    bool may_bind = strstr(consumer->gaps.not_bound, consumer->queue) == NULL; /* a refusal would cost the channel */
+    if (may_bind && tern_topology_bind_again(link, consumer->settings.catalogue, consumer->queue, err) < 0) return -1;
     if (consumer->settings.counts && tern_amqp_count(link, consumer->settings.counts, err) < 0) return -1;
     if (!consumer->listens) return 0;
     tern_owner_queue(consumer->queue, queue);
@@ -456,14 +458,28 @@ static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, st
     return wait_ms;
 }
 
+static void tell_gaps(const struct tern_consumer *consumer)
+{
+    const struct tern_consumer_settings *settings = &consumer->settings;
+    const struct tern_topology_gaps *gaps = &consumer->gaps;
+    bool guarded = settings->store != NULL;
+    if (settings->lacks == NULL) return;
+    if (gaps->not_compared[0] != '\0') settings->lacks(settings->self, TERN_LACKS_COMPARING, gaps->not_compared);
+    if (gaps->not_bound[0] != '\0') settings->lacks(settings->self, TERN_LACKS_BINDING, gaps->not_bound);
+    if (guarded && !consumer->owner.has_queue) settings->lacks(settings->self, TERN_LACKS_OWNER, consumer->queue);
+    if (guarded && !consumer->owner.has_claim) settings->lacks(settings->self, TERN_LACKS_CLAIM, consumer->queue);
+}
+
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
     begin_generation(consumer, link);
-    if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, err) < 0) return -1;
+    if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, &consumer->gaps, err) < 0)
+        return -1;
     int waits_ms = take_queue(consumer, link, err);
     if (waits_ms != 0) return waits_ms;
     if (listen_aside(consumer, link, err) < 0) return -1;
+    tell_gaps(consumer);
     if (!atomic_load(&consumer->cancel_wanted) &&
         (tern_amqp_prefetch(link, consumer->prefetch, err) < 0 || tern_amqp_consume(link, consumer->queue, err) < 0))
         return -1;

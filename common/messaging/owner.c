@@ -87,6 +87,7 @@ int tern_owner_take(struct tern_owner *owner, struct tern_amqp *link, struct ter
     if (owned < 0) return -1;
     if (owned == TERN_AMQP_TAKEN) return stand_by(owner, err);
     owner->has_queue = owned == TERN_AMQP_GRANTED;
+    owner->has_claim = claim != TERN_AMQP_FORBIDDEN;
     int replaced = claim == TERN_AMQP_TAKEN ? replace_claim(owner, link, &names, other, err) : 0;
     if (replaced != 0) return replaced;
     owner->adopts = owner->refused = false;

@@ -17,6 +17,7 @@ struct tern_owner {
     bool adopts;    /* a claim of another store is replaced, once */
     bool refused;   /* another store's claim was met: in this run only our own, or `adopts`, makes us the owner */
     bool has_queue; /* the queue of our own is there; else the broker's user may not have one */
+    bool has_claim; /* the marker is there; else the broker's user may not make it */
     bool adopted;   /* another store's claim was replaced just now */
     int tries;      /* in vain, since it was owned last */
 };

@@ -357,7 +357,8 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_publisher *publisher = self;
     if (!atomic_load(&publisher->owned)) return STAND_BY_MS;
-    if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, err) < 0 ||
+    struct tern_topology_gaps gaps; /* the consumer tells them */
+    if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, &gaps, err) < 0 ||
         publisher_recall(publisher, err) < 0 || tern_amqp_select_confirms(link, err) < 0)
         return -1;
     publisher->now_ms = publisher->declared_ms = tern_steady(publisher->clock);

@@ -5,6 +5,7 @@
  * is in the store before the marker is made again, so a crash repeats it and never skips it. */
 #include "publisher_parts.h"
 #include "tern/chaos.h"
+#include "tern/topology.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,15 +92,28 @@ static int begin_to_republish(struct tern_publisher *publisher, struct tern_brok
     return 0;
 }
 
+static void add_queue(char names[TERN_NAMES_SIZE], const char *queue)
+{
+    size_t length = strlen(names);
+    (void)snprintf(names + length, TERN_NAMES_SIZE - length, "%s%s", length > 0 ? ", " : "", queue);
+}
+
 static int make_markers(struct tern_publisher *publisher, struct tern_broker_news *made, struct tern_error *err)
 {
     struct publish_memory *memory = &publisher->memory;
+    char forbidden[TERN_NAMES_SIZE] = "";
     for (size_t i = 0; i < memory->count; i++) {
         const struct publish_marker *marker = &memory->markers[i];
         if (marker->noted) continue;
-        if (tern_amqp_mark_queue(publisher->link, marker->queue, marker->name, err) < 0) return -1;
-        made->queues[made->count++] = marker->queue;
+        int answer = tern_amqp_mark_queue(publisher->link, marker->queue, marker->name, err);
+        if (answer < 0) return -1;
+        if (answer == TERN_AMQP_FORBIDDEN)
+            add_queue(forbidden, marker->queue);
+        else
+            made->queues[made->count++] = marker->queue;
     }
+    if (forbidden[0] != '\0' && publisher->settings.lacks)
+        publisher->settings.lacks(publisher->settings.self, TERN_LACKS_MARKERS, forbidden);
     return 0;
 }
 
@@ -124,7 +138,8 @@ int publisher_probe_markers(struct tern_publisher *publisher, struct tern_error 
     if (publisher->now_ms - memory->probed_ms < probe_ms) return 0;
     memory->probed_ms = publisher->now_ms;
     for (size_t i = 0; i < memory->count; i++)
-        if (tern_amqp_expect_marker(publisher->link, memory->markers[i].name, err) < 0) return -1;
+        if (memory->markers[i].noted && tern_amqp_expect_marker(publisher->link, memory->markers[i].name, err) < 0)
+            return -1;
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * queue already. Classic queues are for brokers that know no quorum queues, and lose some of the net's promises. */
 #include "tern/topology.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ARGUMENTS_MAX = 5 };
@@ -36,16 +37,30 @@ static size_t service_arguments(const struct tern_catalogue *catalogue, const ch
     return count;
 }
 
+static void add_name(char names[TERN_NAMES_SIZE], const char *name)
+{
+    size_t length = strlen(names), own = strlen(name);
+    if (length >= own && strcmp(names + length - own, name) == 0) return; /* events.dead is an exchange and a queue */
+    (void)snprintf(names + length, TERN_NAMES_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
+}
+
+/* An answer of the broker: -1 or 0. */
+static int took(int answer, char names[TERN_NAMES_SIZE], const char *name)
+{
+    if (answer == TERN_AMQP_FORBIDDEN) add_name(names, name);
+    return answer < 0 ? -1 : 0;
+}
+
 static int declare_safety_net(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
-                              struct tern_error *err)
+                              struct tern_topology_gaps *gaps, struct tern_error *err)
 {
     struct tern_amqp_argument arguments[ARGUMENTS_MAX];
     const char *name = catalogue->dead_letter_exchange;
     size_t count = common_arguments(queue_type, arguments);
-    if (tern_amqp_declare_exchange(link, name, "fanout", err) < 0 ||
-        tern_amqp_declare_queue(link, name, arguments, count, err) < 0)
+    if (took(tern_amqp_declare_exchange(link, name, "fanout", err), gaps->not_compared, name) < 0 ||
+        took(tern_amqp_declare_queue(link, name, arguments, count, err), gaps->not_compared, name) < 0)
         return -1;
-    return tern_amqp_bind(link, name, name, "", err);
+    return took(tern_amqp_bind(link, name, name, "", err), gaps->not_bound, name);
 }
 
 typedef int bind_call(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
@@ -58,22 +73,26 @@ static int bind_what_it_hears(struct tern_amqp *link, bind_call *bind, const str
         char key[TERN_ROUTING_KEY_SIZE];
         if (!tern_catalogue_hears(&catalogue->types[i], service)) continue;
         tern_routing_key(catalogue->types[i].name, key);
-        if (bind(link, service, catalogue->exchange, key, err) < 0) return -1;
+        int bound = bind(link, service, catalogue->exchange, key, err);
+        if (bound != TERN_AMQP_GRANTED) return bound;
     }
-    return 0;
+    return TERN_AMQP_GRANTED;
 }
 
 int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
-                          struct tern_error *err)
+                          struct tern_topology_gaps *ret_gaps, struct tern_error *err)
 {
     struct tern_amqp_argument arguments[ARGUMENTS_MAX];
     size_t count = service_arguments(catalogue, queue_type, arguments);
-    if (declare_safety_net(link, catalogue, queue_type, err) < 0 ||
-        tern_amqp_declare_exchange(link, catalogue->exchange, "topic", err) < 0)
+    *ret_gaps = (struct tern_topology_gaps){0};
+    if (declare_safety_net(link, catalogue, queue_type, ret_gaps, err) < 0 ||
+        took(tern_amqp_declare_exchange(link, catalogue->exchange, "topic", err), ret_gaps->not_compared,
+             catalogue->exchange) < 0)
         return -1;
     for (const char *const *service = catalogue->services; *service != NULL; service++)
-        if (tern_amqp_declare_queue(link, *service, arguments, count, err) < 0 ||
-            bind_what_it_hears(link, tern_amqp_bind, catalogue, *service, err) < 0)
+        if (took(tern_amqp_declare_queue(link, *service, arguments, count, err), ret_gaps->not_compared, *service) <
+                0 ||
+            took(bind_what_it_hears(link, tern_amqp_bind, catalogue, *service, err), ret_gaps->not_bound, *service) < 0)
             return -1;
     return 0;
 }

@@ -37,6 +37,7 @@ struct tern_status {
     atomic_bool disk_low;
     atomic_bool consumer_up, publisher_up, blocked;
     atomic_bool owned_once; /* the queue on the broker was ours since the start: work from outside is taken in */
+    atomic_uint lacks;      /* what was told of missing rights: bits by enum tern_lack */
     atomic_bool refused;    /* it is another store's: no more is */
     atomic_llong pending;   /* committed events that are not confirmed */
     atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock shuts the door */
@@ -141,6 +142,9 @@ void tern_app_connected(struct tern_app *app, enum tern_online_link link);
 void tern_app_lost(struct tern_app *app, enum tern_online_link link, enum tern_amqp_trouble trouble, const char *why);
 /* Why a link is not up, the consumer's first. False: they are, or were not tried yet. */
 bool tern_app_lost_because(struct tern_app *app, char ret_why[TERN_SENTENCE_SIZE]);
+
+/* A right that our user of the broker lacks, and to what. */
+void tern_app_lacks(void *self, enum tern_lack lack, const char *names);
 
 /* The service's queue (app_owner.c): it is ours, or may not be any more; somebody else has it. */
 void tern_app_owned(void *self, bool owned, bool adopted);

@@ -3,7 +3,7 @@
  * A cause is told once, not once per attempt; another cause is told again. */
 #include "app.h"
 
-static const char *const names[TERN_ONLINE_LINKS] = {"consumer", "publisher"};
+static const char *const link_names[TERN_ONLINE_LINKS] = {"consumer", "publisher"};
 
 /* What is wrong, for whoever reads the log; the sentence beside it says with what. */
 static const char *const troubles[] = {
@@ -28,7 +28,7 @@ void tern_app_connected(struct tern_app *app, enum tern_online_link link)
     lost->why[link][0] = '\0';
     lost->told[link] = false;
     (void)pthread_mutex_unlock(&lost->lock);
-    tern_log_info(app->log, "connected to the broker", TERN_STR("link", names[link]));
+    tern_log_info(app->log, "connected to the broker", TERN_STR("link", link_names[link]));
 }
 
 /* Whether it is to be told. The lock is held. */
@@ -49,7 +49,7 @@ void tern_app_lost(struct tern_app *app, enum tern_online_link link, enum tern_a
     (void)pthread_mutex_unlock(&app->lost.lock);
     if (tell)
         tern_log_warn(app->log, was_up ? "lost the broker, trying again" : troubles[trouble],
-                      TERN_STR("link", names[link]), TERN_STR("err", why));
+                      TERN_STR("link", link_names[link]), TERN_STR("err", why));
 }
 
 bool tern_app_lost_because(struct tern_app *app, char ret_why[TERN_SENTENCE_SIZE])
@@ -61,4 +61,21 @@ bool tern_app_lost_because(struct tern_app *app, char ret_why[TERN_SENTENCE_SIZE
     (void)tern_copy(ret_why, TERN_SENTENCE_SIZE, why);
     (void)pthread_mutex_unlock(&lost->lock);
     return ret_why[0] != '\0';
+}
+
+/* What is switched off by it. */
+static const char *const lacks[] = {
+    [TERN_LACKS_COMPARING] = "may not configure what is on the broker: its settings were not compared with ours",
+    [TERN_LACKS_BINDING] = "may not bind these queues on the broker: routes that are missing are not mended",
+    [TERN_LACKS_OWNER] = "may not own a queue on the broker: nothing keeps a second daemon from its queue",
+    [TERN_LACKS_CLAIM] = "may not mark its queue on the broker: nothing keeps another store from it",
+    [TERN_LACKS_MARKERS] = "may not mark a queue on the broker: that the broker loses one goes unnoticed",
+};
+
+void tern_app_lacks(void *self, enum tern_lack lack, const char *names)
+{
+    struct tern_app *app = self;
+    unsigned bit = 1U << (unsigned)lack;
+    if ((atomic_fetch_or(&app->status.lacks, bit) & bit) != 0) return;
+    tern_log_warn(app->log, lacks[lack], TERN_STR("names", names));
 }

@@ -121,12 +121,21 @@ void tern_amqp_wake(struct tern_amqp *link);
 void tern_amqp_stop(struct tern_amqp *link);
 struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link); /* any thread */
 
+/* What the broker may refuse without harm to the connection. */
+enum tern_amqp_answer {
+    TERN_AMQP_GRANTED,
+    TERN_AMQP_TAKEN,    /* somebody else has it */
+    TERN_AMQP_FORBIDDEN /* the broker's user has no right to it */
+};
+
 /* Set-up, inside `ready` only. Arguments of a queue are "name=value" pairs of text or whole numbers. */
 struct tern_amqp_argument {
     const char *name;
     const char *text; /* NULL: number */
     int64_t number;
 };
+/* Each an answer, or -1. FORBIDDEN, of a declaration: it is there, but was not compared with ours; of a binding or a marker:
+ * it was not made. */
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err);
 int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const struct tern_amqp_argument *arguments,
                             size_t count, struct tern_error *err);
@@ -134,12 +143,6 @@ int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const stru
 int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err);
 /* 1: it is there, 0: it is not. A broker answers that by closing the channel: the link opens it again. */
 int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
-/* What the broker may refuse without harm to the connection. */
-enum tern_amqp_answer {
-    TERN_AMQP_GRANTED,
-    TERN_AMQP_TAKEN,    /* somebody else has it */
-    TERN_AMQP_FORBIDDEN /* the broker's user has no right to it */
-};
 /* A queue of this connection alone, which goes with it. An answer, or -1. */
 int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err);
 /* A marker that carries the name of the one who made it. TAKEN: it is there and carries another name, `ret_owner` ("" when

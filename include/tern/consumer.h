@@ -13,6 +13,7 @@
 #include "tern/control.h"
 #include "tern/event.h"
 #include "tern/metrics.h"
+#include "tern/topology.h"
 
 struct tern_consumer;
 
@@ -60,6 +61,8 @@ struct tern_consumer_settings {
     void (*deaf)(void *self);
     const char *counts;
     void (*counted)(void *self, uint32_t messages);
+    /* On the consumer's thread, at each set-up: our user of the broker lacks a right to these. May be NULL. */
+    void (*lacks)(void *self, enum tern_lack lack, const char *names);
     struct tern_metrics *metrics; /* may be NULL */
     void *self;
 };

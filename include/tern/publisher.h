@@ -19,6 +19,7 @@
 #include "tern/event_log.h"
 #include "tern/log.h"
 #include "tern/metrics.h"
+#include "tern/topology.h"
 
 struct tern_publisher;
 
@@ -47,6 +48,8 @@ struct tern_publisher_settings {
     int beacon_ms;        /* how often; 0: every 10 s; -1: never */
     /* The reader saw damage or a failing disk: it will answer nothing any more. May be NULL. */
     void (*broken)(void *self, const struct tern_error *err);
+    /* During a set-up: our user of the broker lacks a right to it. May be NULL. */
+    void (*lacks)(void *self, enum tern_lack lack, const char *names);
     struct tern_log *log;         /* reconnects are not logged here; returned and nacked events are; may be NULL */
     struct tern_metrics *metrics; /* may be NULL */
     void *self;

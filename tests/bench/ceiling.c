@@ -110,7 +110,8 @@ static void load_store(struct lane *lane, const char *url)
 static int publisher_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     (void)self;
-    if (tern_topology_declare(link, &shop_catalogue, "quorum", err) < 0) return -1;
+    struct tern_topology_gaps gaps;
+    if (tern_topology_declare(link, &shop_catalogue, "quorum", &gaps, err) < 0) return -1;
     atomic_fetch_add(&ready_links, 1);
     return tern_amqp_select_confirms(link, err);
 }
@@ -152,7 +153,8 @@ static int publisher_confirmed(void *self, uint64_t sequence, bool multiple, boo
 static int consumer_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct lane *lane = self;
-    if (tern_topology_declare(link, &shop_catalogue, "quorum", err) < 0) return -1;
+    struct tern_topology_gaps gaps;
+    if (tern_topology_declare(link, &shop_catalogue, "quorum", &gaps, err) < 0) return -1;
     if (tern_amqp_prefetch(link, PREFETCH, err) < 0) return -1;
     atomic_fetch_add(&ready_links, 1);
     return tern_amqp_consume(link, lane->service, err);

@@ -85,7 +85,8 @@ static void write_down(struct fake_session *session, void *self)
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct world *world = self;
-    if (tern_topology_declare(link, &catalogue, world->queue_type, err) < 0) return -1;
+    struct tern_topology_gaps gaps;
+    if (tern_topology_declare(link, &catalogue, world->queue_type, &gaps, err) < 0) return -1;
     TEST_NOTE(&world->mutex, world->done = true);
     return 0;
 }
