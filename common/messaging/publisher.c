@@ -305,7 +305,7 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 static int check_confirms(struct tern_publisher *publisher, struct tern_error *err)
 {
     struct publish_window *window = &publisher->window;
-    if (window->open == 0 || publisher->blocked) return 0;
+    if (window->open == 0 || publisher->blocked || TERN_BUG(confirm_never_late)) return 0;
     int64_t since_ms = publish_window_slot(window, window->first)->sent_ms;
     if (since_ms < publisher->unblocked_ms) since_ms = publisher->unblocked_ms;
     if (publisher->now_ms - since_ms <= CONFIRM_MS) return 0;

@@ -3,6 +3,7 @@
  * There are two: what somebody asked for, and what the broker forgot. Each may take a quarter of the window and so many rows a second, never more: what is new goes first. Nothing passes
  * its mark unconfirmed; what comes back is sent again later with all that came after it, because twice is harmless. */
 #include "publisher_parts.h"
+#include "tern/bug.h"
 
 void publish_again_init(struct publish_again *again, int64_t mark)
 {
@@ -67,6 +68,7 @@ bool publish_again_pass(struct publish_again *again, struct publish_window *wind
 void publish_again_lost(struct publish_again *again, struct publish_window *window)
 {
     (void)publish_again_pass(again, window);
+    if (TERN_BUG(again_forgotten)) again->mark = again->cursor;
     again->cursor = again->mark;
     again->failed = 0;
     again->open = 0;

@@ -4,6 +4,7 @@
  * declare the queue anew do not bring it back, so each publisher finds out by itself, whoever connects first. The loss
  * is in the store before the marker is made again, so a crash repeats it and never skips it. */
 #include "publisher_parts.h"
+#include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/topology.h"
 
@@ -156,6 +157,7 @@ static int visit_forgotten(void *self, const struct tern_log_row *row, struct te
     struct tern_publisher *publisher = self;
     struct publish_again *stream = &publisher->memory.stream;
     stream->cursor = row->seq;
+    if (TERN_BUG(republish_short) && row->seq == publisher->memory.republish.through_seq) return 0;
     if (!is_heard(publisher, row->type) || publisher_is_on_its_way(publisher, row->seq)) return 0;
     struct publish_slot *slot = publisher_send_row(publisher, row, PUBLISH_REPUBLISHED, err);
     if (slot == NULL) return -1;

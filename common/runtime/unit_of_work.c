@@ -141,7 +141,8 @@ static int park_event(struct tern_units *units, struct tern_context *ctx, const 
 
 static int say_row_again(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
-    return tern_say_again(self, row->seq, err);
+    int said = tern_say_again(self, row->seq, err);
+    return said == 0 && TERN_BUG(answer_first_only) ? 1 : said;
 }
 
 /* Somebody misses an answer: what this event caused here goes out once more. Those who have it do the same, so a chain

@@ -94,6 +94,7 @@ static const char move_unguarded[] =
 int stock_move(struct tern_db *db, const char *product_id, int64_t quantity, int64_t now_ms, struct stock *ret_stock,
                struct tern_error *err)
 {
+    if (TERN_BUG(quantity_truncated)) quantity = (int16_t)quantity;
     const char *move = TERN_BUG(stock_unguarded) ? move_unguarded : move_stock;
     return one_row(db, move, TERN_DB_ARGS(tern_db_text(product_id), tern_db_int(quantity), tern_db_int(now_ms)),
                    ret_stock, err);

@@ -49,6 +49,7 @@ static struct order_patience watch_patience(const struct tern_context *ctx)
     if (self != NULL) patience = self->patience;
     if (patience.nudge_ms == 0) patience.nudge_ms = (int64_t)ORDER_NUDGE_DEFAULT_S * 1000;
     if (patience.deadline_ms == 0) patience.deadline_ms = (int64_t)ORDER_DEADLINE_DEFAULT_S * 1000;
+    if (TERN_BUG(deadline_never)) patience.deadline_ms = INT64_MAX / 2;
     return patience;
 }
 
@@ -119,7 +120,7 @@ static const char *watch_question(enum order_status status)
 {
     const bool cancels = status == ORDER_INVENTORY_ISSUE || status == ORDER_CANCELLING;
 
-    return cancels ? SHOP_TYPE(ORDER_CANCELLED)->name : SHOP_TYPE(ORDER_PLACED)->name;
+    return cancels && !TERN_BUG(nudge_old_question) ? SHOP_TYPE(ORDER_CANCELLED)->name : SHOP_TYPE(ORDER_PLACED)->name;
 }
 
 static int watch_ask(struct tern_context *ctx, const struct order_state *order, struct watch *watch,
@@ -130,7 +131,8 @@ static int watch_ask(struct tern_context *ctx, const struct order_state *order, 
     const int found = tern_event_log_newest(ctx->db, order->order_id, question, &seq, err);
 
     TERN_ASSERT(found != 0, "an order that waits has said what it waits for");
-    if (found < 0 || tern_say_again(ctx, seq, err) < 0) return -1;
+    const bool said = !TERN_BUG(nudge_unsent) && !(TERN_BUG(nudge_once) && watch->asked > 0);
+    if (found < 0 || (said && tern_say_again(ctx, seq, err) < 0)) return -1;
     watch->asked++;
     watch->next_ms = watch_now(ctx) + watch_pause(ctx, watch->asked);
     order_metrics_asked(ctx->metrics, order->saga.status);

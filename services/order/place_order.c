@@ -14,6 +14,7 @@
 #include "order_store.h"
 #include "order_watch.h"
 #include "shop/rules.h"
+#include "tern/bug.h"
 #include "tern/money.h"
 
 /* Of the names that clients give their conversations; in README.md. Never changed: an id is made anew from the name. */
@@ -122,7 +123,7 @@ static int64_t place_total(const struct shop_lines *items)
 
         TERN_ASSERT(added == 0, "within the limits of lines, quantity and price no total overflows");
     }
-    return total;
+    return TERN_BUG(total_truncated) ? (int32_t)total : total;
 }
 
 void place_order_answer(const void *argument, struct tern_http_answer *answer)

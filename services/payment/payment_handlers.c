@@ -84,6 +84,7 @@ int payment_give_back(struct tern_context *ctx, struct payment *payment, struct 
     (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
     (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
     (void)tern_copy(request.reference, sizeof request.reference, payment->transaction_id);
+    if (TERN_BUG(refund_truncated)) request.amount_minor = (uint32_t)request.amount_minor;
     payment->status = PAYMENT_REFUNDING;
     payment->updated_at_ms = ctx->now_ms;
     if (payment_update(ctx->db, payment, err) < 0) return -1;

@@ -131,7 +131,7 @@ extern const char *const sim_names[SIM_SERVICES];
 /* SIM_SERVICES when there is none. */
 enum sim_who sim_who(const char *service);
 
-enum { SIM_PRODUCTS_MAX = SHOP_LINES_MAX, SIM_ORDERS_MAX = 400 };
+enum { SIM_PRODUCTS_MAX = SHOP_LINES_MAX, SIM_SCARCE = 3, SIM_ORDERS_MAX = 400 };
 
 /* Drawn from the seed before anything runs. */
 struct sim_plan {
@@ -216,6 +216,7 @@ struct sim_order {
     int64_t version;             /* last seen */
     char status[TERN_WORD_SIZE]; /* as order-service said last */
     int64_t status_ms;           /* its online time then */
+    int64_t late_ms;             /* by so much at most its patience began later */
     int asked;                   /* how often it has asked again since */
 };
 

@@ -113,6 +113,14 @@ static struct sim_conn *consumer_of(enum sim_who queue)
     return found[count > 1 ? sim_below(count) : 0];
 }
 
+/* Nobody is told, so what nobody asks for is excused. */
+static void lose(const struct sim_message *message, enum sim_who queue)
+{
+    sim_tell("broker", message->message_id, "loses %s of %s", message->type, sim_names[queue]);
+    if (message->event >= 0) sim->events[message->event].lost |= 1u << queue;
+    sim_heal_lost(message, queue);
+}
+
 static void pump(enum sim_who which)
 {
     struct sim_queue *queue = &sim->broker->queues[which];
@@ -121,9 +129,7 @@ static void pump(enum sim_who which)
     while (queue->ready.count > 0 && (conn = consumer_of(which)) != NULL) {
         struct sim_frame entry = sim_pipe_pop(&queue->ready);
         if (entry.message->vouched && sim_happens(SIM_FAULT_loss)) {
-            sim_tell("broker", entry.message->message_id, "loses %s of %s", entry.message->type, sim_names[which]);
-            if (entry.message->event >= 0) sim->events[entry.message->event].lost |= 1u << which;
-            sim_heal_lost(entry.message, which);
+            lose(entry.message, which);
             sim_message_drop(entry.message);
             continue;
         }
@@ -168,6 +174,11 @@ static void enqueue(struct sim_message *message, enum sim_who which)
 {
     if (sim_chosen(SIM_FAULT_loss, 1)) {
         if (message->event >= 0) sim->events[message->event].lost |= 1u << which;
+        return;
+    }
+    /* as well before its confirm as after it, where it is seen what brings it back */
+    if ((sim->plan.tidy || sim->plan.off != SIM_NO_HEALER) && sim_happens(SIM_FAULT_loss)) {
+        lose(message, which);
         return;
     }
     if (sim_chosen(SIM_FAULT_duplicate, 2)) enqueue_now(message, which);

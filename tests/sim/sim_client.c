@@ -60,7 +60,7 @@ static void draw_order(struct sim_order *order, int number)
     bool large = sim->plan.large && sim_below(4) == 0, full = large && sim_below(8) == 0;
     bool is_free = !large && sim_below(16) == 0;
     int64_t most = large ? SHOP_LINES_MAX : sim_below(3) == 0 ? 3 : 1;
-    int products = sim_below(3) == 0 ? 1 + (int)sim_below(2) : sim->plan.products;
+    int products = sim_below(3) == 0 ? 1 : sim_below(8) == 0 ? sim->plan.products : sim->plan.products - SIM_SCARCE;
     *order = (struct sim_order){.line_count = full ? SHOP_LINES_MAX : 1 + (int)sim_below(most)};
     order->lines = tern_alloc((size_t)order->line_count * sizeof *order->lines);
     for (int i = 0; i < order->line_count; i++) {

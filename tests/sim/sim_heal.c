@@ -58,6 +58,15 @@ static bool is_final(const char *status)
            strcmp(status, "CANCELLED") == 0;
 }
 
+/* The longest pause after so many nudges. */
+static int64_t longest_pause(int asked)
+{
+    int64_t pause_ms = sim->plan.nudge_ms;
+    for (int i = 0; i < asked && pause_ms < PAUSE_MOST_MS; i++)
+        pause_ms *= 2;
+    return (pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS) / 4 * 5;
+}
+
 /* ---- losses ---------------------------------------------------------------------------------------------------- */
 
 static struct sim_order *order_of(int subject)
@@ -144,7 +153,8 @@ static void give_up(const struct sim_event *event)
 static void move_to(struct sim_order *order, int subject, const char *status)
 {
     (void)tern_copy(order->status, sizeof order->status, status);
-    order->status_ms = online_ms();
+    order->status_ms = online_ms(); /* the patience begins when the timer of the one before is due */
+    order->late_ms = longest_pause(order->asked);
     order->asked = 0;
     for (int i = sim->loss_count - 1; i >= 0; i--) {
         struct sim_loss *loss = &sim->losses[i];
@@ -174,12 +184,9 @@ void sim_heal_said(const struct sim_event *event, const struct sim_message *mess
 /* ---- in time --------------------------------------------------------------------------------------------------- */
 
 /* Until the next nudge at the latest, and for the way of question and answers. */
-static int64_t time_to_heal(const struct sim_loss *loss)
+static int64_t time_to_heal(const struct sim_loss *loss, const struct sim_order *order)
 {
-    int64_t pause_ms = sim->plan.nudge_ms;
-    for (int i = 0; i < loss->asked && pause_ms < PAUSE_MOST_MS; i++)
-        pause_ms *= 2;
-    return (pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS) / 4 * 5 + SLACK_MS;
+    return order->late_ms + longest_pause(loss->asked) + SLACK_MS;
 }
 
 /* Without nudges, or without answers to them, what nobody brings is given up at the deadline. */
@@ -195,7 +202,7 @@ static void check_loss(const struct sim_loss *loss)
     const struct sim_order *order = order_of(event->subject);
     if (order == NULL || !is_needed(loss, order->status) || !nudge_heals(loss)) return;
     int64_t waits_ms = online_ms() - loss->online_ms;
-    SIM_CHECK(S4, waits_ms <= time_to_heal(loss), order->order_id,
+    SIM_CHECK(S4, waits_ms <= time_to_heal(loss, order), order->order_id,
               "%s %s was lost on its way to %s, and no nudge has brought it after %lld ms online", event->type,
               event->id, sim_names[loss->queue], (long long)waits_ms);
 }
@@ -206,7 +213,7 @@ static void check_patience(const struct sim_order *order)
     if (sim->plan.off == SIM_HEALER_deadline) return;
     if (strcmp(order->status, "CREATED") != 0 && strcmp(order->status, "PAID") != 0) return;
     int64_t waits_ms = online_ms() - order->status_ms;
-    SIM_CHECK(S4, waits_ms <= sim->plan.deadline_ms + SLACK_MS, order->order_id,
+    SIM_CHECK(S4, waits_ms <= order->late_ms + sim->plan.deadline_ms + SLACK_MS, order->order_id,
               "has been %s for %lld ms online, and the deadline is %lld", order->status, (long long)waits_ms,
               (long long)sim->plan.deadline_ms);
 }

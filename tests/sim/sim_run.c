@@ -129,6 +129,7 @@ static void tidy_up(struct sim_plan *plan, uint64_t *state)
         rate[harmless[i]] = plan->rate[harmless[i]];
     memcpy(plan->rate, rate, sizeof plan->rate);
     plan->rate[SIM_FAULT_loss] = usual_rate[SIM_FAULT_loss] * (1 + draw(state, 4));
+    plan->rate[SIM_FAULT_cancel] = 2 * usual_rate[SIM_FAULT_cancel];
     plan->nudge_ms = 1000 * (1 + draw(state, 5));
     plan->deadline_ms = 1000 * (120 + draw(state, 240));
     plan->batch = plan->prefetch = plan->window = 16 + (int)draw(state, 112);
@@ -141,8 +142,7 @@ static void draw_healing(struct sim_plan *plan, uint64_t *state)
 {
     if (plan->seed % 4 == 3) plan->off = (enum sim_healer)(SIM_NO_HEALER + 1 + (int)(plan->seed / 4 % SIM_LAYER_COUNT));
     plan->tidy = draw(state, 4) == 0 && plan->off != SIM_HEALER_republish;
-    if (plan->off != SIM_NO_HEALER && plan->rate[SIM_FAULT_loss] == 0)
-        plan->rate[SIM_FAULT_loss] = usual_rate[SIM_FAULT_loss];
+    if (plan->off != SIM_NO_HEALER) plan->rate[SIM_FAULT_loss] = 2 * usual_rate[SIM_FAULT_loss];
     if (plan->off == SIM_HEALER_republish)
         plan->rate[SIM_FAULT_wipe] = plan->rate[SIM_FAULT_queue_deleted] = 2 * usual_rate[SIM_FAULT_wipe];
     if (plan->off == SIM_HEALER_numbers) plan->rate[SIM_FAULT_binding_removed] = plan->rate[SIM_FAULT_purged] = 0;
@@ -155,7 +155,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
     memset(plan, 0, sizeof *plan);
     plan->seed = seed;
     plan->orders = 50 + (int)draw(&state, 251);
-    plan->products = 3;
+    plan->products = SIM_SCARCE;
     for (int i = 0; i < plan->products; i++)
         plan->stock[i] = draw(&state, plan->orders);
     draw_large(plan, &state);
@@ -181,6 +181,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed)
         int64_t rate = usual_rate[i] << 1 >> draw(&state, 4);
         if (on) plan->rate[i] = rate;
     }
+    if (plan->large && plan->rate[SIM_FAULT_cancel] == 0) plan->rate[SIM_FAULT_cancel] = usual_rate[SIM_FAULT_cancel];
     draw_healing(plan, &state);
 }
 
