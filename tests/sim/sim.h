@@ -144,6 +144,7 @@ struct sim_plan {
     int attempts, batch, prefetch, window;
     int64_t rate[SIM_FAULT_COUNT];                         /* per million chances; 0: off */
     enum sim_healer off;                                   /* the layer that is switched off, or SIM_NO_HEALER */
+    bool no_numbers;                                       /* nor do numbers heal, which bring back everything */
     bool tidy;                                             /* messages are lost, and nothing else delays them */
     bool small;                                            /* nothing is left to chance: sim_explore.c chooses */
     int cancels;                                           /* small: how many orders are cancelled at some moment */

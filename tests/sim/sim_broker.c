@@ -396,7 +396,9 @@ static void confirm_later(struct sim_conn *conn, const struct sim_frame *confirm
 static void serve_publish(struct sim_conn *conn, struct sim_message *message)
 {
     struct sim_frame confirm = {.number = ++conn->served, .good = true, .message = message};
-    bool off = sim->plan.off != SIM_NO_HEALER && sim_heal_layer(message) == sim->plan.off;
+    enum sim_healer layer = sim_heal_layer(message);
+    bool off =
+        layer != SIM_NO_HEALER && (layer == sim->plan.off || (layer == SIM_HEALER_numbers && sim->plan.no_numbers));
     unsigned queues = off ? 0 : route(message);
     if (off) {
         /* the broker says that it has it */

@@ -161,7 +161,7 @@ static void check_money(void)
 /* No beacon tells of what is lost. */
 static bool is_excused(void)
 {
-    return sim->small || sim->plan.off == SIM_HEALER_numbers;
+    return sim->small || sim->plan.no_numbers;
 }
 
 /* What order-service shows of a product is what inventory said last. */

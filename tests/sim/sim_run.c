@@ -141,11 +141,14 @@ static void tidy_up(struct sim_plan *plan, uint64_t *state)
 static void draw_healing(struct sim_plan *plan, uint64_t *state)
 {
     if (plan->seed % 4 == 3) plan->off = (enum sim_healer)(SIM_NO_HEALER + 1 + (int)(plan->seed / 4 % SIM_LAYER_COUNT));
+    /* numbers bring back whatever is missing: half of those, and of the tidy ones, are without them too */
+    plan->no_numbers = plan->off == SIM_HEALER_numbers || (plan->off != SIM_NO_HEALER && draw(state, 2) == 0);
     plan->tidy = draw(state, 4) == 0 && plan->off != SIM_HEALER_republish;
     if (plan->off != SIM_NO_HEALER) plan->rate[SIM_FAULT_loss] = 2 * usual_rate[SIM_FAULT_loss];
     if (plan->off == SIM_HEALER_republish)
         plan->rate[SIM_FAULT_wipe] = plan->rate[SIM_FAULT_queue_deleted] = 2 * usual_rate[SIM_FAULT_wipe];
-    if (plan->off == SIM_HEALER_numbers) plan->rate[SIM_FAULT_binding_removed] = plan->rate[SIM_FAULT_purged] = 0;
+    if (plan->tidy && draw(state, 2) == 0) plan->no_numbers = true;
+    if (plan->no_numbers) plan->rate[SIM_FAULT_binding_removed] = plan->rate[SIM_FAULT_purged] = 0;
     if (plan->tidy) tidy_up(plan, state);
 }
 
@@ -419,7 +422,7 @@ static bool clients_at_rest(void)
 /* Whatever the broker has lost has come after all. */
 static bool all_is_heard(void)
 {
-    bool numbers = !sim->small && sim->plan.off != SIM_HEALER_numbers;
+    bool numbers = !sim->small && !sim->plan.no_numbers;
     for (int i = 0; i < sim->event_count && numbers; i++) {
         const struct sim_event *event = &sim->events[i];
         const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, event->type);
@@ -635,6 +638,7 @@ void sim_run(const struct sim_plan *plan, const struct sim_chooser *chooser, FIL
     play();
     counts->seeds++;
     counts->off[plan->off]++;
+    counts->off[SIM_HEALER_numbers] += plan->no_numbers && plan->off != SIM_HEALER_numbers;
     counts->tidy += plan->tidy;
     counts->orders += (int64_t)sim->order_map.count;
     *ret_result = (struct sim_result){.failed = sim->failed, .hash = sim->hash};
