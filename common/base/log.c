@@ -22,6 +22,7 @@
 
 enum {
     KEPT_ROOM = 256 * 1024, /* a buffer that grew beyond it is given back after its lines are out */
+    QUOTA_MS = 60000,
     STUCK_MS = 1000 /* how long a reader that does not read holds up a line; then lines are lost until it does */
 };
 
@@ -218,6 +219,24 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
         pthread_mutex_unlock(&log->lock);
     }
     errno = saved;
+}
+
+enum tern_log_level tern_log_quota_take(struct tern_log_quota *quota, int64_t most, int64_t now_ms,
+                                        int64_t *ret_left_out)
+{
+    *ret_left_out = 0;
+    if (now_ms >= quota->until_ms) {
+        quota->until_ms = now_ms + QUOTA_MS;
+        quota->lines = 0;
+    }
+    if (quota->lines >= most) {
+        quota->left_out++;
+        return TERN_LOG_DEBUG;
+    }
+    quota->lines++;
+    *ret_left_out = quota->left_out;
+    quota->left_out = 0;
+    return TERN_LOG_WARN;
 }
 
 size_t tern_log_mark(const struct tern_log *log)

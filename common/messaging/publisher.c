@@ -221,14 +221,17 @@ static void slot_failed(struct tern_publisher *publisher, const struct publish_s
     const struct publish_held *before = publish_holds_find(&publisher->holds, slot->seq);
     int64_t attempt = before != NULL ? before->attempts + 1 : 1;
     int64_t wait_ms = tern_backoff_ms(publisher->settings.retry_base_ms, attempt, chance(publisher));
-    publish_holds_failed(&publisher->holds, slot->seq, slot->subject, reason, tern_steady(publisher->clock) + wait_ms);
+    int64_t now_ms = tern_steady(publisher->clock), left_out;
+    publish_holds_failed(&publisher->holds, slot->seq, slot->subject, reason, now_ms, now_ms + wait_ms);
     /* RabbitMQ goes on refusing on a channel when the limit of a full queue is lifted: only a new channel learns of it */
     if (attempt >= STUBBORN_ATTEMPTS && publisher->now_ms - publisher->declared_ms >= STUBBORN_MS)
         publisher->redeclare = true;
     tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, reason, NULL, NULL);
-    tern_log_warn(publisher->settings.log, "event came back from the broker, held", TERN_STR("eventType", slot->type),
-                  TERN_STR("eventId", slot->event_id), TERN_STR("subject", slot->subject), TERN_STR("reason", reason),
-                  TERN_INT("attempt", attempt));
+    enum tern_log_level level = tern_log_quota_take(&publisher->came_back, 1, now_ms, &left_out);
+    tern_log_write(publisher->settings.log, level, "event came back from the broker, held",
+                   TERN_STR("eventType", slot->type), TERN_STR("eventId", slot->event_id),
+                   TERN_STR("subject", slot->subject), TERN_STR("reason", reason), TERN_INT("attempt", attempt),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
 }
 
 static void again_failed(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
@@ -259,6 +262,7 @@ static void slot_answered(struct tern_publisher *publisher, struct publish_slot 
     bool confirmed = (acked || TERN_BUG(nack_ignored)) && !slot->returned;
     publish_window_close(&publisher->window, slot, confirmed);
     if (slot->control) return;
+    if (confirmed) publisher_stall_confirmed(publisher);
     if (slot->stream != NULL) {
         again_answered(publisher, slot, confirmed);
         return;
@@ -350,6 +354,7 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
         return tern_error_set(err, "events that somebody hears come back: declaring the topology again");
     }
     publisher_report(publisher);
+    publisher_stall_watch(publisher);
     return 0;
 }
 
@@ -363,6 +368,7 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
         return -1;
     publisher->now_ms = publisher->declared_ms = tern_steady(publisher->clock);
     atomic_store(&publisher->up, true);
+    publisher_stall_pause(publisher, false);
     publisher->redeclare = false;
     publisher->beacon_ms = INT64_MIN / 2;
     publish_holds_retry_returned(&publisher->holds, publisher->now_ms);
@@ -401,6 +407,7 @@ static void on_lost(void *self, const char *why)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_amqp_reconnects_total, 1, LINK_LABEL, NULL, NULL);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
     set_blocked(publisher, false);
+    publisher_stall_pause(publisher, true);
     forget_connection(publisher);
     publisher_report(publisher);
     if (publisher->settings.lost) publisher->settings.lost(publisher->settings.self, why);
@@ -410,6 +417,7 @@ static void on_blocked(void *self, bool blocked, const char *reason)
 {
     struct tern_publisher *publisher = self;
     set_blocked(publisher, blocked);
+    publisher_stall_pause(publisher, blocked);
     if (publisher->settings.blocked) publisher->settings.blocked(publisher->settings.self, blocked, reason);
 }
 
@@ -479,6 +487,7 @@ int tern_publisher_create(const struct tern_publisher_settings *settings, struct
     publisher->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
     publisher->cursor = publisher->mark = publisher->progress.mark = settings->start.mark;
     publisher->declared_ms = INT64_MIN / 2;
+    publisher->progress_ms = publisher->paused_ms = tern_steady(publisher->clock); /* there is no connection yet */
     atomic_store(&publisher->committed, settings->start.last_seq);
     atomic_store(&publisher->owned, !settings->needs_queue);
     publish_window_init(&publisher->window, window_size(settings->window));

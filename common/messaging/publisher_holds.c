@@ -84,19 +84,20 @@ void publish_holds_load(struct publish_holds *holds, const struct tern_outbox_he
 {
     struct publish_held *held = insert(holds, row->seq, row->subject);
     held->attempts = row->attempts;
-    held->next_try_ms = row->next_try_ms;
+    held->next_try_ms = held->since_ms = row->next_try_ms;
     held->reason = "return";
     held->recorded = true;
     order_subject(holds, row->subject, row->next_try_ms);
 }
 
 void publish_holds_failed(struct publish_holds *holds, int64_t seq, const char *subject, const char *reason,
-                          int64_t next_try_ms)
+                          int64_t now_ms, int64_t next_try_ms)
 {
     char name[TERN_ID_SIZE]; /* `subject` may stand in the list that is about to move */
     (void)tern_copy(name, sizeof name, subject);
     struct publish_held *held = publish_holds_find(holds, seq);
     if (held == NULL) held = insert(holds, seq, name);
+    if (held->attempts == 0) held->since_ms = now_ms;
     held->attempts++;
     held->next_try_ms = next_try_ms;
     held->reason = reason;
@@ -158,6 +159,28 @@ void publish_holds_retry_returned(struct publish_holds *holds, int64_t now_ms)
 {
     for (size_t i = 0; i < holds->count; i++)
         if (strcmp(holds->items[i].reason, "return") == 0) holds->items[i].next_try_ms = now_ms;
+}
+
+void publish_holds_retry_all(struct publish_holds *holds, int64_t now_ms)
+{
+    for (size_t i = 0; i < holds->count; i++)
+        if (!holds->items[i].behind) holds->items[i].next_try_ms = now_ms;
+}
+
+void publish_holds_shift(struct publish_holds *holds, int64_t by_ms)
+{
+    for (size_t i = 0; i < holds->count; i++)
+        holds->items[i].since_ms += by_ms;
+}
+
+int64_t publish_holds_oldest_ms(const struct publish_holds *holds)
+{
+    int64_t oldest_ms = INT64_MAX;
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct publish_held *held = &holds->items[i];
+        if (!held->behind && !held->released && held->since_ms < oldest_ms) oldest_ms = held->since_ms;
+    }
+    return oldest_ms;
 }
 
 struct publish_held *publish_holds_due(struct publish_holds *holds, int64_t now_ms)

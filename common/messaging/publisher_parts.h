@@ -113,6 +113,7 @@ enum { PUBLISH_HOLDS_MAX = 2048 }; /* beyond that nothing new is sent: the broke
 struct publish_held {
     int64_t seq, attempts;
     int64_t next_try_ms; /* steady, as all times here: no jump of the wall clock makes a row wait */
+    int64_t since_ms;    /* when it came back for the first time */
     char subject[TERN_ID_SIZE];
     const char *reason; /* return, nack, behind */
     bool behind;        /* an earlier row of its subject is held */
@@ -132,9 +133,9 @@ struct publish_held *publish_holds_find(struct publish_holds *holds, int64_t seq
 bool publish_holds_has_subject(const struct publish_holds *holds, const char *subject);
 /* From the store, at the start: known to the writer already. */
 void publish_holds_load(struct publish_holds *holds, const struct tern_outbox_held *row);
-/* A row came back (once more): tried again at next_try_ms. */
+/* A row came back (once more), now: tried again at next_try_ms. */
 void publish_holds_failed(struct publish_holds *holds, int64_t seq, const char *subject, const char *reason,
-                          int64_t next_try_ms);
+                          int64_t now_ms, int64_t next_try_ms);
 /* A row that must wait for an earlier one of its subject. */
 void publish_holds_behind(struct publish_holds *holds, int64_t seq, const char *subject, int64_t next_try_ms);
 /* The broker confirmed it, or it is not in the log any more: the next one of its subject is due at now_ms. */
@@ -143,6 +144,12 @@ void publish_holds_release(struct publish_holds *holds, int64_t seq, int64_t now
 void publish_holds_reset(struct publish_holds *holds, int64_t cursor, int64_t now_ms);
 /* What was returned is due at now_ms. */
 void publish_holds_retry_returned(struct publish_holds *holds, int64_t now_ms);
+/* Whatever came back is due at now_ms. */
+void publish_holds_retry_all(struct publish_holds *holds, int64_t now_ms);
+/* That much time did not count. */
+void publish_holds_shift(struct publish_holds *holds, int64_t by_ms);
+/* Since when the row waits that came back first; INT64_MAX when none does. */
+int64_t publish_holds_oldest_ms(const struct publish_holds *holds);
 /* The first row that is due, NULL when none. */
 struct publish_held *publish_holds_due(struct publish_holds *holds, int64_t now_ms);
 /* Lowest seq the writer has not been told of; INT64_MAX when none. */
@@ -171,6 +178,7 @@ struct tern_publisher {
     atomic_bool up;          /* connected and set up */
     atomic_bool owned;       /* the service's queue is ours */
     atomic_bool flushing;    /* only what is new goes out any more */
+    atomic_llong stalled_ms; /* since when (steady) something waits and nothing is confirmed; 0: that is not so */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     /* Under the mutex. */
@@ -193,6 +201,9 @@ struct tern_publisher {
     int64_t mark;
     int64_t now_ms, unblocked_ms, declared_ms;
     int64_t beacon_ms; /* when the last one was sent */
+    int64_t progress_ms; /* when the broker confirmed something at last, or nothing waited */
+    int64_t paused_ms;   /* since when the connection is lost or blocked; 0: it is not */
+    struct tern_log_quota came_back;
     bool blocked, redeclare;
 };
 
@@ -215,6 +226,12 @@ void publisher_republish_passed(struct tern_publisher *publisher);
 
 /* publisher_beacon.c: what is not events. */
 int publisher_send_control(struct tern_publisher *publisher, struct tern_error *err);
+
+/* publisher_stall.c: whether the broker takes nothing although it is there. After each round; with each confirm; when the
+ * connection is lost or stands, and when the broker blocks or does not any more. */
+void publisher_stall_watch(struct tern_publisher *publisher);
+void publisher_stall_confirmed(struct tern_publisher *publisher);
+void publisher_stall_pause(struct tern_publisher *publisher, bool paused);
 
 /* publisher_progress.c: after each round, on the publisher's thread. */
 void publisher_report(struct tern_publisher *publisher);

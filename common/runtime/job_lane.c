@@ -12,7 +12,11 @@
 #include "tern/chaos.h"
 #include "tern/held.h"
 
-enum { LOAD_PAGE = 8, OUTCOMES_MAX = 128 };
+enum {
+    LOAD_PAGE = 8,
+    OUTCOMES_MAX = 128,
+    FAILURES_A_MINUTE = 20 /* lines: a gateway that is away fails thousands */
+};
 
 struct due_job {
     int64_t due_steady_ms;
@@ -32,6 +36,7 @@ struct tern_job_lane {
     int64_t run_id; /* of the newest run */
     bool hurried;   /* while it was under way: its WAIT is over already */
 
+    struct tern_log_quota failures;  /* writer thread */
     struct tern_job page[LOAD_PAGE]; /* lane thread */
     int64_t cursor;                  /* newest id seen; lane thread */
     bool unknown_said;               /* lane thread */
@@ -117,9 +122,13 @@ static enum tern_outcome try_again(struct tern_context *ctx, struct outcome_work
     item->again_in_ms =
         tern_backoff_ms(item->lane->settings.backoff_ms, attempts, tern_ids_random(ctx->ids, UINT32_MAX));
     item->result = "again";
-    tern_log_warn(ctx->log, "job failed, will be tried again", TERN_STR("job", item->job.kind),
-                  TERN_STR("subject", item->job.subject), TERN_INT("attempt", attempts),
-                  TERN_STR("correlationId", item->job.correlation_id), TERN_STR("err", item->run.error.text));
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&item->lane->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "job failed, will be tried again", TERN_STR("job", item->job.kind),
+                   TERN_STR("subject", item->job.subject), TERN_INT("attempt", attempts),
+                   TERN_STR("correlationId", item->job.correlation_id), TERN_STR("err", item->run.error.text),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
     return tern_job_reschedule(ctx->db, item->job.id, attempts, ctx->now_ms + item->again_in_ms, err) < 0 ? TERN_RETRY
                                                                                                           : TERN_DONE;
 }
@@ -154,9 +163,13 @@ static int keep_outcome(struct tern_context *ctx, struct tern_work *work, struct
     (void)err;
     item->again_in_ms = item->lane->settings.backoff_ms;
     item->result = "again";
-    tern_log_warn(ctx->log, "the outcome of a job could not be kept, it runs again", TERN_STR("job", item->job.kind),
-                  TERN_STR("subject", item->job.subject), TERN_STR("correlationId", item->job.correlation_id),
-                  TERN_STR("err", work->err.text));
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&item->lane->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "the outcome of a job could not be kept, it runs again",
+                   TERN_STR("job", item->job.kind), TERN_STR("subject", item->job.subject),
+                   TERN_STR("correlationId", item->job.correlation_id), TERN_STR("err", work->err.text),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
     return 0;
 }
 

@@ -66,6 +66,33 @@ static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
     tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN, standing ? why : NULL);
 }
 
+/* "", or a sentence. */
+static void write_stall(const struct tern_app *app, struct tern_text *why)
+{
+    int64_t stalled_ms = app->publisher ? tern_publisher_stalled_ms(app->publisher) : 0;
+    char since[TERN_TIME_SIZE];
+    if (stalled_ms == 0) return;
+    tern_time_format(tern_now(app->ctx.clock) - stalled_ms, since);
+    tern_text_printf(
+        why,
+        "the broker refuses or does not confirm what is published since %s: a queue bound by somebody else may "
+        "be full",
+        since);
+}
+
+/* What is not confirmed piles up: the same reason stands with the backlog that is full of it. */
+static void add_publishing(const struct tern_app *app, struct tern_readiness *readiness)
+{
+    struct tern_text stall = {0}, full = {0};
+    const char *fault = tern_app_backlog_fault(app);
+    write_stall(app, &stall);
+    if (fault) tern_text_printf(&full, "%s%s%s", fault, stall.bytes ? ": " : "", stall.bytes ? stall.bytes : "");
+    tern_readiness_add(readiness, "publishing", TERN_CHECK_WARN, stall.bytes);
+    tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, full.bytes);
+    tern_text_fini(&stall);
+    tern_text_fini(&full);
+}
+
 static void add_own(struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct tern_status *status = &app->status;
@@ -76,7 +103,7 @@ static void add_own(struct tern_app *app, struct tern_readiness *readiness)
                        atomic_load(&status->declared) ? NULL : undeclared_because(app, text));
     add_owner(app, readiness);
     tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(app, text));
-    tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, tern_app_backlog_fault(app));
+    add_publishing(app, readiness);
 }
 
 static void get_readyz(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
@@ -109,6 +136,8 @@ static void get_metrics(void *self, const struct tern_http_request *request, str
     tern_metric_set(app->metrics, &TERN_METRIC_outbox_pending, (double)atomic_load(&app->status.pending), NULL, NULL);
     tern_metric_set(app->metrics, &TERN_METRIC_outbox_oldest_age_seconds, (double)tern_app_oldest_age_ms(app) / 1000,
                     NULL, NULL);
+    tern_metric_set(app->metrics, &TERN_METRIC_publish_stalled_seconds,
+                    (double)tern_publisher_stalled_ms(app->publisher) / 1000, NULL, NULL);
     tern_metric_set(app->metrics, &TERN_METRIC_online_seconds,
                     (double)tern_online_ms(&app->online, tern_steady(app->ctx.clock)) / 1000, NULL, NULL);
     if (app->service->gauges) app->service->gauges(app);

@@ -14,7 +14,7 @@
 #include "tern/event_log.h"
 #include "tern/inbox.h"
 
-enum { HELD_PER_BATCH = 16, ASK_AGAIN_MS = 1000 };
+enum { HELD_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
 
 struct delivery_work {
     struct tern_work work;
@@ -42,6 +42,7 @@ struct tern_units {
     size_t counted_count;
     bool alone;               /* what was counted is not to run with others */
     uint64_t left_generation; /* what came up to this connection is the broker's; writer thread */
+    struct tern_log_quota failures;
     size_t in_flight; /* counted and committed, on their way through the writer: no more are counted meanwhile */
 };
 
@@ -75,6 +76,19 @@ static void log_story(struct tern_context *ctx, enum tern_log_level level, const
     tern_log_write(ctx->log, level, message, TERN_STR("eventType", event->type), TERN_STR("subject", event->subject),
                    TERN_STR("eventId", event->event_id), TERN_STR("correlationId", event->correlation_id),
                    TERN_STR("err", reason), TERN_LOG_END);
+}
+
+/* A handler that fails for one event tends to fail for all of them. */
+static void log_failure(struct tern_units *units, struct tern_context *ctx, const struct tern_event *event,
+                        const char *reason)
+{
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&units->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "failed, will be tried again", TERN_STR("eventType", event->type),
+                   TERN_STR("subject", event->subject), TERN_STR("eventId", event->event_id),
+                   TERN_STR("correlationId", event->correlation_id), TERN_STR("err", reason),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
 }
 
 static bool any_held(const struct tern_units *units)
@@ -275,7 +289,7 @@ static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struc
         return park_event(units, ctx, event,
                           work->outcome == TERN_REJECT ? TERN_PARKED_REJECTED : TERN_PARKED_EXHAUSTED, work->err.text,
                           err);
-    log_story(ctx, TERN_LOG_WARN, "failed, will be tried again", event, work->err.text);
+    log_failure(units, ctx, event, work->err.text);
     return hold_event(units, ctx, event, TERN_HELD_RETRY, 1, next_try(units, ctx, 1), "retry", work->err.text, err);
 }
 
@@ -406,7 +420,7 @@ static int keep_held(struct tern_context *ctx, struct tern_work *work, struct te
     (void)tern_copy(event.subject, sizeof event.subject, item->held.subject);
     (void)tern_copy(event.event_id, sizeof event.event_id, item->held.event_id);
     if (work->outcome == TERN_RETRY && item->held.attempts < units->settings.most_attempts) {
-        log_story(ctx, TERN_LOG_WARN, "failed, will be tried again", &event, work->err.text);
+        log_failure(units, ctx, &event, work->err.text);
         status = tern_held_retry(ctx->db, item->held.position, next_try(units, ctx, item->held.attempts),
                                  work->err.text, err);
     } else {
@@ -520,8 +534,12 @@ static int fire_timer(struct tern_units *units, struct tern_context *ctx, struct
         return -1;
     }
     if (tern_unit_undo(ctx, &mark, err) < 0) return -1;
-    tern_log_warn(ctx->log, "timer failed, will be tried again", TERN_STR("timer", timer.kind),
-                  TERN_STR("subject", timer.key), TERN_STR("err", why.text));
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&units->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "timer failed, will be tried again", TERN_STR("timer", timer.kind),
+                   TERN_STR("subject", timer.key), TERN_STR("err", why.text), tern_log_count("leftOut", left_out),
+                   TERN_LOG_END);
     return tern_timer_set(ctx->db, timer.kind, timer.key, next_try(units, ctx, 3), timer.payload, err) < 0 ? -1 : 1;
 }
 

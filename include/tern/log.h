@@ -50,6 +50,21 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
 #define tern_log_info(log, ...)  tern_log_write((log), TERN_LOG_INFO, __VA_ARGS__, TERN_LOG_END)
 #define tern_log_debug(log, ...) tern_log_write((log), TERN_LOG_DEBUG, __VA_ARGS__, TERN_LOG_END)
 
+/* For lines that a fault makes come with every event: at most so many a minute, the rest is counted. Zeroed before use; for
+ * one thread. */
+struct tern_log_quota {
+    int64_t until_ms, lines, left_out;
+};
+/* The level of the next line: WARN, with how many were left out since the last one that was written; or DEBUG when the minute has
+ * had its `most`. `now_ms` is of the steady clock. */
+enum tern_log_level tern_log_quota_take(struct tern_log_quota *quota, int64_t most, int64_t now_ms,
+                                        int64_t *ret_left_out);
+/* A field that is left out when it is 0. */
+static inline struct tern_log_field tern_log_count(const char *key, int64_t count)
+{
+    return count == 0 ? tern_log_text(key, "") : (struct tern_log_field){key, NULL, count};
+}
+
 /* A log that keeps its lines until they are true: the writer thread logs inside a transaction into a buffer and
  * flushes it (one write) after the commit; what a savepoint undid is cut off again. Same service, level, format as
  * `target`, which must outlive it. For one thread. */

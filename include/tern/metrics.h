@@ -30,6 +30,7 @@ struct tern_metric {
     M(queue_owned, GAUGE, "", "1 while the service's queue is this daemon's.")                                   \
     M(outbox_pending, GAUGE, "", "Committed events the broker has not confirmed yet.")                           \
     M(outbox_oldest_age_seconds, GAUGE, "", "Age of the oldest committed event that is not confirmed.")          \
+    M(publish_stalled_seconds, GAUGE, "", "For how long the broker confirms nothing of what waits; 0: it does.") \
     M(messages_published_total, COUNTER, "type", "Events the broker has confirmed.")                             \
     M(messages_said_again_total, COUNTER, "type", "Events published once more because one was missed.")          \
     M(broker_forgot_total, COUNTER, "", "Queues that the broker had lost, with what was in them.")               \

@@ -50,7 +50,8 @@ struct tern_publisher_settings {
     void (*broken)(void *self, const struct tern_error *err);
     /* During a set-up: our user of the broker lacks a right to it. May be NULL. */
     void (*lacks)(void *self, enum tern_lack lack, const char *names);
-    struct tern_log *log;         /* reconnects are not logged here; returned and nacked events are; may be NULL */
+    struct tern_log
+        *log; /* reconnects are not logged here; returned and nacked events are, one a minute; may be NULL */
     struct tern_metrics *metrics; /* may be NULL */
     void *self;
 };
@@ -89,6 +90,8 @@ bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_p
 int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err);
 /* Drain: waits at most timeout_ms until everything sent is confirmed and everything committed was sent. */
 void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms);
+/* Any thread: for how long the broker has refused, or not confirmed, what is published, half a minute at least; 0: it confirms. */
+int64_t tern_publisher_stalled_ms(const struct tern_publisher *publisher);
 void tern_publisher_stop(struct tern_publisher *publisher);
 struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher);
 

@@ -149,8 +149,8 @@ static int check_page(const char *page, struct tern_error *err)
 {
     for (unsigned event = 0; event < SHOP_EVENT_COUNT; event++)
         if (check_event(page, (enum shop_event)event, err) < 0) return -1;
-    /* besides the events: the envelope, control messages, the kinds of fields */
-    if (count_of(page, "\n## ") != SHOP_EVENT_COUNT + 3)
+    /* besides the events: listening in, the envelope, control messages, the kinds of fields */
+    if (count_of(page, "\n## ") != SHOP_EVENT_COUNT + 4)
         return tern_error_set(err, "a section is about no event of the catalogue");
     return 0;
 }

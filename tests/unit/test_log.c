@@ -646,6 +646,22 @@ static void a_flush_larger_than_any_buffer_loses_nothing(void **state)
     tern_log_destroy(log);
 }
 
+static void a_quota_lets_so_many_lines_a_minute_through_and_counts_the_others(void **state)
+{
+    struct tern_log_quota quota = {0};
+    int64_t left_out;
+    (void)state;
+    for (int minute = 0; minute < 3; minute++) {
+        for (int line = 0; line < 100; line++) {
+            enum tern_log_level level = tern_log_quota_take(&quota, 2, 1000 + minute * 60000 + line, &left_out);
+            assert_int_equal(level, line < 2 ? TERN_LOG_WARN : TERN_LOG_DEBUG);
+            assert_int_equal(left_out, line == 0 && minute > 0 ? 98 : 0);
+        }
+    }
+    assert_int_equal(tern_log_count("leftOut", 98).number, 98);
+    assert_string_equal(tern_log_count("leftOut", 0).text, ""); /* left out of the line */
+}
+
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -676,6 +692,7 @@ int main(void)
         LOG_TEST(what_is_undone_never_appears),
         LOG_TEST(a_buffered_log_follows_the_level_of_its_target),
         LOG_TEST(a_flush_larger_than_any_buffer_loses_nothing),
+        cmocka_unit_test(a_quota_lets_so_many_lines_a_minute_through_and_counts_the_others),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -92,10 +92,10 @@ static void only_the_first_row_of_a_subject_is_tried(void **state)
 {
     (void)state;
     struct publish_holds holds = {0};
-    publish_holds_failed(&holds, 7, "A", "nack", 100);
-    publish_holds_failed(&holds, 5, "A", "return", 200); /* the earlier row came back later */
+    publish_holds_failed(&holds, 7, "A", "nack", 0, 100);
+    publish_holds_failed(&holds, 5, "A", "return", 0, 200); /* the earlier row came back later */
     publish_holds_behind(&holds, 9, "A", 100);
-    publish_holds_failed(&holds, 8, "B", "nack", 150);
+    publish_holds_failed(&holds, 8, "B", "nack", 0, 150);
     assert_null(publish_holds_due(&holds, 149));
     assert_int_equal(publish_holds_due(&holds, 150)->seq, 8);
     assert_int_equal(publish_holds_due(&holds, 200)->seq, 5);
@@ -117,10 +117,10 @@ static void a_lost_connection_takes_back_what_was_confirmed_behind_the_cursor(vo
     (void)state;
     struct publish_holds holds = {0};
     struct tern_publish_progress progress = {0};
-    publish_holds_failed(&holds, 3, "C", "nack", 100);
-    publish_holds_failed(&holds, 5, "A", "nack", 100);
+    publish_holds_failed(&holds, 3, "C", "nack", 0, 100);
+    publish_holds_failed(&holds, 5, "A", "nack", 0, 100);
     publish_holds_behind(&holds, 6, "A", 100);
-    publish_holds_failed(&holds, 7, "B", "nack", 100);
+    publish_holds_failed(&holds, 7, "B", "nack", 0, 100);
     publish_holds_release(&holds, 7, 200);
     publish_holds_report(&holds, &progress);
     publish_holds_release(&holds, 3, 200);
@@ -141,7 +141,7 @@ static void the_writer_is_told_of_every_hold_and_release(void **state)
     struct publish_holds holds = {0};
     struct tern_publish_progress progress = {0};
     for (int64_t seq = 1; seq <= 100; seq++)
-        publish_holds_failed(&holds, seq, "A", "return", 1000);
+        publish_holds_failed(&holds, seq, "A", "return", 0, 1000);
     publish_holds_report(&holds, &progress);
     assert_int_equal(progress.hold_count, TERN_PROGRESS_HOLDS);
     assert_int_equal(publish_holds_lowest_unrecorded(&holds), 65);
@@ -631,8 +631,10 @@ static void a_broker_that_refuses_on_and_on_is_asked_on_a_new_connection(void **
         lane.told_ms = 0;
         TAKE_UNTIL(&lane, lane.told_ms != 0);
         atomic_store(&lane.ahead_ms, ahead_ms);
+        TAKE_UNTIL(&lane, (tern_publisher_stalled_ms(lane.publisher) >= 30000) == (ahead_ms > 30000));
     }
     TAKE_UNTIL(&lane, lane.releases == 1);
+    TAKE_UNTIL(&lane, tern_publisher_stalled_ms(lane.publisher) == 0);
     assert_int_equal(lane.connected, 2);
     lane_stop(&lane);
 }
@@ -689,6 +691,24 @@ static void a_confirm_that_takes_too_long_is_a_lost_connection(void **state)
     lane_stop(&lane);
 }
 
+static void a_broker_that_confirms_nothing_on_any_connection_is_told_of(void **state)
+{
+    (void)state;
+    struct lane lane = {0};
+    lane_open_store(&lane);
+    (void)place(&lane, "A");
+    LANE_START(&lane, confirm_nothing, confirm_nothing, confirm_each);
+    TEST_WAIT(&lane.mutex, lane.seen_count == 1);
+    assert_int_equal(tern_publisher_stalled_ms(lane.publisher), 0);
+    atomic_store(&lane.ahead_ms, 31000);
+    TAKE_UNTIL(&lane, tern_publisher_stalled_ms(lane.publisher) >= 30000);
+    TEST_WAIT(&lane.mutex, lane.seen_count == 2); /* the new connection is no reason to be silent about it */
+    atomic_store(&lane.ahead_ms, 62000);
+    TAKE_UNTIL(&lane, lane.mark == 1 && tern_publisher_stalled_ms(lane.publisher) == 0);
+    assert_int_equal(lane.lost, 2);
+    lane_stop(&lane);
+}
+
 static void confirm_the_unknown(struct fake_session *session, void *self)
 {
     if (!fake_login(session, NULL, NULL) || !next_publication(session, self, TEST_WAIT_MS)) return;
@@ -731,6 +751,7 @@ static void a_broker_that_blocks_for_minutes_is_waited_for(void **state)
     }
     assert_int_equal(lane.lost, 0);
     assert_int_equal(lane.seen_count, 1);
+    assert_int_equal(tern_publisher_stalled_ms(lane.publisher), 0); /* it has said so itself */
     TEST_NOTE(&lane.mutex, lane.go = 1);
     TAKE_UNTIL(&lane, lane.mark == last);
     assert_int_equal(lane.seen_count, 2); /* what was under way was not sent again */
@@ -1284,6 +1305,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_refuses_on_and_on_is_asked_on_a_new_connection),
         cmocka_unit_test(unknown_confirms_are_sent_again_after_a_lost_connection),
         cmocka_unit_test(a_confirm_that_takes_too_long_is_a_lost_connection),
+        cmocka_unit_test(a_broker_that_confirms_nothing_on_any_connection_is_told_of),
         cmocka_unit_test(a_broker_that_blocks_for_minutes_is_waited_for),
         cmocka_unit_test(a_confirm_of_what_was_never_sent_starts_over),
         cmocka_unit_test(more_returns_than_slots_wait_until_they_are_taken),
