@@ -200,9 +200,11 @@ struct tern_publisher {
     int64_t read_to; /* everything committed up to here was read */
     int64_t mark;
     int64_t now_ms, unblocked_ms, declared_ms;
-    int64_t beacon_ms; /* when the last one was sent */
-    int64_t progress_ms; /* when the broker confirmed something at last, or nothing waited */
-    int64_t paused_ms;   /* since when the connection is lost or blocked; 0: it is not */
+    int64_t beacon_ms;       /* when the last one was sent */
+    int64_t progress_ms;     /* when the broker confirmed something at last, or nothing waited */
+    int64_t paused_ms;       /* since when the connection is lost or blocked; 0: it is not */
+    int64_t stalled_last_ms; /* when it was stalled at last */
+    bool stall_told;
     struct tern_log_quota came_back;
     bool blocked, redeclare;
 };

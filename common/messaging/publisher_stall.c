@@ -5,7 +5,7 @@
  * that it takes nothing, does not count: that is told elsewhere. */
 #include "publisher_parts.h"
 
-enum { STALLED_AFTER_MS = 30000 };
+enum { STALLED_AFTER_MS = 30000, CALM_MS = 5000 };
 
 static bool is_waiting(const struct tern_publisher *publisher)
 {
@@ -30,14 +30,23 @@ static void say(struct tern_publisher *publisher, bool stalled)
         tern_log_info(publisher->settings.log, "the broker confirms what is published again", TERN_LOG_END);
 }
 
+/* When the cause is gone, all that was refused goes out at once, and some of it comes back: the end is told when it lasts. */
+static void tell(struct tern_publisher *publisher, bool stalled)
+{
+    if (stalled) publisher->stalled_last_ms = publisher->now_ms;
+    bool told = stalled || (publisher->stall_told && publisher->now_ms - publisher->stalled_last_ms < CALM_MS);
+    if (told != publisher->stall_told) say(publisher, told);
+    publisher->stall_told = told;
+}
+
 void publisher_stall_watch(struct tern_publisher *publisher)
 {
     if (!is_waiting(publisher)) publisher->progress_ms = publisher->now_ms;
     if (publisher->blocked) return;
     int64_t since_ms = waiting_since(publisher);
     bool stalled = publisher->now_ms - since_ms >= STALLED_AFTER_MS;
-    bool was_stalled = atomic_exchange(&publisher->stalled_ms, stalled ? since_ms : 0) != 0;
-    if (stalled != was_stalled) say(publisher, stalled);
+    atomic_store(&publisher->stalled_ms, stalled ? since_ms : 0);
+    tell(publisher, stalled);
 }
 
 /* What was refused for long has back-offs of minutes: the first confirm is a reason to try it all at once. */
