@@ -2,7 +2,7 @@
  *
  * The claim is a marker on the queue, <service>.owned, that carries the UUID of the store; it goes with the queue. The
  * ownership is an exclusive queue <service>.owner on the consumer's connection; it goes with the connection. Both are
- * guards against people, not fences: the fence is the lock of the store (docs/adr/0009). */
+ * guards against people, not fences: the fence is the lock of the store (docs/adr/0011). */
 #ifndef TERN_MESSAGING_OWNER_H
 #define TERN_MESSAGING_OWNER_H
 
