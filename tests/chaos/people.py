@@ -149,3 +149,46 @@ ORDER = '{"customerId":"A1","items":[{"productId":"PLENTY-1","quantity":1,"price
 def sum_of(port, name):
     status, text = ask(port, "GET", "/metrics")
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name)) if status == 200 else 0
+
+
+# ---- strangers --------------------------------------------------------------------------------------------------------
+
+NAMED_WITHIN_S = 35  # half a minute without progress, and a moment
+LINES_MOST = 6  # warnings of one daemon about the broker in that time
+
+
+@fault("A4", "a stranger's queue, bound to everything, full and refusing", "world", 45)
+def full_stranger(world, _):
+    order, marks = world.daemons["order"], {name: os.path.getsize(d.log) for name, d in world.daemons.items()}
+    before, start = sum_of(order.port, REFUSED), time.monotonic()
+    with world.amqp() as channel:
+        channel.queue_declare("chaos.stranger", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    try:
+        with world.amqp() as channel:
+            channel.queue_bind("chaos.stranger", "events", "#")
+        named = wait_until(NAMED_WITHIN_S, lambda: "bound by somebody else" in ask(order.port, "GET", "/readyz")[1])
+        took, said = time.monotonic() - start, ask(order.port, "GET", "/readyz")
+    finally:
+        with world.amqp() as channel:
+            channel.queue_delete("chaos.stranger")
+    refused = sum_of(order.port, REFUSED) - before
+    if refused <= 0:
+        raise NotFired("nothing of order-service was refused")
+    if not named or said[0] != 200:
+        raise RuntimeError(f"after {took:.0f} s order-service does not warn of what holds it up: {said}")
+    if not wait_until(40, lambda: all(leaves(d) for d in world.daemons.values())):
+        raise RuntimeError("the stranger's queue is gone, and what waited does not leave")
+    for name, mark in marks.items():
+        lines = sum(b"level=warn" in line and b"the broker" in line for line in text_since(world.daemons[name].log, mark).splitlines())
+        if lines > LINES_MOST:
+            raise RuntimeError(f"{name}-service warned {lines} times within {took:.0f} s")
+    return f"{refused:.0f} refusals, named after {took:.0f} s, everything left when the queue was gone"
+
+
+REFUSED = "tern_publish_failures_total"
+
+
+def leaves(daemon):
+    """Nothing that it has to publish is older than some seconds."""
+    age = daemon.metric("tern_outbox_oldest_age_seconds")
+    return age is not None and age < 5
