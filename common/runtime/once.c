@@ -74,6 +74,7 @@ static int keep_answer(struct tern_context *ctx, struct tern_once_work *work, st
     work->once->answer(work->once->argument, &answer);
     tern_once_fini(work);
     work->answer = (struct tern_kept_answer){answer.status, answer.headers, answer.body};
+    work->content_type = answer.content_type;
     if (answer.status < 200 || answer.status > 299) return 0;
     TERN_ASSERT(answer.content_type == NULL, "an answer that is kept is JSON");
     return tern_idempotency_keep(ctx->db, &work->request, &work->answer, ctx->online_ms, err);
@@ -114,6 +115,7 @@ static void answer_committed(struct tern_once_work *work, struct tern_http_answe
         work->once->answer(work->once->argument, answer);
     } else {
         answer->status = work->answer.status;
+        answer->content_type = work->content_type;
         tern_text_add_bytes(&answer->headers, work->answer.headers.bytes, work->answer.headers.length);
         tern_text_add_bytes(&answer->body, work->answer.body.bytes, work->answer.body.length);
         if (work->replayed) tern_http_set_header(answer, "Idempotency-Replayed", "true");

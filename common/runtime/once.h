@@ -13,6 +13,7 @@ struct tern_once_work {
     const struct tern_once *once;
     struct tern_keyed_request request; /* key "": none came */
     struct tern_kept_answer answer;    /* out: with a key, after TERN_DONE, unless misused */
+    const char *content_type;          /* out: of `answer`; NULL: JSON, as all are that are kept */
     bool replayed, misused;            /* out */
     struct tern_once_work *next;       /* in the list of those that run */
 };

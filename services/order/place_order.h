@@ -12,12 +12,18 @@
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
                      struct tern_shape_faults *faults, struct tern_error *err);
 
+/* True when nothing but rules that came after the first version are against the request: `placed` is whole, and an order of
+ * these words may live. */
+bool place_order_was_allowed(const struct tern_shape_faults *faults);
+
 /* Everything about an order that is being placed. Start from {0}. */
 struct place_order {
     struct shop_order_placed placed;
-    struct order_state order; /* as it will be */
-    struct tern_text data;    /* OrderPlaced's payload */
-    struct tern_text asked;   /* the request, spelled in one way only: what an Idempotency-Key stands for */
+    struct order_state order;        /* as it will be */
+    struct tern_text data;           /* OrderPlaced's payload */
+    struct tern_text asked;          /* the request, spelled in one way only: what an Idempotency-Key stands for */
+    struct tern_shape_faults faults; /* with any, only the answer that an older version kept may come of it */
+    bool refused;                    /* out: none was kept */
 };
 
 /* Writes `work->asked`, before the order is prepared: only for a request with a key. */

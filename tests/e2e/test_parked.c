@@ -201,6 +201,7 @@ static void what_cannot_be_handled_is_parked_again_when_retried(void **state)
     assert_non_null(strstr(ask("POST", "/admin/parked/retry", "{\"reason\":\"none\"}", 200, "{\"retried\":0}"),
                            "Idempotency-Replayed: true"));
     (void)ask("POST", "/admin/parked/retry", "", 422, "Idempotency-Key reused");
+    (void)ask("POST", "/admin/parked/" UUID "09/retry", "", 404, "\"requestId\":\"");
     keyed = false;
     (void)ask("POST", "/admin/parked/retry", "", 200, "{\"retried\":3}");
     await("/admin/parked/" REJECT, "\"state\":\"PARKED\"");

@@ -124,6 +124,7 @@ static void what_was_refused_may_be_mended_and_sent_again(void **state)
     begin(&counting, 409);
     assert_int_equal(send_one(test, &counting, "POST /a", "k", &work), TERN_DONE);
     assert_int_equal(work.answer.status, 409);
+    assert_string_equal(work.content_type, "application/problem+json");
     tern_once_fini(&work);
     counting.outcome = TERN_REJECT;
     assert_int_equal(send_one(test, &counting, "POST /a", "k", &work), TERN_REJECT);

@@ -106,6 +106,7 @@ static void the_same_restock_with_one_key_is_added_once(void **state)
     keyed("POST", path, "delivery-7", "{\"quantity\":11}", 422, "Idempotency-Key reused");
     keyed("POST", path, "a b", "{\"quantity\":1}", 400, "Invalid Idempotency-Key");
     keyed("POST", "/inventory/PROD-999/restock", "delivery-7", "{\"quantity\":10}", 404, "Product not found");
+    keyed("POST", "/inventory/PROD-999/restock", "delivery-8", "{\"quantity\":10}", 404, "application/problem+json");
     /* what is idempotent by itself may carry one */
     keyed("PUT", "/inventory/PROD-102", "delivery-7", "{\"quantity\":100}", 200, "\"quantity\":100");
     keyed("PUT", "/inventory/PROD-102", "delivery-7", "{\"quantity\":101}", 200, "\"quantity\":101");

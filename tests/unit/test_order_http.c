@@ -15,6 +15,8 @@
 #include "common/runtime/settings.h"
 #include "raw_http.h"
 #include "services/order/order_service.h"
+#include "services/order/place_order.h"
+#include "tern/idempotency.h"
 #include "tern_test.h"
 
 static struct {
@@ -272,6 +274,59 @@ static void a_key_makes_one_order_of_many_requests(void **state)
                   "Idempotency-Key reused");
 }
 
+/* ---- an order of an older version, which took what is refused now ---- */
+
+#define OF_OLD(rest) "{\"customerId\":\"C\",\"items\":[{\"productId\":\"P\",\"quantity\":2,\"price\":9.99}]," rest "}"
+#define BGN          OF_OLD("\"currency\":\"BGN\"")
+#define LUHN         OF_OLD("\"paymentToken\":\"4111111111111111\"")
+
+struct older {
+    const char *key, *body;
+};
+
+static enum tern_outcome keep_as_an_older_version(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    const struct older *older = argument;
+    struct tern_keyed_request request = {.operation = "POST /orders", .key = older->key};
+    struct tern_kept_answer answer = {.status = 201};
+    struct place_order work = {0};
+
+    (void)place_order_read(older->body, strlen(older->body), &work.placed, &work.faults, err);
+    assert_true(place_order_was_allowed(&work.faults));
+    place_order_spell(&work);
+    tern_sha256(work.asked.bytes, work.asked.length, request.fingerprint);
+    tern_text_add(&answer.body, "{\"orderId\":\"ORD-OLD\"}");
+    assert_int_equal(tern_idempotency_keep(ctx->db, &request, &answer, ctx->online_ms, err), 0);
+    tern_text_fini(&answer.body);
+    place_order_fini(&work);
+    return TERN_DONE;
+}
+
+static void a_key_of_an_older_version_is_answered_before_newer_rules_refuse(void **state)
+{
+    static const struct older kept[] = {
+        {"old-bgn",  BGN },
+        {"old-luhn", LUHN}
+    };
+    struct tern_error err = {0};
+    char header[64];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(kept); i++) {
+        struct older older = kept[i];
+
+        assert_int_equal(
+            tern_app_command(&shop.app, keep_as_an_older_version, &older, &(struct tern_conversation){0}, &err),
+            TERN_COMMITTED);
+        (void)snprintf(header, sizeof header, "Idempotency-Key: %s\r\n", older.key);
+        assert_answer("POST", "/orders", header, older.body, 201, "ORD-OLD");
+        assert_answer("POST", "/orders", "", older.body, 400, "\"errors\":[");
+        assert_answer("POST", "/orders", "Idempotency-Key: new\r\n", older.body, 400, "application/problem+json");
+        assert_answer("POST", "/orders", header, OF_OLD("\"currency\":\"BGN\",\"x\":1"), 400, "unknown_member");
+    }
+    assert_answer("POST", "/orders", "Idempotency-Key: old-bgn\r\n", LUHN, 422, "Idempotency-Key reused");
+}
+
 static void *ask_with_one_key(void *target)
 {
     struct raw_answer answer;
@@ -440,6 +495,29 @@ static void a_cancel_is_accepted_and_seen_in_the_stream(void **state)
     assert_answer("GET", path_of(order_id, ""), "", NULL, 200, "\"reason\":\"CUSTOMER_REQUEST\",\"note\":\"my words\"");
 }
 
+static void a_refusal_is_the_same_problem_with_a_key(void **state)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } refused[] = {
+        {"If-Match: \"9\"\r\nIdempotency-Key: m\r\n", 412},
+        {"Idempotency-Key: m\r\n",                    404}
+    };
+    char order_id[TERN_ID_SIZE];
+
+    (void)state;
+    place(order_id);
+    for (size_t i = 0; i < TERN_COUNT(refused); i++) {
+        const char *path = refused[i].status == 404 ? "/orders/ORD-1/cancel" : path_of(order_id, "/cancel");
+        static const char *const wanted[] = {"application/problem+json", "\"instance\":\"/orders/", "\"requestId\":\"",
+                                             "\"traceId\":\""};
+
+        for (size_t k = 0; k < TERN_COUNT(wanted); k++)
+            assert_answer("POST", path, refused[i].headers, "{}", refused[i].status, wanted[k]);
+    }
+}
+
 /* ---- beside the API ---------------------------------------------------------------------------------------- */
 
 static void orders_are_counted_by_status(void **state)
@@ -463,12 +541,14 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_request_is_named),
         cmocka_unit_test(a_refused_request_stores_nothing),
         cmocka_unit_test(a_key_makes_one_order_of_many_requests),
+        cmocka_unit_test(a_key_of_an_older_version_is_answered_before_newer_rules_refuse),
         cmocka_unit_test(requests_at_the_same_time_with_one_key_are_one_order),
         cmocka_unit_test(a_key_whose_request_still_runs_is_a_conflict_and_nothing_is_placed),
         cmocka_unit_test(an_order_that_did_not_change_is_not_sent_again),
         cmocka_unit_test(the_newest_orders_come_first),
         cmocka_unit_test(an_order_nobody_placed_is_not_found),
         cmocka_unit_test(a_cancel_is_accepted_and_seen_in_the_stream),
+        cmocka_unit_test(a_refusal_is_the_same_problem_with_a_key),
         cmocka_unit_test(orders_are_counted_by_status),
     };
 
