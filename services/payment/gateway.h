@@ -13,6 +13,7 @@
 enum gateway_answer {
     GATEWAY_DONE,     /* the money moved; `reference` is the gateway's id of it */
     GATEWAY_DECLINED, /* it will not, for `reason`; final */
+    GATEWAY_REFUSED,  /* this request will not be done, for `reason`; an earlier one with its key still may */
     GATEWAY_UNKNOWN,  /* no usable answer, `reason` says why: ask again with the same key */
     GATEWAY_NOTHING,  /* of a charge: no more attempts, and the gateway says that nothing was taken; `reason` */
     GATEWAY_STOPPED,  /* of a cancelled charge: not asked for again, and the gateway says that nothing was taken */

@@ -104,7 +104,7 @@ static enum gateway_answer read_refusal(int status, const char *body, size_t len
     (void)tern_error_set(&err, "the gateway refused it (%d) and gave no reason", status);
     shop_set_text(reply->reason, reason ? reason : err.text);
     tern_json_destroy(tree);
-    return GATEWAY_DECLINED;
+    return GATEWAY_REFUSED;
 }
 
 static enum gateway_answer read_refund(const char *body, size_t length, struct gateway_reply *reply)

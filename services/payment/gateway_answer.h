@@ -17,7 +17,7 @@ enum gateway_question {
     GATEWAY_QUESTIONS
 };
 
-/* DONE with the reference, DECLINED with the reason, NOTHING, or UNKNOWN with the reason. `body` has `length` bytes. */
+/* DONE with the reference, DECLINED or REFUSED (400, 422) with the reason, NOTHING, or UNKNOWN with the reason. `body` has `length` bytes. */
 enum gateway_answer gateway_read_answer(enum gateway_question question, int status, const char *body, size_t length,
                                         struct gateway_reply *ret_reply);
 

@@ -238,10 +238,10 @@ static enum gateway_answer ask_once(struct http_gateway *gateway, const struct g
     return flight.answer;
 }
 
-static bool is_looked_for_first(const struct http_gateway *gateway, const struct gateway_call *call)
+/* By an earlier attempt, or an earlier process. */
+static bool may_have_been_posted(const struct http_gateway *gateway, const struct gateway_call *call)
 {
-    bool may_have_been_asked = call->job->attempts > 0 || call->job->added_at_ms <= gateway->opened_at_ms;
-    return may_have_been_asked || call->request->cancelled;
+    return call->job->attempts > 0 || call->job->added_at_ms <= gateway->opened_at_ms;
 }
 
 /* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
@@ -252,7 +252,7 @@ static enum gateway_answer post(struct http_gateway *gateway, const struct gatew
 {
     if (shop_currency_has_cents(call->request->currency)) return begin(gateway, call, GATEWAY_CHARGE, false, reply);
     shop_set_text(reply->reason, "amounts in this currency have no two decimals: the gateway is not asked");
-    return GATEWAY_DECLINED;
+    return GATEWAY_REFUSED;
 }
 
 /* Not seen: it may be posted. Not seen although it was just posted: that is the end, a request stuck on the way apart. */
@@ -276,20 +276,27 @@ static enum gateway_answer after_post(struct http_gateway *gateway, const struct
     return begin(gateway, call, GATEWAY_LOOK, true, reply);
 }
 
-static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
+static enum gateway_answer next_of_charge(struct http_gateway *gateway, const struct gateway_call *call,
+                                          struct gateway_reply *reply)
 {
-    struct http_gateway *gateway = self;
     struct flight flight;
+    bool looks_first = may_have_been_posted(gateway, call) || call->request->cancelled;
     switch (look_for(gateway, call->job->id, &flight)) {
-    case NOT_BEGUN:
-        return is_looked_for_first(gateway, call) ? begin(gateway, call, GATEWAY_LOOK, false, reply)
-                                                  : post(gateway, call, reply);
+    case NOT_BEGUN: return looks_first ? begin(gateway, call, GATEWAY_LOOK, false, reply) : post(gateway, call, reply);
     case IN_THE_AIR: reply->wait_ms = LATEST_MS; return GATEWAY_WAIT;
     case LANDED: break;
     }
     *reply = flight.reply;
     return flight.question == GATEWAY_LOOK ? after_look(gateway, call, &flight, reply)
                                            : after_post(gateway, call, &flight, reply);
+}
+
+/* A refusal of the only request there ever was is the end of the charge. */
+static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
+{
+    struct http_gateway *gateway = self;
+    enum gateway_answer answer = next_of_charge(gateway, call, reply);
+    return answer == GATEWAY_REFUSED && !may_have_been_posted(gateway, call) ? GATEWAY_DECLINED : answer;
 }
 
 static enum gateway_answer refund(void *self, const struct gateway_call *call, struct gateway_reply *reply)

@@ -186,8 +186,8 @@ static int answer_cancel(struct tern_context *ctx, struct payment *payment, stru
         return TERN_BUG(late_money_kept) && payment->cancel_wanted ? 0 : payment_give_back(ctx, payment, err);
     case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* the answer is under way */
     case PAYMENT_REFUNDED: return payment_say_refunded(ctx, payment, err);
-    case PAYMENT_ERROR: return answer_given_up(ctx, payment, err);
     case PAYMENT_FAILED:
+    case PAYMENT_ERROR: return answer_given_up(ctx, payment, err);
     case PAYMENT_VOIDED: return payment_say_voided(ctx, payment, err);
     case PAYMENT_STATUS_COUNT: break;
     }

@@ -57,7 +57,7 @@ static int read_payload(const struct tern_job *job, const struct tern_shape *sha
 /* ---- outside: the call ---- */
 
 /* The first character of a result; the reference or the reason follows. */
-static const char approved[] = "+", declined[] = "-", nothing[] = "0", stopped[] = "x";
+static const char approved[] = "+", declined[] = "-", refused[] = "!", nothing[] = "0", stopped[] = "x";
 
 static enum tern_job_verdict finished(struct tern_job_run *run, const char *sign, const char *text)
 {
@@ -73,6 +73,7 @@ static enum tern_job_verdict verdict_of(enum gateway_answer answer, const struct
     case GATEWAY_WAIT: run->wait_ms = reply->wait_ms; return TERN_JOB_WAIT;
     case GATEWAY_DONE: return finished(run, approved, reply->reference);
     case GATEWAY_DECLINED: return finished(run, declined, reply->reason);
+    case GATEWAY_REFUSED: return finished(run, refused, reply->reason);
     case GATEWAY_NOTHING: return finished(run, nothing, reply->reason);
     case GATEWAY_STOPPED: return finished(run, stopped, "");
     case GATEWAY_UNKNOWN: break;
@@ -130,7 +131,7 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     if (request.amount_minor == 0) return pay_nothing(job, "REF-free-", run); /* begun by an older version */
     call.request = &request;
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
-    if (answer == GATEWAY_DECLINED)
+    if (answer == GATEWAY_DECLINED || answer == GATEWAY_REFUSED)
         answer = GATEWAY_UNKNOWN; /* the customer's money: ask again until it is given back */
     if (answer == GATEWAY_UNKNOWN && TERN_BUG(refund_assumed)) return finished(run, approved, "assumed");
     return verdict_of(answer, &reply, run);
@@ -202,10 +203,12 @@ static int add_late_check(struct tern_context *ctx, const char *order_id, int64_
     return status;
 }
 
-static int give_up(struct tern_context *ctx, struct payment *payment, const char *reason, struct tern_error *err)
+/* It ends as `status`, though a request of before may still land. */
+static int give_up(struct tern_context *ctx, struct payment *payment, enum payment_status status, const char *reason,
+                   struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
-    if (record_failure(ctx, payment, PAYMENT_ERROR, reason, err) < 0) return -1;
+    if (record_failure(ctx, payment, status, reason, err) < 0) return -1;
     return state->gateway.find ? add_late_check(ctx, payment->order_id, 1, err) : 0;
 }
 
@@ -233,10 +236,12 @@ static enum tern_outcome finish_charge(struct tern_context *ctx, const struct te
         status = record_charge(ctx, &payment, run->result + 1, err);
     else if (run->result[0] == declined[0])
         status = record_failure(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
+    else if (run->result[0] == refused[0])
+        status = give_up(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
     else if (run->result[0] == stopped[0])
         status = record_void(ctx, &payment, err);
     else
-        status = give_up(ctx, &payment, run->result + 1, err);
+        status = give_up(ctx, &payment, PAYMENT_ERROR, run->result + 1, err);
     return status < 0 ? TERN_RETRY : TERN_DONE;
 }
 
@@ -289,7 +294,8 @@ static enum tern_outcome finish_late_check(struct tern_context *ctx, const struc
     int known = payment_load(ctx->db, job->subject, &payment, err);
     if (known < 0) return TERN_RETRY;
     TERN_ASSERT(known, "a charge is never looked for without its payment");
-    if (payment.status != PAYMENT_ERROR && payment.status != PAYMENT_VOIDED) return TERN_DONE;
+    bool given_up = payment.status == PAYMENT_ERROR || payment.status == PAYMENT_FAILED;
+    if (!given_up && payment.status != PAYMENT_VOIDED) return TERN_DONE;
     if (run->result[0] == approved[0])
         status = record_late_charge(ctx, &payment, run->result + 1, err);
     else if (run->result[0] == nothing[0])

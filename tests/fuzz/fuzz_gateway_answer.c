@@ -38,10 +38,11 @@ static void assert_sound(enum gateway_question question, int status, enum gatewa
         assert_processed(reply);
         return;
     case GATEWAY_DECLINED:
-        if (status == 400 || status == 422)
-            TERN_ASSERT(question != GATEWAY_LOOK, "only what was posted is refused");
-        else
-            TERN_ASSERT(status == 402 && question != GATEWAY_REFUND, "only a charge is declined");
+        TERN_ASSERT(status == 402 && question != GATEWAY_REFUND, "only a charge is declined");
+        assert_failed(reply);
+        return;
+    case GATEWAY_REFUSED:
+        TERN_ASSERT((status == 400 || status == 422) && question != GATEWAY_LOOK, "only what was posted is refused");
         assert_failed(reply);
         return;
     case GATEWAY_NOTHING: TERN_ASSERT(status == 404 && question == GATEWAY_LOOK, "only a look finds nothing"); return;

@@ -142,6 +142,12 @@ static bool is_lost(enum sim_fault fault)
     return sim_happens(fault) || sim_chosen(fault, 1);
 }
 
+/* It remembers nothing of such a request, and the one that is stuck will land. */
+static bool refuses(const struct gateway_call *call)
+{
+    return call->job->attempts > 0 && sim->stuck_calls > 0 && sim_happens(SIM_FAULT_gateway_declined);
+}
+
 static enum gateway_answer move(const struct gateway_call *call, bool refund, struct gateway_reply *reply)
 {
     struct sim_charge *charge = charge_of(call->key);
@@ -149,6 +155,10 @@ static enum gateway_answer move(const struct gateway_call *call, bool refund, st
     if (!refund && charge == NULL && sim_happens(SIM_FAULT_gateway_stuck_call)) {
         get_stuck(call->key, call->request);
         return unknown(reply, call->key, false);
+    }
+    if (!refund && charge == NULL && refuses(call)) {
+        (void)tern_copy(reply->reason, sizeof reply->reason, "this token is of no use any more");
+        return GATEWAY_REFUSED;
     }
     if (charge == NULL) charge = enter(call->key, call->request, refund);
     SIM_CHECK(I4, asks_for_the_same(charge, call->request), charge->order_id, "the key %s came with another amount",

@@ -108,13 +108,13 @@ static const struct answer_row {
     {GATEWAY_LOOK,   200, "{\"chargeId\":\"ch_1\",\"status\":\"succeeded\",\"risk\":1.5e-05}", GATEWAY_DONE,     "ch_1"                               },
     {GATEWAY_LOOK,   404, "<html>",                                                            GATEWAY_NOTHING,  ""                                   },
     {GATEWAY_REFUND, 201, refund_done,                                                         GATEWAY_DONE,     "re_1"                               },
-    {GATEWAY_CHARGE, 400, "{\"reason\":\"amount too small\"}",                                 GATEWAY_DECLINED, "amount too small"                   },
-    {GATEWAY_CHARGE, 422, "{\"error\":\"unknown \\u00e4 token\"}",                             GATEWAY_DECLINED, "unknown \u00e4 token"               },
-    {GATEWAY_CHARGE, 400, "{\"error\":{\"code\":7,\"message\":\"no such card\"}}",             GATEWAY_DECLINED, "no such card"                       },
-    {GATEWAY_CHARGE, 400, "{\"error\":true,\"detail\":\"not here\"}",                          GATEWAY_DECLINED, "not here"                           },
-    {GATEWAY_CHARGE, 400, "<html>no</html>",                                                   GATEWAY_DECLINED, "refused it (400) and gave no reason"},
-    {GATEWAY_CHARGE, 422, "",                                                                  GATEWAY_DECLINED, "refused it (422) and gave no reason"},
-    {GATEWAY_REFUND, 422, "{\"message\":\"refunded by hand\"}",                                GATEWAY_DECLINED, "refunded by hand"                   },
+    {GATEWAY_CHARGE, 400, "{\"reason\":\"amount too small\"}",                                 GATEWAY_REFUSED,  "amount too small"                   },
+    {GATEWAY_CHARGE, 422, "{\"error\":\"unknown \\u00e4 token\"}",                             GATEWAY_REFUSED,  "unknown \u00e4 token"               },
+    {GATEWAY_CHARGE, 400, "{\"error\":{\"code\":7,\"message\":\"no such card\"}}",             GATEWAY_REFUSED,  "no such card"                       },
+    {GATEWAY_CHARGE, 400, "{\"error\":true,\"detail\":\"not here\"}",                          GATEWAY_REFUSED,  "not here"                           },
+    {GATEWAY_CHARGE, 400, "<html>no</html>",                                                   GATEWAY_REFUSED,  "refused it (400) and gave no reason"},
+    {GATEWAY_CHARGE, 422, "",                                                                  GATEWAY_REFUSED,  "refused it (422) and gave no reason"},
+    {GATEWAY_REFUND, 422, "{\"message\":\"refunded by hand\"}",                                GATEWAY_REFUSED,  "refunded by hand"                   },
  /* Everything else is no outcome. */
     {GATEWAY_CHARGE, 200, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 200"                       },
     {GATEWAY_LOOK,   201, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 201"                       },
@@ -246,6 +246,7 @@ static void a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says(void **s
 static void a_currency_without_hundredths_is_declined_before_the_gateway_is_asked(void **state)
 {
     static const struct http_peer_step step = {PEER_ANSWERS, 201, succeeded};
+    static const struct http_peer_step never_seen = {PEER_ANSWERS, 404, ""};
     static const struct http_peer_step looked_for = {PEER_ANSWERS, 200, succeeded};
     static const char *const currencies[] = {"JPY", "KWD", "CLF"};
     struct tern_job job = fresh_job();
@@ -260,9 +261,11 @@ static void a_currency_without_hundredths_is_declined_before_the_gateway_is_aske
     }
     assert_int_equal(http_peer_requests(peer), 0);
     job.attempts = 1; /* it may have been posted by who knew no better */
-    http_peer_play(peer, &looked_for, 1);
+    http_peer_play(peer, &never_seen, 1);
     struct gateway_request request = charge_request;
     strcpy(request.currency, "JPY");
+    assert_int_equal(ask(payment->gateway.charge, &job, &request, &reply), GATEWAY_REFUSED);
+    http_peer_play(peer, &looked_for, 1);
     assert_int_equal(ask(payment->gateway.charge, &job, &request, &reply), GATEWAY_DONE);
     assert_int_equal(http_peer_requests(peer), 1);
 }
@@ -304,7 +307,9 @@ static const struct attempt_row attempt_rows[] = {
     {"the first attempt posts at once",             0, {OK(201)},                          "P",   GATEWAY_DONE,     ""},
     {"a decline is final",                          0, {DECLINES},                         "P",   GATEWAY_DECLINED, "card"},
     {"so is a request that it takes for nonsense",  0, {SAYS(400)},                        "P",   GATEWAY_DECLINED, "refused it (400)"},
-    {"or that it cannot do",                        4, {SAYS(404), SAYS(422)},             "GP",  GATEWAY_DECLINED, "refused it (422)"},
+    {"or that it cannot do",                        4, {SAYS(404), SAYS(422)},             "GP",  GATEWAY_REFUSED,  "refused it (422)"},
+    {"nor is it the end after one without answer",  1, {SAYS(404), SAYS(400)},             "GP",  GATEWAY_REFUSED,  "refused it (400)"},
+    {"or after a crash",                           -1, {SAYS(404), SAYS(400)},             "GP",  GATEWAY_REFUSED,  "refused it (400)"},
     {"our key is refused: that is no decline",      0, {SAYS(401)},                        "P",   GATEWAY_UNKNOWN,  "refuses our key: 401"},
     {"nor an error with the last attempt",          4, {SAYS(404), SAYS(403)},             "GP",  GATEWAY_UNKNOWN,  "refuses our key: 403"},
     {"nor when it may not look",                    4, {SAYS(403)},                        "G",   GATEWAY_UNKNOWN,  "refuses our key: 403"},

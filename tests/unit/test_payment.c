@@ -47,6 +47,7 @@ static enum gateway_answer charge(void *self, const struct gateway_call *call, s
     if (request->cancelled) return world->known_as;
     if (strcmp(request->token, "tok_error") == 0)
         return call->job->attempts + 1 < call->most_attempts ? GATEWAY_UNKNOWN : GATEWAY_NOTHING;
+    if (strcmp(request->token, "tok_used") == 0) return call->job->attempts == 0 ? GATEWAY_UNKNOWN : GATEWAY_REFUSED;
     return strcmp(request->token, "tok_declined") == 0 ? GATEWAY_DECLINED : GATEWAY_DONE;
 }
 
@@ -664,15 +665,15 @@ static const struct {
     {false, true,  "PaymentFailed PaymentProcessed PaymentRefunded"                              },
 };
 
-static void late_money_is_said_and_paid_back_whatever_the_order_of_things(void **state)
+static void late_money_of(struct world *world, const char *token, enum payment_status given_up)
 {
-    struct world *world = *state;
     for (size_t i = 0; i < TERN_COUNT(late_orders); i++) {
         begin_again(world);
         expect_late(world, 3, GATEWAY_DONE);
-        place(world, "ORD-1", "tok_error");
+        place(world, "ORD-1", token);
         while (world->looks < 2)
             assert_true(test_jobs_step(&world->test, &world->jobs));
+        is(world, given_up);
         if (late_orders[i].before) cancel(world, "ORD-1");
         finish_jobs(world);
         is(world, late_orders[i].before ? PAYMENT_REFUNDED : PAYMENT_SUCCESS);
@@ -687,6 +688,17 @@ static void late_money_is_said_and_paid_back_whatever_the_order_of_things(void *
         assert_int_equal(world->looks, 3);
         assert_int_equal(jobs_left(world), 0);
     }
+}
+
+static void late_money_is_said_and_paid_back_whatever_the_order_of_things(void **state)
+{
+    late_money_of(*state, "tok_error", PAYMENT_ERROR);
+}
+
+/* The first post was without an answer, the second is refused (400, 422); and then the first one lands. */
+static void so_is_money_that_comes_after_a_refusal_of_the_second_request(void **state)
+{
+    late_money_of(*state, "tok_used", PAYMENT_FAILED);
 }
 
 static void a_charge_cancelled_before_it_was_given_up_is_paid_back_too(void **state)
@@ -847,6 +859,7 @@ int main(void)
         WITH(a_charge_is_pending_for_ever_while_nobody_knows_its_outcome),
         WITH(a_charge_that_was_given_up_is_looked_for_five_times_with_growing_pauses),
         WITH(late_money_is_said_and_paid_back_whatever_the_order_of_things),
+        WITH(so_is_money_that_comes_after_a_refusal_of_the_second_request),
         WITH(a_charge_cancelled_before_it_was_given_up_is_paid_back_too),
         WITH(a_charge_is_called_back_when_the_gateway_has_not_seen_it_yet),
         WITH(a_look_without_an_answer_is_taken_again_and_a_decline_ends_the_looking),
