@@ -21,26 +21,23 @@
 
 enum { GOODBYE_MS = 1000, ACCESS_REFUSED = 403, NOT_ALLOWED = 530 };
 
-/* The library cuts the text into pieces in place. */
-static int parse_address(char *text, struct amqp_connection_info *ret_address, struct tern_error *err)
-{
-    if (amqp_parse_url(text, ret_address) == AMQP_STATUS_OK) return 0;
-    return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
-}
-
 int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
 {
-    if (parse_address(link->address_text, &link->address, err) < 0) return -1;
-    link->tls = link->address.ssl != 0;
+    struct amqp_url url;
+    if (amqp_url_parse(link->address_text, &url, err) < 0) return -1;
+    link->address = url.parts;
+    link->tls = url.parts.ssl != 0;
+    if (url.heartbeat_s > 0) link->settings.limits.heartbeat_s = url.heartbeat_s;
+    link->connect_ms = url.connection_timeout_ms > 0 ? url.connection_timeout_ms : link->settings.limits.rpc_ms;
     return 0;
 }
 
 int tern_amqp_check_url(const char *url, const char *ca_file, struct tern_error *err)
 {
-    struct amqp_connection_info address;
+    struct amqp_url address;
     char *text = tern_copy_text(url);
-    int status = parse_address(text, &address, err);
-    bool tls = status == 0 && address.ssl != 0;
+    int status = amqp_url_parse(text, &address, err);
+    bool tls = status == 0 && address.parts.ssl != 0;
     explicit_bzero(text, strlen(url));
     free(text);
     if (tls && ca_file[0] != '\0' && access(ca_file, R_OK) != 0)
@@ -132,7 +129,7 @@ static int unreached(struct tern_amqp *link, int error, struct tern_error *err)
 /* With TLS the library must be given the name, which it asks for once more: just answered, so soon answered again. */
 static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_error *err)
 {
-    struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
+    struct timeval timeout = milliseconds(link->connect_ms);
     struct amqp_addresses addresses;
     int fd = -1;
     if (amqp_link_resolve(link, &addresses, err) < 0) return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
@@ -141,7 +138,7 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
         return status == AMQP_STATUS_OK ? 0 : explain_connect(link, status, err);
     }
     for (size_t i = 0; fd < 0 && i < addresses.count && !atomic_load(&link->stopping); i++)
-        fd = connect_to(addresses.text[i], link->address.port, link->settings.limits.rpc_ms);
+        fd = connect_to(addresses.text[i], link->address.port, link->connect_ms);
     if (fd < 0) return unreached(link, errno, err);
     amqp_tcp_socket_set_sockfd(socket, fd);
     return 0;

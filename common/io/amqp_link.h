@@ -4,6 +4,7 @@
  *   amqp_connect.c   address, socket, TLS, login, orderly close
  *   amqp_resolve.c   the addresses of the broker's name
  *   amqp_frames.c    what comes in: the frame loop
+ *   amqp_url.c       the broker's address, taken apart
  *   amqp_send.c      what goes out: one buffer, one send(2) per burst, heartbeats
  *   amqp_setup.c     calls that wait for the broker's answer: declare, bind, consume; sentences of its refusals
  *   amqp_watchdog.c  shuts the socket under a call that lasts too long
@@ -107,6 +108,7 @@ struct tern_amqp {
     int fd;
     bool tls, in_set_up, was_woken;
     int heartbeat_ms;
+    int connect_ms; /* patience with one connect(2) */
     int64_t now_ms, received_ms, sent_ms, probed_ms, connected_ms;
     uint64_t next_sequence;
     unsigned consumer_number; /* 0: none; the tag is "tern-<number>" */
@@ -114,6 +116,13 @@ struct tern_amqp {
     struct amqp_incoming in;
     struct amqp_outgoing out;
 };
+
+/* amqp_url.c: cuts `text` into pieces in place. */
+struct amqp_url {
+    struct amqp_connection_info parts;
+    int heartbeat_s, connection_timeout_ms; /* 0: not said */
+};
+int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err);
 
 /* amqp_connect.c */
 int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err);

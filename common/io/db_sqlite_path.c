@@ -11,18 +11,11 @@
 #include <unistd.h>
 
 #include "db_sqlite.h"
+#include "percent.h"
 
 enum { LINKS_MOST = 40, ENDING_ROOM = 64 };
 
 /* ---- the URL ---- */
-
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
-}
 
 /* In place. */
 static int decode(char *text, struct tern_error *err)
@@ -33,11 +26,11 @@ static int decode(char *text, struct tern_error *err)
             *to++ = *from;
             continue;
         }
-        int high = hex_digit(from[1]), low = high >= 0 ? hex_digit(from[2]) : -1;
-        if (low < 0) return tern_error_set(err, "a \"%%\" in the path of a store is written %%25");
-        if (high * 16 + low < 0x20 || high * 16 + low == 0x7F)
+        int value = percent_byte(from);
+        if (value < 0) return tern_error_set(err, "a \"%%\" in the path of a store is written %%25");
+        if (value < 0x20 || value == 0x7F)
             return tern_error_set(err, "the path of a store holds no control characters (%%%.2s)", from + 1);
-        *to++ = (char)(high * 16 + low);
+        *to++ = (char)value;
         from += 2;
     }
     *to = '\0';

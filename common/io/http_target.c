@@ -6,17 +6,11 @@
  * every reader. A "+" in the query stays a "+" (times carry offsets; no value here holds a space).
  * Never: guesses, repairs, or decodes twice. */
 #include "http_internal.h"
+#include "percent.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static int check_characters(const char *raw, struct tern_error *err)
 {
@@ -36,11 +30,9 @@ static int decode(char *piece, struct tern_error *err)
     for (const char *from = piece; *from != '\0'; from++) {
         char c = *from;
         if (c == '%') {
-            int high = hex_digit(from[1]);
-            int low = high < 0 ? -1 : hex_digit(from[2]);
-            if (low < 0)
+            int value = percent_byte(from);
+            if (value < 0)
                 return tern_error_set(err, "A %% in the target of the request is not followed by two hex digits.");
-            int value = high * 16 + low;
             if (value < 0x20 || value >= 0x7f || value == '/')
                 return tern_error_set(err, "%%%02X is not accepted in the target of a request.", (unsigned)value);
             c = (char)value;

@@ -385,15 +385,87 @@ static void a_stop_ends_a_back_off_at_once(void **state)
 static void an_address_that_is_none_is_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"", "http://x", "amqp//x", "amqp://u:p@host:port/", "amqp://[::1/"};
+    static const struct {
+        const char *url, *says;
+    } wrong[] = {
+        {"",                                            "must look like amqp://"                          },
+        {"http://x",                                    "must look like amqp://"                          },
+        {"amqp//x",                                     "must look like amqp://"                          },
+        {"amqp://u:secret@host:port/",                  "the port of the broker's address"                },
+        {"amqp://u:secret@host:0/",                     "the port of the broker's address"                },
+        {"amqp://u:secret@host:65536/",                 "the port of the broker's address"                },
+        {"amqp://u:secret@host:/",                      "the port of the broker's address"                },
+        {"amqp://u:sec/secret@host/",                   "/ ? @ in a user, a password or a vhost are"      },
+        {"amqp://u:12/secret@host",                     "the vhost of the broker's address"               },
+        {"amqp://u:12?secret@host/",                    "/ ? @ in a user, a password or a vhost are"      },
+        {"amqp://u:12?sec=secret@host/",                "/ ? @ in a user, a password or a vhost are"      },
+        {"amqp://u:secret#x@host/",                     "/ ? @ in a user, a password or a vhost are"      },
+        {"amqp://u:sec@secret@host/",                   "a second \"@\""                                  },
+        {"amqp://u:secret%zz@host/",                    "in the password of the broker's address a \"%\"" },
+        {"amqp://u:secret%4",                           "the port of the broker's address"                },
+        {"amqp://u%:secret@host/",                      "in the user of the broker's address a \"%\""     },
+        {"amqp://u:secret%00@host/",                    "the password of the broker's address holds no"   },
+        {"amqp://u:secret@host/%c3%",                   "in the vhost of the broker's address a \"%\""    },
+        {"amqp://u:secret@host/a/b",                    "the vhost of the broker's address"               },
+        {"amqp://[::1/",                                "amqp://[::1]:5672"                               },
+        {"amqp://[::1]5672/",                           "amqp://[::1]:5672"                               },
+        {"amqp://u:secret@host/?heartbeat",             "heartbeat in the broker's address must be a"     },
+        {"amqp://u:secret@host/?heartbeat=0",           "a whole number of seconds from 1 to 60"          },
+        {"amqp://u:secret@host/?heartbeat=61",          "a whole number of seconds from 1 to 60"          },
+        {"amqp://u:secret@host/?heartbeat=-5",          "a whole number of seconds from 1 to 60"          },
+        {"amqp://u:secret@host/?heartbeat=99999999999", "a whole number of seconds from 1 to 60"          },
+        {"amqp://u:secret@host/?heartbeat=5&heartbeat", "heartbeat is in the broker's address twice"      },
+        {"amqp://u:secret@host?connection_timeout=30",  "a whole number of milliseconds from 100 to 10000"},
+        {"amqp://u:secret@host?connection_timeout=5s",  "connection_timeout in the broker's address must" },
+        {"amqp://u:secret@host/?channel_max=5",         "no \"channel_max\""                              },
+        {"amqp://u:secret@host/?heartbeat=5&&",         "no others"                                       },
+        {"amqp://u:secret@host/?%68eartbeat=5",         "no others"                                       },
+    };
     for (size_t i = 0; i < TERN_COUNT(wrong); i++) {
         struct tern_amqp *link = NULL;
         struct tern_error err;
-        const struct tern_amqp_settings settings = {.url = wrong[i]};
+        const struct tern_amqp_settings settings = {.url = wrong[i].url};
         const struct tern_amqp_owner owner = {0};
         assert_int_equal(tern_amqp_create(&settings, &owner, &link, &err), -1);
-        assert_non_null(strstr(err.text, "amqp://"));
+        if (strstr(err.text, wrong[i].says) == NULL) fail_msg("%s: %s", wrong[i].url, err.text);
+        assert_null(strstr(err.text, "secret"));
         assert_null(link);
+    }
+}
+
+static void an_address_is_taken_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *user, *password, *host, *vhost;
+        int port, ssl, heartbeat_s, connect_ms;
+    } right[] = {
+        {"amqp://",                                           "guest",       "guest",             "localhost", "/",         5672, 0, 5,  5000 },
+        {"amqps://h",                                         "guest",       "guest",             "h",         "/",         5671, 1, 5,  5000 },
+        {"amqp://h/",                                         "guest",       "guest",             "h",         "",          5672, 0, 5,  5000 },
+        {"amqp://u@h:1?",                                     "u",           "guest",             "h",         "/",         1,    0, 5,  5000 },
+        {"amqp://J%C3%B6rg:p%C3%A4%c3%9f@h/b%C3%BC",          "J\xc3\xb6rg", "p\xc3\xa4\xc3\x9f", "h",         "b\xc3\xbc", 5672, 0, 5,
+         5000                                                                                                                                 },
+        {"amqp://J\xc3\xb6rg:%F0%9F%94%91@h/%2F",             "J\xc3\xb6rg", "\xf0\x9f\x94\x91",  "h",         "/",         5672, 0, 5,  5000 },
+        {"amqp://u:a:b%40%3a%2F%3F%23%25@[::1]:7/%2Fv",       "u",           "a:b@:/?#%",         "::1",       "/v",        7,    0, 5,  5000 },
+        {"amqp://u:p@h/v?heartbeat=30",                       "u",           "p",                 "h",         "v",         5672, 0, 30, 5000 },
+        {"amqp://u:p@h?connection_timeout=10000&heartbeat=1", "u",           "p",                 "h",         "/",         5672, 0, 1,  10000},
+    };
+    for (size_t i = 0; i < TERN_COUNT(right); i++) {
+        struct tern_amqp *link = NULL;
+        struct tern_error err;
+        const struct tern_amqp_settings settings = {.url = right[i].url};
+        const struct tern_amqp_owner owner = {0};
+        if (tern_amqp_create(&settings, &owner, &link, &err) < 0) fail_msg("%s: %s", right[i].url, err.text);
+        assert_string_equal(link->address.user, right[i].user);
+        assert_string_equal(link->address.password, right[i].password);
+        assert_string_equal(link->address.host, right[i].host);
+        assert_string_equal(link->address.vhost, right[i].vhost);
+        assert_int_equal(link->address.port, right[i].port);
+        assert_int_equal(link->tls, right[i].ssl);
+        assert_int_equal(link->settings.limits.heartbeat_s, right[i].heartbeat_s);
+        assert_int_equal(link->connect_ms, right[i].connect_ms);
+        tern_amqp_destroy(link);
     }
 }
 
@@ -1177,6 +1249,7 @@ int main(void)
         cmocka_unit_test(no_thread_to_be_had_is_a_fault_like_any_other),
         cmocka_unit_test(a_stop_ends_a_back_off_at_once),
         cmocka_unit_test(an_address_that_is_none_is_refused),
+        cmocka_unit_test(an_address_is_taken_apart),
         cmocka_unit_test(a_name_that_is_never_answered_holds_up_no_stop),
         cmocka_unit_test(a_name_without_answer_is_asked_for_once_at_a_time),
         cmocka_unit_test(a_broker_is_found_by_its_name),
