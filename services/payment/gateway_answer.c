@@ -87,7 +87,7 @@ static enum gateway_answer read_decline(const char *body, size_t length, struct 
 static const char *find_reason(const struct cJSON *tree)
 {
     static const char *const names[] = {"reason", "error", "message", "detail"};
-    for (size_t i = 0; tree && i < TERN_COUNT(names); i++) {
+    for (size_t i = 0; i < TERN_COUNT(names); i++) {
         const struct cJSON *member = tern_json_member(tree, names[i]);
         const char *text = tern_json_string(member);
         if (!text && member) text = tern_json_string(tern_json_member(member, "message"));
@@ -100,6 +100,11 @@ static enum gateway_answer read_refusal(int status, const char *body, size_t len
 {
     struct tern_error err = {0};
     struct cJSON *tree = tern_json_parse(body, length, GATEWAY_ANSWER_MAX, &err);
+    if (!tern_json_is_object(tree)) {
+        tern_json_destroy(tree);
+        (void)tern_error_set(&err, "%d without a JSON object is no word of a gateway", status);
+        return unknown(reply, err.text);
+    }
     const char *reason = find_reason(tree);
     (void)tern_error_set(&err, "the gateway refused it (%d) and gave no reason", status);
     shop_set_text(reply->reason, reason ? reason : err.text);

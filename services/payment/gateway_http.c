@@ -29,7 +29,7 @@ struct flight {
     enum gateway_question question;
     bool last_word; /* of a look: the charge was posted in vain just before */
     bool ended;
-    bool key_refused;
+    bool turned_away;
     enum gateway_answer answer;
     struct gateway_reply reply;
 };
@@ -38,9 +38,9 @@ struct http_gateway {
     struct tern_text url;
     int64_t opened_at_ms;
     struct tern_http_client *client;
-    atomic_int refused[GATEWAY_QUESTIONS]; /* the status with which our key was refused at last; 0: it was not */
-    struct tern_text authorization;        /* the header with our key; empty: none. Under the lock */
-    pthread_mutex_t lock;                  /* guards what follows */
+    atomic_int turned_away[GATEWAY_QUESTIONS]; /* the status with which it was at last; 0: it was not */
+    struct tern_text authorization;            /* the header with our key; empty: none. Under the lock */
+    pthread_mutex_t lock;                      /* guards what follows */
     struct flight flights[FLIGHTS_MAX];
     int64_t
         queue[QUEUE_MAX]; /* jobs that wait for a flight: a ring; those that find no place come back by themselves */
@@ -115,11 +115,12 @@ static enum landing look_for(struct http_gateway *gateway, int64_t job_id, struc
     return landing;
 }
 
-/* Whether a key is good only an answer of the gateway's own says: not a time-out, nor a 5xx of what stands before it. */
-static void note_key(struct http_gateway *gateway, enum gateway_question question, int status)
+/* Whether we are let in only an answer of the gateway's own says: not a time-out, nor a 5xx of what stands before it. */
+static void note_turned_away(struct http_gateway *gateway, enum gateway_question question, int status,
+                             enum gateway_answer answer)
 {
     if (status < 200 || status >= 500) return;
-    atomic_store(&gateway->refused[question], gateway_refuses_key(status) ? status : 0);
+    atomic_store(&gateway->turned_away[question], gateway_turns_away(status, answer) ? status : 0);
 }
 
 /* On the client's thread. */
@@ -129,16 +130,16 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     struct http_gateway *gateway = flight->gateway;
     struct gateway_reply read = {0};
     enum gateway_answer answer = GATEWAY_UNKNOWN;
-    note_key(gateway, flight->question, reply->status);
     if (reply->status != 0)
         answer = gateway_read_answer(flight->question, reply->status, reply->body, reply->length, &read);
     else
         shop_set_text(read.reason, reply->error.text);
+    note_turned_away(gateway, flight->question, reply->status, answer);
     pthread_mutex_lock(&gateway->lock);
     struct tern_job_lane *lane = flight->lane;
     int64_t job_id = flight->job_id;
     flight->answer = answer;
-    flight->key_refused = gateway_refuses_key(reply->status);
+    flight->turned_away = gateway_turns_away(reply->status, answer);
     flight->reply = read;
     flight->ended = true;
     pthread_mutex_unlock(&gateway->lock);
@@ -266,13 +267,13 @@ static enum gateway_answer after_look(struct http_gateway *gateway, const struct
     return GATEWAY_NOTHING;
 }
 
-/* With the last attempt the gateway is asked what became of it; before that the next attempt does. A charge that was refused
- * because of our key is no failure of the customer's, however often it was tried. */
+/* With the last attempt the gateway is asked what became of it; before that the next attempt does. A charge that was turned
+ * away is no failure of the customer's, however often it was tried. */
 static enum gateway_answer after_post(struct http_gateway *gateway, const struct gateway_call *call,
                                       const struct flight *post, struct gateway_reply *reply)
 {
     bool is_last = call->job->attempts + 1 >= call->most_attempts;
-    if (post->answer != GATEWAY_UNKNOWN || !is_last || post->key_refused) return post->answer;
+    if (post->answer != GATEWAY_UNKNOWN || !is_last || post->turned_away) return post->answer;
     return begin(gateway, call, GATEWAY_LOOK, true, reply);
 }
 
@@ -313,10 +314,14 @@ static const char *fault(void *self)
 {
     struct http_gateway *gateway = self;
     for (size_t i = 0; i < GATEWAY_QUESTIONS; i++) {
-        switch (atomic_load(&gateway->refused[i])) {
+        switch (atomic_load(&gateway->turned_away[i])) {
         case 401: return "the gateway does not know our key (401): see PAYMENT_GATEWAY_KEY; what is asked of it waits";
         case 403:
             return "the gateway allows our key too little (403): see PAYMENT_GATEWAY_KEY; what is asked of it waits";
+        case 400:
+        case 422:
+            return "what answers for the gateway takes our requests for nonsense (400 or 422 without a JSON object): a proxy? "
+                   "See PAYMENT_GATEWAY_URL; what is asked waits";
         default: break;
         }
     }

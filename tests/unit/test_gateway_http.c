@@ -112,10 +112,16 @@ static const struct answer_row {
     {GATEWAY_CHARGE, 422, "{\"error\":\"unknown \\u00e4 token\"}",                             GATEWAY_REFUSED,  "unknown \u00e4 token"               },
     {GATEWAY_CHARGE, 400, "{\"error\":{\"code\":7,\"message\":\"no such card\"}}",             GATEWAY_REFUSED,  "no such card"                       },
     {GATEWAY_CHARGE, 400, "{\"error\":true,\"detail\":\"not here\"}",                          GATEWAY_REFUSED,  "not here"                           },
-    {GATEWAY_CHARGE, 400, "<html>no</html>",                                                   GATEWAY_REFUSED,  "refused it (400) and gave no reason"},
-    {GATEWAY_CHARGE, 422, "",                                                                  GATEWAY_REFUSED,  "refused it (422) and gave no reason"},
+    {GATEWAY_CHARGE, 400, "{}",                                                                GATEWAY_REFUSED,  "refused it (400) and gave no reason"},
+    {GATEWAY_CHARGE, 422, "{\"reason\":7}",                                                    GATEWAY_REFUSED,  "refused it (422) and gave no reason"},
     {GATEWAY_REFUND, 422, "{\"message\":\"refunded by hand\"}",                                GATEWAY_REFUSED,  "refunded by hand"                   },
  /* Everything else is no outcome. */
+    {GATEWAY_CHARGE, 400, "<html>The plain HTTP request was sent to HTTPS port</html>",        GATEWAY_UNKNOWN,
+     "400 without a JSON object"                                                                                                                      },
+    {GATEWAY_CHARGE, 422, "",                                                                  GATEWAY_UNKNOWN,  "422 without a JSON object"          },
+    {GATEWAY_CHARGE, 400, "[\"no\"]",                                                          GATEWAY_UNKNOWN,  "400 without a JSON object"          },
+    {GATEWAY_CHARGE, 400, "\"no\"",                                                            GATEWAY_UNKNOWN,  "400 without a JSON object"          },
+    {GATEWAY_REFUND, 400, "<html>no</html>",                                                   GATEWAY_UNKNOWN,  "400 without a JSON object"          },
     {GATEWAY_CHARGE, 200, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 200"                       },
     {GATEWAY_LOOK,   201, succeeded,                                                           GATEWAY_UNKNOWN,  "answered 201"                       },
     {GATEWAY_CHARGE, 404, "{}",                                                                GATEWAY_UNKNOWN,  "answered 404"                       },
@@ -289,6 +295,10 @@ struct attempt_row {
     {                             \
         PEER_ANSWERS, status_, "" \
     }
+#define REFUSES(status_)            \
+    {                               \
+        PEER_ANSWERS, status_, "{}" \
+    }
 #define DECLINES                   \
     {                              \
         PEER_ANSWERS, 402, refused \
@@ -306,12 +316,14 @@ struct attempt_row {
 static const struct attempt_row attempt_rows[] = {
     {"the first attempt posts at once",             0, {OK(201)},                          "P",   GATEWAY_DONE,     ""},
     {"a decline is final",                          0, {DECLINES},                         "P",   GATEWAY_DECLINED, "card"},
-    {"so is a request that it takes for nonsense",  0, {SAYS(400)},                        "P",   GATEWAY_DECLINED, "refused it (400)"},
-    {"or that it cannot do",                        4, {SAYS(404), SAYS(422)},             "GP",  GATEWAY_REFUSED,  "refused it (422)"},
-    {"nor is it the end after one without answer",  1, {SAYS(404), SAYS(400)},             "GP",  GATEWAY_REFUSED,  "refused it (400)"},
-    {"or after a crash",                           -1, {SAYS(404), SAYS(400)},             "GP",  GATEWAY_REFUSED,  "refused it (400)"},
+    {"so is a request that it takes for nonsense",  0, {REFUSES(400)},                     "P",   GATEWAY_DECLINED, "refused it (400)"},
+    {"or that it cannot do",                        4, {SAYS(404), REFUSES(422)},          "GP",  GATEWAY_REFUSED,  "refused it (422)"},
+    {"nor is it the end after one without answer",  1, {SAYS(404), REFUSES(400)},          "GP",  GATEWAY_REFUSED,  "refused it (400)"},
+    {"or after a crash",                           -1, {SAYS(404), REFUSES(400)},          "GP",  GATEWAY_REFUSED,  "refused it (400)"},
     {"our key is refused: that is no decline",      0, {SAYS(401)},                        "P",   GATEWAY_UNKNOWN,  "refuses our key: 401"},
     {"nor an error with the last attempt",          4, {SAYS(404), SAYS(403)},             "GP",  GATEWAY_UNKNOWN,  "refuses our key: 403"},
+    {"a proxy takes it for nonsense: no decline",   0, {SAYS(400)},                        "P",   GATEWAY_UNKNOWN,  "without a JSON object"},
+    {"nor an error with the last attempt",          4, {SAYS(404), SAYS(422)},             "GP",  GATEWAY_UNKNOWN,  "without a JSON object"},
     {"nor when it may not look",                    4, {SAYS(403)},                        "G",   GATEWAY_UNKNOWN,  "refuses our key: 403"},
     {"an error is unknown",                         0, {SAYS(500)},                        "P",   GATEWAY_UNKNOWN,  "answered 500"},
     {"so is a reset",                               0, {RESETS},                           "P",   GATEWAY_UNKNOWN,  "reset"},
@@ -365,12 +377,14 @@ static void a_refused_key_is_a_fault_until_the_gateway_takes_it(void **state)
         struct http_peer_step step;
         const char *fault; /* NULL: none */
     } rows[] = {
-        {SAYS(500), NULL                         },
-        {SAYS(401), "does not know our key (401)"},
-        {SAYS(503), "does not know our key (401)"}, /* of whoever stands before it */
-        {RESETS,    "does not know our key (401)"},
-        {SAYS(403), "our key too little (403)"   },
-        {SAYS(400), NULL                         },
+        {SAYS(500),    NULL                         },
+        {SAYS(401),    "does not know our key (401)"},
+        {SAYS(503),    "does not know our key (401)"}, /* of whoever stands before it */
+        {RESETS,       "does not know our key (401)"},
+        {SAYS(403),    "our key too little (403)"   },
+        {REFUSES(400), NULL                         },
+        {SAYS(422),    "requests for nonsense"      },
+        {OK(201),      NULL                         },
     };
     struct tern_job job = fresh_job();
     struct gateway_reply reply;
