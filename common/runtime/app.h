@@ -39,6 +39,7 @@ struct tern_status {
     atomic_bool owned_once; /* the queue on the broker was ours since the start: work from outside is taken in */
     atomic_uint lacks;      /* what was told of missing rights: bits by enum tern_lack */
     atomic_bool refused;    /* it is another store's: no more is */
+    atomic_bool displaced;  /* the broker says for so long that somebody else owns it that it is no old link of ours */
     atomic_llong pending;   /* committed events that are not confirmed */
     atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock shuts the door */
 };

@@ -1,7 +1,8 @@
 /* app_owner.c - a running service and the queue that it must own before it does anything to the world outside.
  *
  * Until it was the owner once since its start a service takes no work and begins no job; later a lost broker does not close
- * the door. A store that meets the claim of another one knows that nothing it does is wanted: its door closes again. */
+ * the door. It closes again when we know that nothing we do is wanted: at the claim of another store, and when the queue
+ * has an owner for longer than a lost connection of our own can last. */
 #include <string.h>
 
 #include "app.h"
@@ -20,19 +21,35 @@ static void begin_standby(struct tern_standby *standby, int64_t now_ms, const ch
     (void)tern_copy(standby->why, sizeof standby->why, why);
 }
 
+/* How long the broker has said so; `ret_tell`: it is worth a line now. */
+static int64_t stand(struct tern_standby *standby, int64_t now_ms, bool refused, const char *why, bool *ret_tell)
+{
+    (void)pthread_mutex_lock(&standby->lock);
+    begin_standby(standby, now_ms, why);
+    int64_t stood_ms = now_ms - standby->since_ms;
+    *ret_tell = !standby->told && (refused || stood_ms >= TOLD_AFTER_MS);
+    standby->told |= *ret_tell;
+    (void)pthread_mutex_unlock(&standby->lock);
+    return stood_ms;
+}
+
+/* It is no old connection of ours any more that the broker speaks of. */
+static void be_displaced(struct tern_app *app, const char *why)
+{
+    if (atomic_exchange(&app->status.displaced, true) || !atomic_load(&app->status.owned_once)) return;
+    tern_log_warn(app->log, "somebody else took its queue, no work is taken in and no job begins",
+                  TERN_STR("err", why));
+}
+
 void tern_app_stands_by(void *self, bool refused, const char *why)
 {
     struct tern_app *app = self;
-    struct tern_standby *standby = &app->standby;
-    int64_t now_ms = tern_steady(app->ctx.clock);
+    bool tell;
     atomic_store(&app->status.declared, true); /* the topology is, or we would not have come so far */
     atomic_store(&app->status.refused, refused);
-    (void)pthread_mutex_lock(&standby->lock);
-    begin_standby(standby, now_ms, why);
-    bool tell = !standby->told && (refused || now_ms - standby->since_ms >= TOLD_AFTER_MS);
-    standby->told |= tell;
-    (void)pthread_mutex_unlock(&standby->lock);
+    int64_t stood_ms = stand(&app->standby, tern_steady(app->ctx.clock), refused, why, &tell);
     if (tell) tern_log_warn(app->log, "does not own its queue", TERN_STR("err", why));
+    if (stood_ms >= LOST_ONE_MS) be_displaced(app, why);
 }
 
 static bool end_standby(struct tern_standby *standby)
@@ -48,6 +65,7 @@ static void begin_to_own(struct tern_app *app, bool adopted)
 {
     bool waited = end_standby(&app->standby);
     atomic_store(&app->status.refused, false);
+    atomic_store(&app->status.displaced, false);
     atomic_store(&app->status.owned_once, true);
     tern_job_lane_wake(app->lane);
     if (adopted)
@@ -69,15 +87,13 @@ int tern_app_standby(struct tern_app *app, char *ret_why)
     struct tern_standby *standby = &app->standby;
     (void)pthread_mutex_lock(&standby->lock);
     memcpy(ret_why, standby->why, sizeof standby->why);
-    int64_t since_ms = standby->since_ms;
     (void)pthread_mutex_unlock(&standby->lock);
     if (ret_why[0] == '\0') return 0;
-    bool may_be_ours = atomic_load(&app->status.owned_once) && !atomic_load(&app->status.refused);
-    return may_be_ours && tern_steady(app->ctx.clock) - since_ms < LOST_ONE_MS ? 1 : 2;
+    return tern_app_may_act(app) ? 1 : 2;
 }
 
 bool tern_app_may_act(void *self)
 {
-    const struct tern_app *app = self;
-    return atomic_load(&app->status.owned_once) && !atomic_load(&app->status.refused);
+    const struct tern_status *status = &((const struct tern_app *)self)->status;
+    return atomic_load(&status->owned_once) && !atomic_load(&status->refused) && !atomic_load(&status->displaced);
 }

@@ -418,6 +418,44 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     is_ready(&app, 503, "fail", "stopping");
 }
 
+static int64_t by_hand(void *self)
+{
+    return *(const int64_t *)self;
+}
+
+static void a_displaced_owner_takes_no_work_until_the_queue_is_its_own_again(void **state)
+{
+    static struct tern_app app;
+    int64_t now_ms = 1000000;
+    const struct tern_clock clock = {by_hand, by_hand, &now_ms};
+    struct tern_error err = {0};
+    (void)state;
+    memset(&app, 0, sizeof app);
+    app.service = &service;
+    app.ctx.clock = &clock;
+    app.backlog_max = 10;
+    app.log = world.test.app.log;
+    app.publisher = world.test.app.publisher;
+    tern_app_owned(&app, true, false);
+    tern_app_owned(&app, false, false);
+    tern_app_stands_by(&app, false, "another one owns it");
+    now_ms += 29999; /* it may be the connection that was lost */
+    tern_app_stands_by(&app, false, "another one owns it");
+    assert_true(tern_app_may_act(&app));
+    assert_true(tern_app_accepts(&app, &err));
+    is_ready(&app, 200, "warn", "another one owns it");
+    now_ms += 100000; /* the broker is away: it says nothing of another owner */
+    assert_true(tern_app_accepts(&app, &err));
+    tern_app_stands_by(&app, false, "another one owns it");
+    assert_false(tern_app_may_act(&app));
+    assert_false(tern_app_accepts(&app, &err));
+    assert_string_equal(err.text, "another one owns it");
+    is_ready(&app, 503, "fail", "another one owns it");
+    tern_app_owned(&app, true, false);
+    assert_true(tern_app_may_act(&app));
+    assert_true(tern_app_accepts(&app, &err));
+}
+
 static void add_own_checks(struct tern_app *app, struct tern_readiness *readiness)
 {
     (void)app;
@@ -538,6 +576,7 @@ int main(void)
         WITH(a_read_connection_that_saw_a_failing_disk_is_never_lent_again_and_stops_the_service),
         WITH(a_living_process_says_so_whatever_else_is_wrong),
         cmocka_unit_test(readiness_names_what_is_wrong_and_how_bad_that_is),
+        WITH(a_displaced_owner_takes_no_work_until_the_queue_is_its_own_again),
         cmocka_unit_test(a_service_adds_its_own_checks_to_readiness),
         cmocka_unit_test(the_door_is_shut_while_the_disk_is_low_and_while_stopping),
         WITH(metrics_and_version_tell_what_runs),
