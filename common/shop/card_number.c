@@ -1,68 +1,124 @@
 /* card_number.c - finds the number of a payment card in a text (ISO/IEC 7812: 13 to 19 digits, the last one a check digit).
  *
- * One digit row in ten passes the check by chance, so only words that are nothing but digits and dashes count, and phone
- * numbers are never asked about: a token or a UUID that holds many digits is none. */
+ * One digit row in ten passes the check by chance, so only words that are nothing but digits and what stands between them
+ * count, no card's number begins like a date, and phone numbers are never asked about: a token or a UUID that holds many
+ * digits is none. */
 #include "shop/rules.h"
 
 enum { CARD_DIGITS_LEAST = 13, CARD_DIGITS_MOST = 19 };
 
 const char shop_card_number_refused[] = "holds the number of a payment card: never send card numbers, send a token";
 
+struct card_digits {
+    char at[CARD_DIGITS_MOST];
+    size_t count;
+};
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static bool is_word(char c)
+/* The bytes at `at` that are one blank or punctuation mark beyond ASCII: U+0080 to U+00BF, U+2000 to U+2EFF, U+3000 to
+ * U+303F, U+FEFF. */
+static size_t wide_separator(const char *at)
 {
-    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' ||
-           (unsigned char)c >= 0x80;
+    const unsigned char *byte = (const unsigned char *)at;
+    if (byte[0] == 0xc2 && byte[1] != '\0') return 2;
+    if (byte[0] == 0xe2 && byte[1] >= 0x80 && byte[1] <= 0xbb && byte[2] != '\0') return 3;
+    if (byte[0] == 0xe3 && byte[1] == 0x80 && byte[2] != '\0') return 3;
+    return byte[0] == 0xef && byte[1] == 0xbb && byte[2] == 0xbf ? 3 : 0;
+}
+
+/* The bytes of one character of a word. A dash and an underscore hold a word together: "tok_4111..." is one. */
+static size_t word_step(const char *at)
+{
+    const char c = *at;
+    if (is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-') return 1;
+    return (unsigned char)c >= 0x80 && wide_separator(at) == 0;
 }
 
 static size_t word_length(const char *at)
 {
     size_t length = 0;
-    while (is_word(at[length]))
+    while (at[length] != '\0' && word_step(at + length) > 0)
         length++;
     return length;
 }
 
+static const char *skip_separators(const char *at)
+{
+    while (*at != '\0' && word_step(at) == 0)
+        at += wide_separator(at) > 0 ? wide_separator(at) : 1;
+    return at;
+}
+
+/* False when the word holds anything but digits, dashes and underscores, or too many digits. */
+static bool take_word(struct card_digits *digits, const char *at, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (at[i] == '-' || at[i] == '_') continue;
+        if (!is_digit(at[i]) || digits->count == CARD_DIGITS_MOST) return false;
+        digits->at[digits->count++] = at[i];
+    }
+    return true;
+}
+
 /* Every second digit from the right, the check digit not among them, counts twice. */
-static bool passes_luhn(const char *digits, size_t count)
+static bool passes_luhn(const struct card_digits *digits)
 {
     int sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        int value = digits[count - 1 - i] - '0';
+    for (size_t i = 0; i < digits->count; i++) {
+        int value = digits->at[digits->count - 1 - i] - '0';
         if (i % 2 == 1) value = value * 2 > 9 ? value * 2 - 9 : value * 2;
         sum += value;
     }
     return sum % 10 == 0;
 }
 
+/* No network issues numbers in 0, and none in 1 or 20 that a shop sees: what begins so is a date or a time. */
+static bool is_card_number(const struct card_digits *digits)
+{
+    const char first = digits->at[0];
+    const bool is_time = first == '0' || first == '1' || (first == '2' && digits->at[1] < '2');
+    return digits->count >= CARD_DIGITS_LEAST && !is_time && passes_luhn(digits);
+}
+
 /* Whether a card's number begins with the word at `at`. It ends where a word ends. */
 static bool begins_card_number(const char *at)
 {
-    char digits[CARD_DIGITS_MOST];
-    size_t count = 0;
-    while (is_word(*at)) {
-        for (; is_word(*at); at++) {
-            if (*at == '-') continue;
-            if (!is_digit(*at) || count == CARD_DIGITS_MOST) return false;
-            digits[count++] = *at;
-        }
-        if (count >= CARD_DIGITS_LEAST && passes_luhn(digits, count)) return true;
-        while (*at == ' ')
-            at++;
+    struct card_digits digits = {.count = 0};
+    for (size_t length = word_length(at); length > 0; length = word_length(at)) {
+        if (!take_word(&digits, at, length)) return false;
+        if (is_card_number(&digits)) return true;
+        at = skip_separators(at + length);
     }
     return false;
 }
 
 bool shop_holds_card_number(const char *text)
 {
-    while (*text != '\0') {
-        size_t length = word_length(text);
-        if (length > 0 && begins_card_number(text)) return true;
-        text += length > 0 ? length : 1;
-    }
+    for (text = skip_separators(text); *text != '\0'; text = skip_separators(text + word_length(text)))
+        if (begins_card_number(text)) return true;
     return false;
+}
+
+/* The lengths in which the issuers of each first digit issue, as bits. */
+static unsigned issued_lengths(char first)
+{
+    switch (first) {
+    case '3': return 1U << 14 | 1U << 15 | 1U << 16;
+    case '4': return 1U << 13 | 1U << 16 | 1U << 19;
+    case '5': return 1U << 16;
+    case '6': return 1U << 16 | 1U << 17 | 1U << 18 | 1U << 19;
+    default: return 0;
+    }
+}
+
+bool shop_is_card_number(const char *id)
+{
+    struct card_digits digits = {.count = 0};
+    for (id = skip_separators(id); *id != '\0'; id = skip_separators(id + word_length(id)))
+        if (!take_word(&digits, id, word_length(id))) return false;
+    return digits.count > 0 && (issued_lengths(digits.at[0]) >> digits.count & 1U) != 0 && passes_luhn(&digits);
 }

@@ -1,8 +1,8 @@
 /* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants it undone.
  *
  * Accepted means: OrderCancelled is on disk; payment and inventory answer it, and the order becomes CANCELLED when
- * both have. Asking again changes nothing. The customer's own words (`reason`) become the order's `note`: the event's
- * reason is CUSTOMER_REQUEST. */
+ * both have. Asking again changes nothing, so the words of the first one count: the customer's own (`reason`) become the
+ * order's `note`. The event's reason is CUSTOMER_REQUEST. */
 #include "cancel_order.h"
 
 #include <string.h>

@@ -67,6 +67,10 @@ static const struct place_free_text {
 /* The number itself is never repeated. */
 static void place_check_card_numbers(const struct shop_order_placed *placed, struct tern_shape_faults *faults)
 {
+    static const char customer_at[] = "#/customerId";
+
+    if (!place_is_at_fault(faults, customer_at) && shop_is_card_number(placed->customer_id))
+        tern_shape_fault(faults, "card_number", customer_at, "%s", shop_card_number_refused);
     for (size_t i = 0; i < TERN_COUNT(place_free_texts); i++) {
         const struct place_free_text *text = &place_free_texts[i];
 

@@ -214,6 +214,8 @@ static const struct wrong wrong_content[] = {
     {WITH("\"currency\":\"KWD\""),                                                  "#/currency"            },
     {WITH("\"currency\":\"ABC\""),                                                  "#/currency"            },
     {WITH("\"paymentToken\":\"4111 1111-1111 1111\""),                              "#/paymentToken"        },
+    {WITH("\"paymentToken\":\"4111.1111.1111.1111\""),                              "#/paymentToken"        },
+    {"{\"customerId\":\"4111111111111111\",\"items\":[" LINE "]}",                  "#/customerId"          },
     {WITH("\"customer\":\"Ann\""),                                                  "#/customer"            },
     {WITH("\"customer\":{\"email\":\"nobody\"}"),                                   "#/customer/email"      },
     {WITH("\"customer\":{\"email\":\"a@b\\r\\nBcc: c@d\"}"),                        "#/customer/email"      },

@@ -487,6 +487,7 @@ static void a_cancel_is_accepted_and_seen_in_the_stream(void **state)
     raw_answer_fini(&answer);
     assert_answer("POST", path_of(order_id, "/cancel"), "Idempotency-Key: c\r\n", "{}", 422, "Idempotency-Key reused");
     assert_answer("POST", path_of(order_id, "/cancel"), "Content-Length: 0\r\n", NULL, 202, "CANCELLING");
+    assert_answer("POST", path_of(order_id, "/cancel"), "", "{\"reason\":\"other words\"}", 202, "CANCELLING");
     ask(&answer, "GET", path_of(order_id, "/events"), "", NULL);
     assert_non_null(strstr(answer.body, "\"eventType\":\"OrderCancelled\""));
     assert_non_null(strstr(answer.body, "\"reason\":\"CUSTOMER_REQUEST\""));

@@ -148,6 +148,70 @@ static void a_card_number_is_refused_and_not_repeated(void **state)
     }
 }
 
+static void whatever_stands_between_the_digits_of_a_card_is_no_cloak(void **state)
+{
+    static const char *const bad[] = {"4111.1111.1111.1111",
+                                      "4111/1111/1111/1111",
+                                      "4111_1111_1111_1111",
+                                      "4111 - 1111 - 1111 - 1111",
+                                      "(4111)1111,1111;1111",
+                                      "4111\xc2\xa0"
+                                      "1111\xc2\xa0"
+                                      "1111\xc2\xa0"
+                                      "1111",
+                                      "4111\xe2\x80\x89"
+                                      "1111\xe2\x80\x89"
+                                      "1111\xe2\x80\x89"
+                                      "1111",
+                                      "4111\xe3\x80\x80"
+                                      "1111\xe2\x80\x93"
+                                      "11111111",
+                                      "2223 0031 2200 3222"};
+    static const char *const good[] = {"2026-11-30 21:45:00.008",
+                                       "4111.1111.1111.1112",
+                                       "4111.1111.a111.1111",
+                                       "tok.4111111111111112",
+                                       "4111\xc3\xa4 1111 1111 1111",
+                                       "\xc2\xa0",
+                                       "-"};
+    char body[256];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(bad); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",\"paymentToken\":\"%s\"}", bad[i]);
+        assert_fault(body, "#/paymentToken", "card_number");
+    }
+    for (size_t i = 0; i < TERN_COUNT(good); i++) {
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",\"paymentToken\":\"%s\"}", good[i]);
+        assert_fault(body, NULL, NULL);
+    }
+    for (int hundredth = 0; hundredth < 100; hundredth++) { /* a tenth of them passes the Luhn check */
+        (void)snprintf(body, sizeof body, "{" WHO "," ITEMS ",\"paymentToken\":\"2026-11-30 21:45:00.%02d\"}",
+                       hundredth);
+        assert_fault(body, NULL, NULL);
+    }
+}
+
+static void a_customer_is_not_called_by_a_card(void **state)
+{
+    static const char *const bad[] = {"4111111111111111", "4111-1111-1111-1111", "5555.5555.5555.4444",
+                                      "378282246310005", "6011_1111_1111_1117"};
+    static const char *const good[] = {"4111111111111112",    "C4111111111111111", "1764540000006",
+                                       "49301234567890",      "20261130214500",    "-",
+                                       "41111111111111110000"};
+    char body[256];
+
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(bad); i++) {
+        (void)snprintf(body, sizeof body, "{\"customerId\":\"%s\"," ITEMS "}", bad[i]);
+        assert_fault(body, "#/customerId", "card_number");
+    }
+    for (size_t i = 0; i < TERN_COUNT(good); i++) {
+        (void)snprintf(body, sizeof body, "{\"customerId\":\"%s\"," ITEMS "}", good[i]);
+        assert_fault(body, NULL, NULL);
+    }
+}
+
 static void each_wrong_line_is_named(void **state)
 {
     (void)state;
@@ -383,6 +447,8 @@ int main(void)
         cmocka_unit_test(each_wrong_member_is_named),
         cmocka_unit_test(only_currencies_with_two_decimals_are_taken),
         cmocka_unit_test(a_card_number_is_refused_and_not_repeated),
+        cmocka_unit_test(whatever_stands_between_the_digits_of_a_card_is_no_cloak),
+        cmocka_unit_test(a_customer_is_not_called_by_a_card),
         cmocka_unit_test(each_wrong_line_is_named),
         cmocka_unit_test(at_most_a_hundred_lines_are_taken),
         cmocka_unit_test(what_is_no_json_has_no_pointer),
