@@ -177,7 +177,9 @@ static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pag
 {
     (void)handle;
     (void)name;
-    ((struct tern_db *)self)->wal_pages = pages;
+    struct tern_db *db = self;
+    db->wal_pages = pages;
+    tern_sqlite_note_log(db);
     return SQLITE_OK;
 }
 
@@ -254,11 +256,12 @@ static int open_writer(struct tern_db *db, struct tern_error *err)
         return -1;
     }
     tern_sqlite_keep_ballast(db);
+    (void)tern_sqlite_note_open(db, true); /* before the log is empty, which the word of a crash may deny */
     begin_a_new_log(db);
     if (tern_sqlite_note_files(db, err) < 0) {
+        tern_sqlite_break(db); /* its word in the lock file stays as a crash would leave it */
         return -1;
     }
-    (void)tern_sqlite_note_open(db, true);
     return 0;
 }
 
@@ -342,6 +345,9 @@ void tern_db_close(struct tern_db *db)
     }
     if (db->handle != NULL) {
         tern_db_rollback(db);
+        if (tern_db_check_unchanged(db, NULL) < 0) {
+            tern_sqlite_break(db);
+        }
         /* First: without its log it must not look as if it were open. */
         if (!db->broken && tern_sqlite_note_open(db, false)) {
             sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -13,6 +14,9 @@
 
 /* The files of a store that is open: itself, its log, the index of the log. */
 enum { TERN_SQLITE_FILES = 3 };
+
+/* What SQLite cuts the log to, at the first commit that begins it anew. */
+#define TERN_SQLITE_LOG_LIMIT 33554432
 
 /* A prepared statement. The cached ones live as long as the connection; a borrowed one until its rows are done. */
 struct tern_db_statement {
@@ -29,6 +33,7 @@ struct tern_sqlite_files {
     ino_t inode[TERN_SQLITE_FILES];
     struct timespec written; /* the file itself: when this process wrote to it last, and how long it was then */
     off_t length;
+    _Atomic int64_t log_length; /* at least so long: only our own commits change it */
 };
 
 struct tern_db {
@@ -40,9 +45,10 @@ struct tern_db {
     int file;    /* descriptor of the file itself, for its lock and its identity, or -1 */
     struct tern_sqlite_files files;
     bool reader;
-    bool noted_open; /* in the lock file */
-    bool broken;     /* an I/O error or damage was seen: it is only rolled back and closed any more */
-    bool begun;      /* the caller believes to be in a transaction; the store may have ended it */
+    bool noted_open;         /* in the lock file */
+    _Atomic bool noted_used; /* there too: the log has held something */
+    bool broken;             /* an I/O error or damage was seen: it is only rolled back and closed any more */
+    bool begun;              /* the caller believes to be in a transaction; the store may have ended it */
     bool in_savepoint;
     enum tern_fault lost_by; /* what ended a transaction behind the caller's back */
     int wal_pages;           /* in the log after the last commit */
@@ -85,10 +91,12 @@ void tern_sqlite_folder_of(const char *path, char folder[PATH_MAX]);
 int tern_sqlite_note_files(struct tern_db *db, struct tern_error *err);
 /* Remembers the state in which this process has left the file: after a checkpoint. */
 void tern_sqlite_note_written(struct tern_db *db);
-/* Writer thread, after a commit: as tern_db_check_files, and nobody else has written to them. */
-int tern_sqlite_check_commit(const struct tern_db *db, struct tern_error *err);
-/* The same, before a commit: which would go behind the hole where the log was. */
+/* Writer thread, before anything is written behind the end of the log: as long as it was left. */
 int tern_sqlite_check_log_length(const struct tern_db *db, struct tern_error *err);
+/* Before a commit, which may cut the log to its limit. */
+void tern_sqlite_expect_commit(struct tern_db *db);
+/* Remembers how long the log is: after a commit. */
+void tern_sqlite_note_log(struct tern_db *db);
 
 /* db_sqlite_file.c */
 
@@ -97,9 +105,13 @@ int tern_sqlite_claim(struct tern_db *db, struct tern_error *err);
 void tern_sqlite_unclaim(struct tern_db *db);
 /* The lock file remembers whether the store is open or was closed in order. */
 bool tern_sqlite_note_open(struct tern_db *db, bool open);
+/* From the first commit on it also says that the log is not empty. */
+void tern_sqlite_note_used(struct tern_db *db);
 /* Writes the lock file again when somebody has removed it from under an open store: without it the next start would not
  * miss a store, or a log, that is gone. Any thread. */
 void tern_sqlite_keep_word(const struct tern_db *db);
+/* The log was cut short: the next start must not take what is left of it for all, unless it is that long again. */
+void tern_sqlite_keep_length(const struct tern_db *db, int64_t length);
 /* 8 MB beside the store, given up when the disk is full so that recovery has room. Returns whether it was there. */
 bool tern_sqlite_drop_ballast(struct tern_db *db);
 void tern_sqlite_keep_ballast(struct tern_db *db);
@@ -107,7 +119,11 @@ bool tern_sqlite_disk_is_full(const struct tern_db *db);
 
 /* db_sqlite_log.c */
 
-/* -1 when the log that a crash left is gone or damaged. `was_open`: there must be one. */
-int tern_sqlite_check_log(const struct tern_db *db, bool was_open, struct tern_error *err);
+/* What the lock file says about the store's last end. */
+enum tern_sqlite_end { TERN_SQLITE_UNKNOWN, TERN_SQLITE_SHUT, TERN_SQLITE_OPEN, TERN_SQLITE_USED };
+
+/* -1 when the log that a crash left is gone, damaged or shorter than `least`. OPEN: there must be one; USED: with
+ * something in it. */
+int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, int64_t least, struct tern_error *err);
 
 #endif

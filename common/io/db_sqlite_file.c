@@ -111,18 +111,24 @@ static int open_locked(const char *name, int flags, struct tern_error *err)
     return fd;
 }
 
-static const char is_open[] = "open\n",
-                  is_shut[] = "shut\n"; /* of one length: written in place, a full disk takes it */
+static const char is_open[] = "open\n", is_used[] = "used\n", /* open, and its log is not empty */
+    is_shut[] = "shut\n"; /* of one length: written in place, a full disk takes it */
 
-/* What the lock file says about the store's last end; false when it has never seen one. */
-static bool remembers(const struct tern_db *db, bool *ret_open)
+/* What the lock file says; UNKNOWN when it has never seen a store. */
+static enum tern_sqlite_end last_end(const struct tern_db *db)
 {
+    static const char *const words[] = {
+        [TERN_SQLITE_SHUT] = is_shut, [TERN_SQLITE_OPEN] = is_open, [TERN_SQLITE_USED] = is_used};
     char word[sizeof is_open] = "";
     if (pread(db->lock, word, sizeof is_open - 1, 0) != (ssize_t)sizeof is_open - 1) {
-        return false;
+        return TERN_SQLITE_UNKNOWN;
     }
-    *ret_open = strcmp(word, is_open) == 0;
-    return *ret_open || strcmp(word, is_shut) == 0;
+    for (int end = TERN_SQLITE_SHUT; end <= TERN_SQLITE_USED; end++) {
+        if (strcmp(word, words[end]) == 0) {
+            return (enum tern_sqlite_end)end;
+        }
+    }
+    return TERN_SQLITE_UNKNOWN;
 }
 
 /* By its name: somebody may have removed the file that is locked, and the next start reads what is there then. */
@@ -134,7 +140,8 @@ static bool write_word(const struct tern_db *db, const char *word)
     if (fd < 0) {
         return false;
     }
-    bool written = pwrite(fd, word, sizeof is_open - 1, 0) == (ssize_t)sizeof is_open - 1 && fdatasync(fd) == 0;
+    bool written = pwrite(fd, word, strlen(word), 0) == (ssize_t)strlen(word) &&
+                   ftruncate(fd, (off_t)strlen(word)) == 0 && fdatasync(fd) == 0;
     close(fd);
     return written;
 }
@@ -151,25 +158,45 @@ bool tern_sqlite_note_open(struct tern_db *db, bool open)
     return write_word(db, open ? is_open : is_shut);
 }
 
+void tern_sqlite_note_used(struct tern_db *db)
+{
+    if (db->noted_open && !atomic_load(&db->noted_used) && atomic_load(&db->files.log_length) > 0) {
+        atomic_store(&db->noted_used, write_word(db, is_used));
+    }
+}
+
 void tern_sqlite_keep_word(const struct tern_db *db)
 {
     char name[PATH_MAX];
     beside(db, ".lock", name);
-    if (db->noted_open && access(name, F_OK) < 0 && write_word(db, is_open)) {
+    if (db->noted_open && access(name, F_OK) < 0 && write_word(db, atomic_load(&db->noted_used) ? is_used : is_open)) {
         flush_folder_of(db->path);
     }
+}
+
+void tern_sqlite_keep_length(const struct tern_db *db, int64_t length)
+{
+    char words[64];
+    (void)snprintf(words, sizeof words, "%s%lld\n", is_used, (long long)length);
+    (void)write_word(db, words);
+}
+
+/* 0: nothing is known. */
+static int64_t kept_length(const struct tern_db *db)
+{
+    char digits[32] = "";
+    return pread(db->lock, digits, sizeof digits - 1, sizeof is_used - 1) > 0 ? strtoll(digits, NULL, 10) : 0;
 }
 
 /* SQLite would begin an empty store in its place, and throw its log away. */
 static int check_nothing_is_missing(const struct tern_db *db, struct tern_error *err)
 {
-    bool was_open;
     if (tern_db_wal_bytes(db) > 0) {
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "there is its log (-wal) but not the store: put it back, or remove the log to begin a "
                                 "new, empty store");
     }
-    if (remembers(db, &was_open)) {
+    if (last_end(db) != TERN_SQLITE_UNKNOWN) {
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "there was a store, and it is gone (removed, renamed, or its disk is not there): put "
                                 "it back, or remove its .lock file to begin a new, empty store");
@@ -188,7 +215,6 @@ static bool is_backup(const struct tern_db *db)
 static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about;
-    bool was_open = false;
     if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) {
         return check_nothing_is_missing(db, err);
     }
@@ -199,8 +225,7 @@ static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
                                       "it is a backup, and the log (-wal) beside it belongs to the store that was "
                                       "there before: remove the log to go on with the backup");
     }
-    (void)remembers(db, &was_open);
-    return tern_sqlite_check_log(db, was_open, err);
+    return tern_sqlite_check_log(db, last_end(db), kept_length(db), err);
 }
 
 /* A second process that comes by another name of the file, or after the lock file was removed, meets this lock. It is

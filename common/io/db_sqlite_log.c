@@ -104,12 +104,12 @@ static bool has_frames(const struct log_file *log)
     return fstat(log->fd, &about) == 0 && about.st_size >= LOG_HEADER + FRAME_HEADER + PAGE_MIN;
 }
 
-static bool is_damaged(struct log_file *log)
+static bool is_damaged(struct log_file *log, bool was_used)
 {
     int64_t number = 0;
     int commits = 0;
     if (!read_header(log)) {
-        return has_frames(log); /* they were written after a header that was on the disk */
+        return was_used || has_frames(log); /* they were written after a header that was on the disk */
     }
     while (read_frame(log, number) && is_proved(log)) {
         number++;
@@ -120,12 +120,12 @@ static bool is_damaged(struct log_file *log)
     return commits == 2;
 }
 
-int tern_sqlite_check_log(const struct tern_db *db, bool was_open, struct tern_error *err)
+int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, int64_t least, struct tern_error *err)
 {
     char name[NAME_ROOM];
     (void)snprintf(name, sizeof name, "%s-wal", db->path);
     int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && was_open) {
+    if (fd < 0 && errno == ENOENT && end >= TERN_SQLITE_OPEN) {
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "it was not closed in order and its log (-wal) is gone, with what was committed last; "
                                 "remove its .lock file to go on without that");
@@ -135,7 +135,7 @@ int tern_sqlite_check_log(const struct tern_db *db, bool was_open, struct tern_e
     }
     struct log_file *log = tern_alloc(sizeof *log);
     log->fd = fd;
-    bool damaged = is_damaged(log);
+    bool damaged = tern_db_wal_bytes(db) < least || is_damaged(log, end == TERN_SQLITE_USED);
     free(log);
     (void)close(fd);
     return damaged ? tern_error_fault(err, TERN_FAULT_BROKEN,

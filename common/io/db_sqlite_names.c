@@ -4,7 +4,8 @@
  * again: what is committed then is lost to the next start. So the names are checked after every commit, before anybody
  * is told of it, and about once a second besides. A file that is open keeps its inode: no other can have its number.
  * The main file changes at a checkpoint only, and only this process makes one: another time of writing or another
- * length is somebody who copies over it. Reads directory entries, never the store; repairs nothing but the lock file. */
+ * length is somebody who copies over it. The log is never shorter than our last commit has left it, but for the cut to
+ * its limit: a commit or a checkpoint of a log with a hole would ruin what is whole yet. Reads directory entries, never the store; repairs nothing but the lock file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,6 @@
 #include "db_sqlite.h"
 
 enum { MAIN, LOG };
-enum { LOG_HEADER = 32, FRAME_LEAST = 24 + 512 };
 
 static const struct {
     const char *ending, *what;
@@ -56,6 +56,18 @@ static int check_names(const struct tern_db *db, int count, struct stat about[TE
     return 0;
 }
 
+/* The length is read on both sides of the look at the file: a commit of the writer thread may lie between. */
+static int check_log(const struct tern_db *db, struct stat *about, struct tern_error *err)
+{
+    int64_t before = atomic_load(&db->files.log_length);
+    if (check_name(db, db->path, LOG, about, err) < 0) return -1;
+    int64_t after = atomic_load(&db->files.log_length);
+    int64_t least = before < after ? before : after;
+    if (about->st_size >= least) return 0;
+    tern_sqlite_keep_length(db, least);
+    return tell(db, LOG, "was cut short", err);
+}
+
 int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
@@ -63,17 +75,18 @@ int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_
         *ret_linked = false;
         return 0;
     }
-    if (check_names(db, TERN_SQLITE_FILES, about, err) < 0) return -1;
+    if (check_names(db, TERN_SQLITE_FILES, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     tern_sqlite_keep_word(db);
     *ret_linked = about[MAIN].st_nlink > 1 || about[LOG].st_nlink > 1;
     return 0;
 }
 
-int tern_sqlite_check_commit(const struct tern_db *db, struct tern_error *err)
+int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
     if (!db->files.noted) return 0;
-    if (check_names(db, LOG + 1, about, err) < 0) return -1; /* what was committed is in these two */
+    /* What was committed is in these two. */
+    if (check_names(db, MAIN + 1, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     const struct timespec *then = &db->files.written, *now = &about[MAIN].st_mtim;
     if (about[MAIN].st_size != db->files.length || now->tv_sec != then->tv_sec || now->tv_nsec != then->tv_nsec)
         return tell(db, MAIN, "was written to by somebody else", err);
@@ -83,9 +96,20 @@ int tern_sqlite_check_commit(const struct tern_db *db, struct tern_error *err)
 int tern_sqlite_check_log_length(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about;
-    if (!db->files.noted || db->wal_pages == 0 || look(db->path, LOG, &about) < 0) return 0; /* the next check tells */
-    if (about.st_size >= LOG_HEADER + (off_t)db->wal_pages * FRAME_LEAST) return 0;
-    return tell(db, LOG, "was cut short", err);
+    return db->files.noted ? check_log(db, &about, err) : 0;
+}
+
+/* One that changes nothing leaves the lower mark until the next. */
+void tern_sqlite_expect_commit(struct tern_db *db)
+{
+    if (atomic_load(&db->files.log_length) > TERN_SQLITE_LOG_LIMIT)
+        atomic_store(&db->files.log_length, TERN_SQLITE_LOG_LIMIT);
+}
+
+void tern_sqlite_note_log(struct tern_db *db)
+{
+    struct stat about;
+    if (look(db->path, LOG, &about) == 0) atomic_store(&db->files.log_length, about.st_size);
 }
 
 void tern_sqlite_note_written(struct tern_db *db)
@@ -108,6 +132,7 @@ int tern_sqlite_note_files(struct tern_db *db, struct tern_error *err)
     if (fstat(db->file, &about) < 0 || about.st_dev != db->files.device[MAIN] || about.st_ino != db->files.inode[MAIN])
         return tern_error_set(err, "its file was replaced while it was opened");
     tern_sqlite_note_written(db);
+    tern_sqlite_note_log(db);
     db->files.noted = true;
     return 0;
 }

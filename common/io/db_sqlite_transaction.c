@@ -1,8 +1,8 @@
 /* The SQLite driver's transactions, savepoints and checkpoints.
  *
- * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another
- * writer. After a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error may end a transaction in the
- * middle: then every call but rollback answers with that fault. */
+ * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another writer. After
+ * a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error may end
+ * a transaction in the middle: then every call but rollback answers with that fault. */
 #include "db_sqlite.h"
 
 static const char begin_writing[] = "BEGIN IMMEDIATE";
@@ -17,9 +17,23 @@ bool tern_db_in_transaction(const struct tern_db *db)
     return sqlite3_get_autocommit(db->handle) == 0;
 }
 
+/* A great transaction writes to the log before its commit: so this is asked when it begins, too. */
+static int check_log(struct tern_db *db, struct tern_error *err)
+{
+    if (db->reader || db->broken || tern_sqlite_check_log_length(db, err) == 0) {
+        return 0;
+    }
+    tern_db_rollback(db);
+    tern_sqlite_break(db);
+    return -1;
+}
+
 int tern_db_begin(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(!db->begun, "one transaction at a time");
+    if (check_log(db, err) < 0) {
+        return -1;
+    }
     if (tern_db_run(db, db->reader ? begin_reading : begin_writing, TERN_DB_NO_ARGS, err) < 0) {
         return tern_error_prefix(err, "cannot begin");
     }
@@ -34,11 +48,10 @@ int tern_db_commit(struct tern_db *db, struct tern_error *err)
     if (db->fail_in == TERN_DB_NEXT_COMMIT) {
         db->fail_in = 1;
     }
-    if (!db->reader && tern_sqlite_check_log_length(db, err) < 0) {
-        tern_db_rollback(db);
-        tern_sqlite_break(db);
+    if (check_log(db, err) < 0) {
         return -1;
     }
+    tern_sqlite_expect_commit(db);
     if (tern_db_run(db, commit_all, TERN_DB_NO_ARGS, err) < 0) {
         tern_error_prefix(err, "cannot commit");
         tern_db_rollback(db);
@@ -49,10 +62,11 @@ int tern_db_commit(struct tern_db *db, struct tern_error *err)
     }
     db->begun = false;
     db->in_savepoint = false;
-    if (!db->reader && tern_sqlite_check_commit(db, err) < 0) {
+    if (!db->reader && tern_db_check_unchanged(db, err) < 0) {
         tern_sqlite_break(db);
         return -1;
     }
+    tern_sqlite_note_used(db);
     return 0;
 }
 
@@ -116,7 +130,7 @@ int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
     if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) {
         return -1;
     }
-    if (tern_sqlite_check_commit(db, err) < 0) { /* before what somebody else has done becomes ours */
+    if (tern_db_check_unchanged(db, err) < 0) { /* before what somebody else has done becomes ours */
         tern_sqlite_break(db);
         return -1;
     }

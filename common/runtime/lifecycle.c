@@ -574,8 +574,10 @@ static void stop_lanes(struct tern_app *app)
 
 static void close_store(struct tern_app *app)
 {
+    struct tern_error err = {0};
     tern_db_close(app->lane_db);
     tern_db_close(app->publisher_db);
+    if (app->http && app->db && tern_db_check_unchanged(app->db, &err) < 0) app->fatal(app, &err);
     tern_db_close(app->db);
 }
 

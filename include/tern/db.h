@@ -116,9 +116,12 @@ int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
 /* The file of the store, absolute and without a symbolic link: the names of what lies beside it begin with this. NULL: in
  * memory. */
 const char *tern_db_path(const struct tern_db *db);
-/* Writing connection, any thread: -1, BROKEN, when the store's file or its log has been removed, renamed or replaced since
- * it was opened; what is committed from then on would be lost. `ret_linked`: another name leads to one of them. */
+/* Writing connection, any thread: -1, BROKEN, when the store's file or its log has been removed, renamed, replaced or cut
+ * short since it was opened; what is committed from then on would be lost. `ret_linked`: another name leads to one of them. */
 int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err);
+/* Writing connection, its thread: the same, and nobody else has written to them. A close that finds this untrue writes
+ * nothing any more, and leaves the store as a crash would. */
+int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err);
 /* A copy of the store as it is now, into a new file (0600), flushed and read back, while others read and write it; for a
  * read connection outside a transaction. Takes its time: `goes_on` is asked now and then, and false ends it. On an
  * error nothing is left of it; FULL: no room for it. */

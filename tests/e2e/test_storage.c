@@ -332,6 +332,7 @@ static void kill_it(void)
 }
 
 /* Nothing is left of the store but its daemon's log; the suite is without a daemon. */
+/* The next store is another: it has to take the queue over. */
 static void begin_anew(void)
 {
     if (suite.pid[SUITE_ORDER] > 0) {
@@ -347,7 +348,7 @@ static void test_reached_by_a_link(void **state)
     (void)state;
     begin_anew();
     run("mkdir disk && ln -s disk/order.db order.db");
-    suite_start(&suite, SUITE_ORDER, NULL);
+    suite_start(&suite, SUITE_ORDER, "--adopt-queue");
     await_orders();
     refuses_store("order.db", "another process is using it");
     refuses_store("disk/order.db", "another process is using it");
@@ -363,7 +364,7 @@ static void test_reached_by_a_link(void **state)
     await_orders();
     check_orders(0);
     begin_anew();
-    suite_start(&suite, SUITE_ORDER, NULL);
+    suite_start(&suite, SUITE_ORDER, "--adopt-queue");
 }
 
 struct act {
@@ -373,12 +374,21 @@ struct act {
 };
 
 static const struct act acts[] = {
-    {"mv order.db kept",                     "the file of the store",         "put it back",            "mv kept order.db"         },
-    {"mv order.db kept && cp kept order.db", "was replaced by another",       NULL,                     "mv -f kept order.db"      },
-    {"mv order.db-wal kept",                 "the log (-wal) of the store",   "its log (-wal) is gone", "mv kept order.db-wal"     },
-    {"mkdir kept && mv order.db* kept",      "was removed or renamed",        "put it back",            "mv kept/* . && rmdir kept"},
-    {"rm order.db-shm",                      "the index (-shm) of the store", NULL,                     "true"                     },
+    {"mv order.db kept",                        "the file of the store",         "put it back",            "mv kept order.db"         },
+    {"mv order.db kept && cp kept order.db",    "was replaced by another",       NULL,                     "mv -f kept order.db"      },
+    {"mv order.db-wal kept",                    "the log (-wal) of the store",   "its log (-wal) is gone", "mv kept order.db-wal"     },
+    {"mkdir kept && mv order.db* kept",         "was removed or renamed",        "put it back",            "mv kept/* . && rmdir kept"},
+    {"cp order.db-wal kept && : >order.db-wal", "was cut short",                 "is damaged",             "mv kept order.db-wal"     },
+    {"rm order.db-shm",                         "the index (-shm) of the store", NULL,                     "true"                     },
 };
+
+/* At one moment of the daemon, however many steps it has. */
+static void run_at_once(const char *command)
+{
+    suite_signal(&suite, SUITE_ORDER, SIGSTOP);
+    run(command);
+    suite_signal(&suite, SUITE_ORDER, SIGCONT);
+}
 
 /* Nobody asks it for anything meanwhile. */
 static void test_taken_away_while_idle(void **state)
@@ -387,7 +397,7 @@ static void test_taken_away_while_idle(void **state)
     for (size_t i = 0; i < TERN_COUNT(acts); i++) {
         int lines = suite_log_lines(&suite, SUITE_ORDER, acts[i].said);
         await_orders();
-        run(acts[i].act);
+        run_at_once(acts[i].act);
         end_with(74);
         assert_int_equal(suite_log_lines(&suite, SUITE_ORDER, acts[i].said), lines + 1);
         if (acts[i].refused) refuses_to_start(acts[i].refused);
@@ -428,6 +438,15 @@ static void test_taken_away_before_a_drain(void **state)
     suite_signal(&suite, SUITE_ORDER, SIGTERM);
     end_with(74);
     run("mv kept order.db");
+    suite_start(&suite, SUITE_ORDER, NULL);
+    await_orders();
+    suite_signal(&suite, SUITE_ORDER, SIGSTOP);
+    run("cp order.db-wal kept && : >order.db-wal");
+    suite_signal(&suite, SUITE_ORDER, SIGTERM);
+    suite_signal(&suite, SUITE_ORDER, SIGCONT);
+    end_with(74);
+    refuses_to_start("is damaged");
+    run("mv kept order.db-wal");
     check_orders(0);
     suite_start(&suite, SUITE_ORDER, NULL);
 }
@@ -440,7 +459,7 @@ static void test_removed_for_good(void **state)
     end_with(74);
     refuses_to_start("remove its .lock file to begin a new, empty store");
     begin_anew();
-    suite_start(&suite, SUITE_ORDER, NULL);
+    suite_start(&suite, SUITE_ORDER, "--adopt-queue");
     await_orders();
     check_orders(0);
 }
@@ -470,8 +489,8 @@ static void start_with(const char *closed)
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)snprintf(command, sizeof command,
-                       "DATABASE_URL=sqlite:%s/order.db PORT=%u AMQP_URL=amqp://127.0.0.1:1/ exec %s/order-service %s",
-                       suite.folder, suite.port[SUITE_ORDER], TERN_BIN_DIR, closed);
+                       "DATABASE_URL=sqlite:%s/order.db PORT=%u AMQP_URL=%s exec %s/order-service %s", suite.folder,
+                       suite.port[SUITE_ORDER], suite.broker.url, TERN_BIN_DIR, closed);
         (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
         _exit(127);
     }
@@ -494,7 +513,7 @@ static void test_closed_descriptors(void **state)
                        (int)suite.pid[SUITE_ORDER]);
         run(check);
         kill_it();
-        run("test \"$(cat order.db.lock)\" = open && mv order.db-wal kept");
+        run("test \"$(cat order.db.lock)\" = used && mv order.db-wal kept");
         refuses_to_start("its log (-wal) is gone");
         run("mv kept order.db-wal");
     }

@@ -309,6 +309,7 @@ static void files_that_are_taken_away_end_the_store(void **state)
         {"cp x.db y.db && cp y.db x.db",        "was written to by somebody else"       },
         {": >x.db",                             "was written to by somebody else"       },
         {": >x.db-wal",                         "was cut short"                         },
+        {"truncate -s -1 x.db-wal",             "was cut short"                         },
     };
     for (size_t i = 0; i < TERN_COUNT(cases); i++) {
         run("ln -sf x.db link.db");
@@ -349,6 +350,67 @@ static void names_are_checked_between_commits_too(void **state)
     run("rm x.db-shm");
     assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), -1);
     assert_non_null(strstr(play->err.text, "the index (-shm) of the store"));
+}
+
+/* Each row is committed and answered: the store says no more, is not closed in order, and is refused until what was cut
+ * off is back. */
+static void a_log_that_is_cut_short_is_never_checkpointed(void **state)
+{
+    struct play *play = *state;
+    static const char *const cuts[] = {"truncate -s 0 x.db-wal",
+                                       "truncate -s $(($(stat -c %s x.db-wal) / 4)) x.db-wal"};
+    bool linked;
+    for (size_t i = 0; i < 4 * TERN_COUNT(cuts); i++) {
+        int way = (int)(i / TERN_COUNT(cuts));
+        open_at(play, "sqlite:x.db");
+        for (int row = 0; row < 50; row++)
+            assert_int_equal(add_row(play), 0);
+        run("cp x.db kept && cp x.db-wal kept-wal");
+        run(cuts[i % TERN_COUNT(cuts)]);
+        if (way == 1) assert_int_equal(add_row(play), -1);
+        if (way == 2) assert_int_equal(tern_db_checkpoint(play->db, 0, &play->err), -1);
+        if (way == 3) assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), -1);
+        close_it(play);
+        run("cmp x.db kept");
+        is_refused(play, "sqlite:x.db", "its log (-wal) is damaged");
+        assert_int_equal(play->err.fault, TERN_FAULT_BROKEN);
+        run("cp kept-wal x.db-wal");
+        open_at(play, "sqlite:x.db");
+        assert_int_equal(rows(play), 50);
+        close_it(play);
+        run("test \"$(cat x.db.lock)\" = shut && rm -rf ./*");
+    }
+}
+
+static void a_log_that_was_emptied_after_a_kill_is_missed(void **state)
+{
+    struct play *play = *state;
+    killed_with("sqlite:x.db", 3);
+    run("cp x.db-wal kept && : >x.db-wal");
+    is_refused(play, "sqlite:x.db", "its log (-wal) is damaged");
+    run("cp kept x.db-wal");
+    open_at(play, "sqlite:x.db");
+    assert_int_equal(rows(play), 3);
+}
+
+/* SQLite cuts the log to its limit by itself. */
+static void a_log_that_was_great_once_is_no_stranger(void **state)
+{
+    struct play *play = *state;
+    static const char add_much[] = "INSERT INTO t (b) VALUES (zeroblob(50000000))";
+    bool linked;
+    open_at(play, "sqlite:x.db");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tern_db_begin(play->db, &play->err), 0);
+        assert_int_equal(tern_db_run(play->db, add_much, TERN_DB_NO_ARGS, &play->err), 1);
+        assert_int_equal(tern_db_commit(play->db, &play->err), 0);
+        assert_true(tern_db_wal_bytes(play->db) > 50000000);
+        assert_int_equal(tern_db_checkpoint(play->db, 0, &play->err), 0);
+        assert_int_equal(add_row(play), 0);
+        assert_true(tern_db_wal_bytes(play->db) < 50000000);
+        assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+    }
+    close_it(play);
 }
 
 static void our_own_checkpoints_are_no_strangers(void **state)
@@ -472,6 +534,9 @@ int main(void)
         T(a_log_without_its_store_is_not_thrown_away),
         T(files_that_are_taken_away_end_the_store),
         T(names_are_checked_between_commits_too),
+        T(a_log_that_is_cut_short_is_never_checkpointed),
+        T(a_log_that_was_emptied_after_a_kill_is_missed),
+        T(a_log_that_was_great_once_is_no_stranger),
         T(our_own_checkpoints_are_no_strangers),
         T(a_copy_is_one_moment_of_a_store_that_is_written_to),
         T(a_copy_that_is_given_up_leaves_nothing),
