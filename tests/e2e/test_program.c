@@ -233,7 +233,8 @@ static void test_damaged_store(void **state)
     expect_run(SUITE_PAYMENT, settings, "", 74, "order.db/deeper.db.lock: Not a directory");
 
     suite_start(&suite, SUITE_INVENTORY, NULL);
-    suite_put_stock(&suite, "PROD-900", "{\"quantity\":1}");
+    suite_await_ready(&suite, SUITE_INVENTORY);
+    suite_put_stock(&suite, "PROD-900", "{\"quantity\":0}");
     suite_signal(&suite, SUITE_INVENTORY, SIGTERM);
     assert_int_equal(suite_await_end(&suite, SUITE_INVENTORY, DRAINS_WITHIN_S), 0);
     (void)snprintf(copy, sizeof copy, "cp %s/inventory.db %s/torn.db", suite.folder, suite.folder);
@@ -242,8 +243,6 @@ static void test_damaged_store(void **state)
     write_file("torn.db", garbage, 4096, 12288);
     own_settings(settings, "torn.db", 1);
     expect_run(SUITE_INVENTORY, settings, "", 74, "torn.db");
-    (void)snprintf(copy, sizeof copy, "rm %s/inventory.db*", suite.folder);
-    assert_int_equal(system(copy), 0);
 }
 
 /* ---- signals ---- */
