@@ -56,8 +56,9 @@ struct tern_service {
     /* Adds the service's own lines to /readyz; HTTP thread, reads no store and does not block. May be NULL. */
     void (*checks)(struct tern_app *app, struct tern_readiness *readiness);
     /* Takes over the settings named in `reloads` (NULL-terminated) from a configuration that `open` would take; main
-     * thread, while everything runs. 0, or -1 when nothing was changed. Both may be NULL. */
-    int (*reload)(void *self, const struct tern_config *config, struct tern_error *err);
+     * thread, while everything runs. 0, or -1 when nothing was changed. `ret_kept`, NULL before: the one of them that stays as
+     * it was until the next start. Both may be NULL. */
+    int (*reload)(void *self, const struct tern_config *config, const char **ret_kept, struct tern_error *err);
     const char *const *reloads;
     void (*close)(void *self);
     const char *(*library)(void); /* "libcurl 7.88.1": of a library that only this service loads. May be NULL. */

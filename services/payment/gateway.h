@@ -54,8 +54,9 @@ struct payment_gateway {
      * cannot be called back, and what was given up can never turn up later. */
     gateway_ask *find;
     const char *(*fault)(void *self); /* any thread: why it takes nothing from us now, or NULL. NULL: it always does */
-    /* Takes over its key, and the content of its file of certificates; main thread, while it is used. NULL: nothing to do */
-    void (*reload)(void *self, const struct tern_config *config);
+    /* Takes over its key, and the content of its file of certificates; main thread, while it is used. False: the key stayed,
+     * for the new one belongs to another gateway. NULL: nothing to do */
+    bool (*reload)(void *self, const struct tern_config *config);
     void (*close)(void *self); /* NULL: nothing to do */
     void *self;
 };

@@ -35,7 +35,7 @@ struct flight {
 };
 
 struct http_gateway {
-    struct tern_text url;
+    struct tern_text url, ca_file; /* as it was opened with; no slash at the end */
     int64_t opened_at_ms;
     struct tern_http_client *client;
     atomic_int turned_away[GATEWAY_QUESTIONS]; /* the status with which it was at last; 0: it was not */
@@ -336,6 +336,7 @@ static void close_gateway(void *self)
     tern_http_client_destroy(gateway->client);
     pthread_mutex_destroy(&gateway->lock);
     tern_text_fini(&gateway->url);
+    tern_text_fini(&gateway->ca_file);
     forget(&gateway->authorization);
     free(gateway);
 }
@@ -368,12 +369,27 @@ static void say(const struct tern_config *config, struct tern_log *log, bool exp
         tern_log_warn(log, "the gateway is asked without a key: PAYMENT_GATEWAY_KEY is not set", TERN_STR("url", url));
 }
 
-static void keep_url(struct http_gateway *gateway, const char *url)
+static size_t length_of_url(const char *url)
 {
     size_t length = strlen(url);
     while (length > 0 && url[length - 1] == '/')
         length--;
-    tern_text_add_bytes(&gateway->url, url, length);
+    return length;
+}
+
+static void keep_address(struct http_gateway *gateway, const struct tern_config *config)
+{
+    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
+    tern_text_add_bytes(&gateway->url, url, length_of_url(url));
+    tern_text_add(&gateway->ca_file, tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE"));
+}
+
+static bool is_address_of(const struct http_gateway *gateway, const struct tern_config *config)
+{
+    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
+    const char *ca_file = tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE");
+    return length_of_url(url) == gateway->url.length && memcmp(url, gateway->url.bytes, gateway->url.length) == 0 &&
+           strcmp(ca_file, gateway->ca_file.bytes) == 0;
 }
 
 static void keep_key(struct http_gateway *gateway, const char *key)
@@ -387,11 +403,14 @@ static void keep_key(struct http_gateway *gateway, const char *key)
     forget(&old);
 }
 
-static void reload(void *self, const struct tern_config *config)
+/* A key is a secret between us and one gateway: that of another one is not shown to this one. */
+static bool reload(void *self, const struct tern_config *config)
 {
     struct http_gateway *gateway = self;
-    keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
+    bool ours = is_address_of(gateway, config);
+    if (ours) keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
     tern_http_client_read_certificates(gateway->client);
+    return ours;
 }
 
 int http_gateway_open(const struct tern_config *config, struct tern_log *log, struct payment_gateway *ret_seam,
@@ -413,7 +432,7 @@ int http_gateway_open(const struct tern_config *config, struct tern_log *log, st
     }
     pthread_mutex_init(&gateway->lock, NULL);
     gateway->opened_at_ms = tern_now(&tern_clock_system);
-    keep_url(gateway, tern_config_text(config, "PAYMENT_GATEWAY_URL"));
+    keep_address(gateway, config);
     keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
     say(config, log, exposed);
     *ret_seam = (struct payment_gateway){.charge = charge,

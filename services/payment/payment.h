@@ -31,7 +31,7 @@ struct payment_state {
 };
 int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
 extern const char *const payment_reloads[];
-int payment_reload(void *self, const struct tern_config *config, struct tern_error *err);
+int payment_reload(void *self, const struct tern_config *config, const char **ret_kept, struct tern_error *err);
 void payment_close(void *self);
 
 /* "gateway" in /readyz. */

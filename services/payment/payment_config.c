@@ -73,11 +73,11 @@ int payment_open(const struct tern_config *config, struct tern_log *log, void **
 
 const char *const payment_reloads[] = {"PAYMENT_GATEWAY_KEY", NULL};
 
-int payment_reload(void *self, const struct tern_config *config, struct tern_error *err)
+int payment_reload(void *self, const struct tern_config *config, const char **ret_kept, struct tern_error *err)
 {
     const struct payment_state *state = self;
     (void)err;
-    if (state->gateway.reload) state->gateway.reload(state->gateway.self, config);
+    if (state->gateway.reload && !state->gateway.reload(state->gateway.self, config)) *ret_kept = payment_reloads[0];
     return 0;
 }
 

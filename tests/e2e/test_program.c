@@ -468,6 +468,26 @@ static void test_reload(void **state)
     (void)unsetenv("PUBLISH_WINDOW_FILE");
 }
 
+/* The key of another gateway is for the next start, with its address. */
+static void test_reload_of_another_gateway(void **state)
+{
+    static const char both[] = "changed=none needRestart=PAYMENT_GATEWAY_URL,PAYMENT_GATEWAY_KEY";
+    (void)state;
+    suite_signal(&suite, SUITE_PAYMENT, SIGTERM);
+    assert_int_equal(suite_await_end(&suite, SUITE_PAYMENT, DRAINS_WITHIN_S), 0);
+    put_setting("gateway", "http://127.0.0.1:1/");
+    put_setting("key", "the-first-key");
+    set_file("PAYMENT_GATEWAY_URL_FILE", "gateway");
+    set_file("PAYMENT_GATEWAY_KEY_FILE", "key");
+    suite_start(&suite, SUITE_PAYMENT, NULL);
+    put_setting("gateway", "http://127.0.0.1:2/");
+    put_setting("key", "the-second-key");
+    suite_signal(&suite, SUITE_PAYMENT, SIGHUP);
+    suite_await_log(&suite, SUITE_PAYMENT, both, 1);
+    (void)unsetenv("PAYMENT_GATEWAY_URL_FILE");
+    (void)unsetenv("PAYMENT_GATEWAY_KEY_FILE");
+}
+
 /* The token that the daemon has made: taking the file away and a reload make another one; one that is bad changes nothing. */
 static void test_reload_of_a_made_token(void **state)
 {
@@ -518,6 +538,7 @@ int main(void)
         TEST(test_second_signal, "a second signal ends a drain at once"),
         TEST(test_hang_up, "a closed terminal drains, and nohup is heeded"),
         TEST(test_reload, "SIGHUP without a terminal reloads level and token, and garbage changes nothing"),
+        TEST(test_reload_of_another_gateway, "the key of another gateway waits for the restart"),
         TEST(test_reload_of_a_made_token, "a made token that is taken away is made anew at a reload"),
     };
     return cmocka_run_group_tests_name("the daemons as programs", tests, open_suite, close_suite);

@@ -217,12 +217,43 @@ static void a_reloaded_key_is_sent_from_then_on(void **state)
         struct gateway_reply reply;
         struct tern_job job = fresh_job();
         const char *const settings[] = {url, keys[i], NULL};
+        const char *kept = NULL;
         struct tern_config *config = test_app_settings(&service, settings);
-        assert_int_equal(payment_reload(payment, config, &err), 0);
+        assert_int_equal(payment_reload(payment, config, &kept, &err), 0);
         tern_config_destroy(config);
+        assert_null(kept);
         assert_int_equal(ask(payment->gateway.refund, &job, &refund_request, &reply), GATEWAY_DONE);
         http_peer_request(peer, i, text, sizeof text);
         assert_true(wanted[i] ? strstr(text, wanted[i]) != NULL : !strstr(text, "Authorization"));
+    }
+}
+
+/* The settings name another gateway, or other certificates to know it by: that is for the next start, and so is its key. */
+static void the_key_of_another_gateway_is_not_shown_to_this_one(void **state)
+{
+    static const struct http_peer_step step = {PEER_ANSWERS, 201, refund_done};
+    char ours[64], text[TEXT];
+    (void)state;
+    (void)snprintf(ours, sizeof ours, "PAYMENT_GATEWAY_URL=http://127.0.0.1:%u/v1", http_peer_port(peer));
+    const char *const rows[][4] = {
+        {"PAYMENT_GATEWAY_URL=http://127.0.0.1:1/v1", "PAYMENT_GATEWAY_KEY=another", NULL, NULL},
+        {ours,                                       "PAYMENT_GATEWAY_CA_FILE=/nowhere/ca.pem", "PAYMENT_GATEWAY_KEY=another", NULL},
+        {NULL                                          }
+    };
+    for (size_t i = 0; i < TERN_COUNT(rows); i++) {
+        struct tern_error err = {0};
+        struct gateway_reply reply;
+        struct tern_job job = fresh_job();
+        const char *kept = NULL;
+        struct tern_config *config = test_app_settings(&service, rows[i]);
+        assert_int_equal(payment_reload(payment, config, &kept, &err), 0);
+        tern_config_destroy(config);
+        assert_non_null(kept);
+        assert_string_equal(kept, "PAYMENT_GATEWAY_KEY");
+        http_peer_play(peer, &step, 1);
+        assert_int_equal(ask(payment->gateway.refund, &job, &refund_request, &reply), GATEWAY_DONE);
+        http_peer_request(peer, 0, text, sizeof text);
+        assert_non_null(strstr(text, "\r\nAuthorization: Bearer sesame\r\n"));
     }
 }
 
@@ -571,6 +602,7 @@ int main(void)
         cmocka_unit_test(only_the_exact_status_with_the_exact_shape_means_anything),
         cmocka_unit_test(ids_of_the_gateway_are_as_long_as_an_event_can_carry),
         WITH(a_reloaded_key_is_sent_from_then_on),
+        WITH(the_key_of_another_gateway_is_not_shown_to_this_one),
         WITH(a_charge_a_look_and_a_refund_are_asked_as_the_protocol_says),
         WITH(a_currency_without_hundredths_is_declined_before_the_gateway_is_asked),
         WITH(a_refused_key_is_a_fault_until_the_gateway_takes_it),
