@@ -6,6 +6,8 @@
 #include <openssl/sha.h>
 #include <unistd.h>
 
+enum { ASK_BYTES = 1024 * 1024 };
+
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE])
 {
     const unsigned char *made = SHA256(bytes, length, digest);
@@ -13,7 +15,7 @@ void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA
     TERN_ASSERT(made == digest, "a digest of bytes in memory can always be made");
 }
 
-int tern_sha256_file(int fd, unsigned char digest[TERN_SHA256_SIZE])
+int tern_sha256_file(int fd, bool (*goes_on)(void *self), void *self, unsigned char digest[TERN_SHA256_SIZE])
 {
     unsigned char piece[16384];
     off_t at = 0;
@@ -24,9 +26,11 @@ int tern_sha256_file(int fd, unsigned char digest[TERN_SHA256_SIZE])
         if (got < 0) continue;
         TERN_ASSERT(EVP_DigestUpdate(hash, piece, (size_t)got) == 1, "a digest takes any bytes");
         at += got;
+        if (at % ASK_BYTES < got && !goes_on(self)) break;
     }
     int made = EVP_DigestFinal_ex(hash, digest, NULL);
     EVP_MD_CTX_free(hash);
     TERN_ASSERT(made == 1, "a digest that was begun can be ended");
-    return got < 0 ? -1 : 0;
+    if (got > 0) errno = ECANCELED;
+    return got == 0 ? 0 : -1;
 }

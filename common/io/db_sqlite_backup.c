@@ -14,7 +14,7 @@
 #include "db_sqlite.h"
 #include "tern/digest.h"
 
-enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18 };
+enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18, CHECK_STEPS = 1000 };
 
 static const char snapshot[] = "SELECT count(*) FROM sqlite_schema";
 
@@ -32,6 +32,11 @@ static int flush(int fd, struct tern_error *err)
     return tern_error_fault(err, fault, "the copy cannot be flushed: %s", strerror(errno));
 }
 
+static int give_up(struct tern_error *err)
+{
+    return tern_error_set(err, "the copy was given up: the service is stopping");
+}
+
 static int copy_pages(sqlite3_backup *backup, sqlite3 *copy, int fd, const struct tern_db_patience *patience,
                       struct tern_error *err)
 {
@@ -40,8 +45,7 @@ static int copy_pages(sqlite3_backup *backup, sqlite3 *copy, int fd, const struc
         if (code == SQLITE_DONE) return 0;
         if (code != SQLITE_OK) return fail(copy, code, err);
         if (steps % STEPS_PER_FLUSH == 0 && flush(fd, err) < 0) return -1;
-        if (!patience->goes_on(patience->self))
-            return tern_error_set(err, "the copy was given up: the service is stopping");
+        if (!patience->goes_on(patience->self)) return give_up(err);
     }
 }
 
@@ -67,27 +71,42 @@ static int is_ok(void *self, int columns, char **values, char **names)
     return 0;
 }
 
+static int has_to_end(void *self)
+{
+    const struct tern_db_patience *patience = *(const struct tern_db_patience **)self;
+    return !patience->goes_on(patience->self);
+}
+
 /* What nobody has read is no backup. */
-static int check_copy(const char *path, struct tern_error *err)
+static int check_copy(const char *path, const struct tern_db_patience *patience, struct tern_error *err)
 {
     sqlite3 *copy = NULL;
     bool ok = false;
     int code = sqlite3_open_v2(path, &copy, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    if (code == SQLITE_OK) (void)sqlite3_exec(copy, "PRAGMA quick_check(1)", is_ok, &ok, NULL);
-    if (!ok) (void)tern_error_set(err, "the copy cannot be read back: %s", sqlite3_errmsg(copy));
+    if (code == SQLITE_OK) {
+        sqlite3_progress_handler(copy, CHECK_STEPS, has_to_end, &patience);
+        code = sqlite3_exec(copy, "PRAGMA quick_check(1)", is_ok, &ok, NULL);
+    }
+    if (code == SQLITE_INTERRUPT) {
+        ok = false;
+        (void)give_up(err);
+    } else if (!ok)
+        (void)tern_error_set(err, "the copy cannot be read back: %s", sqlite3_errmsg(copy));
     (void)sqlite3_close(copy);
     return ok ? 0 : -1;
 }
 
-static int finish(const char *path, int fd, struct tern_db_copy *ret_copy, struct tern_error *err)
+static int finish(const char *path, int fd, const struct tern_db_patience *patience, struct tern_db_copy *ret_copy,
+                  struct tern_error *err)
 {
     static const unsigned char rollback_mode[] = {1, 1}; /* who may write and read it: file format, section 1.3 */
     struct stat about;
     if (pwrite(fd, rollback_mode, sizeof rollback_mode, VERSIONS_AT) != (ssize_t)sizeof rollback_mode)
         return tern_error_set(err, "the copy cannot be written: %s", strerror(errno));
-    if (check_copy(path, err) < 0 || flush(fd, err) < 0) return -1;
-    if (fstat(fd, &about) < 0 || tern_sha256_file(fd, ret_copy->sha256) < 0)
-        return tern_error_set(err, "the copy cannot be read back: %s", strerror(errno));
+    if (check_copy(path, patience, err) < 0 || flush(fd, err) < 0) return -1;
+    if (fstat(fd, &about) < 0 || tern_sha256_file(fd, patience->goes_on, patience->self, ret_copy->sha256) < 0)
+        return errno == ECANCELED ? give_up(err)
+                                  : tern_error_set(err, "the copy cannot be read back: %s", strerror(errno));
     ret_copy->bytes = about.st_size;
     return 0;
 }
@@ -96,16 +115,20 @@ int tern_db_copy(struct tern_db *reader, const char *path, const struct tern_db_
                  struct tern_db_copy *ret_copy, struct tern_error *err)
 {
     struct tern_db_copy copy;
+    char real[PATH_MAX];
     int64_t entries;
     TERN_ASSERT(reader->reader && !reader->begun, "a store is copied by a connection that only reads");
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return tern_error_set(err, "the copy %s cannot be made: %s", path, strerror(errno));
     int status = fchmod(fd, 0600) < 0 ? tern_error_set(err, "the copy cannot be made private: %s", strerror(errno)) : 0;
+    /* SQLite is not to follow links, and takes none on the way either. */
+    if (status == 0 && !realpath(path, real))
+        status = tern_error_set(err, "the copy %s cannot be found: %s", path, strerror(errno));
     if (status == 0) status = tern_db_begin(reader, err);
     if (status == 0) status = tern_db_get_int(reader, snapshot, TERN_DB_NO_ARGS, &entries, err) < 0 ? -1 : 0;
-    if (status == 0) status = copy_into(reader, path, fd, patience, err);
+    if (status == 0) status = copy_into(reader, real, fd, patience, err);
     tern_db_rollback(reader);
-    if (status == 0) status = finish(path, fd, &copy, err);
+    if (status == 0) status = finish(real, fd, patience, &copy, err);
     close(fd);
     if (status < 0)
         (void)unlink(path);

@@ -7,7 +7,8 @@
 enum { TERN_SHA256_SIZE = 32 };
 
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE]);
-/* Of a file, from its beginning to its end. -1 with errno when it cannot be read. */
-int tern_sha256_file(int fd, unsigned char digest[TERN_SHA256_SIZE]);
+/* Of a file, from its beginning to its end. -1 with errno when it cannot be read; `goes_on` is asked for each MiB: false
+ * ends it with ECANCELED. */
+int tern_sha256_file(int fd, bool (*goes_on)(void *self), void *self, unsigned char digest[TERN_SHA256_SIZE]);
 
 #endif

@@ -490,6 +490,54 @@ static void a_copy_that_is_given_up_leaves_nothing(void **state)
     run("test -z \"$(ls | grep copy)\"");
 }
 
+static void a_copy_is_written_into_a_folder_that_is_a_link(void **state)
+{
+    struct play *play = *state;
+    struct copying copying = {play, 0, 1000};
+    const struct tern_db_patience patience = {write_meanwhile, &copying};
+    struct tern_db_copy copy;
+    struct tern_db *reader = NULL;
+    run("mkdir -p disk/backups && ln -s disk link");
+    open_at(play, "sqlite:x.db");
+    assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
+    if (tern_db_copy(reader, "link/backups/copy.db", &patience, &copy, &play->err) < 0) fail_msg("%s", play->err.text);
+    run("ln -s ../../x.db disk/backups/other.db");
+    assert_int_equal(tern_db_copy(reader, "link/backups/other.db", &patience, &copy, &play->err), -1);
+    tern_db_close(reader);
+    assert_int_equal(mode_of("disk/backups/copy.db"), 0600);
+}
+
+static bool a_few_times(void *self)
+{
+    struct copying *copying = self;
+    return copying->steps++ < copying->most;
+}
+
+/* Written, read back, hashed: a stop does not wait for the rest of it. */
+static void a_copy_can_be_given_up_at_any_step(void **state)
+{
+    struct play *play = *state;
+    struct tern_db_copy copy;
+    struct tern_db *reader = NULL;
+    struct copying all = {play, 0, 1000};
+    struct tern_db_patience patience = {a_few_times, &all};
+    open_at(play, "sqlite:x.db");
+    for (int i = 0; i < 600; i++)
+        assert_int_equal(add_row(play), 0);
+    assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
+    assert_int_equal(tern_db_copy(reader, "copy.db", &patience, &copy, &play->err), 0);
+    assert_true(all.steps > copy.bytes / 4096 / 256 + copy.bytes / (1024 * 1024)); /* the check's come to it */
+    for (int most = 0; most < all.steps; most++) {
+        struct copying some = {play, 0, most};
+        patience.self = &some;
+        assert_int_equal(tern_db_copy(reader, "other.db", &patience, &copy, &play->err), -1);
+        if (!strstr(play->err.text, "given up")) fail_msg("%d: %s", most, play->err.text);
+        assert_int_equal(some.steps, most + 1);
+    }
+    tern_db_close(reader);
+    run("test ! -e other.db");
+}
+
 static bool always(void *self)
 {
     (void)self;
@@ -540,6 +588,8 @@ int main(void)
         T(our_own_checkpoints_are_no_strangers),
         T(a_copy_is_one_moment_of_a_store_that_is_written_to),
         T(a_copy_that_is_given_up_leaves_nothing),
+        T(a_copy_is_written_into_a_folder_that_is_a_link),
+        T(a_copy_can_be_given_up_at_any_step),
         T(a_copy_takes_the_place_of_a_store_that_was_killed),
     };
     return cmocka_run_group_tests_name("db_files", tests, NULL, NULL);
