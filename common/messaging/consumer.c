@@ -57,6 +57,8 @@ struct tern_consumer {
     struct tern_topology_gaps gaps; /* of this connection */
     bool owned, listens;            /* listens: for control messages */
     struct consumer_beacons beacons;
+    int64_t crowded_ms; /* since when the queue of this connection has another consumer; 0: it has none */
+    bool shared;        /* and for so long that it is no lost connection of ours */
 };
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------- */
@@ -368,6 +370,7 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
     consumer->newest_tag = consumer->acked_tag = 0;
     consumer->prefetch = consumer->proved ? consumer->settings.prefetch : 1;
     consumer->cancel_sent = false;
+    consumer->crowded_ms = 0;
     beacons_reset(&consumer->beacons);
 }
 
@@ -436,13 +439,35 @@ static int on_probing(void *self, struct tern_amqp *link, struct tern_error *err
     return 0;
 }
 
-/* A second consumer is a connection of ours that the broker has not given up: what it was sent is not lost yet. */
+static void set_shared(struct tern_consumer *consumer, bool shared)
+{
+    if (consumer->shared == shared) return;
+    consumer->shared = shared;
+    if (consumer->settings.shared) consumer->settings.shared(consumer->settings.self, shared);
+}
+
+/* A second consumer may be a connection of ours that the broker has not given up: what it was sent is not lost yet. One that
+ * stays is somebody else: what he was sent is. */
+static bool waits_for_lost_one(struct tern_consumer *consumer, uint32_t consumers)
+{
+    int64_t now_ms = tern_steady(consumer->clock);
+    if (consumers <= 1) {
+        consumer->crowded_ms = 0;
+        set_shared(consumer, false);
+        return consumers == 0;
+    }
+    if (consumer->crowded_ms == 0) consumer->crowded_ms = now_ms;
+    if (now_ms - consumer->crowded_ms < TERN_CONSUMER_LOST_MS) return true;
+    set_shared(consumer, true);
+    return false;
+}
+
 static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t consumers, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
     if (consumer->settings.counts && strcmp(queue, consumer->settings.counts) == 0 && consumer->settings.counted)
         consumer->settings.counted(consumer->settings.self, messages);
-    if (strcmp(queue, consumer->queue) != 0 || consumers != 1) return 0;
+    if (strcmp(queue, consumer->queue) != 0 || waits_for_lost_one(consumer, consumers)) return 0;
     if (!beacons_counted(&consumer->beacons, messages, consumer->settings.prefetch, consumer->newest_tag)) return 0;
     return tern_amqp_count(consumer->link, consumer->queue, err);
 }

@@ -38,6 +38,8 @@ struct tern_status {
     atomic_bool consumer_up, publisher_up, blocked;
     atomic_bool owned_once; /* the queue on the broker was ours since the start: work from outside is taken in */
     atomic_uint lacks;      /* what was told of missing rights: bits by enum tern_lack */
+    atomic_uint lacking;    /* those that are missing on the consumer's connection that there is */
+    atomic_bool shared;     /* somebody else consumes from the queue */
     atomic_bool refused;    /* it is another store's: no more is */
     atomic_bool displaced;  /* the broker says for so long that somebody else owns it that it is no old link of ours */
     atomic_llong pending;   /* committed events that are not confirmed */
@@ -152,6 +154,10 @@ void tern_app_owned(void *self, bool owned, bool adopted);
 void tern_app_stands_by(void *self, bool refused, const char *why);
 /* Why it is not ours, as text (TERN_SENTENCE_SIZE): 0: nobody else has it; 1: our own lost connection may; 2: somebody does. */
 int tern_app_standby(struct tern_app *app, char *ret_why);
+/* Somebody else consumes from it too, or nobody does any more. */
+void tern_app_shared(void *self, bool shared);
+/* What may go wrong with it unseen, or does: a sentence; NULL: nothing. */
+const char *tern_app_unguarded(const struct tern_app *app);
 /* Whether effects on the world outside may begin. */
 bool tern_app_may_act(void *self);
 

@@ -44,6 +44,7 @@ static bool note(struct tern_lost *lost, enum tern_online_link link, enum tern_a
 void tern_app_lost(struct tern_app *app, enum tern_online_link link, enum tern_amqp_trouble trouble, const char *why)
 {
     bool was_up = atomic_exchange(up_flag(app, link), false);
+    if (link == TERN_ONLINE_CONSUMER) atomic_store(&app->status.lacking, 0);
     (void)pthread_mutex_lock(&app->lost.lock);
     bool tell = note(&app->lost, link, trouble, why);
     (void)pthread_mutex_unlock(&app->lost.lock);
@@ -76,6 +77,7 @@ void tern_app_lacks(void *self, enum tern_lack lack, const char *names)
 {
     struct tern_app *app = self;
     unsigned bit = 1U << (unsigned)lack;
+    atomic_fetch_or(&app->status.lacking, bit);
     if ((atomic_fetch_or(&app->status.lacks, bit) & bit) != 0) return;
     tern_log_warn(app->log, lacks[lack], TERN_STR("names", names));
 }

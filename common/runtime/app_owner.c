@@ -7,10 +7,7 @@
 
 #include "app.h"
 
-enum {
-    TOLD_AFTER_MS = 1000, /* a process that ended a moment ago is not worth a line */
-    LOST_ONE_MS = 30000   /* so long a broker may hold the queue of a connection that was cut in silence */
-};
+enum { TOLD_AFTER_MS = 1000 }; /* a process that ended a moment ago is not worth a line */
 
 static void begin_standby(struct tern_standby *standby, int64_t now_ms, const char *why)
 {
@@ -49,7 +46,7 @@ void tern_app_stands_by(void *self, bool refused, const char *why)
     atomic_store(&app->status.refused, refused);
     int64_t stood_ms = stand(&app->standby, tern_steady(app->ctx.clock), refused, why, &tell);
     if (tell) tern_log_warn(app->log, "does not own its queue", TERN_STR("err", why));
-    if (stood_ms >= LOST_ONE_MS) be_displaced(app, why);
+    if (stood_ms >= TERN_CONSUMER_LOST_MS) be_displaced(app, why);
 }
 
 static bool end_standby(struct tern_standby *standby)
@@ -96,4 +93,26 @@ bool tern_app_may_act(void *self)
 {
     const struct tern_status *status = &((const struct tern_app *)self)->status;
     return atomic_load(&status->owned_once) && !atomic_load(&status->refused) && !atomic_load(&status->displaced);
+}
+
+/* ---- what else takes from the queue ---- */
+
+void tern_app_shared(void *self, bool shared)
+{
+    struct tern_app *app = self;
+    atomic_store(&app->status.shared, shared);
+    if (shared)
+        tern_log_warn(app->log, "somebody else consumes from our queue, what it takes is missing here",
+                      TERN_STR("queue", app->service->name));
+    else
+        tern_log_info(app->log, "nobody else consumes from our queue any more", TERN_STR("queue", app->service->name));
+}
+
+const char *tern_app_unguarded(const struct tern_app *app)
+{
+    const unsigned guards = 1U << TERN_LACKS_OWNER | 1U << TERN_LACKS_CLAIM;
+    if (atomic_load(&app->status.shared)) return "somebody else consumes from our queue, what it takes is missing here";
+    if ((atomic_load(&app->status.lacking) & guards) == guards)
+        return "a second store on this queue will not be noticed: our user of the broker may neither own nor mark it";
+    return NULL;
 }

@@ -395,6 +395,7 @@ static int build_links(struct tern_app *app, const struct tern_outbox_state *out
         .owned = tern_app_owned,
         .lacks = tern_app_lacks,
         .stands_by = tern_app_stands_by,
+        .shared = tern_app_shared,
         .control = tern_app_control,
         .deaf = tern_app_deaf,
         .counts = app->service->watches_dead_letters ? app->service->catalogue->dead_letter_exchange : NULL,

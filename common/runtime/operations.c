@@ -63,7 +63,8 @@ static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
 {
     char why[TERN_SENTENCE_SIZE];
     int standing = tern_app_standby(app, why);
-    tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN, standing ? why : NULL);
+    tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN,
+                       standing ? why : tern_app_unguarded(app));
 }
 
 /* "", or a sentence. */

@@ -17,6 +17,9 @@
 
 struct tern_consumer;
 
+/* So long a broker may take a connection of ours that was cut in silence for one that lives. */
+enum { TERN_CONSUMER_LOST_MS = 30000 };
+
 /* A message on its way through the service. Owned by whoever holds it; given back exactly once. */
 struct tern_delivery {
     struct tern_delivery *next; /* for the holder's own list */
@@ -53,6 +56,9 @@ struct tern_consumer_settings {
     void (*owned)(void *self, bool owned, bool adopted);
     /* On the consumer's thread, for every try in vain: it is not ours, and why; `refused`: it is another store's. */
     void (*stands_by)(void *self, bool refused, const char *why);
+    /* On the consumer's thread, when it changes: somebody else consumes from the queue too, for longer than a lost
+     * connection of ours can last. May be NULL. */
+    void (*shared)(void *self, bool shared);
     /* On the consumer's thread, when the service has a `store`. NULL: control messages are not listened for.
      * `control`: somebody asks this service to publish events again; or a beacon, and everything that the broker had for us when
      * it was published has been settled. `deaf`: the broker's user may not listen for them. `counted`: the messages in

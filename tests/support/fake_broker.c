@@ -177,13 +177,18 @@ static bool read_frame(struct fake_session *session, struct fake_frame *frame, i
 
 /* ---- what a broker says -------------------------------------------------------------------------------------- */
 
-void fake_declare_ok(struct fake_session *session, unsigned consumers)
+void fake_count(struct fake_session *session, const char *queue, unsigned consumers)
 {
     struct bytes out = method(0x0032000B);
-    add_short(&out, "queue");
+    add_short(&out, queue);
     add_number(&out, 0, 4);
     add_number(&out, consumers, 4);
     send_frame(session, 1, 1, &out);
+}
+
+void fake_declare_ok(struct fake_session *session, unsigned consumers)
+{
+    fake_count(session, "queue", consumers);
 }
 
 void fake_cancel_ok(struct fake_session *session)
@@ -193,10 +198,10 @@ void fake_cancel_ok(struct fake_session *session)
     send_frame(session, 1, 1, &out);
 }
 
-static void deliver_head(struct fake_session *session, uint64_t tag, bool redelivered)
+static void deliver_head(struct fake_session *session, const char *consumer, uint64_t tag, bool redelivered)
 {
     struct bytes out = method(0x003C003C);
-    add_short(&out, "tern-1");
+    add_short(&out, consumer);
     add_number(&out, tag, 8);
     add_number(&out, redelivered ? 1 : 0, 1);
     add_short(&out, "events");
@@ -206,12 +211,12 @@ static void deliver_head(struct fake_session *session, uint64_t tag, bool redeli
 
 void fake_deliver_head(struct fake_session *session, uint64_t tag)
 {
-    deliver_head(session, tag, false);
+    deliver_head(session, "tern-1", tag, false);
 }
 
 void fake_redeliver_head(struct fake_session *session, uint64_t tag)
 {
-    deliver_head(session, tag, true);
+    deliver_head(session, "tern-1", tag, true);
 }
 
 static struct bytes header_start(uint64_t body_size, unsigned flags)
@@ -271,6 +276,13 @@ void fake_deliver(struct fake_session *session, uint64_t tag, const char *type, 
     fake_deliver_head(session, tag);
     fake_header(session, length, type);
     if (length > 0) fake_body(session, body, length);
+}
+
+void fake_deliver_aside(struct fake_session *session, uint64_t tag, const char *type, const void *body, size_t length)
+{
+    deliver_head(session, "tern-aside", tag, false);
+    fake_header(session, length, type);
+    fake_body(session, body, length);
 }
 
 void fake_confirm(struct fake_session *session, uint64_t sequence, bool multiple, bool acked)

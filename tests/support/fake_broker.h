@@ -72,6 +72,7 @@ bool fake_refuse_login(struct fake_session *session);
 
 /* What a broker says. */
 void fake_deliver(struct fake_session *session, uint64_t tag, const char *type, const void *body, size_t length);
+void fake_deliver_aside(struct fake_session *session, uint64_t tag, const char *type, const void *body, size_t length);
 void fake_deliver_head(struct fake_session *session, uint64_t tag);                   /* only the method */
 void fake_redeliver_head(struct fake_session *session, uint64_t tag);                 /* flagged as redelivered */
 void fake_header(struct fake_session *session, uint64_t body_size, const char *type); /* only the header */
@@ -80,6 +81,7 @@ void fake_body(struct fake_session *session, const void *bytes, size_t length); 
 void fake_confirm(struct fake_session *session, uint64_t sequence, bool multiple, bool acked);
 void fake_return(struct fake_session *session, const char *message_id);
 void fake_blocked(struct fake_session *session, bool blocked);
+void fake_count(struct fake_session *session, const char *queue, unsigned consumers); /* with nothing in it */
 void fake_cancel_consumer(struct fake_session *session);
 void fake_cancel_ok(struct fake_session *session);
 void fake_declare_ok(struct fake_session *session, unsigned consumers);

@@ -456,6 +456,30 @@ static void a_displaced_owner_takes_no_work_until_the_queue_is_its_own_again(voi
     assert_true(tern_app_accepts(&app, &err));
 }
 
+static void a_queue_that_is_not_guarded_or_shared_is_a_warning(void **state)
+{
+    static struct tern_app app;
+    (void)state;
+    memset(&app, 0, sizeof app);
+    app.service = &service;
+    app.ctx.clock = &tern_clock_system;
+    app.backlog_max = 10;
+    app.log = world.test.app.log;
+    atomic_store(&app.status.declared, true);
+    atomic_store(&app.status.consumer_up, true);
+    atomic_store(&app.status.publisher_up, true);
+    tern_app_lacks(&app, TERN_LACKS_CLAIM, SHOP_SERVICE_PAYMENT);
+    is_ready(&app, 200, "pass", "\"owner\":{\"status\":\"pass\"}");
+    tern_app_lacks(&app, TERN_LACKS_OWNER, SHOP_SERVICE_PAYMENT);
+    is_ready(&app, 200, "warn", "\"owner\":{\"status\":\"warn\",\"output\":\"a second store on this queue will not be");
+    tern_app_shared(&app, true);
+    is_ready(&app, 200, "warn", "somebody else consumes from our queue, what it takes is missing here");
+    tern_app_shared(&app, false);
+    tern_app_lost(&app, TERN_ONLINE_CONSUMER, TERN_AMQP_OTHER, "the next connection may have the rights");
+    tern_app_connected(&app, TERN_ONLINE_CONSUMER);
+    is_ready(&app, 200, "pass", "\"owner\":{\"status\":\"pass\"}");
+}
+
 static void add_own_checks(struct tern_app *app, struct tern_readiness *readiness)
 {
     (void)app;
@@ -577,6 +601,7 @@ int main(void)
         WITH(a_living_process_says_so_whatever_else_is_wrong),
         cmocka_unit_test(readiness_names_what_is_wrong_and_how_bad_that_is),
         WITH(a_displaced_owner_takes_no_work_until_the_queue_is_its_own_again),
+        WITH(a_queue_that_is_not_guarded_or_shared_is_a_warning),
         cmocka_unit_test(a_service_adds_its_own_checks_to_readiness),
         cmocka_unit_test(the_door_is_shut_while_the_disk_is_low_and_while_stopping),
         WITH(metrics_and_version_tell_what_runs),

@@ -5,6 +5,7 @@
 #include "tern_test.h"
 #include "wait_for.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,11 @@ struct lane {
     bool ack_multiple[ACKS_MAX];
     int ack_count;
     unsigned prefetches[8];
-    int prefetch_count, consumes, cancels, rejected;
+    int prefetch_count, consumes, cancels, rejected, beacons, shared, alone, counts;
+    unsigned consumers; /* of the queue, as the broker counts them */
+    /* Before the start; 0 and NULL: the usual. */
+    int probe_ms;
+    const struct tern_clock *clock;
 };
 
 static void on_deliver(void *self, struct tern_delivery *delivery)
@@ -52,6 +57,18 @@ static void on_lost(void *self, const char *why)
     TEST_NOTE(&lane->mutex, lane->lost++; (void)snprintf(lane->why, sizeof lane->why, "%s", why));
 }
 
+static void on_control(void *self, const struct tern_control *control)
+{
+    struct lane *lane = self;
+    TEST_NOTE(&lane->mutex, lane->beacons += control->is_beacon);
+}
+
+static void on_shared(void *self, bool shared)
+{
+    struct lane *lane = self;
+    TEST_NOTE(&lane->mutex, *(shared ? &lane->shared : &lane->alone) += 1);
+}
+
 static void lane_start(struct lane *lane, fake_script *const *scripts, size_t count)
 {
     struct tern_error err;
@@ -60,7 +77,8 @@ static void lane_start(struct lane *lane, fake_script *const *scripts, size_t co
     lane->metrics = tern_metrics_create(NULL);
     const struct tern_consumer_settings settings = {
         .link = {.url = fake_broker_url(lane->broker),
-                 .limits = {.heartbeat_s = 60, .backoff_min_ms = 20, .backoff_max_ms = 50}},
+                 .clock = lane->clock,
+                 .limits = {.heartbeat_s = 60, .backoff_min_ms = 20, .backoff_max_ms = 50, .probe_ms = lane->probe_ms}},
         .queue = "payment-service",
         .queue_type = "quorum",
         .prefetch = 10,
@@ -68,6 +86,8 @@ static void lane_start(struct lane *lane, fake_script *const *scripts, size_t co
         .deliver = on_deliver,
         .connected = on_connected,
         .lost = on_lost,
+        .control = on_control,
+        .shared = on_shared,
         .metrics = lane->metrics,
         .self = lane,
     };
@@ -361,6 +381,59 @@ static void a_cancel_without_answer_ends_at_its_time(void **state)
     lane_stop(&lane);
 }
 
+/* ---- a queue with two consumers ---------------------------------------------------------------------------------- */
+
+static atomic_llong ahead_ms; /* of the system's clock */
+
+static int64_t later(void *self)
+{
+    (void)self;
+    return tern_steady(&tern_clock_system) + atomic_load(&ahead_ms);
+}
+
+static const struct tern_clock clock_ahead = {later, later, NULL};
+
+static void send_beacon(struct fake_session *session)
+{
+    struct tern_beacon beacon = {
+        .producer = "order-service", .store = "0190b1a2-0000-7000-8000-000000000001", .count = 1};
+    struct tern_text body = {0};
+    beacon.types[0] = (struct tern_beacon_type){.type = &types[0], .first = 1, .last = 1};
+    tern_beacon_encode(&beacon, &body);
+    fake_deliver_aside(session, 1, TERN_CONTROL_BEACON, body.bytes, body.length);
+    tern_text_fini(&body);
+}
+
+static void count_consumers(struct fake_session *session, void *self)
+{
+    struct lane *lane = self;
+    struct fake_frame frame;
+    unsigned consumers;
+    if (!set_up(session, lane)) return;
+    fake_no_answers(session);
+    send_beacon(session);
+    while (fake_next(session, &frame, -1)) {
+        if (frame.method != FAKE_QUEUE_DECLARE) continue;
+        TEST_NOTE(&lane->mutex, consumers = lane->consumers; lane->counts++);
+        fake_count(session, "payment-service", consumers);
+    }
+}
+
+static void another_consumer_that_stays_is_told_and_hides_no_loss(void **state)
+{
+    (void)state;
+    struct lane lane = {.probe_ms = 20, .clock = &clock_ahead, .consumers = 2};
+    LANE_START(&lane, count_consumers);
+    TEST_WAIT(&lane.mutex, lane.counts >= 5); /* it may be a connection of ours */
+    TEST_NOTE(&lane.mutex, assert_int_equal(lane.shared + lane.beacons, 0));
+    atomic_fetch_add(&ahead_ms, TERN_CONSUMER_LOST_MS);
+    TEST_WAIT(&lane.mutex, lane.shared == 1 && lane.beacons == 1);
+    TEST_NOTE(&lane.mutex, lane.consumers = 1);
+    TEST_WAIT(&lane.mutex, lane.alone == 1);
+    TEST_NOTE(&lane.mutex, assert_int_equal(lane.shared, 1)); /* once */
+    lane_stop(&lane);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_ignores_the_prefetch_is_left),
         cmocka_unit_test(a_cancelled_lane_gets_nothing_more_and_still_acknowledges),
         cmocka_unit_test(a_cancel_without_answer_ends_at_its_time),
+        cmocka_unit_test(another_consumer_that_stays_is_told_and_hides_no_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
