@@ -82,5 +82,6 @@ bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *requ
                                    "The admin token is not the right one.");
     case CLOSED: break;
     }
-    return http_refuse(request, 403, "Forbidden", "This call is closed: the service has no admin token.");
+    return http_refuse(request, 403, "Forbidden",
+                       "This call is closed: the service has no admin token that it may use, and its log says why.");
 }

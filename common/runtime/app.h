@@ -120,6 +120,7 @@ struct tern_app {
     bool report_dropped;     /* writer thread: one was lost while stopping; what comes after it is for the next start */
     struct tern_upkeep upkeep;
     atomic_bool backing_up;                  /* one POST /admin/backup at a time */
+    atomic_bool admin_closed;                /* the token beside the store must not be used */
     atomic_bool dying;                       /* a thread is ending the process */
     bool linked_said;                        /* main thread */
     int64_t backlog_max, backlog_max_age_ms; /* the age 0: any */
@@ -179,8 +180,8 @@ int64_t tern_app_online_ms(void *self);
 int tern_app_save_online(struct tern_app *app, struct tern_context *ctx, struct tern_error *err);
 int tern_app_jumped(void *self, struct tern_context *ctx, int64_t by_ms, struct tern_error *err);
 
-/* The token of the admin calls by these settings (app_admin.c); "": they are closed. -1: the file beside the store must
- * not be used. */
+/* The token of the admin calls by these settings (app_admin.c); "": they are closed. -1: the settings
+ * are at fault, or, at a reload, the file beside the store must not be used. */
 int tern_app_admin_token(struct tern_app *app, const struct tern_config *config, char ret_token[TERN_ADMIN_TOKEN_SIZE],
                          struct tern_error *err);
 

@@ -1,20 +1,32 @@
 /* app_admin.c - which token opens the admin calls of a running service: the configured one, or the one kept beside its
  * store, which is made when there is none. Asked at the start, and again at a reload (when there is an HTTP server
- * already). The log names the file, never the token. */
+ * already). The log names the file, never the token. A file that must not be used keeps no service from its work: it runs
+ * with its admin calls closed, and says so in /readyz. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app.h"
 
+/* Group bits that a volume forces on every file, a copy that was not whole: the operator's to mend, while orders are taken. */
+static int run_closed(struct tern_app *app, const struct tern_error *err)
+{
+    tern_log_error(
+        app->log,
+        "the admin token must not be used: the admin calls are closed until its file is mended and SIGHUP sent, or "
+        "ADMIN_TOKEN is set and the service started again",
+        TERN_STR("err", err->text));
+    atomic_store(&app->admin_closed, true);
+    return 0;
+}
+
 static int load_kept(struct tern_app *app, const char *path, char ret_token[TERN_ADMIN_TOKEN_SIZE],
                      struct tern_error *err)
 {
     int found = tern_admin_token_read(path, ret_token, err);
-    if (found != 0) {
-        if (found > 0 && !app->http) tern_log_info(app->log, "the admin token is in a file", TERN_STR("file", path));
-        return found < 0 ? -1 : 0;
-    }
+    if (found > 0 && !app->http) tern_log_info(app->log, "the admin token is in a file", TERN_STR("file", path));
+    if (found > 0) return 0;
+    if (found < 0) return app->http ? -1 : run_closed(app, err);
     if (tern_admin_token_make(path, ret_token, err) == 0)
         tern_log_info(app->log, "an admin token was made", TERN_STR("file", path));
     else if (app->http)

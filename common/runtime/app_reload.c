@@ -52,6 +52,7 @@ int tern_app_reload(struct tern_app *app, const struct tern_config *before, cons
     if (tern_app_admin_token(app, now, token, err) < 0) return -1;
     if (app->service->reload && app->service->reload(app->self, now, &kept, err) < 0) return -1;
     bool other_token = tern_http_replace_admin_token(app->http, token);
+    if (token[0] != '\0') atomic_store(&app->admin_closed, false);
     explicit_bzero(token, sizeof token);
     if (level >= TERN_LOG_INFO) tern_log_set_level(app->log, level);
     tell(app, before, now, other_token, kept);

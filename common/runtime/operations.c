@@ -105,6 +105,9 @@ static void add_own(struct tern_app *app, struct tern_readiness *readiness)
     add_owner(app, readiness);
     tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(app, text));
     add_publishing(app, readiness);
+    if (atomic_load(&app->admin_closed))
+        tern_readiness_add(readiness, "adminToken", TERN_CHECK_WARN,
+                           "the admin token must not be used, the log says why: the admin calls are closed");
 }
 
 static void get_readyz(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
