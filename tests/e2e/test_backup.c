@@ -61,7 +61,7 @@ static void is_refused(const char *headers, int status, const char *sentence)
 static void back_up(enum suite_daemon daemon, char ret_file[128])
 {
     struct raw_answer answer;
-    char check[512], bytes[32], sum[80];
+    char check[1536], bytes[32], sum[80];
     ask(daemon, suite_bearer(&suite, daemon), 201, &answer);
     suite_member(answer.body, "file", ret_file, 128);
     suite_member(answer.body, "bytes", bytes, sizeof bytes);

@@ -37,7 +37,7 @@ static void place(char ret_order[64])
 
 static void ctl(const char *words)
 {
-    char line[400];
+    char line[416];
     (void)snprintf(line, sizeof line, "ctl -q %s", words);
     real_broker_do(&suite.broker, line, NULL, 0);
 }

@@ -56,7 +56,7 @@ static void cancel_all(char ids[ORDERS][64])
     for (int i = 0; i < ORDERS; i++) {
         char path[128];
         struct raw_answer answer;
-        (void)snprintf(path, sizeof path, "/orders/%s/cancel", ids[i]);
+        (void)snprintf(path, sizeof path, "/orders/%.63s/cancel", ids[i]);
         suite_ask(&suite, SUITE_ORDER, "POST", path, "", "{}", &answer);
         assert_int_equal(answer.status, 202);
         raw_answer_fini(&answer);
