@@ -167,8 +167,7 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
                            struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
-    struct payment payment = {
-        .status = PAYMENT_PENDING, .amount_minor = total_of(&cancelled->items), .currency = SHOP_CURRENCY_DEFAULT};
+    struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = total_of(&cancelled->items)};
     payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
     (void)tern_copy(payment.order_id, sizeof payment.order_id, cancelled->order_id);
     (void)tern_copy(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);

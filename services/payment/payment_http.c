@@ -17,9 +17,10 @@ static void write_payment(const struct payment *payment, struct tern_text *body)
     tern_money_format(payment->amount_minor, amount);
     tern_time_format(payment->created_at_ms, created);
     tern_time_format(payment->updated_at_ms, updated);
-    tern_text_printf(
-        body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%s,\"currency\":\"%s\",\"status\":\"%s\"",
-        payment->order_id, payment->customer_id, amount, payment->currency, payment_status_name(payment->status));
+    tern_text_printf(body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%s", payment->order_id,
+                     payment->customer_id, amount);
+    add_text(body, "currency", payment->currency);
+    add_text(body, "status", payment_status_name(payment->status));
     add_text(body, "transactionId", payment->transaction_id);
     add_text(body, "refundId", payment->refund_id);
     add_text(body, "error", payment->error);

@@ -24,7 +24,7 @@ enum { LATE_CHECKS = 5, LATE_PAUSE_GROWS = 3 };
     }
 static const struct tern_field request_fields[] = {
     FIELD(TERN_KIND_ID, "customerId", customer_id, false), FIELD(TERN_KIND_MONEY, "amount", amount_minor, false),
-    FIELD(TERN_KIND_WORD, "currency", currency, false),    FIELD(TERN_KIND_TEXT, "token", token, true),
+    FIELD(TERN_KIND_WORD, "currency", currency, true),     FIELD(TERN_KIND_TEXT, "token", token, true),
     FIELD(TERN_KIND_TEXT, "reference", reference, true),   FIELD(TERN_KIND_COUNT, "cancelled", cancelled, true),
 };
 const struct tern_shape gateway_request_shape = {request_fields, TERN_COUNT(request_fields),
@@ -215,10 +215,16 @@ static int give_up(struct tern_context *ctx, struct payment *payment, enum payme
 static int record_void(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
     payment->status = PAYMENT_VOIDED;
-    tern_log_info(ctx->log, "voided: cancelled while the gateway could not say, and nothing was charged",
+    tern_log_info(ctx->log, "voided: cancelled, and the gateway says that nothing was charged",
                   TERN_STR("orderId", payment->order_id));
     answer_the_cancel(ctx, payment);
-    if (payment_update(ctx->db, payment, err) < 0 || payment_say_voided(ctx, payment, err) < 0) return -1;
+    if (payment_update(ctx->db, payment, err) < 0) return -1;
+    return payment_say_voided(ctx, payment, err);
+}
+
+static int call_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
+{
+    if (record_void(ctx, payment, err) < 0) return -1;
     return add_late_check(ctx, payment->order_id, 1, err);
 }
 
@@ -234,12 +240,15 @@ static enum tern_outcome finish_charge(struct tern_context *ctx, const struct te
     payment.updated_at_ms = ctx->now_ms;
     if (run->result[0] == approved[0])
         status = record_charge(ctx, &payment, run->result + 1, err);
+    else if (run->result[0] == declined[0] &&
+             !payment.currency[0]) /* of an unseen order: nobody waits for its charge */
+        status = record_void(ctx, &payment, err);
     else if (run->result[0] == declined[0])
         status = record_failure(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
     else if (run->result[0] == refused[0])
         status = give_up(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
     else if (run->result[0] == stopped[0])
-        status = record_void(ctx, &payment, err);
+        status = call_back(ctx, &payment, err);
     else
         status = give_up(ctx, &payment, PAYMENT_ERROR, run->result + 1, err);
     return status < 0 ? TERN_RETRY : TERN_DONE;

@@ -57,7 +57,7 @@ int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_p
 
 static const char insert_payment[] =
     "INSERT INTO payment (order_id, customer_id, amount_minor, currency, status, cancel_wanted, created_at, updated_at,"
-    " cancel_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)";
+    " cancel_id) VALUES (?1, ?2, ?3, coalesce(?4, ''), ?5, ?6, ?7, ?7, ?8)";
 
 int payment_insert(struct tern_db *db, const struct payment *payment, struct tern_error *err)
 {

@@ -23,7 +23,7 @@ enum payment_status {
 struct payment {
     char order_id[TERN_ID_SIZE], customer_id[TERN_ID_SIZE];
     int64_t amount_minor;
-    char currency[TERN_WORD_SIZE];
+    char currency[TERN_WORD_SIZE]; /* "": the order was never seen, but its cancel was */
     enum payment_status status;
     bool cancel_wanted;
     char cancel_id[TERN_UUID_SIZE]; /* eventId of the newest cancel, or "" */
