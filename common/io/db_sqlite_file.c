@@ -71,14 +71,15 @@ static int refuse_network(const char *folder, struct tern_error *err)
     return 0;
 }
 
-/* What a store holds (addresses, telephone numbers) is for its service alone, whatever the umask was. */
+/* What a store holds (addresses, telephone numbers) is for its service alone, whatever the umask was. A file that is
+ * another user's, or on a file system without rights, is used as it is: tern_db_is_exposed. */
 static int make_private(int fd, const char *name, struct tern_error *err)
 {
     struct stat about;
     if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
         return tern_error_set(err, "%s is no file", name);
     }
-    if ((about.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0) {
+    if ((about.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0 && errno != EPERM) {
         return tern_error_set(err, "cannot take %s away from other users: %s", name, strerror(errno));
     }
     return 0;
@@ -288,6 +289,12 @@ void tern_sqlite_unclaim(struct tern_db *db)
 }
 
 /* ---- room ------------------------------------------------------------------------------------------------ */
+
+bool tern_db_is_exposed(const struct tern_db *db)
+{
+    struct stat about;
+    return db->file >= 0 && fstat(db->file, &about) == 0 && (about.st_mode & 0077) != 0;
+}
 
 const char *tern_db_path(const struct tern_db *db)
 {

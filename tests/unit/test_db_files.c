@@ -250,6 +250,30 @@ static void what_others_may_read_is_taken_away_from_them(void **state)
     assert_int_equal(mode_of("x.db.ballast"), 0600);
 }
 
+/* Rights that only its owner could change: the store is used, and it is told. */
+static void a_store_of_another_user_is_used_as_it_is(void **state)
+{
+    enum { NOBODY = 65534 };
+    struct play *play = *state;
+    int status;
+    if (geteuid() != 0) skip();
+    open_at(play, "sqlite:x.db");
+    assert_false(tern_db_is_exposed(play->db));
+    close_it(play);
+    run("chmod 0777 . && chmod 0666 x.db x.db.lock x.db.ballast");
+    pid_t child = fork();
+    if (child == 0) {
+        struct play other = {.db = NULL};
+        if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) _exit(1);
+        if (tern_db_open("sqlite:x.db", &other.db, NULL) < 0) _exit(2);
+        if (!tern_db_is_exposed(other.db) || add_row(&other) < 0) _exit(3);
+        tern_db_close(other.db);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
     struct play *play = *state;
@@ -577,6 +601,7 @@ int main(void)
         T(a_second_process_is_refused_by_whatever_name_it_comes),
         T(a_dangling_link_makes_the_store_where_it_leads),
         T(what_others_may_read_is_taken_away_from_them),
+        T(a_store_of_another_user_is_used_as_it_is),
         T(what_is_no_file_is_refused),
         T(a_store_that_is_gone_is_missed),
         T(a_log_without_its_store_is_not_thrown_away),
