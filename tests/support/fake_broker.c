@@ -34,6 +34,7 @@ struct fake_session {
     struct fake_broker *broker;
     int fd;
     size_t chunk;
+    bool refuses_binds;
     bool answers, forgot;
     unsigned char in[FRAME_ROOM];
     size_t in_length, in_taken;
@@ -376,13 +377,21 @@ static void exchange_declared(struct fake_session *session, unsigned bits)
         send_method(session, 1, 0x0028000B);
 }
 
+static void queue_bound(struct fake_session *session)
+{
+    if (session->refuses_binds)
+        fake_close_channel(session, 403, "ACCESS_REFUSED - access to queue refused");
+    else
+        send_method(session, 1, 0x00320015);
+}
+
 /* True when the frame was a call of a set-up and is answered. */
 static bool answered(struct fake_session *session, const struct fake_frame *frame)
 {
     switch (frame->method) {
     case FAKE_EXCHANGE_DECLARE: exchange_declared(session, frame->payload[frame->length - 5]); return true;
     case FAKE_QUEUE_DECLARE: fake_declare_ok(session, 1); return true;
-    case FAKE_QUEUE_BIND: send_method(session, 1, 0x00320015); return true;
+    case FAKE_QUEUE_BIND: queue_bound(session); return true;
     case FAKE_QOS: send_method(session, 1, 0x003C000B); return true;
     case FAKE_SELECT: send_method(session, 1, 0x0055000B); return true;
     case FAKE_CHANNEL_OPEN: open_channel_ok(session); return true;
@@ -441,6 +450,11 @@ void fake_forget(struct fake_session *session, bool forgot)
 int fake_broker_markers(const struct fake_broker *broker)
 {
     return atomic_load(&broker->markers);
+}
+
+void fake_refuse_binds(struct fake_session *session)
+{
+    session->refuses_binds = true;
 }
 
 void fake_no_answers(struct fake_session *session)

@@ -55,6 +55,7 @@ struct fake_frame {
 void fake_chunk(struct fake_session *session, size_t bytes); /* most bytes per write; 0 = all at once */
 void fake_forget(struct fake_session *session, bool forgot); /* until one is made, markers are gone */
 void fake_no_answers(struct fake_session *session);          /* to the calls of a set-up, from now on */
+void fake_refuse_binds(struct fake_session *session);        /* the user lacks the right to, from now on */
 
 /* Waits for the next frame, answering set-ups. False when the client is gone, the test is over or nothing came. */
 bool fake_next(struct fake_session *session, struct fake_frame *frame, int timeout_ms);

@@ -32,7 +32,7 @@ struct lane {
     bool ack_multiple[ACKS_MAX];
     int ack_count;
     unsigned prefetches[8];
-    int prefetch_count, consumes, cancels, rejected, beacons, shared, alone, counts;
+    int prefetch_count, consumes, cancels, rejected, beacons, shared, alone, counts, binds;
     unsigned consumers; /* of the queue, as the broker counts them */
     /* Before the start; 0 and NULL: the usual. */
     int probe_ms;
@@ -434,6 +434,31 @@ static void another_consumer_that_stays_is_told_and_hides_no_loss(void **state)
     lane_stop(&lane);
 }
 
+static void probe_without_binds(struct fake_session *session, void *self)
+{
+    struct lane *lane = self;
+    struct fake_frame frame;
+    fake_refuse_binds(session);
+    if (!set_up(session, lane)) return;
+    fake_no_answers(session);
+    while (fake_next(session, &frame, -1)) {
+        TEST_NOTE(&lane->mutex, lane->binds += frame.method == FAKE_QUEUE_BIND);
+        if (frame.method != FAKE_QUEUE_DECLARE) continue;
+        fake_count(session, "payment-service", 1);
+        TEST_NOTE(&lane->mutex, lane->counts++);
+    }
+}
+
+static void a_route_that_may_not_be_bound_is_not_tried_at_each_probe(void **state)
+{
+    (void)state;
+    struct lane lane = {.probe_ms = 20};
+    LANE_START(&lane, probe_without_binds);
+    TEST_WAIT(&lane.mutex, lane.counts >= 3);
+    TEST_NOTE(&lane.mutex, assert_int_equal(lane.binds, 0)); /* a refusal would cost the channel */
+    lane_stop(&lane);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_ignores_the_prefetch_is_left),
         cmocka_unit_test(a_cancelled_lane_gets_nothing_more_and_still_acknowledges),
         cmocka_unit_test(a_cancel_without_answer_ends_at_its_time),
+        cmocka_unit_test(a_route_that_may_not_be_bound_is_not_tried_at_each_probe),
         cmocka_unit_test(another_consumer_that_stays_is_told_and_hides_no_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
