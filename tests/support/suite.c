@@ -246,6 +246,7 @@ void suite_put_stock(struct suite *suite, const char *product_id, const char *bo
     struct raw_answer answer;
     char path[128];
     (void)snprintf(path, sizeof path, "/inventory/%s", product_id);
+    suite_await_ready(suite, SUITE_INVENTORY); /* before that nothing is taken in */
     suite_ask(suite, SUITE_INVENTORY, "PUT", path, suite_bearer(suite, SUITE_INVENTORY), body, &answer);
     if (answer.status != 200 && answer.status != 201)
         fail_msg("PUT %s is answered with %d: %s", path, answer.status, answer.body);
