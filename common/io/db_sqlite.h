@@ -44,6 +44,7 @@ struct tern_db {
     int lock;    /* descriptor of <path>.lock, or -1 */
     int file;    /* descriptor of the file itself, for its lock and its identity, or -1 */
     struct tern_sqlite_files files;
+    bool made; /* by this open: it was not there, or empty */
     bool reader;
     bool noted_open;         /* in the lock file */
     _Atomic bool noted_used; /* there too: the log has held something */

@@ -274,7 +274,12 @@ int tern_sqlite_claim(struct tern_db *db, struct tern_error *err)
         return -1;
     }
     make_log_private(db);
-    return create_file(db, err);
+    if (create_file(db, err) < 0) {
+        return -1;
+    }
+    struct stat about;
+    db->made = fstat(db->file, &about) == 0 && about.st_size == 0;
+    return 0;
 }
 
 void tern_sqlite_unclaim(struct tern_db *db)
@@ -289,6 +294,11 @@ void tern_sqlite_unclaim(struct tern_db *db)
 }
 
 /* ---- room ------------------------------------------------------------------------------------------------ */
+
+bool tern_db_is_new(const struct tern_db *db)
+{
+    return db->made;
+}
 
 bool tern_db_is_exposed(const struct tern_db *db)
 {

@@ -285,6 +285,8 @@ static int load_identity(struct tern_app *app, struct tern_error *err)
 static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox, struct tern_error *err)
 {
     if (open_connection(app, false, &app->db, err) < 0) return -1;
+    if (tern_db_is_new(app->db)) /* after its folder was renamed, or not mounted, nothing else tells */
+        tern_log_warn(app->log, "a new, empty store was made", TERN_STR("store", tern_db_path(app->db)));
     if (tern_db_is_exposed(app->db))
         tern_log_warn(app->log, "other users have rights on the store's file, which cannot be taken from them",
                       TERN_STR("store", tern_db_path(app->db)));

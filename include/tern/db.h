@@ -116,6 +116,8 @@ int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
 /* The file of the store, absolute and without a symbolic link: the names of what lies beside it begin with this. NULL: in
  * memory. */
 const char *tern_db_path(const struct tern_db *db);
+/* Writing connection: whether its open has begun a new, empty store in a file. */
+bool tern_db_is_new(const struct tern_db *db);
 /* Writing connection: whether other users have rights on the file, which could not be taken from them. */
 bool tern_db_is_exposed(const struct tern_db *db);
 /* Writing connection, any thread: -1, BROKEN, when the store's file or its log has been removed, renamed, replaced or cut

@@ -301,6 +301,24 @@ static void a_store_that_is_gone_is_missed(void **state)
     }
 }
 
+/* Nothing remembers it where its whole folder is gone: so a new one is told. */
+static void a_store_that_is_begun_is_told_from_one_that_was_there(void **state)
+{
+    struct play *play = *state;
+    open_at(play, "sqlite:var/x.db");
+    assert_true(tern_db_is_new(play->db));
+    close_it(play);
+    open_at(play, "sqlite:var/x.db");
+    assert_false(tern_db_is_new(play->db));
+    close_it(play);
+    run("mv var elsewhere");
+    open_at(play, "sqlite:var/x.db");
+    assert_true(tern_db_is_new(play->db));
+    close_it(play);
+    open_at(play, "sqlite::memory:");
+    assert_false(tern_db_is_new(play->db));
+}
+
 static void a_log_without_its_store_is_not_thrown_away(void **state)
 {
     struct play *play = *state;
@@ -604,6 +622,7 @@ int main(void)
         T(a_store_of_another_user_is_used_as_it_is),
         T(what_is_no_file_is_refused),
         T(a_store_that_is_gone_is_missed),
+        T(a_store_that_is_begun_is_told_from_one_that_was_there),
         T(a_log_without_its_store_is_not_thrown_away),
         T(files_that_are_taken_away_end_the_store),
         T(names_are_checked_between_commits_too),
