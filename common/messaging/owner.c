@@ -29,14 +29,16 @@ static void make_names(const struct tern_owner *owner, struct names *names)
     tern_owner_queue(owner->service, names->queue);
 }
 
+/* The broker's refusal holds 255 bytes at most: with a long name of a service or vhost the other store's id is cut. */
 static int refuse(struct tern_owner *owner, const char *other, struct tern_error *err)
 {
     const char *dot = strrchr(other, '.');
+    bool known = dot != NULL && strlen(dot + 1) == TERN_UUID_SIZE - 1;
     owner->refused = true;
     (void)tern_error_set(err,
-                         "the broker's queue %s belongs to another store (%s); this one (%s) works only after a start "
+                         "the broker's queue %s belongs to another store%s%s; this one, %s, works only after a start "
                          "with --adopt-queue",
-                         owner->service, dot != NULL ? dot + 1 : "unknown", owner->store);
+                         owner->service, known ? ", " : "", known ? dot + 1 : "", owner->store);
     return REFUSED_AGAIN_MS;
 }
 

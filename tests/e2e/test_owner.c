@@ -11,7 +11,7 @@
 
 enum { ORDERS = 15, STOCK_SUM = 50 + 100 + 150 + 30 + 25 };
 
-#define FOREIGN   "the broker's queue payment-service belongs to another store ("
+#define FOREIGN   "the broker's queue payment-service belongs to another store"
 #define CONNECTED "another payment-service is connected to this broker and owns its queue; standing by"
 #define ITEM      "[{\"productId\":\"PROD-103\",\"quantity\":1,\"price\":10}]"
 
