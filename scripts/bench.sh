@@ -38,12 +38,12 @@ stop_daemons() {
   DAEMON=()
 }
 
-# start_daemon SERVICE FOLDER AMQP_URL
+# start_daemon SERVICE FOLDER: each round has stores of its own, which take over the queues of those before.
 start_daemon() {
   LISTEN[$1]=$(free_port)
-  env AMQP_URL="$3" DATABASE_URL="$(store_url "$2/$1.db")" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
+  env AMQP_URL="$AMQP_URL" DATABASE_URL="$(store_url "$2/$1.db")" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
     INVENTORY_FILE="$RUN/stock.json" PAYMENT_DELAY_MS=0 PAYMENT_SUCCESS_RATE=1 HTTP_CONNECTIONS_PER_ADDRESS=512 \
-    "$BIN/$1-service" >>"$RUN/daemons.log" 2>&1 &
+    "$BIN/$1-service" --adopt-queue >>"$RUN/daemons.log" 2>&1 &
   DAEMON[$1]=$!
 }
 
@@ -53,14 +53,24 @@ value() { sed -n "s/.*\\b$1=\\([0-9.]*\\).*/\\1/p" <<<"$2"; }
 median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
 resident_kib() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
 
-# The door alone: nothing listens where the broker should be.
+# start_ready SERVICE... FOLDER: an order is taken when order-service knows that its queue is its own.
+start_ready() {
+  local service folder=${*: -1}
+  for service in "${@:1:$#-1}"; do start_daemon "$service" "$folder"; done
+  for service in "${@:1:$#-1}"; do
+    wait_for 30 ready "${LISTEN[$service]}" || die "$service-service is not ready: $(tail -n 3 "$RUN/daemons.log")"
+  done
+}
+
+# The door alone: the broker goes away as soon as order-service has its queue.
 measure_door() {
   local folder=$RUN/door-$1 line
   mkdir "$folder"
-  start_daemon order "$folder" "amqp://guest:guest@127.0.0.1:$(free_port)/%2f"
-  wait_for 20 answers "${LISTEN[order]}" livez || die "order-service did not start: $(tail -n 3 "$RUN/daemons.log")"
-  line=$("$BIN/load" "${LISTEN[order]}" $((3 * ORDERS)) "$CONNECTIONS" door)
+  start_ready order "$folder"
+  broker_ctl "$RUN/broker" -q stop_app >/dev/null
+  line=$("$BIN/load" "${LISTEN[order]}" $((3 * ORDERS)) "$CONNECTIONS" door) || die "not each order was taken: $line"
   stop_daemons TERM
+  broker_ctl "$RUN/broker" -q start_app >/dev/null
   rm -rf "$folder"
   DOOR+=("$(value door_per_s "$line")") P50+=("$(value p50_ms "$line")") P99+=("$(value p99_ms "$line")")
   say "  door      $(value door_per_s "$line") POST/s, p50 $(value p50_ms "$line") ms, p99 $(value p99_ms "$line") ms"
@@ -69,11 +79,8 @@ measure_door() {
 measure_through() {
   local folder=$1 service line
   mkdir "$folder"
-  for service in "${SERVICES[@]}"; do start_daemon "$service" "$folder" "$AMQP_URL"; done
-  for service in "${SERVICES[@]}"; do
-    wait_for 30 ready "${LISTEN[$service]}" || die "$service-service is not ready: $(tail -n 3 "$RUN/daemons.log")"
-  done
-  line=$("$BIN/load" "${LISTEN[order]}" "$ORDERS" "$CONNECTIONS")
+  start_ready "${SERVICES[@]}" "$folder"
+  line=$("$BIN/load" "${LISTEN[order]}" "$ORDERS" "$CONNECTIONS") || die "not each order came through: $line"
   wait_for 60 idle || die "the services did not come to rest"
   MEMORY=()
   for service in "${SERVICES[@]}"; do MEMORY+=("$(resident_kib "${DAEMON[$service]}")"); done
