@@ -45,6 +45,9 @@ static void give_rights(enum suite_daemon daemon, bool configures)
 
 static void start_as_users(bool configures)
 {
+    const char *owner = configures
+                            ? "\"owner\":{\"status\":\"pass\"}"
+                            : "\"owner\":{\"status\":\"warn\",\"output\":\"a second store on this queue will not";
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         char url[160];
         give_rights((enum suite_daemon)i, configures);
@@ -53,7 +56,7 @@ static void start_as_users(bool configures)
         suite_start(&suite, (enum suite_daemon)i, url);
     }
     for (int i = 0; i < SUITE_DAEMONS; i++)
-        suite_await_answer(&suite, (enum suite_daemon)i, "/readyz", 200, "\"owner\":{\"status\":\"pass\"}");
+        suite_await_answer(&suite, (enum suite_daemon)i, "/readyz", 200, owner);
 }
 
 static int open_suite(void **state)
