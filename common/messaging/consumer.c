@@ -34,9 +34,9 @@ struct tern_consumer {
     char *queue, *queue_type;
     const struct tern_clock *clock;
     pthread_t thread;
-    bool started;
 
     _Atomic(struct tern_delivery *) settled; /* a stack; its order does not matter */
+    bool started;
     atomic_bool cancel_wanted;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -50,15 +50,15 @@ struct tern_consumer {
     uint64_t newest_tag, acked_tag;
     unsigned char *finished; /* enum finished, by tag % finished_size, for tags in (acked_tag, newest_tag] */
     size_t finished_size;
-    uint16_t prefetch; /* of this connection */
-    bool proved;       /* something was settled since the start: a poison message would have shown */
-    bool up, cancel_sent, ack_sent;
-    struct tern_owner owner;
-    struct tern_topology_gaps gaps; /* of this connection */
-    bool owned, listens;            /* listens: for control messages */
-    struct consumer_beacons beacons;
     int64_t crowded_ms; /* since when the queue of this connection has another consumer; 0: it has none */
     bool shared;        /* and for so long that it is no lost connection of ours */
+    bool proved;        /* something was settled since the start: a poison message would have shown */
+    bool up, cancel_sent, ack_sent;
+    bool owned, listens; /* listens: for control messages */
+    uint16_t prefetch;   /* of this connection */
+    struct tern_owner owner;
+    struct tern_topology_gaps gaps; /* of this connection */
+    struct consumer_beacons beacons;
 };
 
 /* ---- deliveries ---------------------------------------------------------------------------------------------- */

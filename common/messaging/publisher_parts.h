@@ -169,9 +169,9 @@ struct tern_publisher {
     char *service, *queue_type;
     const struct tern_clock *clock;
     pthread_t thread;
-    bool started;
 
     atomic_int_fast64_t committed;
+    bool started;
     atomic_bool again_waits; /* rows to be said again were committed */
     atomic_bool ask_waits;   /* somebody is to be asked for events */
     atomic_bool news_waits;  /* more holds than a progress has room for */
@@ -183,9 +183,9 @@ struct tern_publisher {
     pthread_cond_t changed;
     /* Under the mutex. */
     struct tern_publish_progress progress;
-    bool has_progress, announced;
     struct tern_resend asks[PUBLISH_ASKS];
     size_t ask_count;
+    bool has_progress, announced;
     bool idle; /* nothing under way, and everything up to idle_through was sent */
     int64_t idle_through;
 
@@ -204,9 +204,8 @@ struct tern_publisher {
     int64_t progress_ms;     /* when the broker confirmed something at last, or nothing waited */
     int64_t paused_ms;       /* since when the connection is lost or blocked; 0: it is not */
     int64_t stalled_last_ms; /* when it was stalled at last */
-    bool stall_told;
     struct tern_log_quota came_back;
-    bool blocked, redeclare;
+    bool stall_told, blocked, redeclare;
 };
 
 enum publish_nudge { PUBLISH_NEW, PUBLISH_NUDGE, PUBLISH_REPUBLISHED };
