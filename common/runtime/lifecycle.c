@@ -89,8 +89,12 @@ static void on_failed(void *self)
 static void on_fatal(void *self, const struct tern_error *err)
 {
     struct tern_app *app = self;
+    struct tern_error cause = {0};
+    bool linked;
     while (atomic_exchange(&app->dying, true))
         pause(); /* another thread has seen it too: one sentence is enough */
+    /* Whoever reads a log that was cut short sees an I/O error: the next start has to know why. */
+    if (app->db && tern_db_check_files(app->db, &linked, &cause) < 0) err = &cause;
     tern_log_error(app->log, "the store is damaged or its disk fails: stopping", TERN_STR("err", err->text));
     _exit(EXIT_STORAGE);
 }
