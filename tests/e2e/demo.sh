@@ -73,7 +73,7 @@ holds "even after kill -9 of the demo no process is left" wait_for 30 nothing_le
 # Two demos on one broker: the second has other stores, and would take half of the first one's events.
 AMQP_URL=$("$TERN_ROOT/scripts/broker.sh" start "$SCRATCH/shared" --owner $$ 2>/dev/null)
 export AMQP_URL
-refused() { ! once && shows 'belongs to another store .*--adopt-queue' && shows 'start this with --adopt'; }
+refused() { ! once && shows 'belongs to another store.*--adopt-queue' && shows 'start this with --adopt'; }
 adopt() { demo --once --adopt >"$SCRATCH/out" 2>&1; }
 start_demo
 holds "a broker of one's own is used" follows
