@@ -100,6 +100,8 @@ static int skip_authority(const char **at, size_t *ret_length, struct tern_error
     *at += sizeof scheme - 1;
     *ret_length = strcspn(*at, "/?");
     if (*ret_length == 0) return tern_error_set(err, "The target of the request names no host.");
+    if (memchr(*at, '%', *ret_length) != NULL)
+        return tern_error_set(err, "The host in the target of the request must not be percent-encoded.");
     return 0;
 }
 

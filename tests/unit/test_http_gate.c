@@ -672,6 +672,7 @@ static void test_absolute_targets(void **state)
     ask_absolute(door, "shop.example:65616", "/hi", "shop.example", 421); /* 65536 + 80 */
     ask_absolute(door, "[::1]", "/hi", "localhost", 421);
     ask_absolute(door, other, "/hi", own, 421);
+    ask_absolute(door, "shop%2eexample", "/hi", "shop%2eexample", 400);
     expect_alive(door);
 }
 
