@@ -430,6 +430,8 @@ static void serve_control(struct sim_conn *from, struct sim_message *message)
     for (struct sim_conn *conn = sim->broker->conns; conn != NULL; conn = conn->next) {
         bool wanted = conn->link != NULL && conn->aside && whose < SIM_SERVICES &&
                       (is_beacon ? (conn->beacons >> whose & 1) != 0 : conn->link->who == whose);
+        if (is_beacon && sim->plan.no_numbers)
+            wanted = false; /* then nobody asks, and nothing that is asked for is under way */
         if (wanted)
             sim_broker_send(
                 conn, (struct sim_frame){.kind = SIM_FRAME_DELIVER, .number = ++conn->tag, .message = keep(message)});

@@ -250,6 +250,16 @@ static bool is_among(const int *events, int count, int event)
     return false;
 }
 
+/* A copy that is on its way when the event is asked for is the answer: it is not sent twice at a time. The broker has it, and its
+ * confirm has not come yet, or the publisher sends it by itself. */
+static int64_t owed_since(const struct sim_service *service, const struct sim_event *event)
+{
+    int64_t confirms_ms = sim->plan.confirm_ms + 2 * sim->plan.network_ms;
+    bool under_way = service->range_id != 0 || sim->now - event->taken_ms <= confirms_ms ||
+                     sim_number(service->db, is_under_way, event->id) > 0;
+    return under_way && event->taken_ms > 0 ? event->taken_ms : sim->now;
+}
+
 static void remember(struct sim_service *service, int event)
 {
     for (int i = 0; i < service->owed_count; i++)
@@ -259,7 +269,7 @@ static void remember(struct sim_service *service, int event)
         service->owed = realloc(service->owed, (size_t)service->owed_room * sizeof *service->owed);
         TERN_ASSERT(service->owed, "memory for what is owed");
     }
-    service->owed[service->owed_count++] = (struct sim_owed){event, sim->now};
+    service->owed[service->owed_count++] = (struct sim_owed){event, owed_since(service, &sim->events[event])};
 }
 
 /* What was asked for: rows of outbox_again that are gone were said. */
