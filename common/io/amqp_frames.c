@@ -87,7 +87,7 @@ static void keep_properties(struct amqp_incoming *in, const amqp_basic_propertie
     if (p->_flags & AMQP_BASIC_HEADERS_FLAG) keep_headers(in, &p->headers);
 }
 
-static bool says(amqp_bytes_t bytes, const char *text)
+static bool equals(amqp_bytes_t bytes, const char *text)
 {
     return bytes.len == strlen(text) && memcmp(bytes.bytes, text, bytes.len) == 0;
 }
@@ -98,7 +98,7 @@ static int on_deliver(struct tern_amqp *link, const amqp_basic_deliver_t *method
     in->delivery = (struct tern_amqp_delivery){
         .delivery_tag = method->delivery_tag,
         .redelivered = method->redelivered != 0,
-        .aside = says(method->consumer_tag, AMQP_ASIDE_TAG),
+        .aside = equals(method->consumer_tag, AMQP_ASIDE_TAG),
         .exchange = keep_short(in->exchange, method->exchange),
         .routing_key = keep_short(in->routing_key, method->routing_key),
     };
@@ -178,7 +178,7 @@ static int on_cancel_ok(struct tern_amqp *link)
 static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *answer, struct tern_error *err)
 {
     char queue[AMQP_SHORT_SIZE];
-    if (link->consumer_number > 0 && answer->consumer_count == 0 && says(answer->queue, link->queue))
+    if (link->consumer_number > 0 && answer->consumer_count == 0 && equals(answer->queue, link->queue))
         return tern_error_set(err, "the queue \"%s\" has forgotten its consumer", link->queue);
     if (link->owner.counted == NULL) return 0;
     (void)keep_short(queue, answer->queue);

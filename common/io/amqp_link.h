@@ -120,7 +120,7 @@ struct tern_amqp {
 /* amqp_url.c: cuts `text` into pieces in place. */
 struct amqp_url {
     struct amqp_connection_info parts;
-    int heartbeat_s, connection_timeout_ms; /* 0: not said */
+    int heartbeat_s, connection_timeout_ms; /* 0: not given */
 };
 int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err);
 
