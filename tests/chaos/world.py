@@ -316,6 +316,7 @@ class World:
         self.broker = Broker(os.path.join(folder, "broker"))
         self.daemons, self.doors, self.proxy, self.helpers = {}, {}, None, []
         self.gateway_port = None
+        self.short_lived = set()  # queues that had a message-ttl
         self.requests = 0  # how many H12 sends; 0: for a while
 
     def store_folder(self, name):
