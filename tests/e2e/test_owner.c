@@ -15,13 +15,16 @@ enum { ORDERS = 15, STOCK_SUM = 50 + 100 + 150 + 30 + 25 };
 #define CONNECTED "another payment-service is connected to this broker and owns its queue; standing by"
 #define ITEM      "[{\"productId\":\"PROD-103\",\"quantity\":1,\"price\":10}]"
 
+/* Charges that were promised and are not begun. */
+#define PROMISES "SELECT count(*) FROM payment JOIN job ON subject = order_id WHERE status = 'PENDING' AND attempts = 0"
+
 static struct suite suite, second; /* the second has other stores and the same broker */
 static char second_broker[160];
 static int64_t placed;
 
 static int open_suites(void **state)
 {
-    static const char *const settings[] = {"PAYMENT_DELAY_MS=0", "PAYMENT_SUCCESS_RATE=1", NULL};
+    static const char *const settings[] = {"PAYMENT_DELAY_MS=0", "PAYMENT_SUCCESS_RATE=1", "ORDER_NUDGE_S=2", NULL};
     static const char *const same_broker[] = {"PAYMENT_DELAY_MS=0", "PAYMENT_SUCCESS_RATE=1", second_broker, NULL};
     (void)state;
     placed = 0;
@@ -100,23 +103,30 @@ static void test_two_payments(void **state)
     suite_check_books(&suite, placed, STOCK_SUM);
 }
 
-/* Whoever means it waits for the end of the first, and then is the one. */
+/* Whoever means it waits for the end of the first, and then is the one. What the first had not begun it begins no more. */
 static void test_adoption(void **state)
 {
-    char ids[ORDERS][64];
+    char ids[ORDERS][64], promised[64];
     (void)state;
     end(&second, SUITE_PAYMENT, SIGTERM);
+    end(&suite, SUITE_PAYMENT, SIGTERM);
+    suite_start(&suite, SUITE_PAYMENT, "TERN_CHAOS_KILL=job.before_run:1");
+    suite_await_ready(&suite, SUITE_PAYMENT);
     suite_start(&second, SUITE_PAYMENT, "--adopt-queue");
     does_nothing(SUITE_PAYMENT, CONNECTED);
     suite_await_log(&second, SUITE_PAYMENT, CONNECTED, 1);
-    end(&suite, SUITE_PAYMENT, SIGKILL);
+    suite_place(&suite, "tok_ok", ITEM, promised);
+    placed++;
+    assert_int_equal(suite_await_end(&suite, SUITE_PAYMENT, 30), 128 + SIGKILL);
     suite_await_ready(&second, SUITE_PAYMENT);
     suite_await_log(&second, SUITE_PAYMENT, "took its queue over from another store", 1);
     suite_start(&suite, SUITE_PAYMENT, NULL);
     suite_await_answer(&suite, SUITE_PAYMENT, "/readyz", 503, FOREIGN);
+    suite_await_status(&suite, promised, "READY_FOR_SHIPMENT"); /* it was asked for again, and the second heard it */
     place_all(ids);
     assert_int_equal(suite_store_number(&suite, SUITE_PAYMENT, "SELECT count(*) FROM payment"), placed - ORDERS);
-    assert_int_equal(suite_store_number(&second, SUITE_PAYMENT, "SELECT count(*) FROM payment"), ORDERS);
+    assert_int_equal(suite_store_number(&suite, SUITE_PAYMENT, PROMISES), 1);
+    assert_int_equal(suite_store_number(&second, SUITE_PAYMENT, "SELECT count(*) FROM payment"), ORDERS + 1);
     end(&second, SUITE_PAYMENT, SIGTERM); /* the flag was for one start: it stays the one without */
     suite_start(&second, SUITE_PAYMENT, NULL);
     suite_await_ready(&second, SUITE_PAYMENT);
