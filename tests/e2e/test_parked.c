@@ -212,6 +212,22 @@ static void what_cannot_be_handled_is_parked_again_when_retried(void **state)
     assert_int_equal(count(answer, "\"remote\":\"127.0.0.1\""), 2);
 }
 
+static void a_retry_with_a_key_is_one_retry(void **state)
+{
+    static const char tried[] = "\"action\":\"retry\",\"result\":\"done\"", again[] = "Idempotency-Replayed: true";
+    (void)state;
+    int before = count(ask("GET", "/admin/parked/" REJECT, "", 200, "\"state\":\"PARKED\""), tried);
+    keyed = true;
+    assert_null(strstr(ask("POST", "/admin/parked/" REJECT "/retry", "", 202, "{\"eventId\":\"" REJECT), again));
+    await("/admin/parked/" REJECT, "\"state\":\"PARKED\"");
+    assert_non_null(strstr(ask("POST", "/admin/parked/" REJECT "/retry", "", 202, "{\"eventId\":\"" REJECT), again));
+    assert_int_equal(count(ask("GET", "/admin/parked/" REJECT, "", 200, "\"state\":\"PARKED\""), tried), before + 1);
+    (void)ask("POST", "/admin/parked/" REJECT "/retry", "{}", 400, "This call takes no body");
+    assert_null(strstr(ask("POST", "/admin/parked/raw-1/retry", "", 202, "{\"eventId\":\"raw-1\""), again));
+    keyed = false;
+    await("/admin/parked/raw-1", "\"state\":\"PARKED\"");
+}
+
 static void what_waits_behind_is_seen_and_not_touched(void **state)
 {
     char path[96];
@@ -265,6 +281,7 @@ int main(void)
         TEST(the_list_is_filtered_and_paged),
         TEST(a_message_is_shown_as_it_came_without_its_secrets),
         TEST(what_cannot_be_handled_is_parked_again_when_retried),
+        TEST(a_retry_with_a_key_is_one_retry),
         TEST(what_waits_behind_is_seen_and_not_touched),
         TEST(discarding_lets_the_later_events_of_the_subject_through),
     };
