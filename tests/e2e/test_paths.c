@@ -2,6 +2,8 @@
 #include "suite.h"
 #include "tern_test.h"
 
+#include "tern/base.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +64,22 @@ static void cancel(const char *order_id, int expected)
     raw_answer_fini(&answer);
 }
 
+/* What is refused is not kept with its key: each time it is looked at anew, and other words are no misuse of it. */
+static void cancel_is_refused_anew(const char *id)
+{
+    static const char *const bodies[] = {"{}", "{}", "{\"reason\":\"other words\"}"};
+    char path[128];
+    (void)snprintf(path, sizeof path, "/orders/%s/cancel", id);
+    for (size_t i = 0; i < TERN_COUNT(bodies); i++) {
+        struct raw_answer answer;
+        suite_ask(&suite, SUITE_ORDER, "POST", path, "Idempotency-Key: too-late\r\n", bodies[i], &answer);
+        assert_int_equal(answer.status, 409);
+        assert_non_null(strstr(answer.body, "is PAYMENT_FAILED: there is nothing left to cancel."));
+        assert_string_equal(raw_answer_header(&answer, "Idempotency-Replayed"), "");
+        raw_answer_fini(&answer);
+    }
+}
+
 static void test_success(void **state)
 {
     char id[64];
@@ -79,6 +97,7 @@ static void test_declined(void **state)
     suite_await_status(&suite, id, "PAYMENT_FAILED");
     EXPECT_EVENTS(id, "OrderPlaced", "PaymentFailed", "OrderUpdated", "OrderCancelled");
     cancel(id, 409);
+    cancel_is_refused_anew(id);
 }
 
 static void test_gateway_error(void **state)
