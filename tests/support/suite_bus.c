@@ -14,7 +14,7 @@
 
 #define TAP "test-tap"
 
-enum { HEARD_MAX = 8192, STACK_BYTES = 16 * 1024 * 1024, PATIENCE_S = 30, EXPIRES_MS = 1000 };
+enum { HEARD_MAX = 32768, STACK_BYTES = 16 * 1024 * 1024, PATIENCE_S = 30, EXPIRES_MS = 1000 };
 
 struct suite_bus {
     struct tern_amqp *link;
