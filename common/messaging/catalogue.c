@@ -17,6 +17,13 @@ bool tern_catalogue_hears(const struct tern_event_type *type, const char *servic
     return false;
 }
 
+bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type)
+{
+    for (const char *const *name = catalogue->questions; name != NULL && *name != NULL; name++)
+        if (strcmp(*name, type) == 0) return true;
+    return false;
+}
+
 void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE])
 {
     size_t length = 0;

@@ -103,6 +103,20 @@ void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_typ
         add_above(known, number);
 }
 
+bool tern_numbers_misses(const struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
+{
+    for (size_t i = 0; i < numbers->count; i++) {
+        const struct tern_numbers_type *known = &numbers->types[i];
+        if (known->type != type) continue;
+        size_t index = known->count;
+        while (index > 0 && known->ranges[index - 1].from > number)
+            index--;
+        bool taken = number <= known->through || (index > 0 && number <= known->ranges[index - 1].to);
+        return !taken && number <= known->told;
+    }
+    return false;
+}
+
 /* How many up to `last` were not taken in. */
 static int64_t count_missing(const struct tern_numbers_type *type, int64_t last)
 {

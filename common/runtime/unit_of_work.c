@@ -22,6 +22,7 @@ struct delivery_work {
     struct tern_delivery *delivery;
     const struct tern_context *ctx; /* of the writer, once it ran */
     const char *result;             /* for the metric */
+    const char *layer;              /* what brought it back, when it had been lost; NULL: it was not said again */
     bool left;                      /* to the broker */
 };
 
@@ -227,6 +228,18 @@ static enum tern_outcome hold_delivery(struct delivery_work *item, struct tern_c
                : TERN_DONE;
 }
 
+/* What is said again for its number has the same header as what is said to a broker that forgot: it is known by that it is
+ * missed here. */
+static const char *layer_of(const struct tern_units *units, const struct tern_delivery *delivery)
+{
+    const struct tern_event *event = &delivery->event;
+    const struct tern_numbers *numbers = units->settings.numbers;
+    if (event->nudge) return tern_catalogue_asks(units->settings.service->catalogue, event->type) ? "nudge" : "answer";
+    if (!event->republished) return NULL;
+    bool missed = delivery->numbered && numbers && tern_numbers_misses(numbers, delivery->numbered, delivery->number);
+    return missed ? "numbers" : "republish";
+}
+
 static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct delivery_work *item = (struct delivery_work *)work;
@@ -237,6 +250,7 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     item->result = "parked";
     item->left = delivery->generation <= units->left_generation;
     if (item->left) return TERN_DONE;
+    item->layer = layer_of(units, delivery); /* before it counts as taken in */
     /* Whatever becomes of it, it is kept; a batch that is lost takes the note along. */
     if (delivery->numbered && units->settings.numbers)
         tern_numbers_take(units->settings.numbers, delivery->numbered, delivery->number);
@@ -302,6 +316,8 @@ static void count(const struct delivery_work *item)
     tern_metric_add(ctx->metrics, &TERN_METRIC_messages_consumed_total, 1, type, item->result, NULL);
     if (strcmp(item->result, "duplicate") == 0)
         tern_metric_add(ctx->metrics, &TERN_METRIC_inbox_duplicates_total, 1, NULL, NULL, NULL);
+    if (strcmp(item->result, "done") == 0 && item->layer)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_healed_total, 1, item->layer, NULL, NULL);
     if (delivery->redelivered)
         tern_metric_add(ctx->metrics, &TERN_METRIC_messages_redelivered_total, 1, type, NULL, NULL);
     tern_metric_observe(ctx->metrics, &TERN_METRIC_message_process_duration_seconds,

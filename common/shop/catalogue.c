@@ -96,6 +96,7 @@ const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT] = {SHOP_EVENTS(A
 
 static const char *const services[] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
                                        SHOP_SERVICE_NOTIFICATION, NULL};
+static const char *const questions[] = {"OrderPlaced", "OrderCancelled", NULL};
 
 const struct tern_catalogue shop_catalogue = {
     .exchange = "events",
@@ -103,6 +104,7 @@ const struct tern_catalogue shop_catalogue = {
     .types = shop_event_types,
     .type_count = SHOP_EVENT_COUNT,
     .services = services,
+    .questions = questions,
 };
 
 enum shop_event shop_event_named(const char *type)

@@ -199,6 +199,7 @@ static void test_wiped_while_one_is_away(void **state)
     wipe_broker("stop");
     begin(SUITE_NOTIFICATION);
     everything_arrives();
+    assert_true(suite_metric_sum(&suite, SUITE_NOTIFICATION, "tern_healed_total") >= 4);
 }
 
 static void test_wiped_while_all_are_away(void **state)

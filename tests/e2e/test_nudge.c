@@ -127,6 +127,7 @@ static void test_lost_before_payment(void **state)
     (void)state;
     what_a_service_never_got_is_asked_for_again(SUITE_PAYMENT, SUITE_ORDER, "OrderPlaced");
     assert_true(suite_metric_sum(&suite, SUITE_ORDER, "tern_order_nudges_total") >= 4);
+    assert_true(suite_metric_sum(&suite, SUITE_PAYMENT, "tern_healed_total") >= 4);
 }
 
 static void test_lost_before_inventory(void **state)
@@ -151,6 +152,7 @@ static void test_lost_before_order(void **state)
     begin(SUITE_ORDER);
     for (int i = 0; i < 4; i++)
         suite_await_status(&suite, id[i], "READY_FOR_SHIPMENT");
+    assert_true(suite_metric_sum(&suite, SUITE_ORDER, "tern_healed_total") >= 8); /* paid and reserved */
     suite_await_rest(&suite);
     suite_check_books(&suite, placed, STOCK_SUM);
 }

@@ -155,6 +155,7 @@ static void a_purged_queue_costs_no_letter(void **state)
     begin(SUITE_NOTIFICATION);
     await_letters();
     assert_true(missed(SUITE_NOTIFICATION) >= 3);
+    assert_true(suite_metric(&suite, SUITE_NOTIFICATION, "tern_healed_total{layer=\"numbers\"}") >= 3);
     await_whole(SUITE_NOTIFICATION);
     nobody_was_nudged();
 }

@@ -22,7 +22,7 @@ static const struct tern_event_type types[] = {
     {"OrderPlaced", "1.0", "order-service", payment_hears}
 };
 static const char *const services[] = {"payment-service", NULL};
-static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services};
+static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
 
 enum { EVENTS_MAX = 200000, BATCH = 50, LOAD_WAIT_MS = 60000 };
 

@@ -12,7 +12,8 @@ static const struct tern_event_type types[] = {
     {"Second",     "2.1", "b-service", nobody},
 };
 static const char *const services[] = {"a-service", "b-service", "c-service", NULL};
-static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services};
+static const char *const questions[] = {"FirstThing", NULL};
+static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, questions};
 
 static void types_are_found_by_their_exact_name(void **state)
 {
@@ -30,6 +31,15 @@ static void only_the_named_services_hear_an_event(void **state)
     assert_true(tern_catalogue_hears(&types[0], "c-service"));
     assert_false(tern_catalogue_hears(&types[0], "a-service"));
     assert_false(tern_catalogue_hears(&types[1], "b-service"));
+}
+
+static void only_the_named_types_ask(void **state)
+{
+    const struct tern_catalogue silent = {.types = types, .type_count = TERN_COUNT(types)};
+    (void)state;
+    assert_true(tern_catalogue_asks(&catalogue, "FirstThing"));
+    assert_false(tern_catalogue_asks(&catalogue, "Second"));
+    assert_false(tern_catalogue_asks(&silent, "FirstThing"));
 }
 
 static void assert_key(const char *type, const char *expected)
@@ -85,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_are_found_by_their_exact_name),
         cmocka_unit_test(only_the_named_services_hear_an_event),
+        cmocka_unit_test(only_the_named_types_ask),
         cmocka_unit_test(every_capital_letter_opens_a_new_word_of_the_routing_key),
         cmocka_unit_test(every_type_that_fits_has_a_routing_key),
         cmocka_unit_test(the_same_major_version_is_compatible),

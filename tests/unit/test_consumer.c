@@ -15,7 +15,7 @@ static const struct tern_event_type types[] = {
     {"OrderPlaced", "1.0", "order-service", payment_hears}
 };
 static const char *const services[] = {"payment-service", NULL};
-static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services};
+static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
 
 enum { HELD_MAX = 64, ACKS_MAX = 64 };
 

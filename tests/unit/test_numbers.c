@@ -104,6 +104,24 @@ static void what_is_not_heard_and_what_has_no_number_is_nothing(void **state)
     assert_null(tern_numbers_find(&numbers, &shop_event_types[SHOP_PAYMENT_VOIDED]));
 }
 
+static void what_a_beacon_has_told_and_was_not_taken_in_is_missed(void **state)
+{
+    (void)state;
+    take(1, 2);
+    take(5, 5);
+    take(8, 8);
+    assert_false(tern_numbers_misses(&numbers, placed, 3)); /* it may still be on its way */
+    hear(1, 6);
+    static const int64_t missed[] = {3, 4, 6}, others[] = {0, 1, 2, 5, 7, 8, 9};
+    for (size_t i = 0; i < TERN_COUNT(missed); i++)
+        assert_true(tern_numbers_misses(&numbers, placed, missed[i]));
+    for (size_t i = 0; i < TERN_COUNT(others); i++)
+        assert_false(tern_numbers_misses(&numbers, placed, others[i]));
+    take(4, 4);
+    assert_false(tern_numbers_misses(&numbers, placed, 4));
+    assert_false(tern_numbers_misses(&numbers, &shop_event_types[SHOP_PAYMENT_VOIDED], 3));
+}
+
 static void more_gaps_than_there_is_room_for_close_from_below(void **state)
 {
     (void)state;
@@ -436,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(numbers_in_any_order_become_a_line),
         T(what_is_not_heard_and_what_has_no_number_is_nothing),
+        T(what_a_beacon_has_told_and_was_not_taken_in_is_missed),
         T(more_gaps_than_there_is_room_for_close_from_below),
         T(what_was_taken_in_is_kept),
         T(a_gap_and_the_last_event_are_asked_for_until_they_have_come),

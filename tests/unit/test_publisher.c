@@ -22,7 +22,7 @@ static const struct tern_event_type types[] = {
     {"OrderNoted",  "1.0", "order-service", nobody       },
 };
 static const char *const services[] = {"payment-service", NULL};
-static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services};
+static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
 
 /* ---- the window ---------------------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ static const struct tern_event_type types[] = {
     {"NotificationSent",  "1.0", "order-service",     nobody },
 };
 static const char *const services[] = {"order-service", "payment-service", NULL};
-static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services};
+static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
 
 struct world {
     pthread_mutex_t mutex;

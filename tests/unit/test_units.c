@@ -94,6 +94,8 @@ static void give_back(void *self, struct tern_delivery *delivery)
     free(delivery);
 }
 
+static struct tern_numbers numbers;
+
 static bool is_current(void *self, const struct tern_delivery *delivery)
 {
     (void)self;
@@ -102,12 +104,14 @@ static bool is_current(void *self, const struct tern_delivery *delivery)
 
 static void build_units(struct test_runtime *runtime, int64_t most_attempts, int64_t backoff_ms)
 {
+    tern_numbers_init(&numbers, &shop_catalogue, SHOP_SERVICE_PAYMENT, 0);
     const struct tern_units_settings settings = {.service = &service,
                                                  .writer = runtime->writer,
                                                  .most_attempts = most_attempts,
                                                  .backoff_ms = backoff_ms,
                                                  .settle = give_back,
-                                                 .current = is_current};
+                                                 .current = is_current,
+                                                 .numbers = &numbers};
     tern_units_destroy(runtime->units);
     runtime->units = tern_units_create(&settings);
     if (tern_units_load(runtime->units, &runtime->ctx, NULL) < 0) fail_msg("%s", "held messages cannot be counted");
@@ -277,6 +281,65 @@ static void a_nudge_that_comes_first_is_handled_like_any_other(void **state)
     assert_string_equal(play.ran, "a1");
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM outbox_again"), 0);
+}
+
+/* Of order-service's cancels the broker has confirmed so many. */
+static void told(int64_t last)
+{
+    struct tern_beacon beacon = {.producer = SHOP_SERVICE_ORDER, .store = "S", .count = 1};
+    struct tern_numbers_news news;
+    beacon.types[0] = (struct tern_beacon_type){SHOP_TYPE(ORDER_CANCELLED), 1, last};
+    tern_numbers_hear(&numbers, &beacon, &beacon.types[0], 1, &news);
+}
+
+/* The cancel `name` of that number, said to a broker that forgot, or because somebody has missed it. */
+static void republish(struct test_runtime *runtime, const char *name, int64_t number)
+{
+    struct tern_delivery *delivery = tern_alloc(sizeof *delivery);
+    delivery->generation = 1;
+    delivery->readable = true;
+    make_event(runtime, SHOP_ORDER_CANCELLED, name, name, &delivery->event);
+    delivery->event.republished = true;
+    delivery->numbered = SHOP_TYPE(ORDER_CANCELLED);
+    delivery->number = number;
+    tern_units_deliver(runtime->units, delivery);
+    test_runtime_settle(runtime);
+}
+
+static void answer_again(struct test_runtime *runtime)
+{
+    struct tern_delivery *delivery = tern_alloc(sizeof *delivery);
+    const struct shop_payment_voided voided = {.order_id = "A", .customer_id = "C", .voided_at_ms = 1};
+    struct test_context maker = {.foreign = runtime->ctx.ids};
+    delivery->generation = 1;
+    delivery->readable = true;
+    test_context_event(&maker, SHOP_PAYMENT_VOIDED, "A", &voided, NULL, &delivery->event);
+    delivery->event.nudge = true;
+    tern_units_deliver(runtime->units, delivery);
+    test_runtime_settle(runtime);
+}
+
+static void what_takes_effect_when_said_again_is_counted_by_what_brought_it(void **state)
+{
+    struct test_runtime *runtime = *state;
+    numbers.from_first = true;
+    receive(runtime, "A", "a1");
+    nudge(runtime, "A", "a1"); /* it had come: nothing was healed */
+    nudge(runtime, "B", "b1");
+    nudge(runtime, "B", "b1");
+    answer_again(runtime);
+    told(2);
+    republish(runtime, "c1", 2);
+    republish(runtime, "c1", 2);
+    republish(runtime, "d1", 3); /* of that no beacon has told */
+    republish(runtime, "e1", 4);
+    republish(runtime, "e1", 4);
+    fails("f1", TERN_RETRY, 1);
+    republish(runtime, "f1", 1); /* not at once */
+    test_runtime_metric(runtime, "tern_healed_total{layer=\"nudge\"} 1");
+    test_runtime_metric(runtime, "tern_healed_total{layer=\"answer\"} 1");
+    test_runtime_metric(runtime, "tern_healed_total{layer=\"numbers\"} 1");
+    test_runtime_metric(runtime, "tern_healed_total{layer=\"republish\"} 2");
 }
 
 static void an_event_without_a_handler_is_recorded_and_done(void **state)
@@ -882,6 +945,7 @@ int main(void)
         WITH(an_event_that_comes_twice_is_handled_once, in_memory),
         WITH(a_nudge_for_what_was_handled_says_again_what_it_caused, in_memory),
         WITH(a_nudge_that_comes_first_is_handled_like_any_other, in_memory),
+        WITH(what_takes_effect_when_said_again_is_counted_by_what_brought_it, in_memory),
         WITH(an_event_without_a_handler_is_recorded_and_done, in_memory),
         WITH(a_passing_failure_is_tried_again_until_it_works, in_memory),
         WITH(it_is_parked_with_its_reason_when_the_attempts_are_used_up, in_memory),
