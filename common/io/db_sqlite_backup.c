@@ -18,11 +18,12 @@ enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18, CHECK_STEPS = 10
 
 static const char snapshot[] = "SELECT count(*) FROM sqlite_schema";
 
-static int fail(sqlite3 *handle, int code, struct tern_error *err)
+/* By the code alone: a step of a copy leaves its own sentence on neither connection. */
+static int fail(int code, struct tern_error *err)
 {
     enum tern_fault fault = (code & 0xff) == SQLITE_FULL ? TERN_FAULT_FULL : TERN_FAULT_OTHER;
     TERN_ASSERT((code & 0xff) != SQLITE_NOMEM, "there is memory for a copy");
-    return tern_error_fault(err, fault, "the copy cannot be written: %s (SQLite %d)", sqlite3_errmsg(handle), code);
+    return tern_error_fault(err, fault, "the copy cannot be written: %s (SQLite %d)", sqlite3_errstr(code), code);
 }
 
 static int flush(int fd, struct tern_error *err)
@@ -37,13 +38,12 @@ static int give_up(struct tern_error *err)
     return tern_error_set(err, "the copy was given up: the service is stopping");
 }
 
-static int copy_pages(sqlite3_backup *backup, sqlite3 *copy, int fd, const struct tern_db_patience *patience,
-                      struct tern_error *err)
+static int copy_pages(sqlite3_backup *backup, int fd, const struct tern_db_patience *patience, struct tern_error *err)
 {
     for (int steps = 1;; steps++) {
         int code = sqlite3_backup_step(backup, STEP_PAGES);
         if (code == SQLITE_DONE) return 0;
-        if (code != SQLITE_OK) return fail(copy, code, err);
+        if (code != SQLITE_OK) return fail(code, err);
         if (steps % STEPS_PER_FLUSH == 0 && flush(fd, err) < 0) return -1;
         if (!patience->goes_on(patience->self)) return give_up(err);
     }
@@ -57,9 +57,9 @@ static int copy_into(struct tern_db *db, const char *path, int fd, const struct 
     if (code == SQLITE_OK)
         code = sqlite3_exec(copy, "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF", NULL, NULL, NULL);
     sqlite3_backup *backup = code == SQLITE_OK ? sqlite3_backup_init(copy, "main", db->handle, "main") : NULL;
-    int status = backup ? copy_pages(backup, copy, fd, patience, err) : fail(copy, sqlite3_errcode(copy), err);
+    int status = backup ? copy_pages(backup, fd, patience, err) : fail(sqlite3_errcode(copy), err);
     code = sqlite3_backup_finish(backup);
-    if (status == 0 && code != SQLITE_OK) status = fail(copy, code, err);
+    if (status == 0 && code != SQLITE_OK) status = fail(code, err);
     (void)sqlite3_close(copy);
     return status;
 }
