@@ -1,7 +1,8 @@
 /* backup_http.c - POST /admin/backup: a copy of the store into BACKUP_DIR, while the service goes on.
  *
  * The copy is written under a name that nobody takes for a backup, flushed, checked, and only then given its own name,
- * which holds the service and the time. One at a time. What fails leaves nothing behind, and says why. */
+ * which holds the service and the time. One at a time. What fails leaves nothing behind, and says why. Killed between the
+ * backup and the row of its Idempotency-Key, a service makes another one for the same key. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -105,12 +106,23 @@ static void answer_failed(struct tern_app *app, const struct tern_error *err, st
     tern_http_problem(answer, full ? 507 : 500, full ? "Insufficient storage" : "No backup", "%s", err->text);
 }
 
+static void back_up(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    struct tern_error err = {0};
+    struct backup backup;
+    if (make_backup(app, &backup, &err) < 0) {
+        answer_failed(app, &err, answer);
+        return;
+    }
+    answer_made(app, &backup, answer);
+    if (tern_app_keep_answer(app, request, answer, &err) < 0)
+        tern_log_warn(app->log, "a backup is not kept with its Idempotency-Key, which would make another one",
+                      TERN_STR("file", backup.path), TERN_STR("err", err.text));
+}
+
 static void post_backup(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_app *app = self;
-    struct tern_error err = {0};
-    struct backup backup;
-    (void)request;
     if (tern_config_text(app->config, "BACKUP_DIR")[0] == '\0' || !tern_db_path(app->db)) {
         tern_http_problem(answer, 409, "No backup folder", "BACKUP_DIR is not set: there is nowhere to write to.");
         return;
@@ -120,15 +132,12 @@ static void post_backup(void *self, const struct tern_http_request *request, str
         tern_http_set_header(answer, "Retry-After", "%d", 5);
         return;
     }
-    if (make_backup(app, &backup, &err) == 0)
-        answer_made(app, &backup, answer);
-    else
-        answer_failed(app, &err, answer);
+    if (!tern_app_answered_before(app, request, answer)) back_up(app, request, answer);
     atomic_store(&app->backing_up, false);
 }
 
 const struct tern_http_route tern_backup_routes[] = {
-    {"POST", "/admin/backup", post_backup, TERN_HTTP_ADMIN | TERN_HTTP_SLOW,
-     "writes a copy of the store into BACKUP_DIR"                                },
-    {NULL,   NULL,            NULL,        0,                                NULL},
+    {"POST", "/admin/backup", post_backup, TERN_HTTP_ADMIN | TERN_HTTP_SLOW | TERN_HTTP_ONCE,
+     "writes a copy of the store into BACKUP_DIR"                                                 },
+    {NULL,   NULL,            NULL,        0,                                                 NULL},
 };

@@ -2,7 +2,10 @@
  *
  * The command, its answer and the row that remembers it are one unit of work, so a key is either known with its effect or
  * not known at all. A second request waits for its turn at the writer and then gets the first one's answer; it is
- * answered with 409 only when the first one still runs after its patience. A refused request leaves no row. */
+ * answered with 409 only when the first one still runs after its patience. A refused request leaves no row.
+ *
+ * What is done outside the store's transaction (a backup) is looked up before and kept after it. Killed in between, it is done
+ * once more. */
 #include "once.h"
 
 #include <stdlib.h>
@@ -122,6 +125,12 @@ static void answer_committed(struct tern_once_work *work, struct tern_http_answe
     }
 }
 
+static void ask_as(struct tern_once_work *work, const struct tern_http_request *request, struct tern_text *operation)
+{
+    tern_text_printf(operation, "%s %s", tern_http_method(request), tern_http_path(request));
+    tern_once_ask(work, operation->bytes, tern_http_idempotency_key(request));
+}
+
 bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *request, const struct tern_once *once,
                           const struct tern_conversation *conversation, struct tern_http_answer *answer,
                           struct tern_error *err)
@@ -129,8 +138,7 @@ bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *
     struct tern_once_work work = {.once = once};
     const char *key = tern_http_idempotency_key(request);
     struct tern_text operation = {0};
-    tern_text_printf(&operation, "%s %s", tern_http_method(request), tern_http_path(request));
-    tern_once_ask(&work, operation.bytes, key);
+    ask_as(&work, request, &operation);
     if (key[0] != '\0') enter(&app->running, &work);
     enum tern_command_result result = tern_app_command(app, tern_once_run, &work, conversation, err);
     bool another_runs = key[0] != '\0' && leave(&app->running, &work);
@@ -146,4 +154,53 @@ bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *
     tern_once_fini(&work);
     tern_text_fini(&operation);
     return result != TERN_REFUSED;
+}
+
+/* ---- what does not run on the writer's thread ---- */
+
+static const struct tern_once elsewhere = {0};
+
+bool tern_app_answered_before(struct tern_app *app, const struct tern_http_request *request,
+                              struct tern_http_answer *answer)
+{
+    struct tern_once_work work = {.once = &elsewhere};
+    struct tern_text operation = {0};
+    struct tern_error err = {0};
+    if (tern_http_idempotency_key(request)[0] == '\0') return false;
+    ask_as(&work, request, &operation);
+    struct tern_db *db = tern_app_reader(app, &err);
+    enum tern_idempotency found =
+        db ? tern_idempotency_find(db, &work.request, tern_app_online_ms(app), &work.answer, &err) : TERN_KEY_BROKEN;
+    tern_app_reader_done(app, db);
+    work.replayed = found == TERN_KEY_ANSWERED;
+    work.misused = found == TERN_KEY_MISUSED;
+    if (found == TERN_KEY_BROKEN)
+        tern_app_unavailable(answer, &err);
+    else if (found != TERN_KEY_NEW)
+        answer_committed(&work, answer);
+    tern_once_fini(&work);
+    tern_text_fini(&operation);
+    return found != TERN_KEY_NEW;
+}
+
+static enum tern_outcome keep_made(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    const struct tern_once_work *work = argument;
+    if (tern_idempotency_keep(ctx->db, &work->request, &work->answer, ctx->online_ms, err) < 0) return TERN_RETRY;
+    return TERN_DONE;
+}
+
+int tern_app_keep_answer(struct tern_app *app, const struct tern_http_request *request,
+                         const struct tern_http_answer *answer, struct tern_error *err)
+{
+    const struct tern_conversation silent = {0};
+    struct tern_once_work work = {
+        .once = &elsewhere, .answer = {answer->status, answer->headers, answer->body}
+    }; /* borrowed */
+    struct tern_text operation = {0};
+    if (tern_http_idempotency_key(request)[0] == '\0') return 0;
+    ask_as(&work, request, &operation);
+    enum tern_command_result result = tern_app_command(app, keep_made, &work, &silent, err);
+    tern_text_fini(&operation);
+    return result == TERN_COMMITTED ? 0 : -1;
 }

@@ -104,6 +104,13 @@ struct tern_once {
 bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *request, const struct tern_once *once,
                           const struct tern_conversation *conversation, struct tern_http_answer *answer,
                           struct tern_error *err);
+/* For a route that is marked so and does its work outside the store, where once more is no harm. It lets no other request of its
+ * own in between. True: answered, as its key was before, or because the store cannot say. */
+bool tern_app_answered_before(struct tern_app *app, const struct tern_http_request *request,
+                              struct tern_http_answer *answer);
+/* Keeps this answer of 200 to 299 with the key, if one came. -1: it is not kept, and the next request with the key works again. */
+int tern_app_keep_answer(struct tern_app *app, const struct tern_http_request *request,
+                         const struct tern_http_answer *answer, struct tern_error *err);
 /* 503 with Retry-After and the sentence of `err`. */
 void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_error *err);
 /* False, with a sentence, while no new work from outside may come in: draining, backlog at its cap, disk nearly full. */

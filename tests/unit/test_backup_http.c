@@ -1,4 +1,4 @@
-/* test_backup_http.c - POST /admin/backup of a service in this process: on a disk that fills up meanwhile. */
+/* test_backup_http.c - POST /admin/backup of a service in this process: on a disk that fills up meanwhile, and with a key. */
 #include <dirent.h>
 #include <errno.h>
 #include <sqlite3.h>
@@ -12,6 +12,7 @@
 #include "test_app.h"
 
 #define BEARER "Authorization: Bearer token-of-this-test\r\nContent-Length: 0\r\n"
+#define KEY    BEARER "Idempotency-Key: tonight\r\n"
 
 static struct test_app shop;
 static char folder[64];
@@ -89,13 +90,51 @@ static void a_disk_that_fills_up_meanwhile_is_named_and_nothing_is_left(void **s
     for (size_t i = 0; i < TERN_COUNT(rooms); i++) {
         room = rooms[i];
         crowd(true);
-        post(BEARER, 507, "the copy cannot be written: database or disk is full");
+        post(KEY, 507, "the copy cannot be written: database or disk is full");
         crowd(false);
         assert_int_equal(files(name), 0);
     }
     test_app_answers(&shop, "GET", "/metrics", "", NULL, 200, "\ntern_store_backups_total{outcome=\"failed\"} 2\n");
-    post(BEARER, 201, ".db\""); /* the service goes on */
+    post(KEY, 201, ".db\""); /* the service goes on, and so does the key: a refusal is not kept */
     assert_int_equal(files(name), 1);
+}
+
+static void a_backup_with_a_key_is_made_once(void **state)
+{
+    char name[256], other[256];
+    (void)state;
+    post(KEY, 201, "\"sha256\":\"");
+    assert_int_equal(files(name), 1);
+    post(KEY, 201, name);
+    post(KEY, 201, "Idempotency-Replayed: true");
+    assert_int_equal(files(other), 1);
+    assert_string_equal(other, name);
+    post(BEARER "Idempotency-Key: \"tomorrow\"\r\n", 201, "\"sha256\":\"");
+    post(BEARER, 201, "\"sha256\":\"");
+    post(BEARER, 201, "\"sha256\":\"");
+    assert_int_equal(files(name), 4);
+    post(BEARER "Idempotency-Key: two words\r\n", 400, "Invalid Idempotency-Key");
+}
+
+static enum tern_outcome refuse_keys(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    static const char refuse[] = "CREATE TRIGGER no_room BEFORE INSERT ON idempotent_answers "
+                                 "BEGIN SELECT RAISE(ABORT, 'no row for it'); END";
+    (void)argument;
+    return tern_db_run(ctx->db, refuse, TERN_DB_NO_ARGS, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* As when it was killed in between: what was made is there and was said, and the key makes another one. */
+static void a_backup_whose_key_is_not_kept_is_answered_all_the_same(void **state)
+{
+    const struct tern_conversation silent = {0};
+    struct tern_error err = {0};
+    char name[256];
+    (void)state;
+    assert_int_equal(tern_app_command(&shop.app, refuse_keys, NULL, &silent, &err), TERN_COMMITTED);
+    post(KEY, 201, "\"sha256\":\"");
+    post(KEY, 201, "\"sha256\":\"");
+    assert_int_equal(files(name), 2);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -104,6 +143,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(a_disk_that_fills_up_meanwhile_is_named_and_nothing_is_left),
+        WITH(a_backup_with_a_key_is_made_once),
+        WITH(a_backup_whose_key_is_not_kept_is_answered_all_the_same),
     };
     return cmocka_run_group_tests_name("backup_http", tests, NULL, NULL);
 }
