@@ -1,5 +1,5 @@
 /* test_rights.c - r: four users of the broker with no more rights than docs/OPERATIONS.md says, and with none to configure:
- * an administrator has declared everything, and the suite does all it should. */
+ * an administrator has declared everything, and the suite does all it should. Their password has letters beyond ASCII. */
 #include "suite.h"
 #include "tern_test.h"
 
@@ -21,6 +21,13 @@ static const char *const hearers[SUITE_DAEMONS] = {
     [SUITE_INVENTORY] = "order-service|notification-service",
     [SUITE_NOTIFICATION] = "order-service", /* nobody: nothing more than its own */
 };
+
+/* The password of the four users: secret-ä€, byte by byte for the broker, since the locale decides what rabbitmqctl reads. */
+#define PASSWORD_BYTES "<<\"secret-\",195,164,226,130,172>>"
+#define PASSWORD_URL   "secret-%C3%A4%E2%82%AC"
+#define ADD_USERS                                                                                     \
+    "[ok = rabbit_auth_backend_internal:add_user(User, " PASSWORD_BYTES ", <<\"test\">>) || User <- " \
+    "[<<\"order\">>, <<\"payment\">>, <<\"inventory\">>, <<\"notification\">>]]."
 
 static void end(enum suite_daemon daemon)
 {
@@ -51,7 +58,7 @@ static void start_as_users(bool configures)
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         char url[160];
         give_rights((enum suite_daemon)i, configures);
-        (void)snprintf(url, sizeof url, "AMQP_URL=amqp://%s:secret@%s", suite_name((enum suite_daemon)i),
+        (void)snprintf(url, sizeof url, "AMQP_URL=amqp://%s:%s@%s", suite_name((enum suite_daemon)i), PASSWORD_URL,
                        strrchr(suite.broker.url, '@') + 1);
         suite_start(&suite, (enum suite_daemon)i, url);
     }
@@ -67,11 +74,7 @@ static int open_suite(void **state)
     suite_start(&suite, SUITE_NOTIFICATION, NULL); /* as the administrator, who declares all of it */
     suite_await_ready(&suite, SUITE_NOTIFICATION);
     end(SUITE_NOTIFICATION);
-    for (int i = 0; i < SUITE_DAEMONS; i++) {
-        char words[64];
-        (void)snprintf(words, sizeof words, "ctl -q add_user %s secret", suite_name((enum suite_daemon)i));
-        real_broker_do(&suite.broker, words, NULL, 0);
-    }
+    real_broker_do(&suite.broker, "ctl -q eval '" ADD_USERS "'", NULL, 0);
     return 0;
 }
 
