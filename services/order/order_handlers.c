@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "order_drive.h"
+#include "order_metrics.h"
 #include "order_store.h"
 #include "product_store.h"
 #include "tern/event_log.h"
@@ -35,12 +36,38 @@ static int order_take_in(struct tern_context *ctx, struct order_state *order, co
     return 0;
 }
 
+/* An answer to a cancel that this order never said, or the word that nothing was charged after a charge was told (a free
+ * order is paid without one). No order hears that unless an older store was put in the place of ours, or of theirs. */
+static const char *order_contradiction(const struct order_state *order, enum saga_input input)
+{
+    const bool voided = input == SAGA_PAYMENT_VOIDED;
+    const bool undone = voided || input == SAGA_PAYMENT_REFUNDED || input == SAGA_INVENTORY_RELEASED;
+
+    if (undone && order->reason[0] == '\0') return "it was undone elsewhere, and is not cancelled here";
+    if (voided && order->transaction_id[0] != '\0' && order->total_minor > 0)
+        return "it was charged, and payment-service knows of no charge: look for it at the gateway";
+    return NULL;
+}
+
+/* It stays as the saga says; a person has to look at it. */
+static void order_tell_contradiction(struct tern_context *ctx, const struct order_state *order, const char *type,
+                                     const char *contradiction)
+{
+    if (contradiction == NULL) return;
+    order_metrics_contradicted(ctx->metrics, type);
+    tern_log_error(ctx->log, "what is told of an order contradicts what is known of it: was an older store put back?",
+                   TERN_STR("orderId", order->order_id), TERN_STR("eventType", type),
+                   TERN_STR("status", order_status_name(order->saga.status)), TERN_STR("err", contradiction),
+                   TERN_STR("correlationId", order->correlation_id));
+}
+
 static enum tern_outcome order_hears(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
 {
     const enum shop_event which = shop_event_named(event->type);
     struct order_state order = {0};
     union order_answer answer;
     enum tern_outcome outcome = TERN_RETRY;
+    const char *contradiction;
     int found;
 
     if (shop_decode(which, event, &answer, err) < 0) return TERN_REJECT;
@@ -55,9 +82,13 @@ static enum tern_outcome order_hears(struct tern_context *ctx, const struct tern
     if (found == 0) {
         tern_error_set(err, "%s about order %s, which was never placed here", event->type, answer.order_id);
         outcome = TERN_REJECT;
-    } else if (found > 0 && order_take_in(ctx, &order, event, &answer, err) == 0 &&
-               order_drive(ctx, &order, order_input(which), err) == 0) {
-        outcome = TERN_DONE;
+    } else if (found > 0) {
+        contradiction = order_contradiction(&order, order_input(which));
+        if (order_take_in(ctx, &order, event, &answer, err) == 0 &&
+            order_drive(ctx, &order, order_input(which), err) == 0) {
+            order_tell_contradiction(ctx, &order, event->type, contradiction);
+            outcome = TERN_DONE;
+        }
     }
     order_fini(&order);
     return outcome;

@@ -16,8 +16,16 @@ static const struct tern_metric order_nudges_total = {
 static const struct tern_metric order_deadlines_total = {"order_deadlines_total", TERN_COUNTER, "status",
                                                          "Answers that did not come in time, by what the order was."};
 
-const struct tern_metric *const order_metrics[] = {&orders_total,     &order_nudges_total,       &order_deadlines_total,
-                                                   &saga_in_progress, &order_completion_seconds, NULL};
+static const struct tern_metric order_contradictions_total = {"order_contradictions_total", TERN_COUNTER, "type",
+                                                              "Events that contradict what is known of their order."};
+
+const struct tern_metric *const order_metrics[] = {&orders_total,
+                                                   &order_nudges_total,
+                                                   &order_deadlines_total,
+                                                   &saga_in_progress,
+                                                   &order_completion_seconds,
+                                                   &order_contradictions_total,
+                                                   NULL};
 
 void order_metrics_show(struct tern_metrics *metrics, const struct order_progress *progress)
 {
@@ -57,4 +65,9 @@ void order_metrics_asked(struct tern_metrics *metrics, enum order_status status)
 void order_metrics_gave_up(struct tern_metrics *metrics, enum order_status status)
 {
     tern_metric_add(metrics, &order_deadlines_total, 1, order_status_name(status), NULL, NULL);
+}
+
+void order_metrics_contradicted(struct tern_metrics *metrics, const char *type)
+{
+    tern_metric_add(metrics, &order_contradictions_total, 1, type, NULL, NULL);
 }

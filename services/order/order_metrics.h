@@ -23,6 +23,8 @@ void order_metrics_moved(struct tern_metrics *metrics, struct order_progress *pr
 /* An order that waits in this status was asked about again; or was given up. */
 void order_metrics_asked(struct tern_metrics *metrics, enum order_status status);
 void order_metrics_gave_up(struct tern_metrics *metrics, enum order_status status);
+/* An event of this type contradicts what is known of its order. */
+void order_metrics_contradicted(struct tern_metrics *metrics, const char *type);
 /* Shows the gauge as it is; for the start. */
 void order_metrics_show(struct tern_metrics *metrics, const struct order_progress *progress);
 

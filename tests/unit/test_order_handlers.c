@@ -1,4 +1,5 @@
 /* test_order_handlers.c - answers that do not fit, cancels, news about products, and a store that fails anywhere. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "services/order/cancel_order.h"
@@ -162,6 +163,67 @@ static void orders_under_way_are_counted(void **state)
     assert_int_equal(shop->progress.waiting, 2);
     assert_int_equal(order_store_count_waiting(shop->test.ctx.db, &waiting, &err), 0);
     assert_int_equal(waiting, 2);
+}
+
+static size_t contradictions(struct test_order *shop)
+{
+    static const char name[] = "tern_order_contradictions_total{";
+    struct tern_text page = {0};
+    size_t sum = 0;
+
+    tern_metrics_print(shop->test.ctx.metrics, &page);
+    for (const char *at = strstr(page.bytes, name); at != NULL; at = strstr(at + 1, name))
+        sum += strtoul(strchr(at, ' '), NULL, 10);
+    tern_text_fini(&page);
+    return sum;
+}
+
+static void what_contradicts_an_order_is_counted_and_changes_nothing(void **state)
+{
+    static const enum saga_input undone[] = {SAGA_PAYMENT_REFUNDED, SAGA_PAYMENT_VOIDED, SAGA_INVENTORY_RELEASED};
+    struct test_order *shop = *state;
+    char order_id[TERN_ID_SIZE];
+
+    shop->test.ctx.metrics = tern_metrics_create(order_metrics);
+    for (size_t i = 0; i < TERN_COUNT(undone); i++) { /* order-service was put back to before its cancel */
+        struct order_state order = {0};
+        test_order_place(shop, order_id);
+        test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+        test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
+        assert_int_equal(contradictions(shop), i);
+        test_order_tell(shop, order_id, undone[i]);
+        assert_int_equal(contradictions(shop), i + 1);
+        test_order_load(shop, order_id, &order);
+        assert_int_equal(order.saga.status, ORDER_READY_FOR_SHIPMENT);
+        order_fini(&order);
+    }
+    test_order_place(shop, order_id); /* payment-service was put back to before its charge */
+    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    (void)test_order_cancel(shop, order_id);
+    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
+    assert_int_equal(contradictions(shop), TERN_COUNT(undone) + 1);
+    tern_metrics_destroy(shop->test.ctx.metrics);
+    shop->test.ctx.metrics = NULL;
+}
+
+static void a_cancel_and_its_answers_contradict_nothing(void **state)
+{
+    struct test_order *shop = *state;
+    char order_id[TERN_ID_SIZE];
+
+    shop->test.ctx.metrics = tern_metrics_create(order_metrics);
+    test_order_place(shop, order_id);
+    (void)test_order_cancel(shop, order_id);
+    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_place(shop, order_id);
+    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    (void)test_order_cancel(shop, order_id);
+    test_order_tell(shop, order_id, SAGA_PAYMENT_REFUNDED);
+    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    assert_int_equal(contradictions(shop), 0);
+    tern_metrics_destroy(shop->test.ctx.metrics);
+    shop->test.ctx.metrics = NULL;
 }
 
 static void the_newest_orders_and_a_key_are_found_by_an_index(void **state)
@@ -437,6 +499,8 @@ int main(void)
         WITH_SHOP(an_answer_that_the_inbox_has_forgotten_is_taken_in_once),
         WITH_SHOP(out_of_stock_names_the_product),
         WITH_SHOP(orders_under_way_are_counted),
+        WITH_SHOP(what_contradicts_an_order_is_counted_and_changes_nothing),
+        WITH_SHOP(a_cancel_and_its_answers_contradict_nothing),
         WITH_SHOP(the_newest_orders_and_a_key_are_found_by_an_index),
         WITH_SHOP(a_stream_can_be_told_up_to_any_version),
         WITH_SHOP(a_cancel_is_accepted_once_and_repeated_for_nothing),
