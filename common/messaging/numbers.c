@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-enum { ASK_AGAIN_MS = 8000, ASK_AGAIN_MOST_MS = 300000 };
-
 void tern_numbers_init(struct tern_numbers *numbers, const struct tern_catalogue *catalogue, const char *service,
                        int64_t steady_ms)
 {
@@ -196,10 +194,11 @@ static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_n
     int64_t from = type->through + 1, room = TERN_RESEND_MOST;
     if (type->ask_for != from) type->asks = type->ask_ms = 0; /* what was asked for has come */
     if (steady_ms < type->ask_ms || TERN_BUG(gaps_not_asked_for)) return;
-    int64_t wait_ms = ASK_AGAIN_MS;
-    for (int64_t i = 0; i < type->asks && wait_ms < ASK_AGAIN_MOST_MS; i++)
+    if (TERN_BUG(gaps_asked_late) && steady_ms - type->opened_ms < 2 * TERN_BEACON_MS) return;
+    int64_t wait_ms = TERN_NUMBERS_AGAIN_MS;
+    for (int64_t i = 0; i < type->asks && wait_ms < TERN_NUMBERS_AGAIN_MOST_MS; i++)
         wait_ms *= 2;
-    type->ask_ms = steady_ms + (wait_ms < ASK_AGAIN_MOST_MS ? wait_ms : ASK_AGAIN_MOST_MS);
+    type->ask_ms = steady_ms + (wait_ms < TERN_NUMBERS_AGAIN_MOST_MS ? wait_ms : TERN_NUMBERS_AGAIN_MOST_MS);
     type->ask_for = from;
     type->asks++;
     news->ask.type = type->type;

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEACON_MS = 10000 };
-
 static int send_control(struct tern_publisher *publisher, const char *kind, const char *to,
                         const struct tern_text *body, struct tern_error *err)
 {
@@ -31,7 +29,7 @@ static int send_control(struct tern_publisher *publisher, const char *kind, cons
 
 static bool beacon_is_due(const struct tern_publisher *publisher)
 {
-    int wait_ms = publisher->settings.beacon_ms > 0 ? publisher->settings.beacon_ms : BEACON_MS;
+    int wait_ms = publisher->settings.beacon_ms > 0 ? publisher->settings.beacon_ms : TERN_BEACON_MS;
     return publisher->settings.store != NULL && publisher->settings.beacon_ms >= 0 &&
            publisher->now_ms - publisher->beacon_ms >= wait_ms;
 }

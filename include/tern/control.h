@@ -13,6 +13,9 @@
 
 enum { TERN_CONTROL_KEY_SIZE = 96, TERN_RESEND_RANGES = 16, TERN_RESEND_MOST = 2000 };
 
+/* How often a producer tells what it has said. */
+enum { TERN_BEACON_MS = 10000 };
+
 #define TERN_CONTROL_BEACON "tern.beacon"
 #define TERN_CONTROL_RESEND "tern.resend"
 

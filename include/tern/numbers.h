@@ -12,7 +12,8 @@
 #include "tern/control.h"
 #include "tern/db.h"
 
-enum { TERN_NUMBERS_RANGES = 64 };
+/* What was asked for and has not come is asked for again after that long, then after twice as long, and so on. */
+enum { TERN_NUMBERS_RANGES = 64, TERN_NUMBERS_AGAIN_MS = 8000, TERN_NUMBERS_AGAIN_MOST_MS = 300000 };
 
 struct tern_numbers_type {
     const struct tern_event_type *type;

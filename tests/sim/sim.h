@@ -227,6 +227,9 @@ struct sim_loss {
     enum sim_who queue;
     int64_t online_ms; /* of order-service, when anything of this subject was lost last */
     int asked;         /* how often it had asked again then */
+    int64_t since_ms;  /* when it was lost, or one of its type that was said again for its number */
+    bool over;         /* nobody waits for it any more: but its number is missed */
+    int lost_again;    /* how often such a one was, on the way to this queue */
 };
 
 /* An event that is to be said again, as it stands in a service's store. */
@@ -261,7 +264,8 @@ struct sim_service {
     struct sim_owed *owed; /* what it was asked for again */
     int owed_count, owed_room;
     int64_t range_id, range_after, range_through, range_since_ms; /* of its log, which it says again; id 0: none */
-    int64_t online_ms, online_since; /* as the simulation measures it; since < 0: not now */
+    int64_t range_free_ms, range_left_after; /* since when nothing keeps it from that, and where it was then */
+    int64_t online_ms, online_since;         /* as the simulation measures it; since < 0: not now */
 };
 
 /* A thing that happens at a time. */
@@ -390,6 +394,7 @@ void sim_broker_faults(int64_t passed_ms);
 void sim_broker_inject(struct sim_message *message, enum sim_who queue, int64_t delay_ms);
 struct sim_message *sim_message_new(void);
 /* Steps of the links: how many want to run now, and when the next one will. */
+enum { SIM_PROBE_MS = 10000 }; /* how often a consumer's link counts its queue */
 enum { SIM_LINK_WORK, SIM_LINK_READ, SIM_LINK_SERVE, SIM_LINK_CONNECT, SIM_LINK_STEPS };
 int64_t sim_link_wants(const struct tern_amqp *link, int step);
 void sim_link_step(struct tern_amqp *link, int step);
@@ -407,8 +412,13 @@ void sim_heal_delivered(const struct sim_message *message, enum sim_who queue);
 void sim_heal_said(const struct sim_event *event, const struct sim_message *message);
 /* Whether all that is owed comes in its time. */
 void sim_heal_check(void);
+
+/* ---- what is owed (sim_owed.c) ------------------------------------------------------------------------------------- */
+
 /* After a commit: what a service was to say again and has forgotten now was taken by the broker. */
-void sim_heal_owed(struct sim_service *service);
+void sim_owed_watch(struct sim_service *service);
+/* Whether what a broker forgot is said in time. */
+void sim_owed_check(void);
 
 /* ---- the world outside ----------------------------------------------------------------------------------------- */
 

@@ -408,6 +408,7 @@ static void serve_publish(struct sim_conn *conn, struct sim_message *message)
         sim_broker_send(conn, (struct sim_frame){.kind = SIM_FRAME_RETURN, .message = keep(message)});
     } else if (sim_happens(SIM_FAULT_nack)) {
         confirm.good = false;
+        conn->refused = true;
         if (sim_below(2) == 0) queues = 0;
         sim_tell("broker", message->message_id, "refuses %s, %s", message->type,
                  queues ? "and has it" : "and drops it");

@@ -53,6 +53,7 @@ struct sim_conn {
     bool confirming, mute, confirm_set, excused; /* excused: something happened that a client may give up for */
     enum sim_who queue;                          /* SIM_SERVICES: consumes nothing */
     uint64_t prefetch, tag, served;
+    bool refused;     /* something that was published here */
     bool aside;       /* listens for control messages */
     unsigned beacons; /* of which producers: bits */
 };

@@ -249,6 +249,7 @@ void sim_check_laws(void)
     for (int i = 0; i < SIM_SERVICES; i++)
         check_backlog(&sim->services[i]);
     sim_heal_check();
+    sim_owed_check();
 }
 
 static void check_stock(void)

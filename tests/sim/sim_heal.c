@@ -1,14 +1,15 @@
-/* sim_heal.c - what was lost and what brought it back: by which layer, in what time; and what is still owed.
+/* sim_heal.c - what was lost and what brought it back: by which layer, in what time.
  *
  * A message that the broker loses before it was handled stands in a list until a copy of it comes to the same queue, or nobody
- * needs it any more. Each layer (nudge, repeated answer, deadline, republishing) would hide that another one is broken: so
+ * needs it any more. Each layer (nudge, repeated answer, deadline, republishing, numbers) would hide that another one is broken: so
  * it is known what each healed, in tidy worlds each has its time, and in some worlds one of them is off. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
+#include "tern/numbers.h"
 
-enum { SLACK_MS = 5000, PAUSE_MOST_MS = 300000, OWED_MOST = 500 };
+enum { SLACK_MS = 5000, PAUSE_MOST_MS = 300000 };
 
 /* ---- layers ---------------------------------------------------------------------------------------------------- */
 
@@ -86,13 +87,45 @@ static void arm(struct sim_loss *loss, const struct sim_order *order)
     loss->asked = order ? order->asked : 0;
 }
 
-static void close_loss(int index, enum sim_healer healer)
+static void count_healed(const struct sim_loss *loss, enum sim_healer healer)
 {
-    const struct sim_event *event = &sim->events[sim->losses[index].event];
-    sim_tell("healing", sim->subjects[event->subject].id, "%s for %s: %s", event->type,
-             sim_names[sim->losses[index].queue], sim_healer_words[healer]);
+    const struct sim_event *event = &sim->events[loss->event];
+    sim_tell("healing", sim->subjects[event->subject].id, "%s for %s: %s", event->type, sim_names[loss->queue],
+             sim_healer_words[healer]);
     sim->counts->healed[healer]++;
-    sim->losses[index] = sim->losses[--sim->loss_count];
+}
+
+/* Its number is missed all the same until it has come itself. */
+static void close_loss(int index, enum sim_healer healer, bool came)
+{
+    struct sim_loss *loss = &sim->losses[index];
+    if (!loss->over) count_healed(loss, healer);
+    loss->over = true;
+    if (came || !sim->plan.tidy || sim->plan.no_numbers) sim->losses[index] = sim->losses[--sim->loss_count];
+}
+
+static bool is_of(const struct sim_loss *loss, const char *type, enum sim_who queue)
+{
+    return loss->queue == queue && strcmp(sim->events[loss->event].type, type) == 0;
+}
+
+/* What is missing of a type is asked for at once, and after a pause that grows while the lowest of it does not come. */
+static void lose_once_more(const char *type, enum sim_who queue)
+{
+    for (int i = 0; i < sim->loss_count; i++) {
+        struct sim_loss *loss = &sim->losses[i];
+        if (!is_of(loss, type, queue)) continue;
+        loss->since_ms = sim->now;
+        loss->lost_again++;
+    }
+}
+
+static int times_lost_again(const char *type, enum sim_who queue)
+{
+    int most = 0;
+    for (int i = 0; i < sim->loss_count; i++)
+        if (is_of(&sim->losses[i], type, queue) && sim->losses[i].lost_again > most) most = sim->losses[i].lost_again;
+    return most;
 }
 
 static void add_loss(int event, enum sim_who queue, const struct sim_order *order)
@@ -102,8 +135,9 @@ static void add_loss(int event, enum sim_who queue, const struct sim_order *orde
         sim->losses = realloc(sim->losses, (size_t)sim->loss_room * sizeof *sim->losses);
         TERN_ASSERT(sim->losses, "memory for losses");
     }
+    int lost_again = times_lost_again(sim->events[event].type, queue);
     struct sim_loss *loss = &sim->losses[sim->loss_count++];
-    *loss = (struct sim_loss){.event = event, .queue = queue};
+    *loss = (struct sim_loss){.event = event, .queue = queue, .since_ms = sim->now, .lost_again = lost_again};
     arm(loss, order);
 }
 
@@ -118,9 +152,12 @@ void sim_heal_lost(const struct sim_message *message, enum sim_who queue)
     for (int i = 0; i < sim->loss_count; i++) {
         struct sim_loss *loss = &sim->losses[i];
         if (sim->events[loss->event].subject != event->subject) continue;
-        known = known || (loss->event == message->event && loss->queue == queue);
+        bool again = loss->event == message->event && loss->queue == queue;
+        known = known || again;
+        if (again) loss->over = false;
         arm(loss, order);
     }
+    if (message->asked) lose_once_more(message->type, queue);
     if (!known && !(event->handled >> queue & 1)) add_loss(message->event, queue, order);
 }
 
@@ -134,7 +171,7 @@ void sim_heal_delivered(const struct sim_message *message, enum sim_who queue)
         const struct sim_loss *loss = &sim->losses[i];
         const struct sim_event *lost = &sim->events[loss->event];
         if (loss->queue == queue && lost->subject == event->subject && strcmp(lost->type, event->type) == 0)
-            close_loss(i, layer == SIM_NO_HEALER ? SIM_HEALER_copy : layer);
+            close_loss(i, layer == SIM_NO_HEALER ? SIM_HEALER_copy : layer, loss->event == message->event);
     }
 }
 
@@ -146,7 +183,7 @@ static void give_up(const struct sim_event *event)
         const struct sim_loss *loss = &sim->losses[i];
         if (sim->events[loss->event].subject == event->subject && loss->queue != SIM_NOTIFICATION &&
             !is_needed(loss, "CANCELLING"))
-            close_loss(i, SIM_HEALER_deadline);
+            close_loss(i, SIM_HEALER_deadline, false);
     }
 }
 
@@ -160,7 +197,7 @@ static void move_to(struct sim_order *order, int subject, const char *status)
         struct sim_loss *loss = &sim->losses[i];
         if (sim->events[loss->event].subject != subject || loss->queue == SIM_NOTIFICATION) continue;
         if (is_final(status))
-            close_loss(i, SIM_HEALER_ended);
+            close_loss(i, SIM_HEALER_ended, false);
         else
             arm(loss, order);
     }
@@ -200,10 +237,32 @@ static void check_loss(const struct sim_loss *loss)
 {
     const struct sim_event *event = &sim->events[loss->event];
     const struct sim_order *order = order_of(event->subject);
-    if (order == NULL || !is_needed(loss, order->status) || !nudge_heals(loss)) return;
+    if (loss->over || order == NULL || !is_needed(loss, order->status) || !nudge_heals(loss)) return;
     int64_t waits_ms = online_ms() - loss->online_ms;
     SIM_CHECK(S4, waits_ms <= time_to_heal(loss, order), order->order_id,
               "%s %s was lost on its way to %s, and no nudge has brought it after %lld ms online", event->type,
+              event->id, sim_names[loss->queue], (long long)waits_ms);
+}
+
+/* The next beacon names it. It is believed when the queue was counted, at once or, where messages come all the time, one
+ * probe later; then it is asked for. One that was lost again waits for the pause before. All are connected all the time here. */
+static int64_t time_to_be_missed(const struct sim_loss *loss)
+{
+    int64_t pause_ms = loss->lost_again > 0 ? TERN_NUMBERS_AGAIN_MS : 0;
+    for (int i = 1; i < loss->lost_again && pause_ms < TERN_NUMBERS_AGAIN_MOST_MS; i++)
+        pause_ms *= 2;
+    return (pause_ms < TERN_NUMBERS_AGAIN_MOST_MS ? pause_ms : TERN_NUMBERS_AGAIN_MOST_MS) + TERN_BEACON_MS +
+           SIM_PROBE_MS + SLACK_MS;
+}
+
+/* Also what nobody waits for: letters, the stock that is shown. */
+static void check_number(const struct sim_loss *loss)
+{
+    const struct sim_event *event = &sim->events[loss->event];
+    int64_t waits_ms = sim->now - loss->since_ms;
+    if (sim->plan.no_numbers) return;
+    SIM_CHECK(S4, waits_ms <= time_to_be_missed(loss), sim->subjects[event->subject].id,
+              "%s %s was lost on its way to %s, and its number has not brought it after %lld ms", event->type,
               event->id, sim_names[loss->queue], (long long)waits_ms);
 }
 
@@ -221,120 +280,10 @@ static void check_patience(const struct sim_order *order)
 void sim_heal_check(void)
 {
     if (!sim->plan.tidy || sim->month_over) return;
-    for (int i = 0; i < sim->loss_count; i++)
+    for (int i = 0; i < sim->loss_count; i++) {
         check_loss(&sim->losses[i]);
+        check_number(&sim->losses[i]);
+    }
     for (int i = 0; i < sim->order_count; i++)
         check_patience(&sim->orders[i]);
-}
-
-/* ---- what is owed ------------------------------------------------------------------------------------------------ */
-
-static const char is_under_way[] =
-    "SELECT 1 FROM event_log WHERE event_id = ?1 AND (seq > (SELECT mark FROM outbox_mark)"
-    " OR seq IN (SELECT seq FROM outbox_held))";
-
-/* Said since then, or about to be said by itself. */
-static void check_taken(const struct sim_service *service, int index, int64_t since_ms, const char *why)
-{
-    const struct sim_event *event = &sim->events[index];
-    bool taken = event->taken_ms >= since_ms && event->accepted > 0;
-    SIM_CHECK(S5, taken || sim_number(service->db, is_under_way, event->id) > 0, sim->subjects[event->subject].id,
-              "%s %s: %s after %lld ms, and the broker took it after %lld last", event->type, event->id, why,
-              (long long)since_ms, (long long)event->taken_ms);
-}
-
-static bool is_among(const int *events, int count, int event)
-{
-    for (int i = 0; i < count; i++)
-        if (events[i] == event) return true;
-    return false;
-}
-
-/* A copy that is on its way when the event is asked for is the answer: it is not sent twice at a time. The broker has it, and its
- * confirm has not come yet, or the publisher sends it by itself. */
-static int64_t owed_since(const struct sim_service *service, const struct sim_event *event)
-{
-    int64_t confirms_ms = sim->plan.confirm_ms + 2 * sim->plan.network_ms;
-    bool under_way = service->range_id != 0 || sim->now - event->taken_ms <= confirms_ms ||
-                     sim_number(service->db, is_under_way, event->id) > 0;
-    return under_way && event->taken_ms > 0 ? event->taken_ms : sim->now;
-}
-
-static void remember(struct sim_service *service, int event)
-{
-    for (int i = 0; i < service->owed_count; i++)
-        if (service->owed[i].event == event) return;
-    if (service->owed_count == service->owed_room) {
-        service->owed_room = service->owed_room ? service->owed_room * 2 : 16;
-        service->owed = realloc(service->owed, (size_t)service->owed_room * sizeof *service->owed);
-        TERN_ASSERT(service->owed, "memory for what is owed");
-    }
-    service->owed[service->owed_count++] = (struct sim_owed){event, owed_since(service, &sim->events[event])};
-}
-
-/* What was asked for: rows of outbox_again that are gone were said. */
-static void watch_asked(struct sim_service *service)
-{
-    static const char asked[] = "SELECT event_id, type, subject FROM outbox_again JOIN event_log USING (seq) LIMIT 500";
-    struct tern_db_rows rows;
-    struct tern_error err;
-    int now[OWED_MOST], count = 0;
-    if (tern_db_query(service->db, &rows, asked, TERN_DB_NO_ARGS, &err) < 0) tern_broken(__FILE__, __LINE__, err.text);
-    while (tern_db_next(&rows, &err) > 0)
-        now[count++] = sim_event_index(tern_db_column_text(&rows, 0), tern_db_column_text(&rows, 1),
-                                       tern_db_column_text(&rows, 2));
-    tern_db_done(&rows);
-    for (int i = service->owed_count - 1; i >= 0 && count < OWED_MOST; i--) {
-        struct sim_owed owed = service->owed[i];
-        if (is_among(now, count, owed.event)) continue;
-        service->owed[i] = service->owed[--service->owed_count];
-        check_taken(service, owed.event, owed.since_ms, "it was asked for again");
-    }
-    for (int i = 0; i < count; i++)
-        remember(service, now[i]);
-}
-
-static void check_range(const struct sim_service *service)
-{
-    static const char range[] = "SELECT event_id, type FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2";
-    struct tern_db_rows rows;
-    struct tern_error err;
-    if (tern_db_query(service->db, &rows, range,
-                      TERN_DB_ARGS(tern_db_int(service->range_after), tern_db_int(service->range_through)), &err) < 0)
-        tern_broken(__FILE__, __LINE__, err.text);
-    while (tern_db_next(&rows, &err) > 0) {
-        const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, tern_db_column_text(&rows, 1));
-        int event = sim_map_get(&sim->event_map, tern_db_column_text(&rows, 0));
-        if (type->heard_by[0] != NULL && event >= 0)
-            check_taken(service, event, service->range_since_ms, "the broker forgot its queues");
-    }
-    tern_db_done(&rows);
-}
-
-/* What the broker forgot: a range of the log that is done was said, all of it. */
-static void watch_range(struct sim_service *service)
-{
-    static const char range[] = "SELECT id, after_seq, through_seq FROM republish";
-    struct tern_db_rows rows;
-    struct tern_error err;
-    int64_t id = 0, after = 0, through = 0;
-    if (tern_db_query(service->db, &rows, range, TERN_DB_NO_ARGS, &err) < 0) tern_broken(__FILE__, __LINE__, err.text);
-    if (tern_db_next(&rows, &err) > 0) {
-        id = tern_db_column_int(&rows, 0);
-        after = tern_db_column_int(&rows, 1);
-        through = tern_db_column_int(&rows, 2);
-    }
-    tern_db_done(&rows);
-    if (id == service->range_id) return;
-    if (id == 0) check_range(service);
-    service->range_id = id;
-    service->range_after = after;
-    service->range_through = through;
-    service->range_since_ms = sim->now;
-}
-
-void sim_heal_owed(struct sim_service *service)
-{
-    watch_asked(service);
-    watch_range(service);
 }

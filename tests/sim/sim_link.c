@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 5000, PROBE_MS = 10000 };
+enum { WORK_MS = 1000, SETTLED_MS = 5000, FRAMES_AT_ONCE = 32, SILENT_MS = 5000 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
@@ -412,7 +412,7 @@ static void step_stand_by(struct tern_amqp *link)
 static int probe(struct tern_amqp *link, struct tern_error *err)
 {
     if (link->publisher || sim->small || sim->now < link->probe_at) return 0;
-    link->probe_at = sim->now + PROBE_MS;
+    link->probe_at = sim->now + SIM_PROBE_MS;
     if (link->owner.probing(link->owner.self, link, err) < 0) return -1;
     return tern_amqp_count(link, sim_names[link->who], err);
 }

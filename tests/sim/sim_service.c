@@ -318,7 +318,7 @@ static bool step_for_a_waiter(void *self)
     }
     if (!atomic_load(&service->app->status.store_refused)) {
         note_committed(service, true);
-        sim_heal_owed(service);
+        sim_owed_watch(service);
     }
     service->done_count = service->failed_count = 0;
     return true;
@@ -506,7 +506,7 @@ void sim_writer_step(struct sim_service *service)
     if (committed) {
         note_committed(service, disturbed);
         watch_mark(service);
-        sim_heal_owed(service);
+        sim_owed_watch(service);
     }
     service->done_count = service->failed_count = 0;
     if (committed && tern_writer_waiting(service->app->writer) == 0) watch_nudges(service);
