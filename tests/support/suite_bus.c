@@ -20,7 +20,8 @@ struct suite_bus {
     struct tern_amqp *link;
     pthread_t thread;
     bool echo;
-    pthread_mutex_t lock; /* guards all that follows */
+    const char *steals_from; /* a queue; NULL: it has one of its own */
+    pthread_mutex_t lock;    /* guards all that follows */
     pthread_cond_t changed;
     bool ready, returned;
     const struct tern_amqp_message *wanted; /* to be published for the test's thread */
@@ -29,9 +30,8 @@ struct suite_bus {
     size_t count;
 };
 
-static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
+static int tap(struct tern_amqp *link, struct tern_error *err)
 {
-    struct suite_bus *bus = self;
     const struct tern_amqp_argument arguments[] = {
         {.name = "x-queue-type", .text = "classic"   },
         {.name = "x-expires",    .number = EXPIRES_MS}
@@ -40,8 +40,20 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     if (tern_amqp_declare_exchange(link, exchange, "topic", err) < 0 ||
         tern_amqp_declare_queue(link, TAP, arguments, TERN_COUNT(arguments), err) < 0 ||
         tern_amqp_bind(link, TAP, exchange, "#", err) < 0 || tern_amqp_select_confirms(link, err) < 0 ||
-        tern_amqp_prefetch(link, 100, err) < 0 || tern_amqp_consume(link, TAP, err) < 0)
+        tern_amqp_prefetch(link, 100, err) < 0)
         return -1;
+    return tern_amqp_consume(link, TAP, err);
+}
+
+static int steal(struct tern_amqp *link, const char *queue, struct tern_error *err)
+{
+    return tern_amqp_prefetch(link, 1, err) < 0 ? -1 : tern_amqp_consume(link, queue, err);
+}
+
+static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
+{
+    struct suite_bus *bus = self;
+    if ((bus->steals_from ? steal(link, bus->steals_from, err) : tap(link, err)) < 0) return -1;
     pthread_mutex_lock(&bus->lock);
     bus->ready = true;
     pthread_cond_broadcast(&bus->changed);
@@ -89,6 +101,7 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *delivery, s
 {
     struct suite_bus *bus = self;
     int status = 0;
+    if (bus->steals_from) return 0;
     pthread_mutex_lock(&bus->lock);
     bool event = strncmp(delivery->routing_key, "tern.", strlen("tern.")) != 0; /* else what services tell each other */
     bool news = event && delivery->body != NULL && !is_known(bus, delivery->message_id);
@@ -159,7 +172,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct suite_bus *suite_bus_open(const char *url, bool echo)
+static struct suite_bus *open_bus(const char *url, bool echo, const char *steals_from)
 {
     struct suite_bus *bus = tern_alloc(sizeof *bus);
     struct tern_error err = {0};
@@ -173,6 +186,7 @@ struct suite_bus *suite_bus_open(const char *url, bool echo)
                                           .work = on_work,
                                           .self = bus};
     bus->echo = echo;
+    bus->steals_from = steals_from;
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->changed, NULL);
     if (tern_amqp_create(&settings, &owner, &bus->link, &err) < 0) fail_msg("%s", err.text);
@@ -185,6 +199,16 @@ struct suite_bus *suite_bus_open(const char *url, bool echo)
     pthread_mutex_unlock(&bus->lock);
     assert_true(ready);
     return bus;
+}
+
+struct suite_bus *suite_bus_open(const char *url, bool echo)
+{
+    return open_bus(url, echo, NULL);
+}
+
+struct suite_bus *suite_bus_open_thief(const char *url, const char *queue)
+{
+    return open_bus(url, false, queue);
 }
 
 void suite_bus_close(struct suite_bus *bus)

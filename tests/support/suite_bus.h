@@ -18,6 +18,8 @@ struct suite_heard {
 
 /* Connects and binds. With `echo` every event is published once more as soon as it is heard for the first time. */
 struct suite_bus *suite_bus_open(const char *url, bool echo);
+/* Instead: one more consumer of the queue of a service. It takes one message and gives it back when it is closed. */
+struct suite_bus *suite_bus_open_thief(const char *url, const char *queue);
 void suite_bus_close(struct suite_bus *bus);
 /* Publishes to the exchange and waits for the broker's confirm; fails the test when no queue took it. */
 void suite_bus_publish(struct suite_bus *bus, const char *key, const char *type, const char *message_id,
