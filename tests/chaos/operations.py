@@ -179,7 +179,7 @@ def backup(store, target):
 
 def backed_up(daemon, target):
     """By its own means, while it writes."""
-    status, text = daemon.admin("POST", "/admin/backup")
+    status, text = daemon.admin("POST", "/admin/backup", timeout=60)  # a large store is read twice
     if status != 201:
         raise RuntimeError(f"{daemon.name}-service makes no backup: {status} {text[:200]}")
     made = json.loads(text)

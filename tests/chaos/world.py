@@ -266,8 +266,8 @@ class Daemon:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
-    def admin(self, method, path, body=None):
-        return ask(self.port, method, path, body, {"Authorization": f"Bearer {self.world.admin_token}"})
+    def admin(self, method, path, body=None, timeout=5):
+        return ask(self.port, method, path, body, {"Authorization": f"Bearer {self.world.admin_token}"}, timeout)
 
     def lives(self):
         return ask(self.port, "GET", "/livez", timeout=2)[0] == 200
