@@ -109,13 +109,12 @@ enum tern_outcome tern_once_run(struct tern_context *ctx, void *argument, struct
 
 /* ---- the request ---- */
 
-static void answer_committed(struct tern_once_work *work, struct tern_http_answer *answer)
+/* What is kept with the key, now or from before. */
+static void answer_kept(struct tern_once_work *work, struct tern_http_answer *answer)
 {
     if (work->misused) {
         tern_http_problem(answer, 422, "Idempotency-Key reused",
                           "This Idempotency-Key belongs to a request with another body.");
-    } else if (work->request.key[0] == '\0') {
-        work->once->answer(work->once->argument, answer);
     } else {
         answer->status = work->answer.status;
         answer->content_type = work->content_type;
@@ -142,8 +141,10 @@ bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *
     if (key[0] != '\0') enter(&app->running, &work);
     enum tern_command_result result = tern_app_command(app, tern_once_run, &work, conversation, err);
     bool another_runs = key[0] != '\0' && leave(&app->running, &work);
-    if (result == TERN_COMMITTED) {
-        answer_committed(&work, answer);
+    if (result == TERN_COMMITTED && key[0] == '\0') {
+        once->answer(once->argument, answer);
+    } else if (result == TERN_COMMITTED) {
+        answer_kept(&work, answer);
     } else if (result == TERN_UNAVAILABLE && another_runs) {
         tern_http_problem(answer, 409, "Request in progress",
                           "The first request with this Idempotency-Key is still running; try again in a moment.");
@@ -177,7 +178,7 @@ bool tern_app_answered_before(struct tern_app *app, const struct tern_http_reque
     if (found == TERN_KEY_BROKEN)
         tern_app_unavailable(answer, &err);
     else if (found != TERN_KEY_NEW)
-        answer_committed(&work, answer);
+        answer_kept(&work, answer);
     tern_once_fini(&work);
     tern_text_fini(&operation);
     return found != TERN_KEY_NEW;

@@ -387,10 +387,15 @@ class World:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def connected(self):
+        with contextlib.suppress(pika.exceptions.ProbableAccessDeniedError):
+            return pika.BlockingConnection(pika.URLParameters(self.broker.url()))
+        return None
+
     @contextlib.contextmanager
     def amqp(self):
-        """A channel of our own to the broker, past the proxy, with confirms."""
-        connection = pika.BlockingConnection(pika.URLParameters(self.broker.url()))
+        """A channel of our own to the broker, past the proxy, with confirms. A fault may have taken our rights for a while."""
+        connection = wait_until(60, self.connected)
         try:
             channel = connection.channel()
             channel.confirm_delivery()
