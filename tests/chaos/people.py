@@ -9,7 +9,7 @@ import time
 import urllib.parse
 
 from brokers import text_since
-from faults import TERM, await_back, back, fault, one_of, run_aside
+from faults import TERM, NotFired, await_back, back, fault, one_of, run_aside
 from operations import backup
 from world import SERVICES, ask, free_port, spawn, wait_until
 
