@@ -300,7 +300,7 @@ def clock_jump(world, chance, jump=None, among=SERVICES):
     with daemon.lock:
         daemon.end("C1", signal.SIGTERM, TERM)
         back(daemon, "a drain", LD_PRELOAD=FAKETIME, FAKETIME_TIMESTAMP_FILE=stamp, FAKETIME_NO_CACHE="1",
-             FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
+             FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
         set_clock(stamp, JUMPS[name])
         jumped = wait_until(6, lambda: daemon.metric("tern_clock_jumps_total"))
         time.sleep(1)
@@ -320,7 +320,7 @@ def fast_clock(world, chance):
     daemon = one_of(world, chance)
     with daemon.lock:
         daemon.end("C2", signal.SIGTERM, TERM)
-        back(daemon, "a drain", LD_PRELOAD=FAKETIME, FAKETIME="+0 x10", FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
+        back(daemon, "a drain", LD_PRELOAD=FAKETIME, FAKETIME="+0 x10", FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
         time.sleep(5)
         daemon.end("C2", signal.SIGTERM, TERM)
         back(daemon, "a fast clock")
