@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Static analysis: clang-tidy and cppcheck for the C sources, shellcheck for the scripts, codespell for the words.
+# Static analysis: clang-tidy and cppcheck for the C sources, shellcheck and pyflakes for the scripts, codespell for the words.
 #
-#   scripts/lint.sh [tidy|cppcheck|shell|spell]...   default: all of them
+#   scripts/lint.sh [tidy|cppcheck|shell|python|spell]...   default: all of them
 #   scripts/lint.sh tidy FILE.c...                   clang-tidy on these files only
 #
 # Installs the packages that are missing, but for another folder. Prints findings only, and one line per tool that found nothing.
@@ -74,6 +74,22 @@ lint_shell() {
   fi
 }
 
+# A name that is not defined shows itself only when its line runs, in a fault that seldom happens. Modules that are imported
+# for what they register are meant.
+lint_python() {
+  need pyflakes3
+  local files findings
+  mapfile -t files < <(find scripts tests -name '*.py' -type f 2>/dev/null | sort)
+  [[ ${#files[@]} -gt 0 ]] || die "pyflakes has no file to look at"
+  findings=$(pyflakes3 "${files[@]}" 2>&1 | grep -v 'imported but unused$')
+  if [[ -z $findings ]]; then
+    say "pyflakes: ${#files[@]} files, nothing found"
+  else
+    say "$findings"
+    found pyflakes
+  fi
+}
+
 lint_spell() {
   need codespell
   if git ls-files -z --cached --others --exclude-standard -- . ':!LICENSE' ':!tests/json_suite/test_parsing' |
@@ -98,10 +114,10 @@ tidy)
 esac
 
 [[ -n ${TERN_LINT_ROOT:-} ]] || "$TERN_ROOT/scripts/install.sh" build test lint || exit 1
-[[ $# -gt 0 ]] || set -- shell spell cppcheck tidy
+[[ $# -gt 0 ]] || set -- shell python spell cppcheck tidy
 for tool in "$@"; do
   case $tool in
-  tidy | cppcheck | shell | spell) "lint_$tool" ;;
+  tidy | cppcheck | shell | python | spell) "lint_$tool" ;;
   *) die "lint.sh knows no '$tool'" ;;
   esac
 done

@@ -3,7 +3,7 @@
 set -uo pipefail
 # shellcheck source=tests/support/script_test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/script_test.sh"
-needs clang-tidy cppcheck shellcheck codespell git
+needs clang-tidy cppcheck shellcheck pyflakes3 codespell git
 
 export TERN_LINT_ROOT=$SCRATCH/tree
 mkdir -p "$TERN_LINT_ROOT"/{common/base,scripts,tests,.ci}
@@ -26,6 +26,12 @@ holds "shellcheck passes a clean script" lint shell
 # shellcheck disable=SC2016
 printf '#!/bin/sh\nrm -rf $1/x\n' >"$TERN_LINT_ROOT/scripts/sample"
 refuses "shellcheck finds an unquoted variable in a script without a suffix" "SC2086" lint shell
+
+printf 'import os\n\n\ndef name():\n    return 1\n' >"$TERN_LINT_ROOT/tests/sample.py"
+holds "pyflakes passes a clean file, and an import for its effects" lint python
+printf 'def name():\n    return 1 or NotThere\n' >"$TERN_LINT_ROOT/tests/sample.py"
+refuses "pyflakes finds a name that nobody defined" "undefined name" lint python
+rm "$TERN_LINT_ROOT/tests/sample.py"
 
 git -C "$TERN_LINT_ROOT" init -q
 holds "codespell passes right words" lint spell
