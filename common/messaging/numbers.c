@@ -101,18 +101,12 @@ void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_typ
         add_above(known, number);
 }
 
-bool tern_numbers_misses(const struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
+bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
 {
-    for (size_t i = 0; i < numbers->count; i++) {
-        const struct tern_numbers_type *known = &numbers->types[i];
-        if (known->type != type) continue;
-        size_t index = known->count;
-        while (index > 0 && known->ranges[index - 1].from > number)
-            index--;
-        bool taken = number <= known->through || (index > 0 && number <= known->ranges[index - 1].to);
-        return !taken && number <= known->told;
-    }
-    return false;
+    const struct tern_numbers_type *known = tern_numbers_find(numbers, type);
+    if (known == NULL || number <= known->through || number > known->told) return false;
+    size_t index = place_of(known, number);
+    return index == known->count || number < known->ranges[index].from || number > known->ranges[index].to;
 }
 
 /* How many up to `last` were not taken in. */

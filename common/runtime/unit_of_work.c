@@ -22,7 +22,7 @@ struct delivery_work {
     struct tern_delivery *delivery;
     const struct tern_context *ctx; /* of the writer, once it ran */
     const char *result;             /* for the metric */
-    const char *layer;              /* what brought it back, when it had been lost; NULL: it was not said again */
+    const char *layer;              /* what republished it, for the metric; NULL: it is the first publication */
     bool left;                      /* to the broker */
 };
 
@@ -228,12 +228,11 @@ static enum tern_outcome hold_delivery(struct delivery_work *item, struct tern_c
                : TERN_DONE;
 }
 
-/* What is said again for its number has the same header as what is said to a broker that forgot: it is known by that it is
- * missed here. */
+/* Events republished for their numbers and after a queue loss carry the same header: the former are missing here. */
 static const char *layer_of(const struct tern_units *units, const struct tern_delivery *delivery)
 {
     const struct tern_event *event = &delivery->event;
-    const struct tern_numbers *numbers = units->settings.numbers;
+    struct tern_numbers *numbers = units->settings.numbers;
     if (event->nudge) return tern_catalogue_asks(units->settings.service->catalogue, event->type) ? "nudge" : "answer";
     if (!event->republished) return NULL;
     bool missed = delivery->numbered && numbers && tern_numbers_misses(numbers, delivery->numbered, delivery->number);

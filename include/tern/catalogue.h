@@ -23,13 +23,13 @@ struct tern_catalogue {
     const struct tern_event_type *types;
     size_t type_count;
     const char *const *services; /* NULL-terminated: every service, each with a queue of its name */
-    const char *const
-        *questions; /* NULL-terminated: types that are said again when an answer to them is late; NULL: none */
+    /* NULL-terminated: types that are republished as a nudge when an answer to them is late; NULL: none. */
+    const char *const *questions;
 };
 
 /* NULL when the catalogue has no such event. */
 const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type);
-/* Whether it is said again to ask for an answer; what else is said again for a nudge is an answer. */
+/* Whether a nudge of this type asks for an answer; a nudge of any other type is an answer. */
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type);
 bool tern_catalogue_hears(const struct tern_event_type *type, const char *service);
 /* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. The one function of publisher and

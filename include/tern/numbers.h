@@ -63,7 +63,7 @@ struct tern_numbers_type *tern_numbers_find(struct tern_numbers *numbers, const 
 /* Event `number` of the type was taken in; 0 is no number. */
 void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number);
 /* Whether event `number` of the type should have arrived by what a beacon has told, and has not. */
-bool tern_numbers_misses(const struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number);
+bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number);
 void tern_numbers_hear(struct tern_numbers *numbers, const struct tern_beacon *beacon,
                        const struct tern_beacon_type *told, int64_t steady_ms, struct tern_numbers_news *ret_news);
 

@@ -306,7 +306,8 @@ static void republish(struct test_runtime *runtime, const char *name, int64_t nu
     test_runtime_settle(runtime);
 }
 
-static void answer_again(struct test_runtime *runtime)
+/* An event without a handler. */
+static void receive_voided(struct test_runtime *runtime, bool nudge)
 {
     struct tern_delivery *delivery = tern_alloc(sizeof *delivery);
     const struct shop_payment_voided voided = {.order_id = "A", .customer_id = "C", .voided_at_ms = 1};
@@ -314,7 +315,7 @@ static void answer_again(struct test_runtime *runtime)
     delivery->generation = 1;
     delivery->readable = true;
     test_context_event(&maker, SHOP_PAYMENT_VOIDED, "A", &voided, NULL, &delivery->event);
-    delivery->event.nudge = true;
+    delivery->event.nudge = nudge;
     tern_units_deliver(runtime->units, delivery);
     test_runtime_settle(runtime);
 }
@@ -327,7 +328,7 @@ static void what_takes_effect_when_said_again_is_counted_by_what_brought_it(void
     nudge(runtime, "A", "a1"); /* it had come: nothing was healed */
     nudge(runtime, "B", "b1");
     nudge(runtime, "B", "b1");
-    answer_again(runtime);
+    receive_voided(runtime, true);
     told(2);
     republish(runtime, "c1", 2);
     republish(runtime, "c1", 2);
@@ -345,14 +346,7 @@ static void what_takes_effect_when_said_again_is_counted_by_what_brought_it(void
 static void an_event_without_a_handler_is_recorded_and_done(void **state)
 {
     struct test_runtime *runtime = *state;
-    struct tern_delivery *delivery = tern_alloc(sizeof *delivery);
-    const struct shop_payment_voided voided = {.order_id = "A", .customer_id = "C", .voided_at_ms = 1};
-    struct test_context maker = {.foreign = runtime->ctx.ids};
-    delivery->generation = 1;
-    delivery->readable = true;
-    test_context_event(&maker, SHOP_PAYMENT_VOIDED, "A", &voided, NULL, &delivery->event);
-    tern_units_deliver(runtime->units, delivery);
-    test_runtime_settle(runtime);
+    receive_voided(runtime, false);
     assert_int_equal(play.settled, 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
