@@ -363,19 +363,23 @@ def consumer_timeout(world, chance):
         return any(b"has timed out waiting for" in text_since(os.path.join(logs, name), marks.get(name, 0))
                    for name in os.listdir(logs))
 
+    def reconnects():
+        return daemon.metric("tern_amqp_reconnects_total") or 0
+
     with daemon.lock:
+        old = reconnects()
         set_consumer_timeout(world, 3000, 1000)
         try:
-            if not wait_until(10, lambda: daemon.metric("tern_amqp_connected") == 2):
-                raise NotFired(f"{daemon.name} has no channel")
-            before = daemon.metric("tern_amqp_reconnects_total")
+            if not wait_until(10, lambda: reconnects() >= old + 2 and daemon.metric("tern_amqp_connected") == 2):
+                raise NotFired(f"{daemon.name} has no new channel")
+            before = reconnects()
             os.kill(daemon.process.pid, signal.SIGSTOP)
             try:
                 say_again(world, chance, 50)
                 wait_until(9, timed_out)
             finally:
                 os.kill(daemon.process.pid, signal.SIGCONT)
-            fired = timed_out() and wait_until(10, lambda: (daemon.metric("tern_amqp_reconnects_total") or 0) > before)
+            fired = timed_out() and wait_until(10, lambda: reconnects() > before)
         finally:
             set_consumer_timeout(world, DEFAULT_TIMEOUT_MS, DEFAULT_TICK_MS)
         if not wait_until(20, lambda: daemon.metric("tern_amqp_connected") == 2):

@@ -159,19 +159,21 @@ LINES_MOST = 6  # warnings of one daemon about the broker in that time
 
 @fault("A4", "a stranger's queue, bound to everything, full and refusing", "world", 45)
 def full_stranger(world, _):
+    """Nobody ends order-service or the broker meanwhile: the half minute without progress would begin anew."""
     order, marks = world.daemons["order"], {name: os.path.getsize(d.log) for name, d in world.daemons.items()}
-    before, start = sum_of(order.port, REFUSED), time.monotonic()
-    with world.amqp() as channel:
-        channel.queue_declare("chaos.stranger", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
-    try:
+    with order.lock, world.broker.lock:
+        before, start = sum_of(order.port, REFUSED), time.monotonic()
         with world.amqp() as channel:
-            channel.queue_bind("chaos.stranger", "events", "#")
-        named = wait_until(NAMED_WITHIN_S, lambda: "bound by somebody else" in ask(order.port, "GET", "/readyz")[1])
-        took, said = time.monotonic() - start, ask(order.port, "GET", "/readyz")
-    finally:
-        with world.amqp() as channel:
-            channel.queue_delete("chaos.stranger")
-    refused = sum_of(order.port, REFUSED) - before
+            channel.queue_declare("chaos.stranger", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+        try:
+            with world.amqp() as channel:
+                channel.queue_bind("chaos.stranger", "events", "#")
+            named = wait_until(NAMED_WITHIN_S, lambda: "bound by somebody else" in ask(order.port, "GET", "/readyz")[1])
+            took, said = time.monotonic() - start, ask(order.port, "GET", "/readyz")
+        finally:
+            with world.amqp() as channel:
+                channel.queue_delete("chaos.stranger")
+        refused = sum_of(order.port, REFUSED) - before
     if refused <= 0:
         raise NotFired("nothing of order-service was refused")
     if not named or (said[0] != 200 and "waited too long" not in said[1]):  # a clock that was set makes it old
