@@ -102,7 +102,7 @@ metrics_of_code() {
     find "$ROOT/services" -name '*.c' -exec cat {} + | tr -s '\n ' ' ' |
       grep -oE 'struct tern_metric [a-z_]+ = \{ ?"[a-z_]+", TERN_[A-Z]+, "[a-z,]*"' |
       sed -E 's/.*"([a-z_]+)", TERN_([A-Z]+), "([a-z,]*)"/\1 \2 \3/'
-    sed -nE 's/.*print_row\(out, "([a-z_]+)", "([a-z]+)".*/\1 \2 /p' "$ROOT/common/io/metrics_process.c"
+    sed -nE 's/.*print_row\(out, "([a-z_]+)", "([a-z]+)".*/\1 \2 /p' "$ROOT/common/base/metrics_process.c"
   } | sed -E -e 's/^/tern_/' -e 's/^tern_(http_|process_)/\1/' -e 's/ ([A-Z]+) / \L\1 /' -e 's/ $//'
 }
 
@@ -114,7 +114,7 @@ metrics_of_page() {
 # ---- calls: "METHOD /path" -----------------------------------------------------------------------------------
 
 calls_of_code() {
-  cat "$ROOT"/services/*/*.c "$ROOT"/common/runtime/*.c |
+  cat "$ROOT"/services/*/*.c "$ROOT"/common/service/*.c |
     sed -nE 's/^ *\{"(GET|POST|PUT|DELETE|PATCH)", +"([^"]+)".*/\1 \2/p'
 }
 

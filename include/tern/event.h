@@ -15,6 +15,8 @@
 /* Value of the header x-tern-nudge: every service that misses a queue says its own log again, so nobody is asked. */
 #define TERN_NUDGE_REPUBLISHED "republished"
 
+/* So long a consumer remembers what it has handled: what is older is never published again. */
+enum { TERN_INBOX_DAYS = 30 };
 enum { TERN_NAME_SIZE = 64, TERN_VERSION_SIZE = 12, TERN_EVENT_MAX_BYTES = TERN_JSON_MAX_BYTES };
 
 struct tern_event {

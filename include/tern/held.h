@@ -67,9 +67,5 @@ int tern_held_remove(struct tern_db *db, int64_t position, const char *subject, 
 int tern_held_shift(struct tern_db *db, int64_t by_ms, struct tern_error *err);
 /* What is to be tried again is due at latest_ms at the latest. */
 int tern_held_pull_in(struct tern_db *db, int64_t latest_ms, struct tern_error *err);
-/* No back-off is longer: 5 min and a quarter. */
-enum { TERN_BACKOFF_MOST_MS = 375000 };
-/* min(200 ms * 2^(attempt-1), 5 min) with +-25% jitter: `random` is any random number. */
-int64_t tern_backoff_ms(int64_t base_ms, int64_t attempt, uint64_t random);
 
 #endif

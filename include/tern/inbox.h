@@ -7,8 +7,7 @@
 #define TERN_INBOX_H
 
 #include "tern/db.h"
-
-enum { TERN_INBOX_DAYS = 30 };
+#include "tern/event.h"
 
 /* Records an event as handled. Returns 1 when it is new, 0 when it was handled before, and -1 with `err` when the
  * store failed; then nothing is recorded. */

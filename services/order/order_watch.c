@@ -13,9 +13,9 @@
 #include "order_drive.h"
 #include "order_metrics.h"
 #include "order_store.h"
+#include "tern/backoff.h"
 #include "tern/bug.h"
 #include "tern/event_log.h"
-#include "tern/held.h"
 
 static const char watch_kind[] = "watch";
 

@@ -25,7 +25,7 @@ LOG = ("INSERT INTO event_log VALUES (NULL, :origin, :version, :at, :id, :type, 
 
 
 def schema_of(name):
-    folders = (ROOT / "common/messaging/schema", ROOT / f"services/{name}/schema")
+    folders = (ROOT / "common/service/schema", ROOT / f"services/{name}/schema")
     return "".join(file.read_text(encoding="utf-8") for folder in folders for file in sorted(folder.glob("*.sql")))
 
 

@@ -6,7 +6,7 @@
  * announced size or none when it is too big. The loop ends, with an error that has a sentence or with nothing more. */
 #include "fuzz.h"
 
-#include "common/io/amqp_link.h"
+#include "common/amqp/amqp_link.h"
 #include "tern/text.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * the files of this machine. */
 #include "fuzz.h"
 
-#include "common/runtime/settings.h"
+#include "common/service/settings.h"
 #include "services/order/order_config.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * OPTIONS), and whatever it lets through has a route. A problem is JSON that our own gate takes. */
 #include "fuzz.h"
 
-#include "common/io/http_internal.h"
+#include "common/http/http_internal.h"
 #include "services/order/order_http.h"
 #include "tern/json.h"
 

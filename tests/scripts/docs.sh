@@ -41,9 +41,9 @@ damage "a metric that is gone from the code is found" "> tern_jobs_total counter
 damage "other labels are found" "< tern_orders_total counter status" docs/METRICS.md '/^\| `tern_orders_total`/s/status/state/'
 damage "another kind is found" "> tern_payments_total gauge result" docs/METRICS.md '/^\| `tern_payments_total`/s/counter/gauge/'
 damage "a call that the page leaves out is found" "< POST /orders/{orderId}/cancel" README.md '/^\| `POST \/orders\/\{orderId\}\/cancel`/d'
-damage "a call that nobody answers is found" "> GET /livez" common/runtime/operations.c '/"\/livez"/d'
+damage "a call that nobody answers is found" "> GET /livez" common/service/operations.c '/"\/livez"/d'
 damage "a link that leads nowhere is found" "README.md leads to docs/EVENT.md" README.md 's/\]\(docs\/EVENTS\.md\)/](docs\/EVENT.md)/'
-tree && : >"$SCRATCH/tree/include/tern/metrics.h" && rm -rf "$SCRATCH/tree/services" "$SCRATCH/tree/common/io" && mkdir "$SCRATCH/tree/services"
+tree && : >"$SCRATCH/tree/include/tern/metrics.h" && rm -rf "$SCRATCH/tree/services" "$SCRATCH/tree/common/base/metrics_process.c" && mkdir "$SCRATCH/tree/services"
 refuses "code in which nothing is found is no success" "nothing was found in the code" check
 refuses "nor are daemons that are not built" "build the daemons first" "$TERN_ROOT/scripts/check_docs.sh" "$TERN_ROOT" "$SCRATCH"
 
@@ -79,7 +79,7 @@ apply_example() {
 }
 compiles() {
   local file
-  for file in common/shop/catalogue.c services/inventory/inventory_handlers.c services/notification/message.c \
+  for file in services/catalogue/catalogue.c services/inventory/inventory_handlers.c services/notification/message.c \
     services/notification/notification_handlers.c; do
     cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Wmissing-prototypes -Werror -fsyntax-only \
       -I "$SCRATCH/tree/include" "$SCRATCH/tree/$file" || return 1

@@ -23,26 +23,28 @@ breach() {
 
 tree services/order/main.c '#include "tern/service.h"' '#include "shop/catalogue.h"' '#include "saga.h"'
 holds "a tree that keeps to its layers passes" check
-tree common/io/amqp.c '#include <rabbitmq-c/amqp.h>' '#include "tern/amqp.h"'
+tree common/amqp/amqp.c '#include <rabbitmq-c/amqp.h>' '#include "tern/amqp.h"'
 holds "a wrapper may name its library" check
 
-breach "base must not include io" "base includes upward" common/base/log.c '#include "tern/db.h"'
-breach "io must not include messaging" "io includes upward" common/io/http.c '#include "tern/event.h"'
-breach "messaging must not include the runtime" "messaging includes upward" common/messaging/inbox.c '#include "tern/service.h"'
-breach "messaging must not know the shop" "messaging includes upward" common/messaging/inbox.c '#include "shop/catalogue.h"'
-breach "the runtime and the shop do not know each other" "do not know each other" common/runtime/app.c '#include "shop/catalogue.h"'
+breach "base must not include the store" "base includes upward" common/base/log.c '#include "tern/db.h"'
+breach "http must not include event" "http includes upward" common/http/http.c '#include "tern/event.h"'
+breach "the inbox must not include the service" "inbox includes upward" common/inbox/inbox.c '#include "tern/service.h"'
+breach "the inbox must not know the shop" "inbox includes upward" common/inbox/inbox.c '#include "shop/catalogue.h"'
+breach "the inbox and the outbox do not know each other" "do not know each other" common/inbox/held.c '#include "tern/publisher.h"'
+breach "the store and the link do not know each other" "do not know each other" common/amqp/amqp.c '#include "tern/db.h"'
+breach "the service and the shop do not know each other" "do not know each other" common/service/app.c '#include "shop/catalogue.h"'
 breach "a public header keeps to its layer too" "base includes upward" include/tern/log.h '#include "tern/http.h"'
 breach "a public header without a layer is a breach" "belongs to no layer" include/tern/novelty.h '#include <stddef.h>'
-breach "a private header of a higher layer is a breach" "base includes upward" common/base/id.c '#include "common/io/db_sqlite.h"'
+breach "a private header of a higher layer is a breach" "base includes upward" common/base/id.c '#include "common/store/sqlite/db_sqlite.h"'
 breach "a service must not include another" "never include each other" services/order/saga.c '#include "services/payment/charge.h"'
 breach "a service must not climb out of its folder" "goes up a folder" services/order/saga.c '#include "../payment/charge.h"'
-breach "a service must not use private headers of common" "private header" services/order/saga.c '#include "common/io/db_sqlite.h"'
-breach "rabbitmq-c is named in its wrapper only" "rabbitmq-c is named outside" common/messaging/consumer.c '#include <amqp.h>'
+breach "a service must not use private headers of common" "private header" services/order/saga.c '#include "common/store/sqlite/db_sqlite.h"'
+breach "rabbitmq-c is named in its wrapper only" "rabbitmq-c is named outside" common/inbox/consumer.c '#include <amqp.h>'
 breach "SQLite is named in its driver only" "SQLite is named outside" services/order/order_store.c '#include <sqlite3.h>'
-breach "libmicrohttpd is named in the server only" "libmicrohttpd is named outside" common/runtime/app.c '#include <microhttpd.h>'
-breach "cJSON is named in the codecs only" "cJSON is named outside" common/shop/catalogue.c '#include <cjson/cJSON.h>'
+breach "libmicrohttpd is named in the server only" "libmicrohttpd is named outside" common/service/app.c '#include <microhttpd.h>'
+breach "cJSON is named in the codecs only" "cJSON is named outside" services/catalogue/catalogue.c '#include <cjson/cJSON.h>'
 breach "libuuid is named in id only" "libuuid is named outside" common/base/text.c '#include <uuid/uuid.h>'
-breach "the getter that ignores case is refused" "ignores case" common/base/json.c 'x = cJSON_GetObjectItem(y, "z");'
+breach "the getter that ignores case is refused" "ignores case" common/json/json.c 'x = cJSON_GetObjectItem(y, "z");'
 
 rm -rf "$SCRATCH/tree" && mkdir "$SCRATCH/tree"
 refuses "a tree without any C file is no success" "no C file" check

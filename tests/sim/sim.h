@@ -2,7 +2,7 @@
  * its own, everything drawn from one seed.
  *
  * Real are handlers, jobs, timers, writer, units of work, event log, publisher, consumer and job lane: a service is built
- * by tern_app_build and stepped. Made up are the AMQP link (sim_link.c takes the place of common/io/amqp*.c), the
+ * by tern_app_build and stepped. Made up are the AMQP link (sim_link.c takes the place of common/amqp/), the
  * broker behind it (sim_broker.c), the gateway and the mail (sim_gateway.c), the clients (sim_client.c) and time. A crash
  * throws a service's memory away and keeps its store. What must hold is checked while it runs, where a rule is about an
  * order of steps, and at the end from stores and ledgers (sim_check.c). One simulation at a time in a process. */
@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "common/runtime/app.h"
+#include "common/service/app.h"
 #include "shop/catalogue.h"
 
 /* ---- what can happen ------------------------------------------------------------------------------------------- */

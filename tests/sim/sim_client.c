@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/runtime/once.h"
+#include "common/service/once.h"
 #include "services/inventory/inventory.h"
 #include "services/order/cancel_order.h"
 #include "services/order/place_order.h"

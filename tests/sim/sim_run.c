@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "tern/backoff.h"
 
 struct sim *sim;
 

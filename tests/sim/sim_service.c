@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/runtime/settings.h"
+#include "common/service/settings.h"
 #include "services/inventory/inventory.h"
 #include "services/notification/notification.h"
 #include "services/order/order_service.h"

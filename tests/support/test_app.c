@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/runtime/settings.h"
+#include "common/service/settings.h"
 #include "raw_http.h"
 #include "tern_test.h"
 

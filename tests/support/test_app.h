@@ -4,7 +4,7 @@
 #ifndef TERN_TEST_APP_H
 #define TERN_TEST_APP_H
 
-#include "common/runtime/app.h"
+#include "common/service/app.h"
 
 struct test_app {
     struct tern_app app;

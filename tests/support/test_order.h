@@ -2,7 +2,7 @@
 #ifndef TERN_TEST_ORDER_H
 #define TERN_TEST_ORDER_H
 
-#include "common/runtime/once.h"
+#include "common/service/once.h"
 #include "services/order/order.h"
 #include "services/order/order_metrics.h"
 #include "services/order/place_order.h"

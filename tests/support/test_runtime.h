@@ -7,9 +7,9 @@
 
 #include <stdatomic.h>
 
-#include "common/runtime/job_lane.h"
-#include "common/runtime/unit_of_work.h"
-#include "common/runtime/writer.h"
+#include "common/service/job_lane.h"
+#include "common/service/unit_of_work.h"
+#include "common/service/writer.h"
 
 struct test_runtime {
     char folder[64], url[128];  /* "" in memory */

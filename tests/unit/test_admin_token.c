@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/runtime/admin_token.h"
+#include "common/service/admin_token.h"
 #include "folder.h"
 #include "tern_test.h"
 

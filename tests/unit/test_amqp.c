@@ -3,7 +3,7 @@
 #include "tern/amqp.h"
 #include "tern_test.h"
 
-#include "common/io/amqp_link.h"
+#include "common/amqp/amqp_link.h"
 
 #include <dlfcn.h>
 #include <netdb.h>

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/io/db_sqlite.h"
+#include "common/store/sqlite/db_sqlite.h"
 #include "tern/db.h"
 
 static const char make_t[] = "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, b BLOB) STRICT";

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store.h"
+#include "tern/backoff.h"
 #include "tern/held.h"
 
 static int set_up(void **state)

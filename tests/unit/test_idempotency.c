@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "common/runtime/once.h"
+#include "common/service/once.h"
 #include "store.h"
 #include "test_context.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/messaging/consumer_beacons.h"
+#include "common/inbox/consumer_beacons.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/numbers.h"

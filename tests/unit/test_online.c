@@ -1,5 +1,5 @@
 /* test_online.c - the time that passes only while both links are up. */
-#include "common/runtime/online.h"
+#include "common/service/online.h"
 #include "store.h"
 #include "tern/timers.h"
 #include "tern_test.h"

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/runtime/app.h"
-#include "common/runtime/settings.h"
+#include "common/service/app.h"
+#include "common/service/settings.h"
 #include "raw_http.h"
 #include "services/order/order_service.h"
 #include "services/order/place_order.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/runtime/parked_print.h"
+#include "common/service/parked_print.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/inbox.h"

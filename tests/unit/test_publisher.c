@@ -5,7 +5,7 @@
 #include "tern_test.h"
 #include "wait_for.h"
 
-#include "common/messaging/publisher_parts.h"
+#include "common/outbox/publisher_parts.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

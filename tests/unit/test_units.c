@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store.h"
+#include "tern/backoff.h"
 #include "tern/inbox.h"
 #include "tern/timers.h"
 #include "tern_test.h"

@@ -1,7 +1,7 @@
 /* test_upkeep.c - the inbox forgets what is older than its window, in steps, and nothing younger. */
 #include "tern_test.h"
 
-#include "common/runtime/upkeep.h"
+#include "common/service/upkeep.h"
 #include "tern/inbox.h"
 #include "test_context.h"
 

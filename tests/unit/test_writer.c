@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/io/db_sqlite.h"
+#include "common/store/sqlite/db_sqlite.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/timers.h"

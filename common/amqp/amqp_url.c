@@ -1,0 +1,166 @@
+/* amqp_url.c - the broker's address, taken apart: amqp://user:password@host:port/vhost?heartbeat=5&connection_timeout=5000
+ *
+ * Not by the library, which takes nothing above ASCII behind a "%" and no query, and does not say what is wrong. A sentence
+ * never repeats what may be a piece of a password. */
+#include "amqp_link.h"
+#include "common/base/percent.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WRITTEN         "# % / ? @ in a user, a password or a vhost are written %23 %25 %2F %3F %40"
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+
+enum { PORT = 5672, TLS_PORT = 5671, PORT_MOST = 65535, VHOST_MOST = 255, NAME_MOST = 40 };
+
+static const struct parameter {
+    const char *name, *unit;
+    size_t offset;
+    int least, most;
+} parameters[] = {
+    {"heartbeat",          "seconds",      offsetof(struct amqp_url, heartbeat_s),           1,   60   },
+    {"connection_timeout", "milliseconds", offsetof(struct amqp_url, connection_timeout_ms), 100, 10000},
+};
+
+/* In place. */
+static int decode(char *text, const char *what, struct tern_error *err)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        int value = *from == '%' ? percent_byte(from) : (unsigned char)*from;
+        if (value < 0)
+            return tern_error_set(
+                err, "in the %s of the broker's address a \"%%\" is not followed by two hex digits; %s", what, WRITTEN);
+        if (value == 0) return tern_error_set(err, "the %s of the broker's address holds no %%00", what);
+        if (*from == '%') from += 2;
+        *to++ = (char)value;
+    }
+    *to = '\0';
+    return 0;
+}
+
+/* Cuts `text` at the first `mark`. What is behind it, or NULL. */
+static char *cut(char *text, char mark)
+{
+    char *at = strchr(text, mark);
+    if (at == NULL) return NULL;
+    *at = '\0';
+    return at + 1;
+}
+
+/* From `least` to `most`; -1: it is none of these. */
+static int number_of(const char *text, int least, int most)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > 6 || strspn(text, "0123456789") != length) return -1;
+    int number = (int)strtol(text, NULL, 10);
+    return number < least || number > most ? -1 : number;
+}
+
+/* ---- the query ------------------------------------------------------------------------------------------------- */
+
+static const struct parameter *find_parameter(const char *name)
+{
+    for (size_t i = 0; i < TERN_COUNT(parameters); i++)
+        if (strcmp(parameters[i].name, name) == 0) return &parameters[i];
+    return NULL;
+}
+
+static int refuse_parameter(const char *name, struct tern_error *err)
+{
+    size_t length = strlen(name);
+    bool is_name = length > 0 && length <= NAME_MOST && strspn(name, NAME_CHARACTERS) == length;
+    return tern_error_set(err, "the broker's address takes the parameters heartbeat and connection_timeout, no %s%s%s",
+                          is_name ? "\"" : "", is_name ? name : "others", is_name ? "\"" : "");
+}
+
+static int take_parameter(char *text, struct amqp_url *url, struct tern_error *err)
+{
+    const char *value = cut(text, '=');
+    const struct parameter *known = find_parameter(text);
+    if (known == NULL) return refuse_parameter(text, err);
+    int *target = (int *)(void *)((char *)url + known->offset);
+    if (*target != 0) return tern_error_set(err, "%s is in the broker's address twice", known->name);
+    int number = value != NULL ? number_of(value, known->least, known->most) : -1;
+    if (number < 0)
+        return tern_error_set(err, "%s in the broker's address must be a whole number of %s from %d to %d", known->name,
+                              known->unit, known->least, known->most);
+    *target = number;
+    return 0;
+}
+
+static int take_query(char *query, struct amqp_url *url, struct tern_error *err)
+{
+    for (char *next; query != NULL && *query != '\0'; query = next) {
+        next = cut(query, '&');
+        if (take_parameter(query, url, err) < 0) return -1;
+    }
+    return 0;
+}
+
+/* ---- what stands before it ------------------------------------------------------------------------------------- */
+
+static int take_login(char *login, struct amqp_connection_info *parts, struct tern_error *err)
+{
+    char *password = cut(login, ':');
+    parts->user = login;
+    if (password != NULL) parts->password = password;
+    if (decode(login, "user", err) < 0) return -1;
+    return password != NULL ? decode(password, "password", err) : 0;
+}
+
+static int take_place(char *place, struct amqp_connection_info *parts, struct tern_error *err)
+{
+    bool in_numbers = *place == '[';
+    char *host = place + in_numbers, *behind = in_numbers ? cut(host, ']') : host;
+    if (behind == NULL || (in_numbers && *behind != '\0' && *behind != ':'))
+        return tern_error_set(err, "an IPv6 address in the broker's address is written amqp://[::1]:5672");
+    const char *port = cut(behind, ':');
+    if (port != NULL) parts->port = number_of(port, 1, PORT_MOST);
+    if (parts->port < 0)
+        return tern_error_set(err, "the port of the broker's address must be a number from 1 to %d; %s", PORT_MOST,
+                              WRITTEN);
+    if (*host != '\0') parts->host = host;
+    return decode(host, "host", err);
+}
+
+static int take_vhost(char *vhost, struct amqp_connection_info *parts, struct tern_error *err)
+{
+    if (strpbrk(vhost, "/@") != NULL)
+        return tern_error_set(err, "the vhost of the broker's address holds a \"/\" or a \"@\"; %s", WRITTEN);
+    if (decode(vhost, "vhost", err) < 0) return -1;
+    if (strlen(vhost) > VHOST_MOST)
+        return tern_error_set(err, "the vhost of the broker's address is longer than %d bytes", VHOST_MOST);
+    parts->vhost = vhost;
+    return 0;
+}
+
+static char *take_scheme(char *text, struct amqp_connection_info *parts)
+{
+    static const char plain[] = "amqp://", tls[] = "amqps://";
+    amqp_default_connection_info(parts);
+    parts->ssl = strncmp(text, tls, sizeof tls - 1) == 0;
+    parts->port = parts->ssl ? TLS_PORT : PORT;
+    if (parts->ssl) return text + sizeof tls - 1;
+    return strncmp(text, plain, sizeof plain - 1) == 0 ? text + sizeof plain - 1 : NULL;
+}
+
+int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err)
+{
+    struct amqp_connection_info *parts = &ret_url->parts;
+    memset(ret_url, 0, sizeof *ret_url);
+    char *login = take_scheme(text, parts);
+    if (login == NULL)
+        return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
+    char *query = cut(login, '?');
+    if (strchr(login, '#') != NULL || (query != NULL && strpbrk(query, "#@") != NULL))
+        return tern_error_set(err, "the broker's address has a \"#\", or a \"@\" behind its \"?\"; %s", WRITTEN);
+    char *vhost = cut(login, '/'), *place = cut(login, '@');
+    if (place != NULL && strchr(place, '@') != NULL)
+        return tern_error_set(err, "the broker's address has a second \"@\"; %s", WRITTEN);
+    if (place != NULL && take_login(login, parts, err) < 0) return -1;
+    if (take_place(place != NULL ? place : login, parts, err) < 0) return -1;
+    if (vhost != NULL && take_vhost(vhost, parts, err) < 0) return -1;
+    return take_query(query, ret_url, err);
+}

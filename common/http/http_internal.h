@@ -1,0 +1,215 @@
+/* http_internal.h - what the files of the HTTP server share: a request on its way, its gate, its connection.
+ *
+ * libmicrohttpd is known to http.c alone; everything declared here works on plain text and can be tested without a
+ * socket. A request belongs to one connection and is used again for the next one: http_request_reset in between. */
+#ifndef TERN_HTTP_HTTP_INTERNAL_H
+#define TERN_HTTP_HTTP_INTERNAL_H
+
+#include "tern/http.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+enum {
+    HTTP_BODY_MAX = 65536,
+    HTTP_SWALLOW_MAX = 1 << 20, /* of a body that is not wanted; more of it ends the connection */
+    HTTP_LARGE_ANSWER = 65536,
+    HTTP_LARGE_ANSWERS_MOST = 32 << 20, /* on their way at once */
+    HTTP_TARGET_MAX = 4096,
+    HTTP_HEADERS_MAX = 100,
+    HTTP_QUERY_MAX = 32,
+    HTTP_SEGMENTS_MAX = 12,
+    HTTP_ADDRESS_KEY = 16,
+    HTTP_LEAVING_MOST = 64, /* connections on their way out at once, above the limit */
+    HTTP_REPORT_MS = 60000,
+    HTTP_REQUEST_ID_SIZE = 65
+};
+
+struct http_pair {
+    const char *name, *value;
+};
+
+/* A request target taken apart: everything decoded, in `memory`. */
+struct http_target {
+    char *memory;
+    const char *path;      /* "/orders/ORD-1" */
+    const char *authority; /* "shop.example:3001"; NULL: the target was a path alone */
+    size_t segment_count;
+    const char *segments[HTTP_SEGMENTS_MAX]; /* "orders", "ORD-1"; "" after a closing slash */
+    size_t query_count;
+    struct http_pair query[HTTP_QUERY_MAX];
+};
+
+/* A row of a route table, its path taken apart. */
+struct http_route {
+    const struct tern_http_route *row;
+    void *self;
+    char *memory;
+    size_t segment_count;
+    const char *segments[HTTP_SEGMENTS_MAX]; /* "orders", "{orderId}" */
+};
+
+/* The token of the admin routes, which may be replaced while the server runs. */
+struct http_admin {
+    pthread_mutex_t lock;
+    char *token; /* "": there is none, and the routes are closed */
+};
+
+/* What the gate knows of its server; but for `admin` constant once it runs. */
+struct http_rules {
+    struct http_route *routes;
+    size_t route_count;
+    struct http_admin *admin;
+    struct tern_ids *ids;
+};
+
+enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
+
+struct tern_http_request {
+    /* where the client has come to; "" when nobody asks for it (a target in absolute-form does) */
+    char own_address[TERN_HTTP_PEER_SIZE];
+    uint16_t own_port;
+
+    /* what the client sent; headers live in libmicrohttpd's memory until the request is over */
+    const char *method, *version;
+    struct http_target target;
+    size_t header_count;
+    struct http_pair headers[HTTP_HEADERS_MAX];
+    bool headers_cut;   /* there were more */
+    bool sloppy_layout; /* the head holds bytes between its lines: bare LF, folded lines, NUL */
+    enum http_body_kind body_kind;
+    uint64_t body_announced; /* Content-Length */
+    struct tern_text body;
+    char key[TERN_HTTP_KEY_SIZE]; /* the Idempotency-Key of a route that honours one; "" */
+    char request_id[HTTP_REQUEST_ID_SIZE];
+    char traceparent[TERN_TRACEPARENT_SIZE];
+
+    /* what became of it */
+    const struct http_route *route; /* the row that fits method and path */
+    const char *pattern;            /* its path, for the metrics; "unmatched" */
+    struct tern_http_answer answer;
+    bool refused;     /* the answer stands before a handler was asked */
+    bool closing;     /* the connection ends with this answer: what follows on it cannot be trusted, or is unread */
+    size_t swallowed; /* bytes of a body nobody wants */
+
+    /* how far it is */
+    char *raw_target; /* NULL: the request line was not read */
+    bool head_done, counted;
+    int64_t started_ns, ends_ms;
+};
+
+void http_request_reset(struct tern_http_request *request);
+const char *http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case);
+
+/* ---- http_target.c ---- */
+
+/* Takes the raw target apart. On an error `target` holds nothing. */
+int http_target_parse(const char *raw, struct http_target *target, struct tern_error *err);
+void http_target_fini(struct http_target *target);
+
+/* ---- http_routes.c ---- */
+
+void http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count);
+void http_routes_fini(struct http_rules *rules);
+/* Finds the row for the request's method and path. False: refused with 404 or 405, or answered as OPTIONS. */
+bool http_routes_choose(const struct http_rules *rules, struct tern_http_request *request);
+
+/* ---- http_admin.c ---- */
+
+/* NULL counts as "". */
+void http_admin_init(struct http_admin *admin, const char *token);
+void http_admin_fini(struct http_admin *admin);
+/* True when it is another one than before. */
+bool http_admin_replace(struct http_admin *admin, const char *token);
+/* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
+bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
+
+/* ---- http_key.c ---- */
+
+/* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
+ * Returns 0, or -1 when it is not one. */
+int http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
+
+/* ---- http_address.c ---- */
+
+/* Whether an authority ("host" or "host:port", 80 when there is none) names this address and port. */
+bool http_authority_is_own(const char *authority, const char *address, uint16_t port);
+/* Whether two authorities name the same host and port. */
+bool http_authority_same(const char *one, const char *other);
+int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
+                      struct tern_error *err);
+/* A listening socket and the port it got (when asked for port 0: any free one); or -1. */
+int http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err);
+
+/* ---- http_gate.c ---- */
+
+/* Everything that can be said from the head alone. False: refused (or OPTIONS answered); `closing` says whether the
+ * answer must go out at once. */
+bool http_gate(const struct http_rules *rules, struct tern_http_request *request);
+
+/* ---- http_answer.c ---- */
+
+/* Sets the problem and marks the request as refused. Always returns false. */
+bool http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
+    TERN_PRINTF(4, 5);
+/* Adds requestId, traceId and instance to a problem. */
+void http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer);
+
+/* ---- http_sweeper.c: hangs up on connections that are over their deadline ---- */
+
+struct http_connection {
+    struct http_connection *before, *after;
+    int fd;
+    unsigned char address[HTTP_ADDRESS_KEY];
+    bool leaving;                               /* under the mutex: it was told to make room for another */
+    atomic_bool in_request;                     /* between request line and end of answer */
+    _Atomic int64_t idle_since_ms, deadline_ms; /* steady time */
+    atomic_bool busy;                           /* between head and end of answer */
+    size_t large_bytes;                         /* of its answer, while that is large and on its way */
+    struct tern_http_request request;
+};
+
+struct http_sweeper {
+    pthread_mutex_t mutex; /* guards the list and `stopping` */
+    pthread_cond_t changed;
+    pthread_t thread;
+    struct http_connection *first;
+    const struct tern_clock *clock;
+    int tick_ms;
+    bool stopping;
+
+    /* under the mutex: connections that were refused and not reported yet, and where the last one came from */
+    uint64_t refused;
+    unsigned char refused_last[HTTP_ADDRESS_KEY];
+    int64_t reported_ms; /* steady time; 0: never */
+    tern_http_refused *report;
+    void *self;
+};
+
+/* `report` may be NULL. */
+int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
+                       tern_http_refused *report, void *self, struct tern_error *err);
+void http_sweeper_stop(struct http_sweeper *sweeper);
+void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection);
+void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection);
+/* Ends the connections that wait for a next request. */
+void http_sweeper_release_idle(struct http_sweeper *sweeper);
+
+/* ---- http_admission.c: the limits of connections ---- */
+
+struct http_limits {
+    unsigned all, per_address;
+};
+
+enum http_admission { HTTP_ADMITTED, HTTP_REPLACES, HTTP_REFUSED_ADDRESS, HTTP_REFUSED_TOTAL };
+
+/* Whether a connection from there is let in, ending an idle one in its favour where a limit is reached. */
+enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
+                               const struct sockaddr *address);
+/* IPv4 as IPv4-mapped IPv6, without the port. */
+void http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
+void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
+
+#endif

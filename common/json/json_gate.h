@@ -1,0 +1,36 @@
+/* json_gate.h - what json.c asks of the gate: is this text fit for cJSON, and where do its numbers stand.
+ *
+ * Private to common/base. The rules are those of tern/json.h. */
+#ifndef TERN_JSON_JSON_GATE_H
+#define TERN_JSON_JSON_GATE_H
+
+#include "tern/error.h"
+
+/* A place in the text. For a number `note` is its length, for a member name the hash of the name. */
+struct json_mark {
+    uint32_t at, note;
+};
+
+enum { JSON_MARKS_INLINE = 64 };
+
+/* A pile of marks that allocates only when it grows beyond what most messages need. */
+struct json_marks {
+    struct json_mark *items; /* `inline_items`, or memory of its own */
+    size_t count, room;
+    struct json_mark inline_items[JSON_MARKS_INLINE];
+};
+
+void json_marks_init(struct json_marks *marks);
+void json_marks_fini(struct json_marks *marks);
+
+/* Checks the text. `numbers` may be NULL; else it is given every number in the order of the text. Returns 0, or -1
+ * with a sentence. */
+int json_gate(const char *text, size_t length, size_t max_bytes, struct json_marks *numbers, struct tern_error *err);
+
+/* Checks the one value at *at, and moves *at behind it and the white space that follows. 0, or -1 with a sentence. */
+int json_gate_skip(const char *text, size_t length, size_t *at, struct tern_error *err);
+
+/* How many bytes the UTF-8 character at `at` takes (1 to 4), or 0 when it is not well formed. `at` < `end`. */
+size_t json_utf8_length(const unsigned char *at, const unsigned char *end);
+
+#endif

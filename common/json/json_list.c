@@ -1,0 +1,76 @@
+/* json_list.c - walks a list that is too large for one tree: the gate finds where an element ends, and each is a tree of its
+ * own for the length of its visit. Never holds more than one. */
+#include "tern/json.h"
+
+#include "json_gate.h"
+
+#include <string.h>
+
+struct walk {
+    const char *text;
+    size_t length, at;
+    struct tern_error *err;
+};
+
+static int refuse(const struct walk *walk, const char *why)
+{
+    return tern_error_set(walk->err, "byte %zu: %s", walk->at + 1,
+                          walk->at == walk->length ? "the text ends too early" : why);
+}
+
+static void skip_space(struct walk *walk)
+{
+    while (walk->at < walk->length && strchr(" \n\r\t", walk->text[walk->at]) != NULL && walk->text[walk->at] != '\0')
+        walk->at++;
+}
+
+/* Takes `token` when it is next, with the white space before it. */
+static bool take(struct walk *walk, const char *token)
+{
+    size_t length = strlen(token);
+    skip_space(walk);
+    if (walk->length - walk->at < length || memcmp(walk->text + walk->at, token, length) != 0) return false;
+    walk->at += length;
+    return true;
+}
+
+static int open_member(struct walk *walk, const char *name)
+{
+    if (take(walk, "\"") && take(walk, name) && take(walk, "\"") && take(walk, ":")) return 0;
+    return refuse(walk, "another member than the list");
+}
+
+static int visit_one(struct walk *walk, tern_json_visit *visit, void *self)
+{
+    size_t start;
+    skip_space(walk);
+    start = walk->at;
+    if (json_gate_skip(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
+    struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
+    int status = node != NULL ? visit(self, node, walk->err) : -1;
+    tern_json_destroy(node);
+    return status;
+}
+
+static int visit_all(struct walk *walk, tern_json_visit *visit, void *self)
+{
+    if (take(walk, "]")) return 0;
+    for (;;) {
+        if (visit_one(walk, visit, self) < 0) return -1;
+        if (take(walk, "]")) return 0;
+        if (!take(walk, ",")) return refuse(walk, "a comma or ] is missing");
+    }
+}
+
+int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
+                   struct tern_error *err)
+{
+    struct walk walk = {text, length, 0, err};
+    bool wrapped = take(&walk, "{");
+    if (wrapped && open_member(&walk, name) < 0) return -1;
+    if (!take(&walk, "[")) return refuse(&walk, "a list is missing");
+    if (visit_all(&walk, visit, self) < 0) return -1;
+    if (wrapped && !take(&walk, "}")) return refuse(&walk, "another member than the list");
+    skip_space(&walk);
+    return walk.at == walk.length ? 0 : refuse(&walk, "something follows the value");
+}

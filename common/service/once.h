@@ -1,0 +1,35 @@
+/* once.h - a command that takes effect once per Idempotency-Key, from the inside: for app.c's callers, tests and the
+ * simulation, which have no request. */
+#ifndef TERN_SERVICE_ONCE_H
+#define TERN_SERVICE_ONCE_H
+
+#include <pthread.h>
+
+#include "tern/idempotency.h"
+#include "tern/service.h"
+
+/* One request on its way. Start from {0}; give it back with tern_once_fini. */
+struct tern_once_work {
+    const struct tern_once *once;
+    struct tern_keyed_request request; /* key "": none came */
+    struct tern_kept_answer answer;    /* out: with a key, after TERN_DONE, unless misused */
+    const char *content_type;          /* out: of `answer`; NULL: JSON, as all are that are kept */
+    bool replayed, misused;            /* out */
+    struct tern_once_work *next;       /* in the list of those that run */
+};
+
+/* Fills `request` for a key that may be "". `operation` and `key` must outlive the work. */
+void tern_once_ask(struct tern_once_work *work, const char *operation, const char *key);
+/* The command: its argument is a struct tern_once_work. */
+tern_command tern_once_run;
+void tern_once_fini(struct tern_once_work *work);
+
+/* The requests with a key that wait for the writer or are with it. */
+struct tern_running {
+    pthread_mutex_t lock;
+    struct tern_once_work *first;
+};
+void tern_running_init(struct tern_running *running);
+void tern_running_fini(struct tern_running *running);
+
+#endif
