@@ -1,12 +1,13 @@
 /* shop/catalogue.h - the shop's events: one table that says what they are, who says them, who hears them.
  *
- * Each SHOP_<EVENT>_FIELDS list is the payload: from its rows come `struct shop_<payload>`, its JSON codec and its
- * rows in docs/EVENTS.md (a test compares). SHOP_EVENTS is the catalogue: from its rows come the routing keys, the
- * queues with their bindings, the mandatory flag and the typed calls at the end of this page. The compiler is the
- * checker; nothing is generated. To add an event: one list, one row, one section in docs/EVENTS.md.
+ * Each SHOP_<EVENT>_FIELDS list says how a payload looks in JSON: from its rows come the codec of the struct in
+ * shop/events.h and the rows of docs/EVENTS.md (a test compares). SHOP_EVENTS is the catalogue: from its rows come the
+ * routing keys, the queues with their bindings, the mandatory flag and the typed calls. The compiler is the checker;
+ * nothing is generated. To add an event: one list and one row here, its struct with two prototypes in shop/events.h,
+ * one section in docs/EVENTS.md.
  *
- * A row of a list is F(P, kind, member, "jsonName", presence); P is handed through to F. An optional member that is absent is "", 0, an empty
- * list, or an object whose `given` is false, and is left out when written. The kinds:
+ * A row of a list is F(P, kind, member, "jsonName", presence); P is handed through to F. An optional member that is
+ * absent is left out when written. The kinds:
  *
  *   id        char[65]          1-64 characters of A-Z a-z 0-9 . _ -
  *   ref       char[129]         what somebody else calls a thing: token, transaction, refund; at most 128 bytes
@@ -20,18 +21,12 @@
  *   pieces    struct shop_pieces        what is held in stock: product and quantity, a product once
  *   words     struct shop_words         a few words
  *   customer  struct shop_customer      an object
- *   address   struct shop_address       an object
- *
- * Payloads hold their values inline: copy and keep them freely, nothing is to be freed. Any thread. */
+ *   address   struct shop_address       an object */
 #ifndef SHOP_CATALOGUE_H
 #define SHOP_CATALOGUE_H
 
+#include "shop/events.h"
 #include "tern/catalogue.h"
-#include "tern/event.h"
-#include "tern/shape.h"
-
-struct tern_context;
-struct tern_emitted;
 
 /* ---- words: the only place where they are spelled ---------------------------------------------------------- */
 
@@ -76,65 +71,15 @@ struct tern_emitted;
 
 #define SHOP_CURRENCY_DEFAULT "USD"
 
-/* ---- limits, and the values that payloads are made of -------------------------------------------------------- */
+/* ---- schemas ----------------------------------------------------------------------------------------------- */
 
-enum {
-    SHOP_REF_SIZE = 129,
-    SHOP_TEXT_CHARACTERS = 256, /* names, addresses, error sentences */
-    SHOP_TEXT_SIZE = 4 * SHOP_TEXT_CHARACTERS + 1,
-    SHOP_SHORT_CHARACTERS = 64, /* phone numbers, cities, states, postal codes */
-    SHOP_SHORT_SIZE = 4 * SHOP_SHORT_CHARACTERS + 1,
-    SHOP_LINES_MAX = 100,
-    SHOP_WORDS_MAX = 8,
-    SHOP_QUANTITY_MAX = 10000,        /* of one line; a product's lines added up: SHOP_LINES_MAX times as many */
-    SHOP_PRICE_MAX_MINOR = 100000000, /* 1 000 000.00 */
-    SHOP_STOCK_MAX = 1000000000
-};
-#define SHOP_TOTAL_MAX_MINOR ((int64_t)SHOP_LINES_MAX * SHOP_QUANTITY_MAX * SHOP_PRICE_MAX_MINOR)
-
-struct shop_line {
-    char product_id[TERN_ID_SIZE];
-    int64_t quantity;
-    int64_t price_minor; /* of one piece */
-};
-struct shop_lines {
-    size_t count;
-    struct shop_line at[SHOP_LINES_MAX];
-};
-
-struct shop_piece {
-    char product_id[TERN_ID_SIZE];
-    int64_t quantity;
-};
-struct shop_pieces {
-    size_t count;
-    struct shop_piece at[SHOP_LINES_MAX];
-};
-
-struct shop_words {
-    size_t count;
-    char at[SHOP_WORDS_MAX][TERN_WORD_SIZE];
-};
-
-struct shop_customer {
-    bool given;
-    char email[SHOP_TEXT_SIZE];  /* "" when not known */
-    char phone[SHOP_SHORT_SIZE]; /* "" when not known */
-};
-
-struct shop_address {
-    bool given;
-    char street[SHOP_TEXT_SIZE]; /* each "" when not given */
-    char city[SHOP_SHORT_SIZE], state[SHOP_SHORT_SIZE], zip_code[SHOP_SHORT_SIZE];
-};
-
-/* Their shapes, for request bodies that carry the same things. Lines and pieces: the shape of one. */
+/* Of the values that payloads are made of, for request bodies that carry the same. Lines and pieces: that of one. */
 extern const struct tern_shape shop_line_shape;
 extern const struct tern_shape shop_piece_shape;
 extern const struct tern_shape shop_customer_shape;
 extern const struct tern_shape shop_address_shape;
 
-/* ---- payloads ---------------------------------------------------------------------------------------------- */
+/* ---- payloads in JSON ---------------------------------------------------------------------------------------------- */
 
 #define SHOP_ORDER_PLACED_FIELDS(F, P)                           \
     F(P, id, order_id, "orderId", required)                      \
@@ -264,27 +209,6 @@ extern const struct tern_shape shop_address_shape;
 
 /* ---- what the rows become ---------------------------------------------------------------------------------- */
 
-#define SHOP_MEMBER_id(member)       char member[TERN_ID_SIZE];
-#define SHOP_MEMBER_ref(member)      char member[SHOP_REF_SIZE];
-#define SHOP_MEMBER_text(member)     char member[SHOP_TEXT_SIZE];
-#define SHOP_MEMBER_word(member)     char member[TERN_WORD_SIZE];
-#define SHOP_MEMBER_currency(member) char member[TERN_WORD_SIZE];
-#define SHOP_MEMBER_money(member)    int64_t member;
-#define SHOP_MEMBER_count(member)    int64_t member;
-#define SHOP_MEMBER_time(member)     int64_t member;
-#define SHOP_MEMBER_lines(member)    struct shop_lines member;
-#define SHOP_MEMBER_pieces(member)   struct shop_pieces member;
-#define SHOP_MEMBER_words(member)    struct shop_words member;
-#define SHOP_MEMBER_customer(member) struct shop_customer member;
-#define SHOP_MEMBER_address(member)  struct shop_address member;
-
-#define SHOP_AS_MEMBER(payload, kind, member, name, presence) SHOP_MEMBER_##kind(member)
-#define SHOP_AS_STRUCT(id, payload, type, version, says, subject, hears) \
-    struct shop_##payload {                                              \
-        SHOP_##id##_FIELDS(SHOP_AS_MEMBER, payload)                      \
-    };
-SHOP_EVENTS(SHOP_AS_STRUCT)
-
 #define SHOP_AS_ENUM(id, payload, type, version, says, subject, hears) SHOP_##id,
 enum shop_event { SHOP_EVENTS(SHOP_AS_ENUM) SHOP_EVENT_COUNT };
 
@@ -308,31 +232,10 @@ static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
     tern_shape_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
 }
 
-/* The untyped halves of the calls below. shop_decode also checks type and version of the event, and
+/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, and
  * shop_emit that the payload keeps the rules of its fields; -1 with a sentence. */
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err);
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err);
-
-/* For each event, written here for OrderPlaced:
- *
- *   int shop_order_placed_decode(const struct tern_event *event, struct shop_order_placed *ret, struct tern_error *err);
- *       Reads the payload of a decoded event. 0, or -1 with a sentence; then *ret is unspecified.
- *
- *   int shop_emit_order_placed(struct tern_context *ctx, const struct shop_order_placed *payload,
- *                              struct tern_emitted *ret_emitted, struct tern_error *err);
- *       Says that it happened (tern_emit), about the payload's order or product. `ret_emitted` may be NULL. */
-#define SHOP_AS_CALLS(id, payload, type, version, says, subject, hears)                                   \
-    static inline int shop_##payload##_decode(const struct tern_event *event, struct shop_##payload *ret, \
-                                              struct tern_error *err)                                     \
-    {                                                                                                     \
-        return shop_decode(SHOP_##id, event, ret, err);                                                   \
-    }                                                                                                     \
-    static inline int shop_emit_##payload(struct tern_context *ctx, const struct shop_##payload *body,    \
-                                          struct tern_emitted *ret_emitted, struct tern_error *err)       \
-    {                                                                                                     \
-        return shop_emit(ctx, SHOP_##id, body->subject, body, ret_emitted, err);                          \
-    }
-SHOP_EVENTS(SHOP_AS_CALLS)
 
 #endif

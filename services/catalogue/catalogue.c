@@ -1,7 +1,9 @@
-/* catalogue.c - the tables that the rows of shop/catalogue.h become: event types, field tables, shapes.
+/* catalogue.c - the tables that the rows of shop/catalogue.h become (event types, field tables, shapes), and the calls
+ * of shop/events.h.
  *
- * Everything is constant. What is decoded was of the right type and of a compatible version; what is emitted was
- * checked against its own shape, so that no event leaves which its hearers would have to refuse. */
+ * Everything is constant. A struct of shop/events.h that differs from its rows does not compile, and neither does a
+ * call without its prototype (-Wmissing-prototypes). What is decoded was of the right type and of a compatible version;
+ * what is emitted was checked against its own shape, so that no event leaves which its consumers would have to refuse. */
 #include "shop/catalogue.h"
 
 #include "tern/context.h"
@@ -79,6 +81,35 @@ const struct tern_shape shop_address_shape = SHAPE(struct shop_address, address_
 #define FIELD_address(P, m, n, p)  OBJECT(P, n, m, p, &shop_address_shape),
 /* clang-format on */
 
+/* ---- the structs of shop/events.h are those of the rows -------------------------------------------------------- */
+
+/* What each kind is in C. */
+typedef char kind_id[TERN_ID_SIZE], kind_ref[SHOP_REF_SIZE], kind_text[SHOP_TEXT_SIZE];
+typedef char kind_word[TERN_WORD_SIZE], kind_currency[TERN_WORD_SIZE];
+typedef int64_t kind_money, kind_count, kind_time;
+typedef struct shop_lines kind_lines;
+typedef struct shop_pieces kind_pieces;
+typedef struct shop_words kind_words;
+typedef struct shop_customer kind_customer;
+typedef struct shop_address kind_address;
+
+/* A struct made from the rows: the written one has the same members, at the same places, and no others. */
+/* clang-format off */
+#define AS_MEMBER(payload, kind, member, name, presence) kind_##kind member;
+#define AS_SAME_MEMBER(payload, kind, member, name, presence)                                                 \
+    _Static_assert(_Generic(&((struct shop_##payload *)0)->member, kind_##kind *: true, default: false) &&    \
+                   offsetof(struct shop_##payload, member) == offsetof(struct payload##_rows, member),        \
+                   "shop_" #payload "." #member " of shop/events.h is not that of its row");
+#define AS_SAME_STRUCT(id, payload, type, version, says, subject, hears)                                      \
+    struct payload##_rows { SHOP_##id##_FIELDS(AS_MEMBER, payload) };                                         \
+    SHOP_##id##_FIELDS(AS_SAME_MEMBER, payload)                                                               \
+    _Static_assert(sizeof(struct shop_##payload) == sizeof(struct payload##_rows),                            \
+                   "shop_" #payload " of shop/events.h has a member without a row");
+SHOP_EVENTS(AS_SAME_STRUCT)
+/* clang-format on */
+
+/* ---- field tables of the payloads --------------------------------------------------------------------------- */
+
 #define AS_FIELD(payload, kind, member, name, presence) FIELD_##kind(struct shop_##payload, member, name, presence)
 #define AS_FIELDS(id, payload, type, version, says, subject, hears) \
     static const struct tern_field payload##_fields[] = {SHOP_##id##_FIELDS(AS_FIELD, payload)};
@@ -154,3 +185,17 @@ int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subje
     tern_text_fini(&data);
     return rc;
 }
+
+/* The typed calls of shop/events.h. Not static: that header declares them one by one. */
+#define AS_CALLS(id, payload, type, version, says, subject, hears)                                  \
+    int shop_##payload##_decode(const struct tern_event *event, struct shop_##payload *ret_payload, \
+                                struct tern_error *err)                                             \
+    {                                                                                               \
+        return shop_decode(SHOP_##id, event, ret_payload, err);                                     \
+    }                                                                                               \
+    int shop_emit_##payload(struct tern_context *ctx, const struct shop_##payload *payload,         \
+                            struct tern_emitted *ret_emitted, struct tern_error *err)               \
+    {                                                                                               \
+        return shop_emit(ctx, SHOP_##id, payload->subject, payload, ret_emitted, err);              \
+    }
+SHOP_EVENTS(AS_CALLS)

@@ -68,13 +68,14 @@ apply_example() {
   local inventory=services/inventory/inventory_handlers.c notification=services/notification
   insert include/shop/catalogue.h before '^#define SHOP_ORDER_PLACED_FIELDS' 1
   insert include/shop/catalogue.h after '^#define SHOP_EVENTS' 2
-  insert $inventory before '^/\* ---- moving stock' 3
-  insert $inventory after '^        if \(inventory_say_updated\(ctx, &stock' 4
+  insert include/shop/events.h before '^#endif' 3
+  insert $inventory before '^/\* ---- moving stock' 4
+  insert $inventory after '^        if \(inventory_say_updated\(ctx, &stock' 5
   printf 'void message_stock_ran_low(const struct shop_stock_ran_low *low, struct message *ret_message);\n' >"$SCRATCH/piece"
   sed -i "/^void message_inventory_alert/r $SCRATCH/piece" "$SCRATCH/tree/$notification/message.h"
-  example 5 >>"$SCRATCH/tree/$notification/message.c"
-  insert $notification/notification_handlers.c before '^const struct tern_handler notification_handlers' 6
-  insert $notification/notification_handlers.c after '^const struct tern_handler notification_handlers' 7
+  example 6 >>"$SCRATCH/tree/$notification/message.c"
+  insert $notification/notification_handlers.c before '^const struct tern_handler notification_handlers' 7
+  insert $notification/notification_handlers.c after '^const struct tern_handler notification_handlers' 8
   sed -i 's/NOTIFICATION_HANDLERS = 7/NOTIFICATION_HANDLERS = 8/' "$SCRATCH/tree/$notification/notification.h"
 }
 compiles() {
@@ -93,4 +94,12 @@ tree
 sed -i 's/shop_emit_stock_ran_low(ctx, &low/shop_emit_stock_was_low(ctx, \&low/' "$SCRATCH/tree/README.md"
 apply_example
 refuses "an example that fits no more is found" "shop_emit_stock_was_low" compiles
+tree
+apply_example
+sed -i 's/    int64_t left;/    int32_t left;/' "$SCRATCH/tree/include/shop/events.h"
+refuses "a struct that is not that of its rows does not compile" "left of shop/events.h is not that of its row" compiles
+sed -i 's/    int32_t left;/    int64_t left;\n    char more[64];/' "$SCRATCH/tree/include/shop/events.h"
+refuses "nor does one with a member more" "has a member without a row" compiles
+sed -i -e '/char more/d' -e 's/^int shop_emit_stock_ran_low/int shop_emit_stock_ran_out/' "$SCRATCH/tree/include/shop/events.h"
+refuses "nor does a call that is not written out" "no previous prototype" compiles
 report

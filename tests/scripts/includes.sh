@@ -39,6 +39,7 @@ breach "a private header of a higher layer is a breach" "base includes upward" c
 breach "a service must not include another" "never include each other" services/order/saga.c '#include "services/payment/charge.h"'
 breach "a service must not climb out of its folder" "goes up a folder" services/order/saga.c '#include "../payment/charge.h"'
 breach "a service must not use private headers of common" "private header" services/order/saga.c '#include "common/store/sqlite/db_sqlite.h"'
+breach "the catalogue must not use them either" "private header" services/catalogue/catalogue.c '#include "common/json/json_gate.h"'
 breach "rabbitmq-c is named in its wrapper only" "rabbitmq-c is named outside" common/inbox/consumer.c '#include <amqp.h>'
 breach "SQLite is named in its driver only" "SQLite is named outside" services/order/order_store.c '#include <sqlite3.h>'
 breach "libmicrohttpd is named in the server only" "libmicrohttpd is named outside" common/service/app.c '#include <microhttpd.h>'

@@ -7,6 +7,7 @@
 #include "tern/event_log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The table of the contract, written a second time on purpose. */
@@ -97,6 +98,42 @@ static void no_row_of_any_table_is_empty_or_double(void **state)
         assert_true(shop_shape((enum shop_event)event)->count > 0);
         assert_table_is_whole(shop_shape((enum shop_event)event));
     }
+}
+
+/* ---- what is written out in shop/events.h ------------------------------------------------------------------- */
+
+static char *read_header(void)
+{
+    struct tern_text header = {0};
+    char line[512];
+    FILE *file = fopen(TERN_SOURCE_DIR "/include/shop/events.h", "r");
+    assert_non_null(file);
+    tern_text_add(&header, "");
+    while (fgets(line, sizeof line, file))
+        tern_text_add(&header, line);
+    (void)fclose(file);
+    return tern_text_take(&header);
+}
+
+static void assert_written(const char *header, const char *before, const char *payload, const char *behind)
+{
+    char line[128];
+    (void)snprintf(line, sizeof line, "\n%s%s%s", before, payload, behind);
+    if (!strstr(header, line)) fail_msg("shop/events.h has no line: %s", line + 1);
+}
+
+static void every_name_of_a_row_stands_in_the_header(void **state)
+{
+#define AS_NAME(id, payload, type, version, says, subject, hears) #payload,
+    static const char *const payloads[] = {SHOP_EVENTS(AS_NAME)};
+    (void)state;
+    char *header = read_header();
+    for (size_t i = 0; i < TERN_COUNT(payloads); i++) {
+        assert_written(header, "struct shop_", payloads[i], " {\n");
+        assert_written(header, "int shop_", payloads[i], "_decode(const struct tern_event *event, ");
+        assert_written(header, "int shop_emit_", payloads[i], "(struct tern_context *ctx, ");
+    }
+    free(header);
 }
 
 /* ---- emit and decode --------------------------------------------------------------------------------------- */
@@ -319,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_catalogue_is_the_contracts),
         cmocka_unit_test(exchanges_and_services_are_the_contracts),
+        cmocka_unit_test(every_name_of_a_row_stands_in_the_header),
         cmocka_unit_test(no_row_of_any_table_is_empty_or_double),
         cmocka_unit_test_setup_teardown(the_largest_order_comes_back_as_it_was_emitted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_not_given_does_not_travel, set_up, tear_down),
