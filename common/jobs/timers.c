@@ -9,6 +9,9 @@
 static const char set_row[] = "INSERT INTO timer (kind, key, due_ms, payload) VALUES (?1, ?2, ?3, ?4)"
                               " ON CONFLICT (kind, key) DO UPDATE"
                               " SET due_ms = excluded.due_ms, payload = excluded.payload";
+static const char set_missing[] = "INSERT INTO timer (kind, key, due_ms) VALUES (?1, ?2, ?3)"
+                                  " ON CONFLICT (kind, key) DO NOTHING";
+static const char pull_in[] = "UPDATE timer SET due_ms = ?2 WHERE kind = ?1 AND due_ms > ?2";
 static const char clear_row[] = "DELETE FROM timer WHERE kind = ?1 AND key = ?2";
 static const char next_due[] = "SELECT due_ms FROM timer ORDER BY due_ms LIMIT 1";
 static const char due_row[] = "SELECT kind, key, due_ms, payload FROM timer WHERE due_ms <= ?1"
@@ -27,6 +30,20 @@ int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_
                        err) < 0
                ? -1
                : 0;
+}
+
+int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
+                           struct tern_error *err)
+{
+    return tern_db_run(db, set_missing, TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms)), err) <
+                   0
+               ? -1
+               : 0;
+}
+
+int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err)
+{
+    return tern_db_run(db, pull_in, TERN_DB_ARGS(tern_db_text(kind), tern_db_int(latest_ms)), err) < 0 ? -1 : 0;
 }
 
 int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err)

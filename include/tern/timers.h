@@ -20,6 +20,12 @@ struct tern_timer {
  * tern/context.h, which also wakes the writer in time. */
 int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_t due_ms, const char *payload,
                    struct tern_error *err);
+/* Sets a timer without a payload unless one of this kind and key is there. 0, or -1. For the start of a service: it does
+ * not wake the writer. */
+int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
+                           struct tern_error *err);
+/* Moves each timer of this kind that is due after `latest_ms` to that time. 0, or -1. For the start of a service. */
+int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err);
 /* Returns the number of timers removed (0 or 1), or -1. */
 int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err);
 /* 1 and the time of the earliest, 0 when none, -1. */

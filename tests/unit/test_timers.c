@@ -60,6 +60,38 @@ static void setting_a_timer_again_moves_it(void **state)
     assert_int_equal(tern_timer_take_due(db, 500, &timer, NULL), 0);
 }
 
+static void a_missing_timer_is_set_and_one_that_is_there_stays(void **state)
+{
+    struct tern_db *db = *state;
+    struct tern_timer timer;
+    set_timer(db, "nudge", "A", 100);
+    assert_int_equal(tern_timer_set_missing(db, "nudge", "A", 50, NULL), 0);
+    assert_int_equal(tern_timer_set_missing(db, "nudge", "B", 50, NULL), 0);
+    assert_int_equal(tern_timer_take_due(db, 100, &timer, NULL), 1);
+    assert_string_equal(timer.key, "B");
+    assert_int_equal(timer.due_ms, 50);
+    assert_string_equal(timer.payload, "");
+    assert_int_equal(tern_timer_take_due(db, 100, &timer, NULL), 1);
+    assert_string_equal(timer.payload, "{\"n\":1}");
+    assert_int_equal(tern_timer_take_due(db, 100, &timer, NULL), 0);
+}
+
+static void timers_of_one_kind_are_pulled_in_and_the_earlier_ones_stay(void **state)
+{
+    struct tern_db *db = *state;
+    struct tern_timer timer;
+    set_timer(db, "nudge", "A", 100);
+    set_timer(db, "nudge", "B", 900);
+    set_timer(db, "deadline", "A", 800);
+    assert_int_equal(tern_timer_pull_in(db, "nudge", 500, NULL), 0);
+    assert_int_equal(tern_timer_take_due(db, 500, &timer, NULL), 1);
+    assert_int_equal(timer.due_ms, 100);
+    assert_int_equal(tern_timer_take_due(db, 500, &timer, NULL), 1);
+    assert_int_equal(timer.due_ms, 500);
+    assert_string_equal(timer.key, "B");
+    assert_int_equal(tern_timer_take_due(db, 799, &timer, NULL), 0);
+}
+
 static void a_cleared_timer_does_not_fire(void **state)
 {
     struct tern_db *db = *state;
@@ -123,6 +155,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(due_timers_come_earliest_first_and_once),
         T(setting_a_timer_again_moves_it),
+        T(a_missing_timer_is_set_and_one_that_is_there_stays),
+        T(timers_of_one_kind_are_pulled_in_and_the_earlier_ones_stay),
         T(a_cleared_timer_does_not_fire),
         T(a_timer_whose_function_is_undone_fires_again),
         T(what_does_not_fit_is_refused_and_not_cut),
