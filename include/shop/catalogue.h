@@ -232,10 +232,17 @@ static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
     tern_shape_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
 }
 
-/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, and
- * shop_emit that the payload keeps the rules of its fields; -1 with a sentence. */
+/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, shop_emit that
+ * the payload keeps the rules of its fields. 0, or -1 with a sentence. */
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err);
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err);
+
+/* shop_emit in two steps, so that a thread that takes a request can write the JSON and the writer's thread only appends
+ * it. shop_encode checks the payload and appends its JSON to `out`: 0, or -1 with a sentence and `out` unchanged. Any
+ * thread. shop_emit_encoded emits what shop_encode wrote for the same event. */
+int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err);
+int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *subject, const char *data_json,
+                      struct tern_emitted *ret_emitted, struct tern_error *err);
 
 #endif

@@ -173,17 +173,28 @@ bool shop_is_email(const char *text)
            strpbrk(text, " ,;:<>()[]\\\"") == NULL;
 }
 
+int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err)
+{
+    const struct tern_shape *shape = shop_shape(event);
+    if (tern_shape_check(shape, payload, err) < 0) return tern_error_prefix(err, "%s", shop_event_types[event].name);
+    tern_shape_encode(shape, payload, out);
+    return 0;
+}
+
+int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *subject, const char *data_json,
+                      struct tern_emitted *ret_emitted, struct tern_error *err)
+{
+    return tern_emit(ctx, shop_event_types[event].name, subject, data_json, ret_emitted, err);
+}
+
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
-    const struct tern_shape *shape = shop_shape(event);
-    const char *type = shop_event_types[event].name;
     struct tern_text data = {0};
-    if (tern_shape_check(shape, payload, err) < 0) return tern_error_prefix(err, "%s", type);
-    tern_shape_encode(shape, payload, &data);
-    int rc = tern_emit(ctx, type, subject, data.bytes, ret_emitted, err);
+    int status = shop_encode(event, payload, &data, err);
+    if (status == 0) status = shop_emit_encoded(ctx, event, subject, data.bytes, ret_emitted, err);
     tern_text_fini(&data);
-    return rc;
+    return status;
 }
 
 /* The typed calls of shop/events.h. Not static: that header declares them one by one. */

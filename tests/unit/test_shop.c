@@ -281,6 +281,28 @@ static void a_payload_that_breaks_its_rules_is_not_emitted(void **state)
     assert_int_equal(test_store_number(ctx->db, "SELECT count(*) FROM event_log"), 0);
 }
 
+static void what_was_encoded_before_is_emitted_as_it_is(void **state)
+{
+    struct tern_context *ctx = *state;
+    struct tern_error err = {0};
+    struct tern_text data = {0};
+    struct tern_emitted emitted;
+    struct shop_order_updated again, update = {.order_id = "ORD-1", .customer_id = "C", .updated_at_ms = 1};
+    strcpy(update.status, "PAID");
+    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, &update, &data, &err), -1);
+    assert_string_equal(err.text, "OrderUpdated: #/previousStatus: must be 1 to 23 characters of A-Z 0-9 _");
+    assert_int_equal(data.length, 0);
+    strcpy(update.previous_status, "CREATED");
+    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, &update, &data, &err), 0);
+    assert_int_equal(shop_emit_encoded(ctx, SHOP_ORDER_UPDATED, "ORD-1", data.bytes, &emitted, &err), 0);
+    struct tern_event event = only_event(ctx, "ORD-1");
+    assert_string_equal(event.event_id, emitted.event.event_id);
+    assert_int_equal(shop_order_updated_decode(&event, &again, &err), 0);
+    assert_string_equal(again.previous_status, "CREATED");
+    tern_event_fini(&event);
+    tern_text_fini(&data);
+}
+
 static void an_event_of_another_type_or_major_version_is_not_decoded(void **state)
 {
     struct tern_context *ctx = *state;
@@ -363,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(inventory_updated_is_about_its_product, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_released_is_an_empty_list, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_payload_that_breaks_its_rules_is_not_emitted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_encoded_before_is_emitted_as_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_event_of_another_type_or_major_version_is_not_decoded, set_up, tear_down),
         cmocka_unit_test(a_payload_with_a_fault_is_refused_by_its_place),
         cmocka_unit_test(one_plain_address_is_an_email),
