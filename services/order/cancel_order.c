@@ -1,18 +1,14 @@
-/* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants it undone.
+/* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants the order undone.
  *
  * Accepted means: OrderCancelled is on disk; payment and inventory answer it, and the order becomes CANCELLED when
- * both have. Asking again changes nothing, so the words of the first one count: the customer's own (`reason`) become the
- * order's `note`. The event's reason is CUSTOMER_REQUEST. */
+ * both have. A second cancel changes nothing, so the words of the first one count: the customer's own (`reason`) become
+ * the order's `note`. The event's reason is CUSTOMER_REQUEST. */
 #include "cancel_order.h"
-
-#include <string.h>
 
 #include "order_drive.h"
 #include "order_http.h"
 #include "order_store.h"
 #include "shop/rules.h"
-
-/* ---- the request ------------------------------------------------------------------------------------------- */
 
 static const struct tern_field cancel_fields[] = {
     {.name = "reason",
@@ -22,19 +18,16 @@ static const struct tern_field cancel_fields[] = {
      .size = sizeof(((struct cancel_request *)0)->reason),
      .high = SHOP_TEXT_CHARACTERS},
 };
-
 static const struct tern_shape cancel_shape = {cancel_fields, TERN_COUNT(cancel_fields), sizeof(struct cancel_request)};
 
 int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
                       struct tern_shape_faults *faults, struct tern_error *err)
 {
-    struct cJSON *tree;
-
     faults->count = 0;
     *ret_request = (struct cancel_request){0};
     if (length == 0) return 0;
-    tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
-    if (tree == NULL) return -1;
+    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
+    if (!tree) return -1;
     (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, ret_request, faults);
     tern_json_destroy(tree);
     if (faults->count == 0 && shop_holds_card_number(ret_request->reason))
@@ -42,57 +35,37 @@ int cancel_order_read(const char *body, size_t length, struct cancel_request *re
     return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------- */
-
-static enum cancel_order_result cancel_judge(const struct cancel_order *work, const struct order_state *order)
-{
-    if (work->if_match != NULL && !order_http_etag_listed(work->if_match, order->version, false))
-        return CANCEL_ORDER_OTHER_VERSION;
-    return order->saga.status == ORDER_PAYMENT_FAILED ? CANCEL_ORDER_TOO_LATE : CANCEL_ORDER_ACCEPTED;
-}
-
-static bool cancel_is_news(const struct order_state *order)
-{
-    return saga_row(order->saga.status, SAGA_CUSTOMER_CANCELS)->becomes != order->saga.status;
-}
-
-static enum tern_outcome cancel_loaded(struct tern_context *ctx, struct cancel_order *work, struct order_state *order,
-                                       struct tern_error *err)
-{
-    work->result = cancel_judge(work, order);
-    if (work->result == CANCEL_ORDER_ACCEPTED && cancel_is_news(order)) {
-        (void)tern_copy(ctx->conversation.correlation_id, sizeof(ctx->conversation.correlation_id),
-                        order->correlation_id);
-        if (order_drive_cancel(ctx, order, work->asked.reason, err) < 0) return TERN_RETRY;
-    }
-    work->status = order->saga.status;
-    work->version = order->version;
-    return TERN_DONE;
-}
-
 enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     struct cancel_order *work = argument;
     struct order_state order = {0};
-    const int found = order_store_load(ctx->db, work->order_id, &order, err);
     enum tern_outcome outcome = TERN_DONE;
-
+    int found = order_store_load(ctx->db, work->order_id, &order, err);
     if (found < 0) return TERN_RETRY;
-    if (found > 0)
-        outcome = cancel_loaded(ctx, work, &order, err);
-    else
-        work->result = CANCEL_ORDER_UNKNOWN;
+    work->result = CANCEL_ORDER_UNKNOWN;
+    if (found == 0) return TERN_DONE;
+
+    enum order_status status = order.saga.status;
+    bool changes = saga_row(status, SAGA_CUSTOMER_CANCELS)->becomes != status;
+    work->result = status == ORDER_PAYMENT_FAILED ? CANCEL_ORDER_TOO_LATE : CANCEL_ORDER_ACCEPTED;
+    if (work->if_match && !order_http_etag_listed(work->if_match, order.version, false))
+        work->result = CANCEL_ORDER_OTHER_VERSION;
+    if (work->result == CANCEL_ORDER_ACCEPTED && changes) {
+        /* The events belong to the order's conversation, not to one of this request. */
+        (void)tern_copy(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id,
+                        order.correlation_id);
+        if (order_drive(ctx, &order, SAGA_CUSTOMER_CANCELS, work->asked.reason, err) < 0) outcome = TERN_RETRY;
+    }
+    work->status = order.saga.status;
+    work->version = order.version;
     order_fini(&order);
     return outcome;
 }
-
-/* ---- the verb ---------------------------------------------------------------------------------------------- */
 
 void cancel_order_answer(const void *argument, struct tern_http_answer *answer)
 {
     const struct cancel_order *work = argument;
     const char *status = order_status_name(work->status);
-
     switch (work->result) {
     case CANCEL_ORDER_UNKNOWN: order_http_unknown(answer, work->order_id); return;
     case CANCEL_ORDER_OTHER_VERSION:
@@ -111,35 +84,25 @@ void cancel_order_answer(const void *argument, struct tern_http_answer *answer)
     order_http_etag(answer, work->version);
 }
 
-static bool cancel_check_request(const struct tern_http_request *request, struct tern_http_answer *answer,
-                                 struct cancel_request *asked)
-{
-    static const char *const no_query[] = {NULL};
-    struct tern_shape_faults faults;
-    struct tern_error err = {0};
-    size_t length;
-    const char *body = tern_http_body(request, &length);
-
-    if (!tern_http_query_known(request, answer, no_query)) return false;
-    if (cancel_order_read(body, length, asked, &faults, &err) == 0) return true;
-    if (faults.count > 0)
-        tern_http_problem_faults(answer, "Invalid request", &faults);
-    else
-        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
-    return false;
-}
-
 void cancel_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
+    static const char *const no_query[] = {NULL};
     struct tern_app *app = self;
     struct cancel_order work = {.order_id = tern_http_parameter(request, "orderId"),
                                 .if_match = tern_http_header(request, "If-Match")};
     struct tern_conversation conversation = {0};
     struct tern_text asked = {0};
     const struct tern_once once = {cancel_order_run, &work, cancel_order_answer, &asked, NULL};
+    struct tern_shape_faults faults;
     struct tern_error err = {0};
+    size_t length;
+    const char *body = tern_http_body(request, &length);
 
-    if (!cancel_check_request(request, answer, &work.asked)) return;
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    if (cancel_order_read(body, length, &work.asked, &faults, &err) < 0) {
+        order_http_refused(answer, "Invalid request", &faults, &err);
+        return;
+    }
     if (!tern_id_valid(work.order_id)) {
         order_http_unknown(answer, work.order_id);
         return;
@@ -148,7 +111,7 @@ void cancel_order(void *self, const struct tern_http_request *request, struct te
         tern_app_unavailable(answer, &err);
         return;
     }
-    (void)tern_copy(conversation.traceparent, sizeof(conversation.traceparent), tern_http_traceparent(request));
+    (void)tern_copy(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
     tern_shape_encode(&cancel_shape, &work.asked, &asked);
     if (!tern_app_answer_once(app, request, &once, &conversation, answer, &err))
         order_http_trouble(app, answer, "an order could not be cancelled", &err);

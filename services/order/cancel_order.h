@@ -13,16 +13,16 @@ enum cancel_order_result {
 };
 
 struct cancel_request {
-    char reason[SHOP_TEXT_SIZE]; /* the customer's words, "" without */
+    char reason[SHOP_TEXT_SIZE]; /* the customer's own words, or "" */
 };
 
 struct cancel_order {
-    const char *order_id;
+    const char *order_id; /* the request's */
     struct cancel_request asked;
-    const char *if_match;            /* NULL: whatever the version */
-    enum cancel_order_result result; /* and, when the order is known: */
-    enum order_status status;        /* how it stands now */
-    int64_t version;
+    const char *if_match; /* the request's If-Match; NULL: any version */
+    enum cancel_order_result result;
+    enum order_status status; /* unless UNKNOWN: of the order now */
+    int64_t version;          /* unless UNKNOWN: of the order now */
 };
 
 /* Reads the optional body {reason?}. Returns 0; or -1 with faults, or with none and `err` when it is no JSON. */

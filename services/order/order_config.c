@@ -1,4 +1,4 @@
-/* order_config.c - the table of settings. */
+/* order_config.c - the settings of order-service, as --help shows them. */
 #include "order_config.h"
 
 /* clang-format off */

@@ -1,4 +1,4 @@
-/* order_handlers.h - what order-service does about the events it hears. */
+/* order_handlers.h - the events that order-service consumes, and what it does about each. */
 #ifndef ORDER_ORDER_HANDLERS_H
 #define ORDER_ORDER_HANDLERS_H
 

@@ -1,4 +1,6 @@
-/* order_http.c - the route table and the shared small things. Knows no order by its content. */
+/* order_http.c - the route table, and the answers and headers that several routes share.
+ *
+ * Knows no order by its content and reads no store. */
 #include "order_http.h"
 
 #include <inttypes.h>
@@ -19,6 +21,15 @@ void order_http_unknown(struct tern_http_answer *answer, const char *order_id)
     tern_http_problem(answer, 404, "Order not found", "There is no order %.64s.", order_id);
 }
 
+void order_http_refused(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
+                        const struct tern_error *err)
+{
+    if (faults->count > 0)
+        tern_http_problem_faults(answer, title, faults);
+    else
+        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err->text);
+}
+
 void order_http_trouble(struct tern_app *app, struct tern_http_answer *answer, const char *what,
                         const struct tern_error *err)
 {
@@ -31,29 +42,16 @@ void order_http_etag(struct tern_http_answer *answer, int64_t version)
     tern_http_set_header(answer, "ETag", "\"%" PRId64 "\"", version);
 }
 
-/* One member of the list, without the white space around it. */
-static bool etag_is(const char *tag, size_t length, const char *wanted, bool weak)
-{
-    if (length == 1 && tag[0] == '*') return true;
-    if (weak && length > 2 && strncmp(tag, "W/", 2) == 0) {
-        tag += 2;
-        length -= 2;
-    }
-    return length == strlen(wanted) && strncmp(tag, wanted, length) == 0;
-}
-
 bool order_http_etag_listed(const char *list, int64_t version, bool weak)
 {
     char wanted[32];
-
-    (void)snprintf(wanted, sizeof(wanted), "\"%" PRId64 "\"", version);
-    while (*list != '\0') {
-        size_t length;
-
-        list += strspn(list, " \t,");
-        length = strcspn(list, " \t,");
-        if (length > 0 && etag_is(list, length, wanted, weak)) return true;
-        list += length;
+    size_t wanted_length = (size_t)snprintf(wanted, sizeof wanted, "\"%" PRId64 "\"", version);
+    for (list += strspn(list, " \t,"); *list; list += strspn(list, " \t,")) {
+        const char *tag = list;
+        list += strcspn(list, " \t,");
+        if (list - tag == 1 && tag[0] == '*') return true;
+        if (weak && list - tag > 2 && strncmp(tag, "W/", 2) == 0) tag += 2;
+        if ((size_t)(list - tag) == wanted_length && memcmp(tag, wanted, wanted_length) == 0) return true;
     }
     return false;
 }

@@ -1,4 +1,4 @@
-/* order_http.h - the API of order-service: its routes, and the few things that all of them do alike.
+/* order_http.h - the API of order-service: its routes, and what several of them share.
  *
  * Handlers run on the connection's thread with the struct tern_app as `self`; they read, check and write JSON there,
  * and hand only the change itself to the writer. One file for each verb: place_order.c, cancel_order.c,
@@ -12,8 +12,12 @@ extern const struct tern_http_route order_routes[];
 
 tern_http_handler place_order, cancel_order, read_order, read_order_events, read_orders;
 
+/* 404: there is no such order. */
 void order_http_unknown(struct tern_http_answer *answer, const char *order_id);
-/* The store failed or is out of reach: logged once, answered with 503. */
+/* 400 about a body: its faults, or, when there are none, that it is no JSON text; `err` says why. */
+void order_http_refused(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
+                        const struct tern_error *err);
+/* 503, logged: the store failed or is out of reach. */
 void order_http_trouble(struct tern_app *app, struct tern_http_answer *answer, const char *what,
                         const struct tern_error *err);
 void order_http_etag(struct tern_http_answer *answer, int64_t version);

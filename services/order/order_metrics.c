@@ -1,8 +1,10 @@
-/* order_metrics.c - how many orders reached each status, are under way, how long they took, how often answers were late.
+/* order_metrics.c - how many orders reached each status, are in progress, how long they took, how often answers were late.
  *
- * The gauge is counted once at the start and then follows what happens. A commit that fails as a whole is not taken
- * back here: the gauge is right again after the next start. */
+ * The gauge is counted once at the start (order_watch_prepare) and then follows each change. A commit that fails as a
+ * whole is not taken back here: the gauge is right again after the next start. */
 #include "order_metrics.h"
+
+#include "order_service.h"
 
 static const struct tern_metric orders_total = {"orders_total", TERN_COUNTER, "status",
                                                 "Orders that have reached a status."};
@@ -27,47 +29,48 @@ const struct tern_metric *const order_metrics[] = {&orders_total,
                                                    &order_contradictions_total,
                                                    NULL};
 
-void order_metrics_show(struct tern_metrics *metrics, const struct order_progress *progress)
+void order_metrics_show(struct tern_context *ctx)
 {
-    tern_metric_set(metrics, &saga_in_progress, (double)progress->waiting, NULL, NULL);
+    const struct order_service_state *state = ctx->self;
+    tern_metric_set(ctx->metrics, &saga_in_progress, (double)state->waiting, NULL, NULL);
 }
 
-static void follow(struct tern_metrics *metrics, struct order_progress *progress, int change)
+static void follow(struct tern_context *ctx, int change)
 {
-    if (progress == NULL || change == 0) return;
-    progress->waiting += change;
-    order_metrics_show(metrics, progress);
+    struct order_service_state *state = ctx->self;
+    if (change == 0) return;
+    state->waiting += change;
+    order_metrics_show(ctx);
 }
 
-void order_metrics_placed(struct tern_metrics *metrics, struct order_progress *progress)
+void order_metrics_placed(struct tern_context *ctx)
 {
-    tern_metric_add(metrics, &orders_total, 1, order_status_name(ORDER_CREATED), NULL, NULL);
-    follow(metrics, progress, 1);
+    tern_metric_add(ctx->metrics, &orders_total, 1, order_status_name(ORDER_CREATED), NULL, NULL);
+    follow(ctx, 1);
 }
 
-void order_metrics_moved(struct tern_metrics *metrics, struct order_progress *progress, enum order_status from,
-                         const struct order_state *order, int64_t now_ms)
+void order_metrics_moved(struct tern_context *ctx, enum order_status from, const struct order_state *order)
 {
-    const bool final = saga_is_final(order->saga.status);
-
-    if (from == order->saga.status) return;
-    tern_metric_add(metrics, &orders_total, 1, order_status_name(order->saga.status), NULL, NULL);
-    if (final)
-        tern_metric_observe(metrics, &order_completion_seconds, (double)(now_ms - order->created_at_ms) / 1000, NULL);
-    follow(metrics, progress, (final ? 0 : 1) - (saga_is_final(from) ? 0 : 1));
+    enum order_status to = order->saga.status;
+    if (from == to) return;
+    tern_metric_add(ctx->metrics, &orders_total, 1, order_status_name(to), NULL, NULL);
+    if (!saga_waits(to))
+        tern_metric_observe(ctx->metrics, &order_completion_seconds,
+                            (double)(ctx->now_ms - order->created_at_ms) / 1000, NULL);
+    follow(ctx, saga_waits(to) - saga_waits(from));
 }
 
-void order_metrics_asked(struct tern_metrics *metrics, enum order_status status)
+void order_metrics_nudged(struct tern_context *ctx, enum order_status status)
 {
-    tern_metric_add(metrics, &order_nudges_total, 1, order_status_name(status), NULL, NULL);
+    tern_metric_add(ctx->metrics, &order_nudges_total, 1, order_status_name(status), NULL, NULL);
 }
 
-void order_metrics_gave_up(struct tern_metrics *metrics, enum order_status status)
+void order_metrics_gave_up(struct tern_context *ctx, enum order_status status)
 {
-    tern_metric_add(metrics, &order_deadlines_total, 1, order_status_name(status), NULL, NULL);
+    tern_metric_add(ctx->metrics, &order_deadlines_total, 1, order_status_name(status), NULL, NULL);
 }
 
-void order_metrics_contradicted(struct tern_metrics *metrics, const char *type)
+void order_metrics_contradicted(struct tern_context *ctx, const char *type)
 {
-    tern_metric_add(metrics, &order_contradictions_total, 1, type, NULL, NULL);
+    tern_metric_add(ctx->metrics, &order_contradictions_total, 1, type, NULL, NULL);
 }

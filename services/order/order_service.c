@@ -1,6 +1,6 @@
-/* order_service.c - the service's table of contents, and the little state it has.
+/* order_service.c - the service's table of contents, and the life of its state.
  *
- * order-service takes orders at its door, hears the answers of payment and inventory, and decides what becomes of
+ * order-service takes orders over HTTP, consumes the answers of payment and inventory, and decides what becomes of
  * each order by the timetable of saga.c. */
 #include "order_service.h"
 
@@ -10,36 +10,26 @@
 #include "order_handlers.h"
 #include "order_http.h"
 #include "order_metrics.h"
-#include "order_store.h"
 #include "order_watch.h"
 
 extern const struct tern_migration order_migrations[];
 
-static int order_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
+static int open_state(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
-    struct order_progress *self = tern_alloc(sizeof(*self));
-
     (void)log;
     (void)err;
-    self->patience.nudge_ms = tern_config_number(config, "ORDER_NUDGE_S") * 1000;
-    self->patience.deadline_ms = tern_config_number(config, "ORDER_DEADLINE_S") * 1000;
-    *ret_self = self;
+    struct order_service_state *state = tern_alloc(sizeof *state);
+    state->nudge_ms = tern_config_number(config, "ORDER_NUDGE_S") * 1000;
+    state->deadline_ms = tern_config_number(config, "ORDER_DEADLINE_S") * 1000;
+    *ret_self = state;
     return 0;
 }
 
-static int order_prepare(struct tern_context *ctx, struct tern_error *err)
+static int prepare(struct tern_context *ctx, struct tern_error *err)
 {
-    struct order_progress *self = ctx->self;
-
-    if (order_store_count_waiting(ctx->db, &self->waiting, err) < 0) return -1;
     if (order_watch_prepare(ctx, err) < 0) return -1;
-    order_metrics_show(ctx->metrics, self);
+    order_metrics_show(ctx);
     return 0;
-}
-
-static void order_close(void *self)
-{
-    free(self);
 }
 
 const struct tern_service order_service = {
@@ -55,7 +45,7 @@ const struct tern_service order_service = {
     .watches_dead_letters = true,
     .routes = order_routes,
     .metrics = order_metrics,
-    .open = order_open,
-    .prepare = order_prepare,
-    .close = order_close,
+    .open = open_state,
+    .prepare = prepare,
+    .close = free,
 };

@@ -1,32 +1,32 @@
-/* order_store.c - the rows of `orders`.
+/* order_store.c - SQL of `orders`; see schema/ for the laws.
  *
- * One statement for each call. A row holds all that the fold holds, so that an order can be loaded, hear its next
- * event and be written again without reading its stream. Never decides anything. */
+ * Each statement stands beside its one function. A row holds all that the fold holds, so that an order can be loaded,
+ * take its next event and be written again without reading its stream. Decides nothing. */
 #include "order_store.h"
 
-#define ORDER_COLUMNS                                                                                            \
+#define COLUMNS                                                                                                  \
     "order_id, customer_id, correlation_id, version, status, money, stock, reason, transaction_id, product_id, " \
     "total_minor, currency, created_at_ms, updated_at_ms, released, details, note"
 
 static const char insert_order[] =
-    "INSERT INTO orders (" ORDER_COLUMNS ") "
+    "INSERT INTO orders (" COLUMNS ") "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 int order_store_insert(struct tern_db *db, const struct order_state *order, struct tern_error *err)
 {
-    const int changed = tern_db_run(
-        db, insert_order,
-        TERN_DB_ARGS(
-            tern_db_text(order->order_id), tern_db_text(order->customer_id), tern_db_text(order->correlation_id),
-            tern_db_int(order->version), tern_db_text(order_status_name(order->saga.status)),
-            tern_db_text(order_money_name(order->saga.money)), tern_db_text(order_stock_name(order->saga.stock)),
-            tern_db_text(order->reason), tern_db_text(order->transaction_id), tern_db_text(order->product_id),
-            tern_db_int(order->total_minor), tern_db_text(order->currency), tern_db_int(order->created_at_ms),
-            tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released), tern_db_text(order->details.bytes),
-            tern_db_text(order->note)),
-        err);
-
-    return changed < 0 ? -1 : 0;
+    return tern_db_run(
+               db, insert_order,
+               TERN_DB_ARGS(
+                   tern_db_text(order->order_id), tern_db_text(order->customer_id), tern_db_text(order->correlation_id),
+                   tern_db_int(order->version), tern_db_text(order_status_name(order->saga.status)),
+                   tern_db_text(order_money_name(order->saga.money)), tern_db_text(order_stock_name(order->saga.stock)),
+                   tern_db_text(order->reason), tern_db_text(order->transaction_id), tern_db_text(order->product_id),
+                   tern_db_int(order->total_minor), tern_db_text(order->currency), tern_db_int(order->created_at_ms),
+                   tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released),
+                   tern_db_text(order->details.bytes), tern_db_text(order->note)),
+               err) < 0
+               ? -1
+               : 0;
 }
 
 static const char update_order[] =
@@ -35,21 +35,21 @@ static const char update_order[] =
 
 int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err)
 {
-    const int changed = tern_db_run(db, update_order,
-                                    TERN_DB_ARGS(tern_db_text(order->order_id), tern_db_int(order->version),
-                                                 tern_db_text(order_status_name(order->saga.status)),
-                                                 tern_db_text(order_money_name(order->saga.money)),
-                                                 tern_db_text(order_stock_name(order->saga.stock)),
-                                                 tern_db_text(order->reason), tern_db_text(order->transaction_id),
-                                                 tern_db_text(order->product_id), tern_db_int(order->updated_at_ms),
-                                                 tern_db_int(order->saga.released), tern_db_text(order->note)),
-                                    err);
+    int changed = tern_db_run(db, update_order,
+                              TERN_DB_ARGS(tern_db_text(order->order_id), tern_db_int(order->version),
+                                           tern_db_text(order_status_name(order->saga.status)),
+                                           tern_db_text(order_money_name(order->saga.money)),
+                                           tern_db_text(order_stock_name(order->saga.stock)),
+                                           tern_db_text(order->reason), tern_db_text(order->transaction_id),
+                                           tern_db_text(order->product_id), tern_db_int(order->updated_at_ms),
+                                           tern_db_int(order->saga.released), tern_db_text(order->note)),
+                              err);
 
     TERN_ASSERT(changed != 0, "an order that was loaded is still there");
     return changed < 0 ? -1 : 0;
 }
 
-static int order_from_row(const struct tern_db_rows *rows, struct order_state *ret_order, struct tern_error *err)
+static int read_row(const struct tern_db_rows *rows, struct order_state *ret_order, struct tern_error *err)
 {
     struct order_state order = {.version = tern_db_column_int(rows, 3),
                                 .total_minor = tern_db_column_int(rows, 10),
@@ -57,53 +57,47 @@ static int order_from_row(const struct tern_db_rows *rows, struct order_state *r
                                 .updated_at_ms = tern_db_column_int(rows, 13),
                                 .saga = {.released = tern_db_column_int(rows, 14) != 0}};
 
-    if (tern_copy(order.order_id, sizeof(order.order_id), tern_db_column_text(rows, 0)) < 0 ||
-        tern_copy(order.customer_id, sizeof(order.customer_id), tern_db_column_text(rows, 1)) < 0 ||
-        tern_copy(order.correlation_id, sizeof(order.correlation_id), tern_db_column_text(rows, 2)) < 0 ||
+    if (tern_copy(order.order_id, sizeof order.order_id, tern_db_column_text(rows, 0)) < 0 ||
+        tern_copy(order.customer_id, sizeof order.customer_id, tern_db_column_text(rows, 1)) < 0 ||
+        tern_copy(order.correlation_id, sizeof order.correlation_id, tern_db_column_text(rows, 2)) < 0 ||
         order_status_parse(tern_db_column_text(rows, 4), &order.saga.status) < 0 ||
         order_money_parse(tern_db_column_text(rows, 5), &order.saga.money) < 0 ||
         order_stock_parse(tern_db_column_text(rows, 6), &order.saga.stock) < 0 ||
-        tern_copy(order.reason, sizeof(order.reason), tern_db_column_text(rows, 7)) < 0 ||
-        tern_copy(order.transaction_id, sizeof(order.transaction_id), tern_db_column_text(rows, 8)) < 0 ||
-        tern_copy(order.product_id, sizeof(order.product_id), tern_db_column_text(rows, 9)) < 0 ||
-        tern_copy(order.currency, sizeof(order.currency), tern_db_column_text(rows, 11)) < 0 ||
-        tern_copy(order.note, sizeof(order.note), tern_db_column_text(rows, 16)) < 0)
+        tern_copy(order.reason, sizeof order.reason, tern_db_column_text(rows, 7)) < 0 ||
+        tern_copy(order.transaction_id, sizeof order.transaction_id, tern_db_column_text(rows, 8)) < 0 ||
+        tern_copy(order.product_id, sizeof order.product_id, tern_db_column_text(rows, 9)) < 0 ||
+        tern_copy(order.currency, sizeof order.currency, tern_db_column_text(rows, 11)) < 0 ||
+        tern_copy(order.note, sizeof order.note, tern_db_column_text(rows, 16)) < 0)
         return tern_error_set(err, "the row of order %s holds what no order can hold", tern_db_column_text(rows, 0));
     tern_text_add(&order.details, tern_db_column_text(rows, 15));
     *ret_order = order;
     return 0;
 }
 
-static const char select_order[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE order_id = ?1";
+static const char select_order[] = "SELECT " COLUMNS " FROM orders WHERE order_id = ?1";
 
 int order_store_load(struct tern_db *db, const char *order_id, struct order_state *ret_order, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    int found;
-
     if (tern_db_query(db, &rows, select_order, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
-    found = tern_db_next(&rows, err);
-    if (found > 0 && order_from_row(&rows, ret_order, err) < 0) found = -1;
+    int found = tern_db_next(&rows, err);
+    if (found > 0 && read_row(&rows, ret_order, err) < 0) found = -1;
     tern_db_done(&rows);
     return found;
 }
 
-static const char select_newest[] = "SELECT " ORDER_COLUMNS " FROM orders ORDER BY order_id DESC LIMIT ?1";
+static const char select_newest[] = "SELECT " COLUMNS " FROM orders ORDER BY order_id DESC LIMIT ?1";
 
 int order_store_newest(struct tern_db *db, int64_t limit, order_store_visitor *visit, void *self,
                        struct tern_error *err)
 {
     struct tern_db_rows rows;
+    struct order_state order;
     int got;
-
     if (tern_db_query(db, &rows, select_newest, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) return -1;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        struct order_state order;
-
-        if (order_from_row(&rows, &order, err) < 0) {
-            got = -1;
-            break;
-        }
+        got = read_row(&rows, &order, err);
+        if (got < 0) break;
         got = visit(self, &order, err);
         order_fini(&order);
         if (got < 0) break;
@@ -112,10 +106,22 @@ int order_store_newest(struct tern_db *db, int64_t limit, order_store_visitor *v
     return got < 0 ? -1 : 0;
 }
 
-static const char count_waiting[] =
-    "SELECT count(*) FROM orders WHERE status IN ('CREATED', 'PAID', 'INVENTORY_ISSUE', 'CANCELLING')";
+static const char select_statuses[] = "SELECT order_id, status FROM orders";
 
-int order_store_count_waiting(struct tern_db *db, int64_t *ret_count, struct tern_error *err)
+int order_store_each_waiting(struct tern_db *db, order_store_id_visitor *visit, void *self, struct tern_error *err)
 {
-    return tern_db_get_int(db, count_waiting, TERN_DB_NO_ARGS, ret_count, err) < 0 ? -1 : 0;
+    struct tern_db_rows rows;
+    enum order_status status;
+    int got;
+    if (tern_db_query(db, &rows, select_statuses, TERN_DB_NO_ARGS, err) < 0) return -1;
+    while ((got = tern_db_next(&rows, err)) > 0) {
+        const char *order_id = tern_db_column_text(&rows, 0);
+        if (order_status_parse(tern_db_column_text(&rows, 1), &status) < 0)
+            got = tern_error_set(err, "the row of order %s holds what no order can hold", order_id);
+        else if (saga_waits(status))
+            got = visit(self, order_id, err);
+        if (got < 0) break;
+    }
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
 }

@@ -1,6 +1,8 @@
 /* place_order.h - POST /orders from the inside: reading a request, and the command that makes it an order.
  *
- * Split so that tests reach each part without a server. */
+ * In the order of a request: place_order_read, place_order_spell (with a key), place_order_prepare on the connection's
+ * thread; place_order_run on the writer's; place_order_answer. Split so that tests reach each part
+ * without a server. */
 #ifndef ORDER_PLACE_ORDER_H
 #define ORDER_PLACE_ORDER_H
 
@@ -12,18 +14,18 @@
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
                      struct tern_shape_faults *faults, struct tern_error *err);
 
-/* True when nothing but rules that came after the first version are against the request: `placed` is whole, and an order of
- * these words may live. */
+/* Whether only rules that are younger than the first version are against the request: `placed` is whole, and an older
+ * version may have taken it. */
 bool place_order_was_allowed(const struct tern_shape_faults *faults);
 
-/* Everything about an order that is being placed. Start from {0}. */
+/* An order that is being placed. Start from {0}. */
 struct place_order {
-    struct shop_order_placed placed;
-    struct order_state order;        /* as it will be */
-    struct tern_text data;           /* OrderPlaced's payload */
+    struct shop_order_placed placed; /* the request, and after place_order_prepare the whole payload */
+    struct order_state order;        /* as it will be after its first event */
+    struct tern_text data;           /* the payload as JSON */
     struct tern_text asked;          /* the request, spelled in one way only: what an Idempotency-Key stands for */
-    struct tern_shape_faults faults; /* with any, only the answer that an older version kept may come of it */
-    bool refused;                    /* out: none was kept */
+    struct tern_shape_faults faults; /* with any, only an answer that was stored with the key may be given */
+    bool refused;                    /* out: none was stored, so the faults are the answer */
 };
 
 /* Writes `work->asked`, before the order is prepared: only for a request with a key. */
@@ -32,9 +34,8 @@ void place_order_spell(struct place_order *work);
  * request. */
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
                          const char *correlation_id);
-/* The command, for the writer's thread. */
+/* The command, for the writer's thread: OrderPlaced, the row and the timer; REJECT when there are faults. */
 tern_command place_order_run;
-void place_order_count(struct tern_context *ctx);
 /* 201, with the order that was placed. */
 void place_order_answer(const void *argument, struct tern_http_answer *answer);
 void place_order_fini(struct place_order *work);

@@ -9,6 +9,7 @@
 #include "common/service/once.h"
 #include "services/inventory/inventory.h"
 #include "services/order/cancel_order.h"
+#include "services/order/order_metrics.h"
 #include "services/order/place_order.h"
 #include "sim.h"
 #include "tern/parked.h"
@@ -181,7 +182,7 @@ static bool send_order(int number, bool misuse)
     tern_text_fini(&body);
     place_order_spell(&placing->place);
     placing->once = (struct tern_once){place_order_run, &placing->place, place_order_answer, &placing->place.asked,
-                                       place_order_count};
+                                       order_metrics_placed};
     ask_once(&placing->request, &placing->once, &placing->work, "POST /orders", order->key);
     if (!sim_command(service, &placing->request)) {
         drop_placing(placing);

@@ -23,7 +23,8 @@ const char test_order_body[] =
 void test_order_open(struct test_order *shop)
 {
     memset(shop, 0, sizeof *shop);
-    test_context_open(&shop->test, SHOP_SERVICE_ORDER, order_migrations, &shop->progress);
+    shop->state = (struct order_service_state){.nudge_ms = 10000, .deadline_ms = 900000};
+    test_context_open(&shop->test, SHOP_SERVICE_ORDER, order_migrations, &shop->state);
 }
 
 void test_order_close(struct test_order *shop)
@@ -43,7 +44,7 @@ struct test_order_work *test_order_work(struct test_order *shop, const char *bod
     place_order_spell(&work->place);
     place_order_prepare(&work->place, shop->test.ctx.ids, &shop->test.clock, correlation_id);
     work->once =
-        (struct tern_once){place_order_run, &work->place, place_order_answer, &work->place.asked, place_order_count};
+        (struct tern_once){place_order_run, &work->place, place_order_answer, &work->place.asked, order_metrics_placed};
     work->work.once = &work->once;
     tern_once_ask(&work->work, "POST /orders", key);
     return work;

@@ -5,6 +5,7 @@
 #include "common/service/once.h"
 #include "services/order/order.h"
 #include "services/order/order_metrics.h"
+#include "services/order/order_service.h"
 #include "services/order/place_order.h"
 #include "test_context.h"
 
@@ -14,7 +15,7 @@ extern const char test_order_body[];
 
 struct test_order {
     struct test_context test;
-    struct order_progress progress;
+    struct order_service_state state;
 };
 
 void test_order_open(struct test_order *shop);

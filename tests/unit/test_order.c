@@ -16,7 +16,7 @@ static void every_word_is_spelled_and_read_back(void **state)
         assert_int_equal(order_status_parse(order_status_name((enum order_status)i), &status), 0);
         assert_int_equal(status, i);
     }
-    for (int i = 0; i <= SAGA_MONEY_SETTLED; i++) {
+    for (int i = 0; i <= SAGA_MONEY_FINISHED; i++) {
         assert_int_equal(order_money_parse(order_money_name((enum saga_money)i), &money), 0);
         assert_int_equal(money, i);
     }
@@ -69,8 +69,13 @@ static struct shop_order_placed placed_order(void)
 
 static void apply(struct order_state *order, enum shop_event event, const void *payload, int64_t at_ms)
 {
+    const struct shop_order_updated *updated = payload;
+    enum order_status status = ORDER_CREATED;
+
+    if (event == SHOP_ORDER_UPDATED) assert_int_equal(order_status_parse(updated->status, &status), 0);
     order_apply(order, &(struct order_change){.event = event,
                                               .payload = payload,
+                                              .status = status,
                                               .correlation_id = "0b5c1e7a-8f0e-4c53-9d7a-111111111111",
                                               .version = order->version + 1,
                                               .at_ms = at_ms});

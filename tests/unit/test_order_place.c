@@ -289,7 +289,7 @@ static void an_order_is_its_event_its_row_and_its_answer(void **state)
     (void)snprintf(expected, sizeof expected, "Location: /orders/%s\nETag: \"1\"\n", order.order_id);
     assert_string_equal(work->answer.headers.bytes, expected);
     assert_int_equal(work->answer.status, 201);
-    assert_int_equal(shop->progress.waiting, 1);
+    assert_int_equal(shop->state.waiting, 1);
     order_fini(&order);
     test_order_work_free(work);
 }
@@ -364,7 +364,7 @@ static void the_same_key_and_body_get_the_first_answer_again(void **state)
     assert_string_equal(again->answer.headers.bytes, first->answer.headers.bytes);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM orders"), 1);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 1);
-    assert_int_equal(shop->progress.waiting, 1);
+    assert_int_equal(shop->state.waiting, 1);
     test_order_work_free(first);
     test_order_work_free(again);
 }
@@ -435,7 +435,7 @@ static void a_store_that_fails_anywhere_leaves_nothing_behind(void **state)
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM orders"), 1);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 1);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM idempotent_answers"), 1);
-    assert_int_equal(shop->progress.waiting, 1);
+    assert_int_equal(shop->state.waiting, 1);
 }
 
 int main(void)

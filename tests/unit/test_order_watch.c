@@ -16,7 +16,7 @@ static int set_up(void **state)
     struct test_order *shop = test_malloc(sizeof *shop);
 
     test_order_open(shop);
-    shop->progress.patience = (struct order_patience){NUDGE_MS, DEADLINE_MS};
+    shop->state = (struct order_service_state){.nudge_ms = NUDGE_MS, .deadline_ms = DEADLINE_MS};
     shop->test.ctx.online_ms = 500;
     test_order_place(shop, order_id);
     *state = shop;
@@ -129,7 +129,7 @@ static void the_pauses_grow(void **state)
     struct test_order *shop = *state;
     int asked = 0;
 
-    shop->progress.patience.deadline_ms = HOUR_MS;
+    shop->state.deadline_ms = HOUR_MS;
     for (int second = 0; second < 60; second++) {
         (void)pass(shop, 1000);
         asked += said_again(shop)[0] != '\0';

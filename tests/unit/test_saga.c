@@ -27,13 +27,13 @@ static void every_status_and_input_has_exactly_one_row(void **state)
     (void)state;
     for (size_t i = 0; i < TERN_COUNT(saga_timetable); i++) {
         assert_in_range(saga_timetable[i].while_in, 0, ORDER_STATUS_COUNT - 1);
-        assert_in_range(saga_timetable[i].hears, 0, SAGA_INPUT_COUNT - 1);
-        rows[saga_timetable[i].while_in][saga_timetable[i].hears]++;
+        assert_in_range(saga_timetable[i].input, 0, SAGA_INPUT_COUNT - 1);
+        rows[saga_timetable[i].while_in][saga_timetable[i].input]++;
     }
     for (int status = 0; status < ORDER_STATUS_COUNT; status++) {
         for (int input = 0; input < SAGA_INPUT_COUNT; input++) {
             assert_int_equal(rows[status][input], 1);
-            assert_int_equal(saga_row((enum order_status)status, (enum saga_input)input)->hears, input);
+            assert_int_equal(saga_row((enum order_status)status, (enum saga_input)input)->input, input);
         }
     }
 }
@@ -60,9 +60,9 @@ static void finals_are_left_only_by_a_cancel_of_what_is_ready(void **state)
     for (size_t i = 0; i < TERN_COUNT(saga_timetable); i++) {
         const struct saga_row *row = &saga_timetable[i];
 
-        if (!saga_is_final(row->while_in) || row->becomes == row->while_in) continue;
+        if (saga_waits(row->while_in) || row->becomes == row->while_in) continue;
         assert_int_equal(row->while_in, ORDER_READY_FOR_SHIPMENT);
-        assert_int_equal(row->hears, SAGA_CUSTOMER_CANCELS);
+        assert_int_equal(row->input, SAGA_CUSTOMER_CANCELS);
         left++;
     }
     assert_int_equal(left, 1);
@@ -74,11 +74,11 @@ static void every_waiting_status_has_a_deadline_that_leaves_it_or_asks_again(voi
     for (int status = 0; status < ORDER_STATUS_COUNT; status++) {
         const struct saga_row *row = saga_row((enum order_status)status, SAGA_DEADLINE);
 
-        if (saga_is_final((enum order_status)status)) {
+        if (!saga_waits((enum order_status)status)) {
             assert_int_equal(row->becomes, status);
-            assert_int_equal(row->says, SAGA_NOTHING_MORE);
+            assert_int_equal(row->emits, SAGA_EMITS_NOTHING);
         } else {
-            assert_int_equal(row->says, SAGA_ORDER_CANCELLED_EVENT);
+            assert_int_equal(row->emits, SAGA_EMITS_ORDER_CANCELLED);
         }
     }
 }
@@ -90,9 +90,9 @@ static void an_order_cancelled_event_always_has_a_reason(void **state)
         const struct saga_row *row = &saga_timetable[i];
         const bool has_one = row->while_in >= ORDER_PAYMENT_FAILED; /* these are entered with an OrderCancelled */
 
-        if (row->says == SAGA_NOTHING_MORE) assert_int_equal(row->reason, SAGA_REASON_KEPT);
-        if (row->says == SAGA_ORDER_CANCELLED_EVENT) assert_int_equal(row->reason == SAGA_REASON_KEPT, has_one);
-        if (row->becomes >= ORDER_PAYMENT_FAILED && !has_one) assert_int_equal(row->says, SAGA_ORDER_CANCELLED_EVENT);
+        if (row->emits == SAGA_EMITS_NOTHING) assert_int_equal(row->reason, SAGA_REASON_KEPT);
+        if (row->emits == SAGA_EMITS_ORDER_CANCELLED) assert_int_equal(row->reason == SAGA_REASON_KEPT, has_one);
+        if (row->becomes >= ORDER_PAYMENT_FAILED && !has_one) assert_int_equal(row->emits, SAGA_EMITS_ORDER_CANCELLED);
     }
 }
 
@@ -100,29 +100,29 @@ static void an_order_cancelled_event_always_has_a_reason(void **state)
 static void the_contract_stands_in_the_table(void **state)
 {
     static const struct saga_row promised[] = {
-        {ORDER_CREATED,            SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_NOTHING_MORE,          SAGA_REASON_KEPT       },
-        {ORDER_CREATED,            SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_ORDER_CANCELLED_EVENT, SAGA_PAYMENT_HAS_FAILED},
-        {ORDER_CREATED,            SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_ORDER_CANCELLED_EVENT, SAGA_CUSTOMER_REQUEST  },
-        {ORDER_CREATED,            SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_ORDER_CANCELLED_EVENT, SAGA_PAYMENT_TIMEOUT   },
-        {ORDER_PAID,               SAGA_INVENTORY_RESERVED,   ORDER_READY_FOR_SHIPMENT, SAGA_NOTHING_MORE,          SAGA_REASON_KEPT       },
-        {ORDER_PAID,               SAGA_PRODUCT_OUT_OF_STOCK, ORDER_INVENTORY_ISSUE,    SAGA_ORDER_CANCELLED_EVENT, SAGA_OUT_OF_STOCK      },
-        {ORDER_PAID,               SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_ORDER_CANCELLED_EVENT, SAGA_CUSTOMER_REQUEST  },
-        {ORDER_PAID,               SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_ORDER_CANCELLED_EVENT, SAGA_INVENTORY_TIMEOUT },
-        {ORDER_READY_FOR_SHIPMENT, SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_ORDER_CANCELLED_EVENT,
+        {ORDER_CREATED,            SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT       },
+        {ORDER_CREATED,            SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_PAYMENT_HAS_FAILED},
+        {ORDER_CREATED,            SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_CUSTOMER_REQUEST  },
+        {ORDER_CREATED,            SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_PAYMENT_TIMEOUT   },
+        {ORDER_PAID,               SAGA_INVENTORY_RESERVED,   ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT       },
+        {ORDER_PAID,               SAGA_PRODUCT_OUT_OF_STOCK, ORDER_INVENTORY_ISSUE,    SAGA_EMITS_ORDER_CANCELLED, SAGA_OUT_OF_STOCK      },
+        {ORDER_PAID,               SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_CUSTOMER_REQUEST  },
+        {ORDER_PAID,               SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_INVENTORY_TIMEOUT },
+        {ORDER_READY_FOR_SHIPMENT, SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED,
          SAGA_CUSTOMER_REQUEST                                                                                                             },
-        {ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLED,          SAGA_NOTHING_MORE,          SAGA_REASON_KEPT       },
-        {ORDER_CANCELLING,         SAGA_ANSWERS_ARE_IN,       ORDER_CANCELLED,          SAGA_NOTHING_MORE,          SAGA_REASON_KEPT       },
-        {ORDER_CANCELLED,          SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED,          SAGA_ORDER_CANCELLED_EVENT, SAGA_REASON_KEPT       },
-        {ORDER_CANCELLED,          SAGA_INVENTORY_RESERVED,   ORDER_CANCELLED,          SAGA_ORDER_CANCELLED_EVENT, SAGA_REASON_KEPT       },
-        {ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_PROCESSED,    ORDER_PAYMENT_FAILED,     SAGA_ORDER_CANCELLED_EVENT,
+        {ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT       },
+        {ORDER_CANCELLING,         SAGA_ANSWERS_ARE_IN,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT       },
+        {ORDER_CANCELLED,          SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT       },
+        {ORDER_CANCELLED,          SAGA_INVENTORY_RESERVED,   ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT       },
+        {ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_PROCESSED,    ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED,
          SAGA_REASON_KEPT                                                                                                                  },
-        {ORDER_PAYMENT_FAILED,     SAGA_INVENTORY_RESERVED,   ORDER_PAYMENT_FAILED,     SAGA_ORDER_CANCELLED_EVENT,
+        {ORDER_PAYMENT_FAILED,     SAGA_INVENTORY_RESERVED,   ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED,
          SAGA_REASON_KEPT                                                                                                                  },
     };
 
     (void)state;
     for (size_t i = 0; i < TERN_COUNT(promised); i++)
-        assert_memory_equal(saga_row(promised[i].while_in, promised[i].hears), &promised[i], sizeof(promised[i]));
+        assert_memory_equal(saga_row(promised[i].while_in, promised[i].input), &promised[i], sizeof(promised[i]));
 }
 
 /* ---- the facts --------------------------------------------------------------------------------------------- */
@@ -168,17 +168,18 @@ static void an_early_answer_is_used_when_it_is_awaited(void **state)
 {
     static const struct {
         struct saga_view before;
-        enum saga_input hears;
+        enum saga_input input;
         enum order_status after;
     } paths[] = {
-        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_HELD, false},    SAGA_PAYMENT_PROCESSED,    ORDER_READY_FOR_SHIPMENT},
-        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_OUT, false},     SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE   },
-        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_OUT, true},      SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE   },
-        {{ORDER_CREATED, SAGA_MONEY_SETTLED, SAGA_STOCK_OUT, false},  SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED         },
-        {{ORDER_PAID, SAGA_MONEY_SETTLED, SAGA_STOCK_NONE, false},    SAGA_PRODUCT_OUT_OF_STOCK, ORDER_CANCELLED         },
-        {{ORDER_PAID, SAGA_MONEY_SETTLED, SAGA_STOCK_NONE, true},     SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLED         },
-        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_NONE, true},     SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING        },
-        {{ORDER_CREATED, SAGA_MONEY_SETTLED, SAGA_STOCK_HELD, false}, SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING        },
+        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_RESERVED, false},
+         SAGA_PAYMENT_PROCESSED,                                                                      ORDER_READY_FOR_SHIPMENT},
+        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_OUT, false},          SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE   },
+        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_OUT, true},           SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE   },
+        {{ORDER_CREATED, SAGA_MONEY_FINISHED, SAGA_STOCK_OUT, false},      SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED         },
+        {{ORDER_PAID, SAGA_MONEY_FINISHED, SAGA_STOCK_NONE, false},        SAGA_PRODUCT_OUT_OF_STOCK, ORDER_CANCELLED         },
+        {{ORDER_PAID, SAGA_MONEY_FINISHED, SAGA_STOCK_NONE, true},         SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLED         },
+        {{ORDER_CREATED, SAGA_MONEY_NONE, SAGA_STOCK_NONE, true},          SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING        },
+        {{ORDER_CREATED, SAGA_MONEY_FINISHED, SAGA_STOCK_RESERVED, false}, SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING        },
     };
 
     (void)state;
@@ -186,7 +187,7 @@ static void an_early_answer_is_used_when_it_is_awaited(void **state)
         const struct saga_row *steps[SAGA_STEPS_MAX];
         struct saga_view view = paths[i].before;
 
-        (void)saga_play(&view, paths[i].hears, steps);
+        (void)saga_play(&view, paths[i].input, steps);
         assert_int_equal(view.status, paths[i].after);
     }
 }
@@ -201,7 +202,7 @@ static void a_cancel_ends_when_both_answers_are_in_and_not_before(void **state)
 
             if (view.status != ORDER_CANCELLING) continue;
             (void)saga_play(&view, (enum saga_input)input, steps);
-            assert_int_equal(view.status == ORDER_CANCELLED, view.money == SAGA_MONEY_SETTLED && view.released);
+            assert_int_equal(view.status == ORDER_CANCELLED, view.money == SAGA_MONEY_FINISHED && view.released);
         }
     }
 }

@@ -57,7 +57,7 @@ static void order_hears(struct world *world, enum saga_input input)
     const size_t count = saga_play(&world->order, input, steps);
 
     for (size_t i = 0; i < count; i++) {
-        if (steps[i]->says != SAGA_ORDER_CANCELLED_EVENT) continue;
+        if (steps[i]->emits != SAGA_EMITS_ORDER_CANCELLED) continue;
         say(world, CANCELLED_TO_PAYMENT);
         say(world, CANCELLED_TO_INVENTORY);
     }
@@ -154,7 +154,7 @@ static bool can_move(const struct world *world, const struct plan *plan, int mov
     case STOCK_COMES_LATE:
         return plan->comes_late && !world->late_stock && world->hold == HOLD_RELEASED && is_off(world);
     case CUSTOMER_CANCELS: return plan->may_cancel && !world->cancelled;
-    case DEADLINE_PASSES: return plan->may_time_out && world->timeouts < 2 && !saga_is_final(world->order.status);
+    case DEADLINE_PASSES: return plan->may_time_out && world->timeouts < 2 && saga_waits(world->order.status);
     default: return (world->sent >> move & 1) != 0;
     }
 }
@@ -195,7 +195,7 @@ static void assert_good_end(const struct world *world, const struct plan *plan)
 {
     const enum order_status status = world->order.status;
 
-    assert_true(saga_is_final(status));
+    assert_true(!saga_waits(status));
     if (status == ORDER_READY_FOR_SHIPMENT) {
         assert_int_equal(world->pay, PAY_CHARGED);
         assert_int_equal(world->hold, HOLD_HELD);
