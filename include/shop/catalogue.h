@@ -79,7 +79,8 @@ extern const struct tern_shape shop_piece_shape;
 extern const struct tern_shape shop_customer_shape;
 extern const struct tern_shape shop_address_shape;
 
-/* ---- payloads in JSON ---------------------------------------------------------------------------------------------- */
+/* ---- payloads in JSON
+ * ---------------------------------------------------------------------------------------------- */
 
 #define SHOP_ORDER_PLACED_FIELDS(F, P)                           \
     F(P, id, order_id, "orderId", required)                      \
@@ -190,7 +191,8 @@ extern const struct tern_shape shop_address_shape;
 #define SHOP_HEARD_BY_2(a, b)    (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, NULL }
 #define SHOP_HEARD_BY_3(a, b, c) (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, SHOP_SERVICE_##c, NULL }
 
-/*    id                   payload               eventType             version  who says it   subject     who hears it */
+/*    id                   payload               eventType             version  who says it   subject     who hears
+ * it */
 #define SHOP_EVENTS(E) \
     E(ORDER_PLACED,        order_placed,         "OrderPlaced",        "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
     E(ORDER_UPDATED,       order_updated,        "OrderUpdated",       "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_1(NOTIFICATION)) \
@@ -223,6 +225,9 @@ enum shop_event shop_event_named(const char *type);
 /* How the payload of `event` looks. */
 const struct tern_shape *shop_shape(enum shop_event event);
 
+/* What the lines cost together, in minor units. Within the limits of lines, quantity and price nothing overflows. */
+int64_t shop_total(const struct shop_lines *items);
+
 /* Whether it is one plain e-mail address, with nothing around it that a mail's head would take for another. */
 bool shop_is_email(const char *text);
 
@@ -232,8 +237,8 @@ static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
     tern_shape_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
 }
 
-/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, shop_emit that
- * the payload keeps the rules of its fields. 0, or -1 with a sentence. */
+/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, shop_emit
+ * that the payload keeps the rules of its fields. 0, or -1 with a sentence. */
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err);
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err);

@@ -4,8 +4,8 @@
  * JSON; services/catalogue/catalogue.c defines the calls from the same rows, and the compiler compares there each
  * struct with its rows, member by member. docs/EVENTS.md says what each event means.
  *
- *   shop_<payload>_decode   Checks type and version of a decoded event and reads its data into *ret_payload. Any thread.
- *                           0; or -1 with a sentence, and *ret_payload is unspecified.
+ *   shop_<payload>_decode   Checks type and version of a decoded event and reads its data into *ret_payload.
+ *                           Any thread. 0; or -1 with a sentence, and *ret_payload is unspecified.
  *   shop_emit_<payload>     Checks the payload, appends the event to the event log in the open transaction, about the
  *                           payload's order (InventoryUpdated: its product), and has it published after the commit.
  *                           *ret_emitted, unless NULL, is what was appended. Writer's thread, inside a unit of work.

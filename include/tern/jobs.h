@@ -37,6 +37,7 @@ struct tern_job_run {
     int step;                   /* 0 on the first call of this run, then 1, ... */
     struct tern_job_lane *lane; /* that runs it; outlives the service's own state */
     int64_t wait_ms;            /* WAIT: for how long */
+    int code;                   /* FINISHED: the kind's own, for `finish` */
     char result[1024];          /* FINISHED: the kind's own small text for `finish` */
     struct tern_error error;    /* AGAIN: why */
 };
@@ -46,7 +47,7 @@ struct tern_job_kind {
     /* On the job lane's thread, outside any transaction; must not block for long. `self` is the service's own state. */
     enum tern_job_verdict (*run)(void *self, const struct tern_job *job, struct tern_job_run *run);
     /* On the writer thread, inside a transaction, after FINISHED; or after AGAIN when `attempts` has reached
-     * most_attempts (then run->result is "" and run->error says why). DONE or RETRY. */
+     * most_attempts (then run->code is 0, run->result is "" and run->error says why). DONE or RETRY. */
     enum tern_outcome (*finish)(struct tern_context *ctx, const struct tern_job *job, const struct tern_job_run *run,
                                 struct tern_error *err);
     int most_attempts; /* a number, or one of the two below */

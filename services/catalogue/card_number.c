@@ -1,8 +1,9 @@
-/* card_number.c - finds the number of a payment card in a text (ISO/IEC 7812: 13 to 19 digits, the last one a check digit).
+/* card_number.c - finds the number of a payment card in a text (ISO/IEC 7812: 13 to 19 digits, the last one a check
+ * digit).
  *
- * One digit row in ten passes the check by chance, so only words that are nothing but digits and what stands between them
- * count, no card's number begins like a date, and phone numbers are never asked about: a token or a UUID that holds many
- * digits is none. */
+ * One digit row in ten passes the check by chance, so only words that are nothing but digits and what stands between
+ * them count, no card's number begins like a date, and phone numbers are never asked about: a token or a UUID that
+ * holds many digits is none. */
 #include "shop/rules.h"
 
 enum { CARD_DIGITS_LEAST = 13, CARD_DIGITS_MOST = 19 };

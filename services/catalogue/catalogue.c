@@ -3,10 +3,12 @@
  *
  * Everything is constant. A struct of shop/events.h that differs from its rows does not compile, and neither does a
  * call without its prototype (-Wmissing-prototypes). What is decoded was of the right type and of a compatible version;
- * what is emitted was checked against its own shape, so that no event leaves which its consumers would have to refuse. */
+ * what is emitted was checked against its own shape, so that no event leaves which its consumers would have to
+ * refuse. */
 #include "shop/catalogue.h"
 
 #include "tern/context.h"
+#include "tern/money.h"
 
 #include <string.h>
 
@@ -164,6 +166,15 @@ int shop_decode(enum shop_event expected, const struct tern_event *event, void *
     if (tern_shape_decode_event(shape, event->data, ret_payload, err) < 0)
         return tern_error_prefix(err, "%s", type->name);
     return 0;
+}
+
+int64_t shop_total(const struct shop_lines *items)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < items->count; i++)
+        TERN_ASSERT(tern_money_add_product(&total, items->at[i].price_minor, items->at[i].quantity) == 0,
+                    "within the limits of lines, quantity and price no total overflows");
+    return total;
 }
 
 bool shop_is_email(const char *text)

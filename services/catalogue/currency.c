@@ -2,8 +2,9 @@
  *
  * Source: ISO 4217, list one (currency, fund and precious metal codes) of the maintenance agency, SIX,
  * https://www.six-group.com/en/products-services/financial-information/data-standards.html, as of January 2026: every
- * code whose minor unit is 2. Left out are the codes for funds and units of account (BOV, CHE, CHW, COU, MXV, USN, XAD):
- * nobody pays with them. Amounts are hundredths, so JPY (no decimals), KWD (three) or XXX (no currency) cannot be said. */
+ * code whose minor unit is 2. Left out are the codes for funds and units of account (BOV, CHE, CHW, COU, MXV, USN,
+ * XAD): nobody pays with them. Amounts are hundredths, so JPY (no decimals), KWD (three) or XXX (no currency) cannot
+ * be said. */
 #include "shop/rules.h"
 
 #include <string.h>

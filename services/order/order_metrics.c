@@ -1,4 +1,5 @@
-/* order_metrics.c - how many orders reached each status, are in progress, how long they took, how often answers were late.
+/* order_metrics.c - how many orders reached each status, are in progress, how long they took, how often answers were
+ * late.
  *
  * The gauge is counted once at the start (order_watch_prepare) and then follows each change. A commit that fails as a
  * whole is not taken back here: the gauge is right again after the next start. */

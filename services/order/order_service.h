@@ -1,4 +1,5 @@
-/* order_service.h - order-service as one value: what main.c runs and tests start in their own process; and its state. */
+/* order_service.h - order-service as one value: what main.c runs and tests start in their own process; and its
+ * state. */
 #ifndef ORDER_ORDER_SERVICE_H
 #define ORDER_ORDER_SERVICE_H
 

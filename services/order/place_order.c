@@ -58,7 +58,8 @@ static bool is_at_fault(const struct tern_shape_faults *faults, const char *poin
     return false;
 }
 
-/* Where a client may put a card's number by mistake. Not the phone: one phone number in ten would look like a card's. */
+/* Where a client may put a card's number by mistake. Not the phone: one phone number in ten would look like a
+ * card's. */
 static const struct free_text {
     const char *pointer;
     size_t offset;
@@ -124,12 +125,7 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
     struct shop_order_placed *placed = &work->placed;
     char order_id[TERN_SORTABLE_ID_SIZE];
     struct tern_error err;
-    int64_t total = 0;
-    for (size_t i = 0; i < placed->items.count; i++) {
-        const struct shop_line *line = &placed->items.at[i];
-        TERN_ASSERT(tern_money_add_product(&total, line->price_minor, line->quantity) == 0,
-                    "within the limits of lines, quantity and price no total overflows");
-    }
+    int64_t total = shop_total(&placed->items);
     placed->total_amount_minor = TERN_BUG(total_truncated) ? (int32_t)total : total;
     placed->created_at_ms = tern_now(clock);
     tern_ids_sortable(ids, "ORD-", order_id);
@@ -184,8 +180,8 @@ void place_order_answer(const void *argument, struct tern_http_answer *answer)
 
 /* ---- the verb ---------------------------------------------------------------------------------------------- */
 
-/* X-Correlation-Id: a UUID as it is, any other name as the UUID of that name, none as a new UUID. The HTTP library leaves
- * the blanks behind a value, which are no part of it. */
+/* X-Correlation-Id: a UUID as it is, any other name as the UUID of that name, none as a new UUID. The HTTP library
+ * leaves the blanks behind a value, which are no part of it. */
 static void name_conversation(struct tern_ids *ids, const char *header, char correlation_id[TERN_UUID_SIZE])
 {
     char *name = tern_copy_text(header ? header : "");

@@ -1,4 +1,6 @@
-/* gateway_answer.c - which status with which shape means what; the rest means nothing. */
+/* gateway_answer.c - which HTTP status with which shape of body is which answer of a gateway.
+ *
+ * Every combination that is not listed is UNKNOWN. Quotes nothing of a body but the reason of a decline or refusal. */
 #include "gateway_answer.h"
 
 #include <stddef.h>
@@ -43,8 +45,8 @@ static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
     return GATEWAY_UNKNOWN;
 }
 
-/* Members that the shape does not know are left alone: gateways add some. NULL when it does not fit; the tree is the
- * caller's. */
+/* Members that the shape does not know are ignored: gateways add some. NULL when the body does not fit; the caller
+ * destroys the tree. */
 static struct cJSON *read_body(const char *body, size_t length, const struct tern_shape *shape, void *target,
                                struct gateway_reply *reply)
 {
@@ -69,7 +71,7 @@ static enum gateway_answer read_charge(const char *body, size_t length, struct g
     return GATEWAY_DONE;
 }
 
-/* Why is for people: however it is written, it is no doubt that the charge was declined. */
+/* The reason is for people: a bad one does not make the decline doubtful. */
 static enum gateway_answer read_decline(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct decline_answer answer;
@@ -83,7 +85,7 @@ static enum gateway_answer read_decline(const char *body, size_t length, struct 
     return GATEWAY_DECLINED;
 }
 
-/* As gateways write it: "reason", "error", "message" or "detail", a text or an object with a "message". */
+/* "reason", "error", "message" or "detail", as a text or an object with a "message": NULL when there is none. */
 static const char *find_reason(const struct cJSON *tree)
 {
     static const char *const names[] = {"reason", "error", "message", "detail"};

@@ -1,8 +1,8 @@
 /* gateway_http.c - a payment gateway over HTTP: POST /charges, GET /charges/<key>, POST /refunds.
  *
- * A run of a job begins a call, answers WAIT, and is hurried when the call has ended. What was begun before, by an
- * earlier attempt or an earlier process, may have had its effect: such a charge is looked for by its key first, and
- * posted (with the same key) only when the gateway has never seen it. Nothing but the gateway's own word ends a charge: for
+ * A run of a job begins a call, answers WAIT, and is woken when the call has ended. What was begun before, by an
+ * earlier attempt or an earlier process, may have had its effect: such a charge is looked up by its key first, and
+ * posted (with the same key) only when the gateway has never seen it. Only the gateway's own word ends a charge: for
  * an ERROR it must have been reachable, and not have seen what was posted just before.
  *
  * Invariant: a flight belongs to one job from the beginning of a call until the job has taken its answer. */
@@ -22,28 +22,28 @@ enum { FLIGHTS_MAX = 1024, QUEUE_MAX = 4096, CONNECT_MS = 5000, LATEST_MS = 6000
 
 struct http_gateway;
 
+/* One call to the gateway that is under way, or has ended and waits for its job. */
 struct flight {
     int64_t job_id; /* 0: free */
     struct http_gateway *gateway;
-    struct tern_job_lane *lane;
+    struct tern_job_lane *lane; /* where to wake the job; NULL in tests */
     enum gateway_question question;
-    bool last_word; /* of a look: the charge was posted in vain just before */
-    bool ended;
-    bool turned_away;
+    bool last_word;   /* of a look: the charge was posted in vain just before */
+    bool ended;       /* what follows is the answer */
+    bool turned_away; /* gateway_turns_away */
     enum gateway_answer answer;
     struct gateway_reply reply;
 };
 
 struct http_gateway {
     struct tern_text url, ca_file; /* as it was opened with; no slash at the end */
-    int64_t opened_at_ms;
+    int64_t opened_at_ms;          /* wall time */
     struct tern_http_client *client;
-    atomic_int turned_away[GATEWAY_QUESTIONS]; /* the status with which it was at last; 0: it was not */
+    atomic_int turned_away[GATEWAY_QUESTIONS]; /* the status of the last answer that turned us away; 0: it did not */
     struct tern_text authorization;            /* the header with our key; empty: none. Under the lock */
     pthread_mutex_t lock;                      /* guards what follows */
     struct flight flights[FLIGHTS_MAX];
-    int64_t
-        queue[QUEUE_MAX]; /* jobs that wait for a flight: a ring; those that find no place come back by themselves */
+    int64_t queue[QUEUE_MAX]; /* ids of jobs that wait for a flight: a ring. A job that finds it full waits FULL_MS */
     size_t queue_first, queue_count;
 };
 
@@ -77,28 +77,10 @@ static int64_t leave_queue(struct http_gateway *gateway)
     return job_id;
 }
 
-/* With the job, the gateway and the question of `planned`. NULL: there is no room, and the job queues up if it can. */
-static struct flight *take_off(struct http_gateway *gateway, const struct flight *planned, bool *ret_queued)
-{
-    pthread_mutex_lock(&gateway->lock);
-    struct flight *flight = flight_of(gateway, 0);
-    *ret_queued = !flight && queue_up(gateway, planned->job_id);
-    if (flight) *flight = *planned;
-    pthread_mutex_unlock(&gateway->lock);
-    return flight;
-}
-
-static void free_flight(struct http_gateway *gateway, struct flight *flight)
-{
-    pthread_mutex_lock(&gateway->lock);
-    flight->job_id = 0;
-    pthread_mutex_unlock(&gateway->lock);
-}
-
 enum landing { NOT_BEGUN, IN_THE_AIR, LANDED };
 
-/* A flight that has ended is copied out and free again, for who waits for one. */
-static enum landing look_for(struct http_gateway *gateway, int64_t job_id, struct flight *ret_flight)
+/* A flight that has ended is copied out and free again; the first job in the queue is woken for it. */
+static enum landing take_answer(struct http_gateway *gateway, int64_t job_id, struct flight *ret_flight)
 {
     enum landing landing = NOT_BEGUN;
     int64_t next_id = 0;
@@ -115,14 +97,6 @@ static enum landing look_for(struct http_gateway *gateway, int64_t job_id, struc
     return landing;
 }
 
-/* Whether we are let in only an answer of the gateway's own says: not a time-out, nor a 5xx of what stands before it. */
-static void note_turned_away(struct http_gateway *gateway, enum gateway_question question, int status,
-                             enum gateway_answer answer)
-{
-    if (status < 200 || status >= 500) return;
-    atomic_store(&gateway->turned_away[question], gateway_turns_away(status, answer) ? status : 0);
-}
-
 /* On the client's thread. */
 static void on_reply(void *owner, const struct tern_http_reply *reply)
 {
@@ -134,12 +108,15 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
         answer = gateway_read_answer(flight->question, reply->status, reply->body, reply->length, &read);
     else
         shop_set_text(read.reason, reply->error.text);
-    note_turned_away(gateway, flight->question, reply->status, answer);
+    bool turned_away = gateway_turns_away(reply->status, answer);
+    /* A time-out or a 5xx, which a proxy may have sent, does not say whether the gateway lets us in. */
+    if (reply->status >= 200 && reply->status < 500)
+        atomic_store(&gateway->turned_away[flight->question], turned_away ? reply->status : 0);
     pthread_mutex_lock(&gateway->lock);
     struct tern_job_lane *lane = flight->lane;
     int64_t job_id = flight->job_id;
     flight->answer = answer;
-    flight->turned_away = gateway_turns_away(reply->status, answer);
+    flight->turned_away = turned_away;
     flight->reply = read;
     flight->ended = true;
     pthread_mutex_unlock(&gateway->lock);
@@ -148,37 +125,35 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
 
 /* ---- asking ---- */
 
-static void write_charge(const struct gateway_call *call, struct tern_text *body)
+/* The URL of the call and, of a POST, its body. */
+static void write_call(const struct http_gateway *gateway, enum gateway_question question,
+                       const struct gateway_call *call, struct tern_text *url, struct tern_text *body)
 {
-    const struct gateway_request *request = call->request;
-    tern_text_printf(body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%lld,\"currency\":\"%s\"",
-                     call->job->subject, request->customer_id, (long long)request->amount_minor, request->currency);
-    if (request->token[0]) {
-        tern_text_add(body, ",\"token\":");
-        tern_json_write_string(body, request->token);
-    }
-    tern_text_add(body, "}");
-}
-
-static void write_refund(const struct gateway_call *call, struct tern_text *body)
-{
-    tern_text_add(body, "{\"chargeId\":");
-    tern_json_write_string(body, call->request->reference);
-    tern_text_printf(body, ",\"amount\":%lld}", (long long)call->request->amount_minor);
-}
-
-static void write_url(const struct http_gateway *gateway, enum gateway_question question, const char *key,
-                      struct tern_text *url)
-{
+    const struct gateway_request *request = call->request; /* NULL: a look of a late check */
     switch (question) {
-    case GATEWAY_CHARGE: tern_text_printf(url, "%s/charges", gateway->url.bytes); return;
-    case GATEWAY_LOOK: tern_text_printf(url, "%s/charges/%s", gateway->url.bytes, key); return;
-    case GATEWAY_REFUND: tern_text_printf(url, "%s/refunds", gateway->url.bytes); return;
+    case GATEWAY_CHARGE:
+        tern_text_printf(url, "%s/charges", gateway->url.bytes);
+        tern_text_printf(body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%lld,\"currency\":\"%s\"",
+                         call->job->subject, request->customer_id, (long long)request->amount_minor, request->currency);
+        if (request->token[0]) {
+            tern_text_add(body, ",\"token\":");
+            tern_json_write_string(body, request->token);
+        }
+        tern_text_add(body, "}");
+        return;
+    case GATEWAY_LOOK: tern_text_printf(url, "%s/charges/%s", gateway->url.bytes, call->key); return;
+    case GATEWAY_REFUND:
+        tern_text_printf(url, "%s/refunds", gateway->url.bytes);
+        tern_text_add(body, "{\"chargeId\":");
+        tern_json_write_string(body, request->reference);
+        tern_text_printf(body, ",\"amount\":%lld}", (long long)request->amount_minor);
+        return;
     case GATEWAY_QUESTIONS: break;
     }
     tern_broken(__FILE__, __LINE__, "a gateway is asked one of its questions");
 }
 
+/* Overwrites a secret before its memory is given back. */
 static void forget(struct tern_text *secret)
 {
     if (secret->bytes) explicit_bzero(secret->bytes, secret->length);
@@ -196,9 +171,7 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     if (gateway->authorization.bytes) tern_text_add(&authorization, gateway->authorization.bytes);
     pthread_mutex_unlock(&gateway->lock);
     if (authorization.length > 0) headers[count++] = authorization.bytes;
-    write_url(gateway, flight->question, call->key, &url);
-    if (flight->question == GATEWAY_CHARGE) write_charge(call, &body);
-    if (flight->question == GATEWAY_REFUND) write_refund(call, &body);
+    write_call(gateway, flight->question, call, &url, &body);
     const struct tern_http_call asked = {.method = flight->question == GATEWAY_LOOK ? "GET" : "POST",
                                          .url = url.bytes,
                                          .headers = headers,
@@ -211,26 +184,38 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     return status;
 }
 
-/* WAIT: for the answer, or for room. */
+/* Begins a call and answers WAIT: for the answer, or for a free flight. */
 static enum gateway_answer begin(struct http_gateway *gateway, const struct gateway_call *call,
                                  enum gateway_question question, bool last_word, struct gateway_reply *reply)
 {
-    const struct flight planned = {
-        .job_id = call->job->id, .gateway = gateway, .lane = call->lane, .question = question, .last_word = last_word};
-    bool queued;
-    struct flight *flight = take_off(gateway, &planned, &queued);
-    bool sent = flight && send_call(gateway, flight, call) == 0;
-    if (flight && !sent) free_flight(gateway, flight);
-    reply->wait_ms = sent || queued ? LATEST_MS : FULL_MS; /* somebody hurries it, or nobody does */
+    bool sent = false, queued = false;
+    pthread_mutex_lock(&gateway->lock);
+    struct flight *flight = flight_of(gateway, 0);
+    if (flight)
+        *flight = (struct flight){.job_id = call->job->id,
+                                  .gateway = gateway,
+                                  .lane = call->lane,
+                                  .question = question,
+                                  .last_word = last_word};
+    else
+        queued = queue_up(gateway, call->job->id);
+    pthread_mutex_unlock(&gateway->lock);
+    if (flight) sent = send_call(gateway, flight, call) == 0;
+    if (flight && !sent) {
+        pthread_mutex_lock(&gateway->lock);
+        flight->job_id = 0;
+        pthread_mutex_unlock(&gateway->lock);
+    }
+    reply->wait_ms = sent || queued ? LATEST_MS : FULL_MS; /* the job is woken earlier, or by its time */
     return GATEWAY_WAIT;
 }
 
-/* The whole of a question that is one call. */
+/* A question that one call answers. */
 static enum gateway_answer ask_once(struct http_gateway *gateway, const struct gateway_call *call,
                                     enum gateway_question question, struct gateway_reply *reply)
 {
     struct flight flight;
-    switch (look_for(gateway, call->job->id, &flight)) {
+    switch (take_answer(gateway, call->job->id, &flight)) {
     case NOT_BEGUN: return begin(gateway, call, question, false, reply);
     case IN_THE_AIR: reply->wait_ms = LATEST_MS; return GATEWAY_WAIT;
     case LANDED: break;
@@ -245,9 +230,9 @@ static bool may_have_been_posted(const struct http_gateway *gateway, const struc
     return call->job->attempts > 0 || call->job->added_at_ms <= gateway->opened_at_ms;
 }
 
-/* Amounts are hundredths here, and a gateway counts in the minor unit that ISO 4217 gives a currency: those with another
- * one than a hundredth would be charged a hundred times too much, or a tenth. The API refuses them; an order of an older
- * order-service may still come. */
+/* Amounts here are hundredths; a gateway counts in the minor unit that ISO 4217 gives the currency. A currency with
+ * another minor unit would be charged a hundred times too much, or a tenth. The API refuses such currencies; an order
+ * of an older order-service may still come. */
 static enum gateway_answer post(struct http_gateway *gateway, const struct gateway_call *call,
                                 struct gateway_reply *reply)
 {
@@ -256,7 +241,8 @@ static enum gateway_answer post(struct http_gateway *gateway, const struct gatew
     return GATEWAY_REFUSED;
 }
 
-/* Not seen: it may be posted. Not seen although it was just posted: that is the end, a request stuck on the way apart. */
+/* Not seen: the charge may be posted. Not seen although it was just posted: treat it as never charged; a request
+ * still in flight is caught by the late check. */
 static enum gateway_answer after_look(struct http_gateway *gateway, const struct gateway_call *call,
                                       const struct flight *look, struct gateway_reply *reply)
 {
@@ -267,8 +253,8 @@ static enum gateway_answer after_look(struct http_gateway *gateway, const struct
     return GATEWAY_NOTHING;
 }
 
-/* With the last attempt the gateway is asked what became of it; before that the next attempt does. A charge that was turned
- * away is no failure of the customer's, however often it was tried. */
+/* After the last attempt without a usable answer the charge is looked up; after earlier ones the next attempt does
+ * that. A charge that was turned away is not the customer's failure, however often it was tried. */
 static enum gateway_answer after_post(struct http_gateway *gateway, const struct gateway_call *call,
                                       const struct flight *post, struct gateway_reply *reply)
 {
@@ -282,7 +268,7 @@ static enum gateway_answer next_of_charge(struct http_gateway *gateway, const st
 {
     struct flight flight;
     bool looks_first = may_have_been_posted(gateway, call) || call->request->cancelled;
-    switch (look_for(gateway, call->job->id, &flight)) {
+    switch (take_answer(gateway, call->job->id, &flight)) {
     case NOT_BEGUN: return looks_first ? begin(gateway, call, GATEWAY_LOOK, false, reply) : post(gateway, call, reply);
     case IN_THE_AIR: reply->wait_ms = LATEST_MS; return GATEWAY_WAIT;
     case LANDED: break;
@@ -292,7 +278,7 @@ static enum gateway_answer next_of_charge(struct http_gateway *gateway, const st
                                            : after_post(gateway, call, &flight, reply);
 }
 
-/* A refusal of the only request there ever was is the end of the charge. */
+/* A refusal of the first request ends the charge: there is no other one that could still charge. */
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
     struct http_gateway *gateway = self;
@@ -341,23 +327,17 @@ static void close_gateway(void *self)
     free(gateway);
 }
 
-static int check_key(const char *key, struct tern_error *err)
-{
-    for (const char *at = key; *at; at++)
-        if (*at <= ' ' || *at > '~') return tern_error_set(err, "must be of visible ASCII characters");
-    return 0;
-}
-
 static int check(const struct tern_config *config, bool *ret_exposed, struct tern_error *err)
 {
     if (tern_http_client_check_url(tern_config_text(config, "PAYMENT_GATEWAY_URL"), ret_exposed, err) < 0)
         return tern_error_prefix(err, "PAYMENT_GATEWAY_URL");
-    if (check_key(tern_config_text(config, "PAYMENT_GATEWAY_KEY"), err) < 0)
-        return tern_error_prefix(err, "PAYMENT_GATEWAY_KEY");
+    for (const char *at = tern_config_text(config, "PAYMENT_GATEWAY_KEY"); *at; at++)
+        if (*at <= ' ' || *at > '~')
+            return tern_error_set(err, "PAYMENT_GATEWAY_KEY: must be of visible ASCII characters");
     return 0;
 }
 
-static void say(const struct tern_config *config, struct tern_log *log, bool exposed)
+static void log_gateway(const struct tern_config *config, struct tern_log *log, bool exposed)
 {
     const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
     if (!log) return;
@@ -369,19 +349,13 @@ static void say(const struct tern_config *config, struct tern_log *log, bool exp
         tern_log_warn(log, "the gateway is asked without a key: PAYMENT_GATEWAY_KEY is not set", TERN_STR("url", url));
 }
 
+/* Without the slashes at its end. */
 static size_t length_of_url(const char *url)
 {
     size_t length = strlen(url);
     while (length > 0 && url[length - 1] == '/')
         length--;
     return length;
-}
-
-static void keep_address(struct http_gateway *gateway, const struct tern_config *config)
-{
-    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
-    tern_text_add_bytes(&gateway->url, url, length_of_url(url));
-    tern_text_add(&gateway->ca_file, tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE"));
 }
 
 static bool is_address_of(const struct http_gateway *gateway, const struct tern_config *config)
@@ -403,7 +377,7 @@ static void keep_key(struct http_gateway *gateway, const char *key)
     forget(&old);
 }
 
-/* A key is a secret between us and one gateway: that of another one is not shown to this one. */
+/* A key is a secret between this service and one gateway: the key of another gateway is not sent to this one. */
 static bool reload(void *self, const struct tern_config *config)
 {
     struct http_gateway *gateway = self;
@@ -432,9 +406,11 @@ int http_gateway_open(const struct tern_config *config, struct tern_log *log, st
     }
     pthread_mutex_init(&gateway->lock, NULL);
     gateway->opened_at_ms = tern_now(&tern_clock_system);
-    keep_address(gateway, config);
+    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
+    tern_text_add_bytes(&gateway->url, url, length_of_url(url));
+    tern_text_add(&gateway->ca_file, settings.ca_file);
     keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
-    say(config, log, exposed);
+    log_gateway(config, log, exposed);
     *ret_seam = (struct payment_gateway){.charge = charge,
                                          .refund = refund,
                                          .find = find,

@@ -1,6 +1,7 @@
-/* gateway_simulated.c - a payment gateway that needs no money: chance, delay, test tokens.
+/* gateway_simulated.c - a payment gateway without money: chance, delay, test tokens.
  *
- * Invariant: chance and delay are a function of the idempotency key, never of when or how often it is asked. */
+ * Invariant: chance and delay are a function of the idempotency key, never of when or how often a call is made. Keeps
+ * no state, so it answers after a crash as before. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* payment_config.c - payment-service's own settings, and the state that is made from them. */
+/* payment_config.c - payment-service's own settings, and the state that is made from them.
+ *
+ * A setting of a gateway without PAYMENT_GATEWAY_URL is refused: its owner would believe that money moves. */
 #include <stdlib.h>
 
 #include "payment.h"
@@ -39,31 +41,19 @@ const struct tern_config_key payment_config[] = {
 };
 /* clang-format on */
 
-/* A key or a file without a gateway: somebody believes that money moves. */
-static int check_without_gateway(const struct tern_config *config, struct tern_error *err)
-{
-    static const char *const names[] = {"PAYMENT_GATEWAY_KEY", "PAYMENT_GATEWAY_CA_FILE"};
-    for (size_t i = 0; i < TERN_COUNT(names); i++)
-        if (tern_config_text(config, names[i])[0])
-            return tern_error_set(err, "%s: is set, but PAYMENT_GATEWAY_URL is not", names[i]);
-    return 0;
-}
-
-static int open_gateway(struct payment_state *state, const struct tern_config *config, struct tern_log *log,
-                        struct tern_error *err)
-{
-    if (tern_config_text(config, "PAYMENT_GATEWAY_URL")[0]) return http_gateway_open(config, log, &state->gateway, err);
-    if (check_without_gateway(config, err) < 0) return -1;
-    simulated_gateway_init(&state->simulated, config, &state->gateway);
-    return 0;
-}
-
 int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
+    static const char *const of_gateway[] = {"PAYMENT_GATEWAY_KEY", "PAYMENT_GATEWAY_CA_FILE"};
+    bool over_http = tern_config_text(config, "PAYMENT_GATEWAY_URL")[0] != '\0';
+    for (size_t i = 0; i < TERN_COUNT(of_gateway); i++)
+        if (!over_http && tern_config_text(config, of_gateway[i])[0])
+            return tern_error_set(err, "%s: is set, but PAYMENT_GATEWAY_URL is not", of_gateway[i]);
     struct payment_state *state = tern_alloc(sizeof *state);
     state->most_attempts = tern_config_number(config, "RETRY_MAX_ATTEMPTS");
     state->late_check_ms = tern_config_number(config, "PAYMENT_LATE_CHECK_S") * 1000;
-    if (open_gateway(state, config, log, err) < 0) {
+    if (!over_http) {
+        simulated_gateway_init(&state->simulated, config, &state->gateway);
+    } else if (http_gateway_open(config, log, &state->gateway, err) < 0) {
         free(state);
         return -1;
     }

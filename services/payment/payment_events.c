@@ -1,7 +1,9 @@
-/* payment_events.c - what payment-service says about a payment, written from its row. */
+/* payment_events.c - the events of payment-service, each made from the row of a payment.
+ *
+ * An event that is emitted again says the same: its times are those of the row. Reads and changes no store. */
 #include "payment_events.h"
 
-int payment_say_processed(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
+int payment_emit_processed(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
 {
     struct shop_payment_processed processed = {.amount_minor = payment->amount_minor,
                                                .status = SHOP_PAYMENT_STATUS_SUCCESS,
@@ -12,7 +14,7 @@ int payment_say_processed(struct tern_context *ctx, const struct payment *paymen
     return shop_emit_payment_processed(ctx, &processed, NULL, err);
 }
 
-int payment_say_failed(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
+int payment_emit_failed(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
 {
     struct shop_payment_failed failed = {.amount_minor = payment->amount_minor,
                                          .processed_at_ms = payment->updated_at_ms};
@@ -23,7 +25,7 @@ int payment_say_failed(struct tern_context *ctx, const struct payment *payment, 
     return shop_emit_payment_failed(ctx, &failed, NULL, err);
 }
 
-int payment_say_refunded(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
+int payment_emit_refunded(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
 {
     struct shop_payment_refunded refunded = {.amount_minor = payment->amount_minor,
                                              .refunded_at_ms = payment->updated_at_ms};
@@ -34,7 +36,7 @@ int payment_say_refunded(struct tern_context *ctx, const struct payment *payment
     return shop_emit_payment_refunded(ctx, &refunded, NULL, err);
 }
 
-int payment_say_voided(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
+int payment_emit_voided(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
 {
     struct shop_payment_voided voided = {.voided_at_ms = payment->updated_at_ms};
     (void)tern_copy(voided.order_id, sizeof voided.order_id, payment->order_id);

@@ -1,17 +1,16 @@
-/* payment_handlers.c - what payment-service does about the events it hears.
+/* payment_handlers.c - the events that payment-service consumes, and what it does about each.
  *
  *     OrderPlaced     writes the intent to charge, and the job that charges
- *     OrderCancelled  answers, whatever was known before: PaymentVoided when nothing was charged and nothing will
- *                     be, PaymentRefunded when the money went back, PaymentFailed when the charge fails anyway. Of an order that
- *                     was never seen the gateway may know more (a store that was lost, another one): it is asked first
+ *     OrderCancelled  is answered whatever was known before: PaymentVoided when nothing was charged and nothing will
+ *                     be, PaymentRefunded when the money went back, PaymentFailed when the charge fails anyway. About
+ *                     an order that was never seen the gateway may know more (a store that was lost): it is asked first
  *
- * Nothing here talks to the gateway: that is a job's business (payment_jobs.c). */
+ * Nothing here calls the gateway: jobs do (payment_jobs.c). */
 #include <stdio.h>
 
 #include "payment.h"
 #include "payment_events.h"
 #include "tern/bug.h"
-#include "tern/money.h"
 
 static void make_key(const char *kind, const char *order_id, char key[TERN_JOB_KEY_SIZE])
 {
@@ -67,31 +66,26 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     return begin_charge(ctx, &order, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-/* No money was taken for a free order, so none goes back. */
-static int void_free(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
-{
-    payment->status = PAYMENT_VOIDED;
-    payment->updated_at_ms = ctx->now_ms;
-    tern_log_info(ctx->log, "voided: the order was free", TERN_STR("orderId", payment->order_id));
-    if (payment_update(ctx->db, payment, err) < 0) return -1;
-    return payment_say_voided(ctx, payment, err);
-}
-
 int payment_give_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
-    if (payment->amount_minor == 0) return void_free(ctx, payment, err);
+    payment->updated_at_ms = ctx->now_ms;
+    if (payment->amount_minor == 0) {
+        payment->status = PAYMENT_VOIDED;
+        tern_log_info(ctx->log, "voided: the order was free", TERN_STR("orderId", payment->order_id));
+        if (payment_update(ctx->db, payment, err) < 0) return -1;
+        return payment_emit_voided(ctx, payment, err);
+    }
     struct gateway_request request = {.amount_minor = payment->amount_minor};
     (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
     (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
     (void)tern_copy(request.reference, sizeof request.reference, payment->transaction_id);
     if (TERN_BUG(refund_truncated)) request.amount_minor = (uint32_t)request.amount_minor;
     payment->status = PAYMENT_REFUNDING;
-    payment->updated_at_ms = ctx->now_ms;
     if (payment_update(ctx->db, payment, err) < 0) return -1;
     return add_job(ctx, PAYMENT_JOB_REFUND, payment, &request, err);
 }
 
-/* A charge that is not to be asked for: only what became of it counts. Its token is needed no more. */
+/* A charge that must not be made any more: only what became of it counts, so it needs no token. */
 static struct gateway_request cancelled_charge(const struct payment *payment)
 {
     struct gateway_request request = {.amount_minor = payment->amount_minor, .cancelled = 1};
@@ -100,80 +94,49 @@ static struct gateway_request cancelled_charge(const struct payment *payment)
     return request;
 }
 
-/* The job learns at its next step that the charge is not to be asked for again. */
-static int call_back_charge(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)
-{
-    const struct gateway_request request = cancelled_charge(payment);
-    char key[TERN_JOB_KEY_SIZE];
-    struct tern_text payload = {0};
-    payment_charge_key(payment->order_id, key);
-    tern_shape_encode(&gateway_request_shape, &request, &payload);
-    int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err);
-    tern_text_fini(&payload);
-    return amended < 0 ? -1 : 0;
-}
-
+/* The charge is under way: its outcome decides. A gateway that can look a charge up is not asked to charge any more. */
 static int remember_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
+    const struct gateway_request request = cancelled_charge(payment);
+    char key[TERN_JOB_KEY_SIZE];
+    struct tern_text payload = {0};
     tern_log_info(ctx->log, "cancelled while the charge is under way: its outcome decides",
                   TERN_STR("orderId", payment->order_id));
     payment->cancel_wanted = true;
     payment->updated_at_ms = ctx->now_ms;
     if (payment_update(ctx->db, payment, err) < 0) return -1;
-    return state->gateway.find ? call_back_charge(ctx, payment, err) : 0;
+    if (!state->gateway.find) return 0;
+    payment_charge_key(payment->order_id, key);
+    tern_shape_encode(&gateway_request_shape, &request, &payload);
+    int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err); /* read by the job's next step */
+    tern_text_fini(&payload);
+    return amended < 0 ? -1 : 0;
 }
 
-/* Nothing was taken as far as anybody knows. Should a charge still turn up (payment_jobs.c), nobody will ask for the money
- * again: it is remembered that it has to go back. */
-static int answer_given_up(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
-{
-    payment->cancel_wanted = true;
-    if (payment_update(ctx->db, payment, err) < 0) return -1;
-    return payment_say_voided(ctx, payment, err);
-}
-
-static int void_unseen(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
-{
-    payment->status = PAYMENT_VOIDED;
-    if (!TERN_BUG(payment_no_tombstone) && payment_insert(ctx->db, payment, err) < 0) return -1;
-    tern_log_info(ctx->log, "voided: nothing was charged and nothing will be", TERN_STR("orderId", payment->order_id));
-    return payment_say_voided(ctx, payment, err);
-}
-
-/* Not seen by this store; the gateway, which knows every charge by its key, decides: the job of a charge that is called back. */
-static int ask_about_unseen(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
-{
-    const struct gateway_request request = cancelled_charge(payment);
-    payment->cancel_wanted = true;
-    tern_log_info(ctx->log, "cancelled, and never seen before: the gateway is asked whether anything was charged",
-                  TERN_STR("orderId", payment->order_id));
-    if (payment_insert(ctx->db, payment, err) < 0) return -1;
-    return add_job(ctx, PAYMENT_JOB_CHARGE, payment, &request, err);
-}
-
-/* The order's, whose lines are within the limits that the payload was checked by. */
-static int64_t total_of(const struct shop_lines *items)
-{
-    int64_t total = 0;
-    for (size_t i = 0; i < items->count; i++)
-        TERN_ASSERT(tern_money_add_product(&total, items->at[i].price_minor, items->at[i].quantity) == 0,
-                    "within the limits of lines, quantity and price no total overflows");
-    return total;
-}
-
-/* Cancelled before the order was seen: from now on it can never be charged. */
+/* Cancelled before the order was seen: from now on it can never be charged. A gateway that can look a charge up decides
+ * what is answered: it knows every charge by its key. */
 static int leave_tombstone(struct tern_context *ctx, const struct shop_order_cancelled *cancelled,
                            struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
-    struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = total_of(&cancelled->items)};
+    struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = shop_total(&cancelled->items)};
     payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
     (void)tern_copy(payment.order_id, sizeof payment.order_id, cancelled->order_id);
     (void)tern_copy(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);
     (void)tern_copy(payment.cancel_id, sizeof payment.cancel_id, ctx->conversation.causation_id);
-    bool may_be_charged = state->gateway.find != NULL && payment.amount_minor > 0 && !TERN_BUG(payment_no_tombstone);
-    return may_be_charged ? ask_about_unseen(ctx, &payment, err) : void_unseen(ctx, &payment, err);
+    if (state->gateway.find && payment.amount_minor > 0 && !TERN_BUG(payment_no_tombstone)) {
+        const struct gateway_request request = cancelled_charge(&payment);
+        payment.cancel_wanted = true;
+        tern_log_info(ctx->log, "cancelled, and never seen before: the gateway is asked whether anything was charged",
+                      TERN_STR("orderId", payment.order_id));
+        if (payment_insert(ctx->db, &payment, err) < 0) return -1;
+        return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
+    }
+    payment.status = PAYMENT_VOIDED;
+    if (!TERN_BUG(payment_no_tombstone) && payment_insert(ctx->db, &payment, err) < 0) return -1;
+    tern_log_info(ctx->log, "voided: nothing was charged and nothing will be", TERN_STR("orderId", payment.order_id));
+    return payment_emit_voided(ctx, &payment, err);
 }
 
 static int answer_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
@@ -184,10 +147,12 @@ static int answer_cancel(struct tern_context *ctx, struct payment *payment, stru
     case PAYMENT_SUCCESS:
         return TERN_BUG(late_money_kept) && payment->cancel_wanted ? 0 : payment_give_back(ctx, payment, err);
     case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* the answer is under way */
-    case PAYMENT_REFUNDED: return payment_say_refunded(ctx, payment, err);
+    case PAYMENT_REFUNDED: return payment_emit_refunded(ctx, payment, err);
     case PAYMENT_FAILED:
-    case PAYMENT_ERROR: return answer_given_up(ctx, payment, err);
-    case PAYMENT_VOIDED: return payment_say_voided(ctx, payment, err);
+    case PAYMENT_ERROR: /* a charge that still turns up (payment_jobs.c) must be refunded: no other cancel comes */
+        payment->cancel_wanted = true;
+        return payment_update(ctx->db, payment, err) < 0 ? -1 : payment_emit_voided(ctx, payment, err);
+    case PAYMENT_VOIDED: return payment_emit_voided(ctx, payment, err);
     case PAYMENT_STATUS_COUNT: break;
     }
     tern_broken(__FILE__, __LINE__, "every status of a payment has an answer to a cancel");

@@ -1,5 +1,6 @@
-/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order; and what /readyz says of the gateway. Reads
- * only. */
+/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order; and the gateway's line in /readyz.
+ *
+ * Reads only, on a connection of its own that cannot write. */
 #include "payment.h"
 #include "payment_store.h"
 #include "tern/money.h"
@@ -45,7 +46,7 @@ static void get_payment(void *self, const struct tern_http_request *request, str
         write_payment(&payment, &answer->body);
 }
 
-/* Orders are taken and wait, so it is a warning. */
+/* A warning only: orders are taken all the same, and wait. */
 void payment_checks(struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct payment_state *state = tern_app_self(app);

@@ -1,8 +1,8 @@
 /* payment_jobs.c - charging and refunding: the call to the gateway outside, its outcome inside a transaction.
  *
  * A charge is asked for with the key charge-<orderId>, a refund with refund-<orderId>, whatever happens in between:
- * no order is charged or refunded twice. A refund is tried until it succeeds. A charge is asked for until the gateway says
- * what became of it: while money may have been taken it stays PENDING. */
+ * no order is charged or refunded twice. A refund is tried until it succeeds. A charge is asked for until the gateway
+ * says what became of it: while money may have been taken the payment stays PENDING. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 #include "payment_metrics.h"
 #include "tern/bug.h"
 
-/* 10 minutes after an ERROR (PAYMENT_LATE_CHECK_S), then 30 minutes, 90, 4.5 hours and 13.5 after the last: 20 hours in all. */
+/* 10 minutes after an ERROR (PAYMENT_LATE_CHECK_S), then 30 minutes, 90, 4.5 hours and 13.5 after the last: 20 hours
+ * in all. */
 enum { LATE_CHECKS = 5, LATE_PAUSE_GROWS = 3 };
 
 /* ---- what travels in a job ---- */
@@ -56,13 +57,11 @@ static int read_payload(const struct tern_job *job, const struct tern_shape *sha
 
 /* ---- outside: the call ---- */
 
-/* The first character of a result; the reference or the reason follows. */
-static const char approved[] = "+", declined[] = "-", refused[] = "!", nothing[] = "0", stopped[] = "x";
-
-static enum tern_job_verdict finished(struct tern_job_run *run, const char *sign, const char *text)
+/* `finish` gets the gateway's answer as the code, and the reference or the reason as the text. */
+static enum tern_job_verdict finished(struct tern_job_run *run, enum gateway_answer answer, const char *text)
 {
-    (void)tern_copy(run->result, sizeof run->result, sign);
-    tern_shape_fit_text(run->result + 1, sizeof run->result - 1, SHOP_TEXT_CHARACTERS, text);
+    run->code = answer;
+    tern_shape_fit_text(run->result, sizeof run->result, SHOP_TEXT_CHARACTERS, text);
     return TERN_JOB_FINISHED;
 }
 
@@ -71,15 +70,10 @@ static enum tern_job_verdict verdict_of(enum gateway_answer answer, const struct
 {
     switch (answer) {
     case GATEWAY_WAIT: run->wait_ms = reply->wait_ms; return TERN_JOB_WAIT;
-    case GATEWAY_DONE: return finished(run, approved, reply->reference);
-    case GATEWAY_DECLINED: return finished(run, declined, reply->reason);
-    case GATEWAY_REFUSED: return finished(run, refused, reply->reason);
-    case GATEWAY_NOTHING: return finished(run, nothing, reply->reason);
-    case GATEWAY_STOPPED: return finished(run, stopped, "");
-    case GATEWAY_UNKNOWN: break;
+    case GATEWAY_UNKNOWN: (void)tern_error_set(&run->error, "%s", reply->reason); return TERN_JOB_AGAIN;
+    case GATEWAY_DONE: return finished(run, answer, reply->reference);
+    default: return finished(run, answer, reply->reason);
     }
-    (void)tern_error_set(&run->error, "%s", reply->reason);
-    return TERN_JOB_AGAIN;
 }
 
 static struct gateway_call call_of(const struct payment_state *state, const struct tern_job *job, const char *key,
@@ -97,12 +91,12 @@ static const char *key_of(const struct tern_job *job, bool anew, char room[TERN_
     return room;
 }
 
-/* Nothing is paid, so no gateway is asked, whatever the token: many refuse an amount of nothing. */
+/* A free order: no gateway is asked, since many refuse an amount of 0. */
 static enum tern_job_verdict pay_nothing(const struct tern_job *job, const char *prefix, struct tern_job_run *run)
 {
     char reference[SHOP_REF_SIZE];
     (void)snprintf(reference, sizeof reference, "%s%s", prefix, job->subject);
-    return finished(run, approved, reference);
+    return finished(run, GATEWAY_DONE, reference);
 }
 
 static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, struct tern_job_run *run)
@@ -133,7 +127,7 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
     if (answer == GATEWAY_DECLINED || answer == GATEWAY_REFUSED)
         answer = GATEWAY_UNKNOWN; /* the customer's money: ask again until it is given back */
-    if (answer == GATEWAY_UNKNOWN && TERN_BUG(refund_assumed)) return finished(run, approved, "assumed");
+    if (answer == GATEWAY_UNKNOWN && TERN_BUG(refund_assumed)) return finished(run, GATEWAY_DONE, "assumed");
     return verdict_of(answer, &reply, run);
 }
 
@@ -144,14 +138,14 @@ static enum tern_job_verdict run_late_check(void *self, const struct tern_job *j
     char key[TERN_JOB_KEY_SIZE];
     payment_charge_key(job->subject, key);
     struct gateway_call call = call_of(state, job, key, run);
-    if (!state->gateway.find) return finished(run, nothing, "this gateway takes nothing late");
+    if (!state->gateway.find) return finished(run, GATEWAY_NOTHING, "this gateway takes nothing late");
     return verdict_of(state->gateway.find(state->gateway.self, &call, &reply), &reply, run);
 }
 
 /* ---- inside: the outcome ---- */
 
-/* A job belongs to the event that began it. What is said once the order was cancelled is the answer to the cancel: order-service
- * asks for it with that event. */
+/* A job's events are caused by the event that added it; after a cancel, by the cancel: a nudge of that OrderCancelled
+ * asks for its answer by the causation id. */
 static void answer_the_cancel(struct tern_context *ctx, const struct payment *payment)
 {
     if (!payment->cancel_id[0]) return;
@@ -166,7 +160,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
     (void)tern_copy(payment->transaction_id, sizeof payment->transaction_id, reference);
     tern_log_info(ctx->log, "charged", TERN_STR("orderId", payment->order_id),
                   TERN_STR("transactionId", payment->transaction_id), TERN_INT("amountMinor", payment->amount_minor));
-    if (payment_update(ctx->db, payment, err) < 0 || payment_say_processed(ctx, payment, err) < 0) return -1;
+    if (payment_update(ctx->db, payment, err) < 0 || payment_emit_processed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     answer_the_cancel(ctx, payment);
     return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_give_back(ctx, payment, err) : 0;
@@ -180,13 +174,13 @@ static int record_failure(struct tern_context *ctx, struct payment *payment, enu
     tern_log_info(ctx->log, "not charged", TERN_STR("orderId", payment->order_id),
                   TERN_STR("status", payment_status_name(status)), TERN_STR("err", payment->error));
     answer_the_cancel(ctx, payment);
-    if (payment_update(ctx->db, payment, err) < 0 || payment_say_failed(ctx, payment, err) < 0) return -1;
+    if (payment_update(ctx->db, payment, err) < 0 || payment_emit_failed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     return 0;
 }
 
-/* A first request that was slow may still land after the gateway has said that it never saw it, so the charge is looked
- * for again, with growing pauses: what turns up is late money. */
+/* A slow first request may reach the gateway after it has said that it never saw the charge. So the charge is looked up
+ * again, with growing pauses: what turns up is late money. */
 static int add_late_check(struct tern_context *ctx, const char *order_id, int64_t number, struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
@@ -203,7 +197,7 @@ static int add_late_check(struct tern_context *ctx, const char *order_id, int64_
     return status;
 }
 
-/* It ends as `status`, though a request of before may still land. */
+/* The payment ends as `status`, though an earlier request may still reach the gateway. */
 static int give_up(struct tern_context *ctx, struct payment *payment, enum payment_status status, const char *reason,
                    struct tern_error *err)
 {
@@ -219,38 +213,34 @@ static int record_void(struct tern_context *ctx, struct payment *payment, struct
                   TERN_STR("orderId", payment->order_id));
     answer_the_cancel(ctx, payment);
     if (payment_update(ctx->db, payment, err) < 0) return -1;
-    return payment_say_voided(ctx, payment, err);
-}
-
-static int call_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
-{
-    if (record_void(ctx, payment, err) < 0) return -1;
-    return add_late_check(ctx, payment->order_id, 1, err);
+    return payment_emit_voided(ctx, payment, err);
 }
 
 static enum tern_outcome finish_charge(struct tern_context *ctx, const struct tern_job *job,
                                        const struct tern_job_run *run, struct tern_error *err)
 {
     struct payment payment;
-    int status;
+    int status = 0;
     int known = payment_load(ctx->db, job->subject, &payment, err);
     if (known < 0) return TERN_RETRY;
     TERN_ASSERT(known, "a charge is never without the intent that was written with it");
     if (payment.status != PAYMENT_PENDING) return TERN_DONE;
     payment.updated_at_ms = ctx->now_ms;
-    if (run->result[0] == approved[0])
-        status = record_charge(ctx, &payment, run->result + 1, err);
-    else if (run->result[0] == declined[0] &&
-             !payment.currency[0]) /* of an unseen order: nobody waits for its charge */
+    switch ((enum gateway_answer)run->code) {
+    case GATEWAY_DONE: status = record_charge(ctx, &payment, run->result, err); break;
+    case GATEWAY_DECLINED: /* without a currency the order was never seen: no service waits for a failure */
+        status = payment.currency[0] ? record_failure(ctx, &payment, PAYMENT_FAILED, run->result, err)
+                                     : record_void(ctx, &payment, err);
+        break;
+    case GATEWAY_REFUSED: status = give_up(ctx, &payment, PAYMENT_FAILED, run->result, err); break;
+    case GATEWAY_NOTHING: status = give_up(ctx, &payment, PAYMENT_ERROR, run->result, err); break;
+    case GATEWAY_STOPPED:
         status = record_void(ctx, &payment, err);
-    else if (run->result[0] == declined[0])
-        status = record_failure(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
-    else if (run->result[0] == refused[0])
-        status = give_up(ctx, &payment, PAYMENT_FAILED, run->result + 1, err);
-    else if (run->result[0] == stopped[0])
-        status = call_back(ctx, &payment, err);
-    else
-        status = give_up(ctx, &payment, PAYMENT_ERROR, run->result + 1, err);
+        if (status == 0) status = add_late_check(ctx, payment.order_id, 1, err);
+        break;
+    case GATEWAY_UNKNOWN:
+    case GATEWAY_WAIT: tern_broken(__FILE__, __LINE__, "a charge ends with the gateway's word only");
+    }
     return status < 0 ? TERN_RETRY : TERN_DONE;
 }
 
@@ -264,55 +254,44 @@ static enum tern_outcome finish_refund(struct tern_context *ctx, const struct te
     if (payment.status != PAYMENT_REFUNDING) return TERN_DONE;
     payment.status = PAYMENT_REFUNDED;
     payment.updated_at_ms = ctx->now_ms;
-    (void)tern_copy(payment.refund_id, sizeof payment.refund_id, run->result + 1);
+    (void)tern_copy(payment.refund_id, sizeof payment.refund_id, run->result);
     tern_log_info(ctx->log, "refunded", TERN_STR("orderId", payment.order_id), TERN_STR("refundId", payment.refund_id),
                   TERN_INT("amountMinor", payment.amount_minor));
     answer_the_cancel(ctx, &payment);
-    if (payment_update(ctx->db, &payment, err) < 0 || payment_say_refunded(ctx, &payment, err) < 0) return TERN_RETRY;
+    if (payment_update(ctx->db, &payment, err) < 0 || payment_emit_refunded(ctx, &payment, err) < 0) return TERN_RETRY;
     payment_metrics_ended(ctx->metrics, payment.status);
     return TERN_DONE;
 }
 
-/* It is paid back: by the cancel that order-service says again, or at once when the cancel was answered before. */
-static int record_late_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
-                              struct tern_error *err)
-{
-    tern_log_warn(ctx->log, "a charge that was given up has turned up: late money",
-                  TERN_STR("orderId", payment->order_id), TERN_STR("transactionId", reference));
-    payment->updated_at_ms = ctx->now_ms;
-    if (record_charge(ctx, payment, reference, err) < 0) return -1;
-    payment_metrics_late(ctx->metrics);
-    return 0;
-}
-
-static int look_again_later(struct tern_context *ctx, const struct tern_job *job, struct tern_error *err)
-{
-    struct late_check check;
-    if (read_payload(job, &late_shape, &check, err) < 0) return -1;
-    if (check.number < LATE_CHECKS) return add_late_check(ctx, job->subject, check.number + 1, err);
-    tern_log_info(ctx->log, "looked for the charge for the last time: nothing was taken",
-                  TERN_STR("orderId", job->subject));
-    return 0;
-}
-
+/* Money that turns up is refunded: at once when the cancel was answered before, else by the OrderCancelled that the
+ * order emits about it. */
 static enum tern_outcome finish_late_check(struct tern_context *ctx, const struct tern_job *job,
                                            const struct tern_job_run *run, struct tern_error *err)
 {
     struct payment payment;
-    int status = 0;
+    struct late_check check;
     int known = payment_load(ctx->db, job->subject, &payment, err);
     if (known < 0) return TERN_RETRY;
-    TERN_ASSERT(known, "a charge is never looked for without its payment");
+    TERN_ASSERT(known, "a charge is never looked up without its payment");
     bool given_up = payment.status == PAYMENT_ERROR || payment.status == PAYMENT_FAILED;
     if (!given_up && payment.status != PAYMENT_VOIDED) return TERN_DONE;
-    if (run->result[0] == approved[0])
-        status = record_late_charge(ctx, &payment, run->result + 1, err);
-    else if (run->result[0] == nothing[0])
-        status = look_again_later(ctx, job, err);
-    return status < 0 ? TERN_RETRY : TERN_DONE; /* declined: the same key will never be anything else */
+    if (run->code == GATEWAY_DONE) {
+        tern_log_warn(ctx->log, "a charge that was given up has turned up: late money",
+                      TERN_STR("orderId", payment.order_id), TERN_STR("transactionId", run->result));
+        payment.updated_at_ms = ctx->now_ms;
+        if (record_charge(ctx, &payment, run->result, err) < 0) return TERN_RETRY;
+        payment_metrics_late(ctx->metrics);
+    } else if (run->code == GATEWAY_NOTHING) {
+        if (read_payload(job, &late_shape, &check, err) < 0) return TERN_RETRY;
+        if (check.number < LATE_CHECKS)
+            return add_late_check(ctx, job->subject, check.number + 1, err) < 0 ? TERN_RETRY : TERN_DONE;
+        tern_log_info(ctx->log, "looked for the charge for the last time: nothing was taken",
+                      TERN_STR("orderId", job->subject));
+    }
+    return TERN_DONE; /* declined: the same key will never give another answer */
 }
 
-/* A charge is not given up by counting: what counts is the gateway's word that nothing was taken (gateway.h). */
+/* No number of attempts ends a charge, only the gateway's word that nothing was taken (gateway.h). */
 const struct tern_job_kind payment_jobs[] = {
     {PAYMENT_JOB_CHARGE,     run_charge,     finish_charge,     TERN_JOB_FOR_EVER},
     {PAYMENT_JOB_REFUND,     run_refund,     finish_refund,     TERN_JOB_FOR_EVER},

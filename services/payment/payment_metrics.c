@@ -1,4 +1,6 @@
-/* payment_metrics.c - the families of payment-service; the gauges are read from the jobs in the store, which outlive a crash. */
+/* payment_metrics.c - the metrics of payment-service.
+ *
+ * Counters follow what is committed; gauges are read from the jobs in the store, which outlive a crash. */
 #include "payment_metrics.h"
 
 #include "payment.h"

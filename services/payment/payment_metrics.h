@@ -1,4 +1,5 @@
-/* payment/payment_metrics.h - what payment-service counts: payments by outcome, late money, what the gateway still owes. */
+/* payment/payment_metrics.h - what payment-service counts: payments by outcome, late money, what the gateway still
+ * owes. */
 #ifndef PAYMENT_METRICS_H
 #define PAYMENT_METRICS_H
 

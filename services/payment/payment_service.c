@@ -1,4 +1,4 @@
-/* payment_service.c - the service's table of contents. */
+/* payment_service.c - the service's table of contents: each row names the file that it comes from. */
 #include "payment.h"
 #include "payment_metrics.h"
 #include "tern/http_client.h"

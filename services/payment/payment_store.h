@@ -2,7 +2,8 @@
  *
  * A payment begins PENDING (the intent, written before any charge) and ends SUCCESS, FAILED or ERROR; a SUCCESS may
  * go on to REFUNDING and REFUNDED. VOIDED is a tombstone: cancelled before anything was charged, and nothing will
- * be; or a free order that was cancelled. Calls run on the caller's connection, the writing ones inside its transaction. Logs nothing. */
+ * be; or a free order that was cancelled. Calls run on the caller's connection, the writing ones inside its
+ * transaction. Logs nothing. */
 #ifndef PAYMENT_STORE_H
 #define PAYMENT_STORE_H
 
@@ -22,14 +23,14 @@ enum payment_status {
 
 struct payment {
     char order_id[TERN_ID_SIZE], customer_id[TERN_ID_SIZE];
-    int64_t amount_minor;
-    char currency[TERN_WORD_SIZE]; /* "": the order was never seen, but its cancel was */
+    int64_t amount_minor;          /* in minor units of `currency` */
+    char currency[TERN_WORD_SIZE]; /* ISO 4217; "": the order was never seen, but its cancel was */
     enum payment_status status;
-    bool cancel_wanted;
-    char cancel_id[TERN_UUID_SIZE]; /* eventId of the newest cancel, or "" */
-    char transaction_id[SHOP_REF_SIZE], refund_id[SHOP_REF_SIZE];
-    char error[SHOP_TEXT_SIZE];
-    int64_t created_at_ms, updated_at_ms;
+    bool cancel_wanted;             /* the order was cancelled while this was PENDING, FAILED or ERROR */
+    char cancel_id[TERN_UUID_SIZE]; /* eventId of the newest OrderCancelled, or "" */
+    char transaction_id[SHOP_REF_SIZE], refund_id[SHOP_REF_SIZE]; /* the gateway's ids; "" before */
+    char error[SHOP_TEXT_SIZE];                                   /* why it was not charged, for people; or "" */
+    int64_t created_at_ms, updated_at_ms;                         /* UTC milliseconds */
 };
 
 const char *payment_status_name(enum payment_status status);

@@ -552,6 +552,7 @@ static void a_second_cancel_while_the_gateway_is_asked_is_the_one_that_is_answer
 
 struct late {
     const struct tern_job_kind *kind;
+    enum gateway_answer code;
     const char *result;
 };
 
@@ -560,6 +561,7 @@ static enum tern_outcome finish_late(struct tern_context *ctx, void *argument, s
     const struct late *late = argument;
     struct tern_job job = {.subject = "ORD-1"};
     struct tern_job_run run = {0};
+    run.code = late->code;
     strcpy(run.result, late->result);
     return late->kind->finish(ctx, &job, &run, err);
 }
@@ -568,10 +570,10 @@ static void an_outcome_that_nobody_waits_for_changes_nothing(void **state)
 {
     struct world *world = *state;
     static const struct late late_cases[] = {
-        {&payment_jobs[0], "+TXN-2"    },
-        {&payment_jobs[0], "-declined" },
-        {&payment_jobs[0], "0no answer"},
-        {&payment_jobs[1], "+REF-2"    }
+        {&payment_jobs[0], GATEWAY_DONE,     "TXN-2"    },
+        {&payment_jobs[0], GATEWAY_DECLINED, "declined" },
+        {&payment_jobs[0], GATEWAY_NOTHING,  "no answer"},
+        {&payment_jobs[1], GATEWAY_DONE,     "REF-2"    }
     };
     for (size_t i = 0; i < TERN_COUNT(late_cases); i++) {
         for (int status = 0; status < PAYMENT_STATUS_COUNT; status++) {
@@ -592,7 +594,7 @@ static void an_outcome_that_nobody_waits_for_changes_nothing(void **state)
 static void a_decline_without_a_reason_is_said_all_the_same(void **state)
 {
     struct world *world = *state;
-    struct late late = {&payment_jobs[0], "-"};
+    struct late late = {&payment_jobs[0], GATEWAY_DECLINED, ""};
     struct shop_payment_failed failed;
     reach(world, PAYMENT_PENDING);
     assert_int_equal(test_context_run(&world->test, finish_late, &late, NULL), TERN_DONE);
@@ -780,7 +782,8 @@ static int run_unit(struct tern_db *db, void *self, struct tern_error *err)
 
 static void each_failing_call_to_the_store_is_a_retry(void **state)
 {
-    static const struct late charged = {&payment_jobs[0], "+TXN-1"}, refunded = {&payment_jobs[1], "+REF-1"};
+    static const struct late charged = {&payment_jobs[0], GATEWAY_DONE, "TXN-1"},
+                             refunded = {&payment_jobs[1], GATEWAY_DONE, "REF-1"};
     struct world *world = *state;
     struct unit unit = {.world = world};
     make_placed(world, "ORD-1", "tok_ok", &unit.event);
