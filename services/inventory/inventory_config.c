@@ -1,7 +1,7 @@
 /* inventory_config.c - inventory-service's settings, its first stock, its metrics.
  *
- * The file is read and checked at every start, so that --check-config finds its faults; it is used only while the
- * store has no product at all. */
+ * INVENTORY_FILE is read and checked at every start, so that --check-config finds its faults; it is used only while
+ * the store has no product at all. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,68 +47,54 @@ void inventory_close(void *self)
 
 /* ---- first stock ---- */
 
-static int take_in(void *self, const struct stock *first, struct tern_error *err)
+static int add_product(void *self, const struct stock *first, struct tern_error *err)
 {
     struct tern_context *ctx = self;
     struct stock stock = *first;
     stock.updated_at_ms = ctx->now_ms;
-    return stock_put(ctx->db, &stock, err) < 0 || inventory_say_updated(ctx, &stock, err) < 0 ? -1 : 0;
+    return stock_put(ctx->db, &stock, err) < 0 || inventory_emit_updated(ctx, &stock, err) < 0 ? -1 : 0;
 }
 
-static int take_in_samples(struct tern_context *ctx, struct tern_error *err)
-{
-    for (size_t i = 0; i < TERN_COUNT(samples); i++)
-        if (take_in(ctx, &samples[i], err) < 0) return -1;
-    return 0;
-}
-
-struct comparing {
+/* The file beside the store: how many of its products are missing there, or are there with another name or quantity. */
+struct comparison {
     struct tern_context *ctx;
     int64_t missing, different;
 };
 
 static int compare(void *self, const struct stock *wanted, struct tern_error *err)
 {
-    struct comparing *comparing = self;
+    struct comparison *comparison = self;
     struct stock stock;
-    int known = stock_load(comparing->ctx->db, wanted->product_id, &stock, err);
+    int known = stock_load(comparison->ctx->db, wanted->product_id, &stock, err);
     if (known < 0) return -1;
     if (known == 0)
-        comparing->missing++;
+        comparison->missing++;
     else if (stock.quantity != wanted->quantity || strcmp(stock.name, wanted->name) != 0)
-        comparing->different++;
-    return 0;
-}
-
-/* Whoever edited the file has to hear that nobody looks at it any more. */
-static int tell_not_applied(struct tern_context *ctx, const struct inventory_file *file, int64_t products,
-                            struct tern_error *err)
-{
-    struct comparing comparing = {.ctx = ctx};
-    if (inventory_file_each(file, compare, &comparing, err) < 0) return -1;
-    tern_log_info(ctx->log, "the store has stock already: INVENTORY_FILE is not applied", TERN_INT("inStore", products),
-                  TERN_INT("inFile", (int64_t)file->count), TERN_INT("onlyInFile", comparing.missing),
-                  TERN_INT("different", comparing.different));
+        comparison->different++;
     return 0;
 }
 
 int inventory_prepare(struct tern_context *ctx, struct tern_error *err)
 {
     struct inventory_state *state = ctx->self;
-    bool from_file = state->file.count > 0;
+    struct inventory_file *file = &state->file;
+    struct comparison comparison = {.ctx = ctx};
     int64_t products, units;
-    int status = 0;
     if (stock_count(ctx->db, &products, &units, err) < 0) return -1;
-    if (products > 0 && from_file)
-        status = tell_not_applied(ctx, &state->file, products, err);
-    else if (products == 0)
-        status = from_file ? inventory_file_each(&state->file, take_in, ctx, err) : take_in_samples(ctx, err);
-    if (status < 0) return -1;
-    if (products == 0)
-        tern_log_info(ctx->log, "first stock taken in",
-                      TERN_INT("products", (int64_t)(from_file ? state->file.count : TERN_COUNT(samples))));
-    tern_text_fini(&state->file.text); /* tens of megabytes, perhaps, that nobody needs any more */
-    state->file.count = 0;
+    if (products > 0 && file->count > 0) { /* who edited the file must learn that it has no effect */
+        if (inventory_file_each(file, compare, &comparison, err) < 0) return -1;
+        tern_log_info(ctx->log, "the store has stock already: INVENTORY_FILE is not applied",
+                      TERN_INT("inStore", products), TERN_INT("inFile", (int64_t)file->count),
+                      TERN_INT("onlyInFile", comparison.missing), TERN_INT("different", comparison.different));
+    } else if (products == 0) {
+        size_t count = file->count > 0 ? file->count : TERN_COUNT(samples);
+        if (file->count > 0 && inventory_file_each(file, add_product, ctx, err) < 0) return -1;
+        for (size_t i = 0; file->count == 0 && i < TERN_COUNT(samples); i++)
+            if (add_product(ctx, &samples[i], err) < 0) return -1;
+        tern_log_info(ctx->log, "first stock taken in", TERN_INT("products", (int64_t)count));
+    }
+    tern_text_fini(&file->text); /* it may be tens of megabytes, and is not needed any more */
+    file->count = 0;
     return 0;
 }
 

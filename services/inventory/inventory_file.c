@@ -1,4 +1,6 @@
-/* inventory_file.c - reads and checks INVENTORY_FILE, and walks through its products one by one. Knows no store. */
+/* inventory_file.c - reads and checks INVENTORY_FILE, and visits its products one by one.
+ *
+ * The text is kept whole, a product only while it is visited. Knows no store. */
 #include "inventory_file.h"
 
 #include <errno.h>
@@ -9,29 +11,17 @@
 
 enum { FILE_MAX_BYTES = 64 << 20, PIECE_BYTES = 1 << 16 };
 
+/* clang-format off */
+#define FIELD(json, kind_, member, optional_, high_)                                                                 \
+    {.name = (json), .kind = (kind_), .optional = (optional_), .offset = offsetof(struct stock, member),              \
+     .size = sizeof(((struct stock *)0)->member), .high = (high_)}
+/* clang-format on */
 static const struct tern_field product_fields[] = {
-    {.name = "productId",     .kind = TERN_KIND_ID, .offset = offsetof(struct stock, product_id), .size = TERN_ID_SIZE},
-    { .name = "name",
-     .kind = TERN_KIND_TEXT,
-     .offset = offsetof(struct stock,                                         name),
-     .size = SHOP_TEXT_SIZE,
-     .high = SHOP_TEXT_CHARACTERS},
-    {                                                                                      .name = "quantity",
-     .kind = TERN_KIND_COUNT,
-     .offset = offsetof(struct stock,                                     quantity),
-     .size = sizeof(int64_t),
-     .high = SHOP_STOCK_MAX},
-    {                                                                                            .name = "reserved",
-     .kind = TERN_KIND_COUNT,
-     .optional = true,
-     .offset = offsetof(struct stock,                                                  reserved),
-     .size = sizeof(int64_t),
-     .high = SHOP_STOCK_MAX},
-    {                                                                                              .name = "updatedAt",
-     .kind = TERN_KIND_TIME,
-     .optional = true,
-     .offset = offsetof(struct stock,                                                             updated_at_ms),
-     .size = sizeof(int64_t)},
+    FIELD("productId", TERN_KIND_ID, product_id, false, 0),
+    FIELD("name", TERN_KIND_TEXT, name, false, SHOP_TEXT_CHARACTERS),
+    FIELD("quantity", TERN_KIND_COUNT, quantity, false, SHOP_STOCK_MAX),
+    FIELD("reserved", TERN_KIND_COUNT, reserved, true, SHOP_STOCK_MAX),
+    FIELD("updatedAt", TERN_KIND_TIME, updated_at_ms, true, 0),
 };
 static const struct tern_shape product_shape = {product_fields, TERN_COUNT(product_fields), sizeof(struct stock)};
 
@@ -52,7 +42,7 @@ static int visit_product(void *self, const struct cJSON *item, struct tern_error
     if (tern_shape_decode(&product_shape, item, TERN_STRICT, &stock, &faults) < 0)
         return tern_error_set(err, "product %zu: %s: %s", walk->number, faults.items[0].pointer,
                               faults.items[0].detail);
-    stock.reserved = 0; /* promised by the store that the list was taken from */
+    stock.reserved = 0; /* that of the store which the list was taken from */
     stock.updated_at_ms = 0;
     return walk->visit(walk->self, &stock, err);
 }
@@ -91,20 +81,15 @@ static int compare_ids(const void *one, const void *other)
     return strcmp(one, other);
 }
 
-static int check_twice(const struct product_ids *ids, struct tern_error *err)
-{
-    if (ids->count == 0) return tern_error_set(err, "there must be at least one {productId, name, quantity}");
-    qsort(ids->at, ids->count, sizeof ids->at[0], compare_ids);
-    for (size_t i = 1; i < ids->count; i++)
-        if (strcmp(ids->at[i - 1], ids->at[i]) == 0) return tern_error_set(err, "%s stands there twice", ids->at[i]);
-    return 0;
-}
-
 static int check_products(struct inventory_file *file, struct tern_error *err)
 {
     struct product_ids ids = {0};
     int status = inventory_file_each(file, add_id, &ids, err);
-    if (status == 0) status = check_twice(&ids, err);
+    if (status == 0 && ids.count == 0)
+        status = tern_error_set(err, "there must be at least one {productId, name, quantity}");
+    if (status == 0) qsort(ids.at, ids.count, sizeof ids.at[0], compare_ids);
+    for (size_t i = 1; status == 0 && i < ids.count; i++)
+        if (strcmp(ids.at[i - 1], ids.at[i]) == 0) status = tern_error_set(err, "%s stands there twice", ids.at[i]);
     file->count = ids.count;
     free(ids.at);
     return status;
@@ -115,16 +100,14 @@ static int check_products(struct inventory_file *file, struct tern_error *err)
 static int read_text(const char *path, struct tern_text *text, struct tern_error *err)
 {
     FILE *file = fopen(path, "re");
-    char *piece;
     size_t got;
-    bool failed;
     if (!file) return tern_error_set(err, "%s", strerror(errno));
-    piece = tern_alloc(PIECE_BYTES);
+    char *piece = tern_alloc(PIECE_BYTES);
     do {
         got = fread(piece, 1, PIECE_BYTES, file);
         tern_text_add_bytes(text, piece, got);
     } while (got == PIECE_BYTES && text->length <= FILE_MAX_BYTES);
-    failed = ferror(file) != 0;
+    bool failed = ferror(file) != 0;
     (void)fclose(file);
     free(piece);
     if (failed) return tern_error_set(err, "it could not be read");

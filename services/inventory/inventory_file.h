@@ -1,7 +1,8 @@
 /* inventory/inventory_file.h - INVENTORY_FILE: the first stock of an empty store.
  *
- * A JSON list of {productId, name, quantity}, or {"products": [...]} as GET /inventory answers it; what is promised there
- * (`reserved`) and when it changed is not taken over. The file may be large: its text is kept, its products never all at once. */
+ * A JSON list of {productId, name, quantity}, or {"products": [...]} as GET /inventory answers it; what is reserved
+ * there (`reserved`) and when it changed is not taken over. The file may be large: its text is kept, its products
+ * never all at once. */
 #ifndef INVENTORY_FILE_H
 #define INVENTORY_FILE_H
 

@@ -1,20 +1,20 @@
-/* inventory_handlers.c - what inventory-service does about the events it hears.
+/* inventory_handlers.c - the events that inventory-service consumes, and what it does about each.
  *
  *     OrderPlaced       brings the lines; PaymentProcessed brings the money: when both are in, in any order, the
  *                       order gets all of its lines or none: InventoryReserved or ProductOutOfStock
- *     OrderCancelled    answered with InventoryReleased whatever was known: what was held is put back, and nothing
- *                       that comes later for this order takes stock again
+ *     OrderCancelled    is answered with InventoryReleased whatever was known: what was reserved is put back, and
+ *                       nothing that comes later for this order takes stock again
  *
- * It works from what OrderPlaced carried and never asks another service. */
+ * It works with what OrderPlaced carried and never asks another service. */
 #include <string.h>
 
 #include "inventory.h"
 #include "reservation_store.h"
 #include "tern/bug.h"
 
-/* ---- saying ---- */
+/* ---- emitting ---- */
 
-int inventory_say_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
+int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
 {
     struct shop_inventory_updated updated = {.new_quantity = stock->quantity, .updated_at_ms = stock->updated_at_ms};
     (void)tern_copy(updated.product_id, sizeof updated.product_id, stock->product_id);
@@ -22,36 +22,19 @@ int inventory_say_updated(struct tern_context *ctx, const struct stock *stock, s
     return shop_emit_inventory_updated(ctx, &updated, NULL, err);
 }
 
-static int say_reserved(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
-{
-    struct shop_inventory_reserved reserved = {.items = reservation->items, .reserved_at_ms = ctx->now_ms};
-    (void)tern_copy(reserved.order_id, sizeof reserved.order_id, reservation->order_id);
-    return shop_emit_inventory_reserved(ctx, &reserved, NULL, err);
-}
-
-static int say_released(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
+static int emit_released(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
 {
     struct shop_inventory_released released = {.released_at_ms = reservation->updated_at_ms};
-    if (reservation->held) released.items = reservation->items;
+    if (reservation->was_reserved) released.items = reservation->items;
     (void)tern_copy(released.order_id, sizeof released.order_id, reservation->order_id);
     return shop_emit_inventory_released(ctx, &released, NULL, err);
 }
 
-static int say_out_of_stock(struct tern_context *ctx, const char *order_id, const struct shop_piece *piece,
-                            int64_t available, struct tern_error *err)
-{
-    struct shop_product_out_of_stock out = {
-        .requested = piece->quantity, .available = available, .notified_at_ms = ctx->now_ms};
-    (void)tern_copy(out.order_id, sizeof out.order_id, order_id);
-    (void)tern_copy(out.product_id, sizeof out.product_id, piece->product_id);
-    return shop_emit_product_out_of_stock(ctx, &out, NULL, err);
-}
-
 /* ---- moving stock ---- */
 
-/* Takes one product after the other (sign 1), or puts them back (sign -1), and says what is left of each. Returns how
- * many moved: fewer than `count` when one had not enough; -1. */
-static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items, size_t count, int sign, bool say,
+/* Takes the first `count` products one after the other (sign 1), or puts them back (sign -1); `emits` InventoryUpdated
+ * of each. Returns how many moved: fewer than `count` when one had too few units; -1. */
+static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items, size_t count, int sign, bool emits,
                        struct tern_error *err)
 {
     struct stock stock;
@@ -60,12 +43,12 @@ static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items
             stock_move(ctx->db, items->at[i].product_id, sign * items->at[i].quantity, ctx->now_ms, &stock, err);
         if (moved < 0) return -1;
         if (moved == 0) return (int)i;
-        if (say && inventory_say_updated(ctx, &stock, err) < 0) return -1;
+        if (emits && inventory_emit_updated(ctx, &stock, err) < 0) return -1;
     }
     return (int)count;
 }
 
-/* The order gets nothing: what was taken of its first lines goes back, the line that failed is named. */
+/* The order gets nothing: what was taken for its first products goes back, the product that had too few is named. */
 static int refuse(struct tern_context *ctx, struct reservation *reservation, size_t failed, struct tern_error *err)
 {
     const struct shop_piece *piece = &reservation->items.at[failed];
@@ -78,7 +61,12 @@ static int refuse(struct tern_context *ctx, struct reservation *reservation, siz
                   TERN_STR("productId", piece->product_id), TERN_INT("requested", piece->quantity),
                   TERN_INT("available", stock.quantity));
     inventory_count(ctx, "out_of_stock");
-    return say_out_of_stock(ctx, reservation->order_id, piece, stock.quantity, err);
+
+    struct shop_product_out_of_stock out = {
+        .requested = piece->quantity, .available = stock.quantity, .notified_at_ms = ctx->now_ms};
+    (void)tern_copy(out.order_id, sizeof out.order_id, reservation->order_id);
+    (void)tern_copy(out.product_id, sizeof out.product_id, piece->product_id);
+    return shop_emit_product_out_of_stock(ctx, &out, NULL, err);
 }
 
 /* Lines and money are known: all or nothing. */
@@ -92,22 +80,25 @@ static int reserve(struct tern_context *ctx, struct reservation *reservation, st
         return refuse(ctx, reservation, (size_t)taken, err);
 
     reservation->state = RESERVATION_RESERVED;
-    reservation->held = true;
-    if (reservation_save(ctx->db, reservation, err) < 0 || say_reserved(ctx, reservation, err) < 0) return -1;
+    reservation->was_reserved = true;
+    if (reservation_save(ctx->db, reservation, err) < 0) return -1;
+    struct shop_inventory_reserved reserved = {.items = *items, .reserved_at_ms = ctx->now_ms};
+    (void)tern_copy(reserved.order_id, sizeof reserved.order_id, reservation->order_id);
+    if (shop_emit_inventory_reserved(ctx, &reserved, NULL, err) < 0) return -1;
     tern_log_info(ctx->log, "reserved", TERN_STR("orderId", reservation->order_id),
                   TERN_INT("products", (int64_t)items->count));
     inventory_count(ctx, "reserved");
     struct stock stock;
     for (size_t i = 0; i < items->count; i++) {
         if (stock_load(ctx->db, items->at[i].product_id, &stock, err) < 0) return -1;
-        if (inventory_say_updated(ctx, &stock, err) < 0) return -1;
+        if (inventory_emit_updated(ctx, &stock, err) < 0) return -1;
     }
     return 0;
 }
 
 /* ---- OrderPlaced ---- */
 
-/* Lines of the same product are added up first. */
+/* Lines of the same product are added up: a product once. */
 static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_pieces)
 {
     for (size_t i = 0; i < lines->count; i++) {
@@ -122,16 +113,6 @@ static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_piece
     }
 }
 
-static int take_lines(struct tern_context *ctx, struct reservation *reservation, const struct shop_lines *lines,
-                      struct tern_error *err)
-{
-    bool paid = reservation->state == RESERVATION_PAID;
-    add_up(lines, &reservation->items);
-    if (paid) return reserve(ctx, reservation, err);
-    reservation->updated_at_ms = ctx->now_ms;
-    return reservation_save(ctx->db, reservation, err);
-}
-
 static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct tern_event *event,
                                          struct tern_error *err)
 {
@@ -142,7 +123,10 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     int known = reservation_load(ctx->db, order.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
     if (known && reservation.state != RESERVATION_PAID) return TERN_DONE; /* a tombstone, or done before */
-    return take_lines(ctx, &reservation, &order.items, err) < 0 ? TERN_RETRY : TERN_DONE;
+    add_up(&order.items, &reservation.items);
+    reservation.updated_at_ms = ctx->now_ms;
+    int status = known ? reserve(ctx, &reservation, err) : reservation_save(ctx->db, &reservation, err);
+    return status < 0 ? TERN_RETRY : TERN_DONE;
 }
 
 /* ---- PaymentProcessed ---- */
@@ -168,20 +152,20 @@ static enum tern_outcome on_payment_processed(struct tern_context *ctx, const st
 static int release(struct tern_context *ctx, struct reservation *reservation, struct tern_error *err)
 {
     const struct shop_pieces *items = &reservation->items;
-    bool holds = reservation->state == RESERVATION_RESERVED;
+    bool reserved = reservation->state == RESERVATION_RESERVED;
     reservation->state = RESERVATION_RELEASED;
     reservation->updated_at_ms = ctx->now_ms;
-    bool kept = !TERN_BUG(stock_no_tombstone) || holds;
+    bool kept = !TERN_BUG(stock_no_tombstone) || reserved;
     if (kept && reservation_save(ctx->db, reservation, err) < 0) return -1;
-    if (say_released(ctx, reservation, err) < 0) return -1;
-    tern_log_info(ctx->log, holds ? "released" : "released: nothing was held",
+    if (emit_released(ctx, reservation, err) < 0) return -1;
+    tern_log_info(ctx->log, reserved ? "released" : "released: nothing was held",
                   TERN_STR("orderId", reservation->order_id));
     inventory_count(ctx, "released");
-    if (!holds || TERN_BUG(stock_not_put_back)) return 0;
+    if (!reserved || TERN_BUG(stock_not_put_back)) return 0;
     size_t count = TERN_BUG(release_three_lines) && items->count > 3 ? 3 : items->count;
     int put_back = move_pieces(ctx, items, count, -1, true, err);
     if (put_back < 0) return -1;
-    TERN_ASSERT((size_t)put_back == count, "what an order holds is counted as reserved");
+    TERN_ASSERT((size_t)put_back == count, "what was reserved for an order is counted as reserved");
     return 0;
 }
 
@@ -195,7 +179,7 @@ static enum tern_outcome on_order_cancelled(struct tern_context *ctx, const stru
     int known = reservation_load(ctx->db, cancelled.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
     bool again = known && reservation.state == RESERVATION_RELEASED;
-    int status = again ? say_released(ctx, &reservation, err) : release(ctx, &reservation, err);
+    int status = again ? emit_released(ctx, &reservation, err) : release(ctx, &reservation, err);
     return status < 0 ? TERN_RETRY : TERN_DONE;
 }
 

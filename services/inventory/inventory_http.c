@@ -1,6 +1,6 @@
 /* inventory_http.c - the stock over HTTP: reading it, setting it, adding to it.
  *
- * The writing calls need the admin token (or loopback); each says InventoryUpdated in the same transaction. */
+ * The writing calls need the admin token (or loopback); each emits InventoryUpdated in the same transaction. */
 #include <stddef.h>
 #include <string.h>
 
@@ -95,18 +95,20 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
     if (known < 0) return TERN_RETRY;
     command->created = !known;
     command->unknown = !known && command->adds;
-    /* What is promised may come back: it needs room too, or a cancelled order could never give it back. */
+    /* Reserved units may be put back, so they need room too: else a cancelled order could never be released. */
     int64_t there = known ? stock->reserved + (command->adds ? stock->quantity : 0) : 0;
     command->full = there > SHOP_STOCK_MAX - command->body.quantity;
     if (command->unknown || command->full) return TERN_REJECT;
 
-    if (!known) *stock = (struct stock){0};
-    if (!known) (void)tern_copy(stock->product_id, sizeof stock->product_id, command->product_id);
-    if (!known) (void)tern_copy(stock->name, sizeof stock->name, command->product_id);
+    if (!known) {
+        *stock = (struct stock){0};
+        (void)tern_copy(stock->product_id, sizeof stock->product_id, command->product_id);
+        (void)tern_copy(stock->name, sizeof stock->name, command->product_id);
+    }
     if (command->body.name[0]) (void)tern_copy(stock->name, sizeof stock->name, command->body.name);
     stock->quantity = command->adds ? stock->quantity + command->body.quantity : command->body.quantity;
     stock->updated_at_ms = stock->updated_at_ms < ctx->now_ms ? ctx->now_ms : stock->updated_at_ms + 1;
-    if (stock_put(ctx->db, stock, err) < 0 || inventory_say_updated(ctx, stock, err) < 0) return TERN_RETRY;
+    if (stock_put(ctx->db, stock, err) < 0 || inventory_emit_updated(ctx, stock, err) < 0) return TERN_RETRY;
     tern_log_info(ctx->log, command->adds ? "restocked" : "stock set", TERN_STR("productId", stock->product_id),
                   TERN_INT("quantity", stock->quantity));
     return TERN_DONE;

@@ -1,4 +1,4 @@
-/* inventory_service.c - the service's table of contents. */
+/* inventory_service.c - the service's table of contents: each row names the file that it comes from. */
 #include "inventory.h"
 
 const struct tern_service inventory_service = {

@@ -56,7 +56,7 @@ int reservation_load(struct tern_db *db, const char *order_id, struct reservatio
     if (got > 0) {
         (void)tern_copy(ret_reservation->order_id, sizeof ret_reservation->order_id, order_id);
         ret_reservation->state = state_named(tern_db_column_text(&rows, 0));
-        ret_reservation->held = tern_db_column_int(&rows, 1) != 0;
+        ret_reservation->was_reserved = tern_db_column_int(&rows, 1) != 0;
         ret_reservation->updated_at_ms = tern_db_column_int(&rows, 3);
         if (read_items(tern_db_column_text(&rows, 2), &ret_reservation->items, err) < 0) got = -1;
     }
@@ -74,7 +74,7 @@ int reservation_save(struct tern_db *db, const struct reservation *reservation, 
     tern_shape_encode(&items_shape, &reservation->items, &items);
     int status = tern_db_run(db, save_reservation,
                              TERN_DB_ARGS(tern_db_text(reservation->order_id), tern_db_text(names[reservation->state]),
-                                          tern_db_int(reservation->held), tern_db_text(items.bytes),
+                                          tern_db_int(reservation->was_reserved), tern_db_text(items.bytes),
                                           tern_db_int(reservation->updated_at_ms)),
                              err);
     tern_text_fini(&items);

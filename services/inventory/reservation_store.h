@@ -1,10 +1,12 @@
-/* inventory/reservation_store.h - what each order holds, or why it holds nothing: one row per order, kept for ever.
+/* inventory/reservation_store.h - what is reserved for each order, or why nothing is: one row per order, kept for ever.
  *
  *     PLACED        its lines are known, its payment is not
  *     PAID          its payment is known, its lines are not (the events came the other way round)
- *     RESERVED      it holds its lines
- *     OUT_OF_STOCK  it was refused; it holds nothing
- *     RELEASED      cancelled: what it held is back; a tombstone when it never held anything */
+ *     RESERVED      its lines are reserved
+ *     OUT_OF_STOCK  it was refused; nothing is reserved
+ *     RELEASED      cancelled: what was reserved is put back; a tombstone when nothing was
+ *
+ * Calls run on the caller's connection, the writing one inside its transaction. Logs nothing. */
 #ifndef RESERVATION_STORE_H
 #define RESERVATION_STORE_H
 
@@ -23,9 +25,9 @@ enum reservation_state {
 struct reservation {
     char order_id[TERN_ID_SIZE];
     enum reservation_state state;
-    bool held;                /* the items were taken from stock */
+    bool was_reserved;        /* the items were taken from stock; RELEASED: and put back */
     struct shop_pieces items; /* a product once */
-    int64_t updated_at_ms;
+    int64_t updated_at_ms;    /* UTC milliseconds */
 };
 
 const char *reservation_state_name(enum reservation_state state);

@@ -1,10 +1,11 @@
 /* stock_store.c - SQL of the products; see schema/001_inventory.sql for the laws.
  *
- * Each statement stands beside its one function. It decides nothing. The time of a product's last change only ever grows, also
- * when the clock is set back: by it others tell old news from new. */
+ * Each statement stands beside its one function. It decides nothing. The time of a product's last change only ever
+ * grows, also when the clock is set back: by it others tell old news from new. */
 #include "stock_store.h"
 
 #include "tern/bug.h"
+
 static void read_row(const struct tern_db_rows *rows, struct stock *stock)
 {
     (void)tern_copy(stock->product_id, sizeof stock->product_id, tern_db_column_text(rows, 0));

@@ -70,7 +70,7 @@ apply_example() {
   insert include/shop/catalogue.h after '^#define SHOP_EVENTS' 2
   insert include/shop/events.h before '^#endif' 3
   insert $inventory before '^/\* ---- moving stock' 4
-  insert $inventory after '^        if \(inventory_say_updated\(ctx, &stock' 5
+  insert $inventory after '^        if \(inventory_emit_updated\(ctx, &stock' 5
   printf 'void message_stock_ran_low(const struct shop_stock_ran_low *low, struct message *ret_message);\n' >"$SCRATCH/piece"
   sed -i "/^void message_inventory_alert/r $SCRATCH/piece" "$SCRATCH/tree/$notification/message.h"
   example 6 >>"$SCRATCH/tree/$notification/message.c"
