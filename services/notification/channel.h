@@ -1,7 +1,7 @@
-/* notification/channel.h - the seam to whatever carries a message to a person: one channel per method.
+/* notification/channel.h - the seam to what carries a message to a person: one channel per method.
  *
- * Sending may happen twice after a crash, with the same key; a channel that can, lets the receiver drop the second
- * by it. Runs on the job lane's thread. */
+ * After a crash a letter may be sent twice, with the same key, by which a receiver can drop the second. Calls run on
+ * the thread of the job worker. */
 #ifndef NOTIFICATION_CHANNEL_H
 #define NOTIFICATION_CHANNEL_H
 
@@ -9,17 +9,18 @@
 #include "tern/log.h"
 
 struct channel_letter {
-    const char *type, *order_id;
-    const char *recipient; /* address or number, as the method wants it */
-    const char *title, *text;
-    const char *key; /* the same letter always has the same */
+    const char *type;         /* SHOP_NOTIFY_... */
+    const char *order_id;     /* that the letter is about */
+    const char *recipient;    /* address or number, as the method wants it */
+    const char *title, *text; /* for people */
+    const char *key;          /* idempotency key: the same letter always has the same */
 };
 
 struct channel {
     const char *method; /* SHOP_METHOD_... */
-    /* 0: it went out; -1: not now, `err` says why: it is tried again. */
+    /* 0: the letter was sent; -1: not now, `err` says why, and it is tried again. */
     int (*send)(void *self, const struct channel_letter *letter, struct tern_error *err);
-    void *self;
+    void *self; /* of `send`; not owned */
 };
 
 /* The simulated channel: the log line is the message. `log` must outlive it. */

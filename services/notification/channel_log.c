@@ -1,4 +1,6 @@
-/* channel_log.c - the simulated channel: writes the message to the log, addresses and all, since the line is it. */
+/* channel_log.c - the simulated channel: the log line is the message.
+ *
+ * The only place that logs addresses: without them nobody could see what was sent to whom. Never fails. */
 #include "channel.h"
 
 static int send_mail(void *self, const struct channel_letter *letter, struct tern_error *err)

@@ -1,7 +1,7 @@
 /* message.c - the wording of every notification. Pure: no store, no clock, no channel.
  *
- * Once per order: confirmation, payment, failure, cancellation, refund. Once per event: status updates. Once per
- * order and product: alerts. */
+ * The dedup key says how often a message exists. Once per order: confirmation, payment, failure, cancellation, refund.
+ * Once per event: status updates. Once per order and product: alerts. */
 #include "message.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "tern/money.h"
 
-enum { WHY_SIZE = 201 }; /* of a reason within a text */
+enum { WHY_SIZE = 201 }; /* bytes of a reason within a text */
 
 static void begin(struct message *message, const char *type, const char *order_id, const char *detail)
 {

@@ -1,4 +1,6 @@
-/* notification/message.h - what the shop writes to people: one wording per notification type. Pure. */
+/* notification/message.h - what the shop writes to people: one wording per notification type.
+ *
+ * Pure: no store, no clock, no channel; any thread. Each function makes the message of one event. */
 #ifndef NOTIFICATION_MESSAGE_H
 #define NOTIFICATION_MESSAGE_H
 
@@ -10,7 +12,7 @@ enum message_audience { MESSAGE_TO_CUSTOMER, MESSAGE_TO_ADMIN };
 
 struct message {
     const char *type;    /* SHOP_NOTIFY_... */
-    const char *methods; /* words: "EMAIL" or "EMAIL SMS" */
+    const char *methods; /* SHOP_METHOD_..., separated by a blank: "EMAIL" or "EMAIL SMS" */
     enum message_audience audience;
     char dedup_key[160]; /* the same message always has the same */
     char order_id[TERN_ID_SIZE];
@@ -22,7 +24,7 @@ struct message {
 void message_order_confirmation(const struct shop_order_placed *order, struct message *ret_message);
 void message_payment_confirmation(const struct shop_payment_processed *payment, struct message *ret_message);
 void message_payment_failure(const struct shop_payment_failed *payment, struct message *ret_message);
-/* Each change of status is a message of its own: `event_id` makes it so. */
+/* Each change of status is a message of its own: its dedup key holds `event_id`. */
 void message_status_update(const struct shop_order_updated *update, const char *event_id, struct message *ret_message);
 void message_cancellation(const struct shop_order_cancelled *cancelled, struct message *ret_message);
 void message_refund(const struct shop_payment_refunded *refund, struct message *ret_message);

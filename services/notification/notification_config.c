@@ -1,4 +1,4 @@
-/* notification_config.c - notification-service's own settings, and the channels that are made from them. */
+/* notification_config.c - notification-service's own settings, and the state that is made from them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ const struct tern_config_key notification_config[] = {
 int notification_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
     const char *admin_email = tern_config_text(config, "ADMIN_EMAIL");
-    char fits[SHOP_TEXT_SIZE]; /* into the event that tells of the letter */
+    char fits[SHOP_TEXT_SIZE]; /* the address must fit into NotificationSent as it is */
     shop_set_text(fits, admin_email);
     if (!shop_is_email(admin_email) || strcmp(fits, admin_email) != 0)
         return tern_error_set(err, "ADMIN_EMAIL must be an e-mail address, not \"%.60s\"", admin_email);

@@ -1,4 +1,6 @@
-/* notification_http.c - GET /notifications?orderId=: what was written to whom about an order. Reads only. */
+/* notification_http.c - GET /notifications?orderId=: what was written to whom about an order.
+ *
+ * Reads only, on a connection of its own that cannot write. */
 #include <string.h>
 
 #include "notification.h"
@@ -46,7 +48,7 @@ static int add_to_list(void *self, const struct notification *row)
     add_text(out, "text", row->text);
     add_time(out, "createdAt", row->created_at_ms);
     bool failed = strcmp(row->status, NOTIFICATION_FAILED) == 0;
-    if (row->settled_at_ms) add_time(out, failed ? "failedAt" : "sentAt", row->settled_at_ms);
+    if (row->finished_at_ms) add_time(out, failed ? "failedAt" : "sentAt", row->finished_at_ms);
     tern_text_add(out, "}");
     return 0;
 }

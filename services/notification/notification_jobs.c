@@ -1,7 +1,7 @@
-/* notification_jobs.c - sending: the channel outside, what became of it inside a transaction.
+/* notification_jobs.c - sending: the channel outside, its outcome inside a transaction.
  *
- * One job per notification and method, so that a failing SMS does not send the mail again. When the last method is
- * settled, NotificationSent says which ones went out; each that was given up is a NotificationFailed. */
+ * One job per notification and method, so that a failing SMS does not send the mail again. Each method that is given up
+ * emits NotificationFailed; when the last one is finished, NotificationSent names those that have sent it. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int read_letter(const struct tern_job *job, struct letter *ret_letter, st
     return status;
 }
 
-/* ---- words in a list: "EMAIL SMS" ---- */
+/* ---- lists of methods: "EMAIL SMS" ---- */
 
 static size_t count_words(const char *list)
 {
@@ -95,18 +95,17 @@ int notification_send(struct tern_context *ctx, const struct notification *row, 
 
 /* ---- outside: sending ---- */
 
-static const struct channel *find_channel(const struct notification_state *state, const char *method)
-{
-    for (size_t i = 0; i < NOTIFICATION_CHANNELS; i++)
-        if (strcmp(state->channels[i].method, method) == 0) return &state->channels[i];
-    return NULL;
-}
+/* The code of a job's result; a method that was given up has 0. */
+enum { SENT = 1 };
 
 static enum tern_job_verdict run_send(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
+    const struct notification_state *state = self;
+    const struct channel *channel = NULL;
     struct letter letter;
     if (read_letter(job, &letter, &run->error) < 0) return TERN_JOB_AGAIN;
-    const struct channel *channel = find_channel(self, letter.method);
+    for (size_t i = 0; i < NOTIFICATION_CHANNELS && !channel; i++)
+        if (strcmp(state->channels[i].method, letter.method) == 0) channel = &state->channels[i];
     TERN_ASSERT(channel, "every method that is written into a job has a channel");
     const struct channel_letter out = {.type = letter.type,
                                        .order_id = job->subject,
@@ -115,13 +114,13 @@ static enum tern_job_verdict run_send(void *self, const struct tern_job *job, st
                                        .text = letter.text,
                                        .key = job->key};
     if (channel->send(channel->self, &out, &run->error) < 0) return TERN_JOB_AGAIN;
-    (void)tern_copy(run->result, sizeof run->result, "sent");
+    run->code = SENT;
     return TERN_JOB_FINISHED;
 }
 
-/* ---- inside: what became of it ---- */
+/* ---- inside: the outcome ---- */
 
-static int say_sent(struct tern_context *ctx, const struct notification *row, struct tern_error *err)
+static int emit_sent(struct tern_context *ctx, const struct notification *row, struct tern_error *err)
 {
     struct shop_notification_sent sent = {.sent_at_ms = ctx->now_ms};
     char words[sizeof row->sent];
@@ -139,8 +138,8 @@ static int say_sent(struct tern_context *ctx, const struct notification *row, st
     return shop_emit_notification_sent(ctx, &sent, NULL, err);
 }
 
-static int say_failed(struct tern_context *ctx, const struct notification *row, const char *method, const char *why,
-                      struct tern_error *err)
+static int emit_failed(struct tern_context *ctx, const struct notification *row, const char *method, const char *why,
+                       struct tern_error *err)
 {
     struct shop_notification_failed failed = {.failed_at_ms = ctx->now_ms};
     (void)tern_copy(failed.notification_type, sizeof failed.notification_type, row->type);
@@ -154,7 +153,7 @@ static const struct tern_metric notifications_total = {"notifications_total", TE
                                                        "Messages that went out or were given up."};
 const struct tern_metric *const notification_metrics[] = {&notifications_total, NULL};
 
-/* Records what became of one method; says so when it was the last. */
+/* Records the outcome of one method; `failure` NULL: sent. */
 static int record(struct tern_context *ctx, struct notification *row, const char *method, const char *failure,
                   struct tern_error *err)
 {
@@ -165,12 +164,12 @@ static int record(struct tern_context *ctx, struct notification *row, const char
     bool last = count_words(row->sent) + count_words(row->failed) == count_words(row->methods);
     if (last) {
         (void)tern_copy(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
-        row->settled_at_ms = ctx->now_ms;
+        row->finished_at_ms = ctx->now_ms;
     }
     tern_metric_add(ctx->metrics, &notifications_total, 1, method, failure ? "failed" : "sent", NULL);
     if (notification_update(ctx->db, row, err) < 0) return -1;
-    if (failure && say_failed(ctx, row, method, failure, err) < 0) return -1;
-    return last && row->sent[0] ? say_sent(ctx, row, err) : 0;
+    if (failure && emit_failed(ctx, row, method, failure, err) < 0) return -1;
+    return last && row->sent[0] ? emit_sent(ctx, row, err) : 0;
 }
 
 static enum tern_outcome finish_send(struct tern_context *ctx, const struct tern_job *job,
@@ -181,7 +180,7 @@ static enum tern_outcome finish_send(struct tern_context *ctx, const struct tern
     int known = notification_load(ctx->db, strtoll(job->key, NULL, 10), &row, err);
     if (known < 0) return TERN_RETRY;
     TERN_ASSERT(known, "a message is never without the row that was written with it");
-    return record(ctx, &row, method, run->result[0] ? NULL : run->error.text, err) < 0 ? TERN_RETRY : TERN_DONE;
+    return record(ctx, &row, method, run->code == SENT ? NULL : run->error.text, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
 const struct tern_job_kind notification_jobs[] = {

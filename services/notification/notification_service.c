@@ -1,4 +1,4 @@
-/* notification_service.c - the service's table of contents. */
+/* notification_service.c - the service's table of contents: each row names the file that it comes from. */
 #include "notification.h"
 
 const struct tern_service notification_service = {

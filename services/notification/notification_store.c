@@ -72,7 +72,7 @@ static void read_row(const struct tern_db_rows *rows, struct notification *row)
     (void)tern_copy(row->title, sizeof row->title, tern_db_column_text(rows, 10));
     (void)tern_copy(row->text, sizeof row->text, tern_db_column_text(rows, 11));
     row->created_at_ms = tern_db_column_int(rows, 12);
-    row->settled_at_ms = tern_db_column_int(rows, 13);
+    row->finished_at_ms = tern_db_column_int(rows, 13);
 }
 
 /* Runs a statement that gives at most one row. */
@@ -119,7 +119,7 @@ int notification_update(struct tern_db *db, const struct notification *row, stru
     return tern_db_run(db, update_notification,
                        TERN_DB_ARGS(tern_db_int(row->id), tern_db_text(row->status), tern_db_text(row->sent),
                                     tern_db_text(row->failed),
-                                    row->settled_at_ms ? tern_db_int(row->settled_at_ms) : tern_db_null()),
+                                    row->finished_at_ms ? tern_db_int(row->finished_at_ms) : tern_db_null()),
                        err) < 0
                ? -1
                : 0;

@@ -474,7 +474,7 @@ static int finish_one(struct tern_db *db, void *self, struct tern_error *err)
 {
     struct world *world = self;
     const struct tern_job job = {.kind = NOTIFICATION_JOB_SEND, .key = "1:EMAIL", .subject = "ORD-1"};
-    const struct tern_job_run run = {.result = "sent"};
+    const struct tern_job_run run = {.code = 1}; /* sent */
     (void)db;
     return notification_jobs[0].finish(&world->test.ctx, &job, &run, err) == TERN_DONE ? 0 : -1;
 }
