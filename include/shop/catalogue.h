@@ -1,4 +1,4 @@
-/* shop/catalogue.h - the shop's events: one table that says what they are, who says them, who hears them.
+/* shop/catalogue.h - the shop's events: one table of what they are, who publishes and who consumes them.
  *
  * Each SHOP_<EVENT>_FIELDS list says how a payload looks in JSON: from its rows come the codec of the struct in
  * shop/events.h and the rows of docs/EVENTS.md (a test compares). SHOP_EVENTS is the catalogue: from its rows come the
@@ -10,15 +10,15 @@
  * absent is left out when written. The kinds:
  *
  *   id        char[65]          1-64 characters of A-Z a-z 0-9 . _ -
- *   ref       char[129]         what somebody else calls a thing: token, transaction, refund; at most 128 bytes
+ *   ref       char[129]         an id that another system gave: token, transaction, refund; at most 128 bytes
  *   text      char[1025]        for people, 1-256 characters of UTF-8, no control characters (shop_set_text)
- *   word      char[24]          A-Z 0-9 _ : one of the words below
+ *   word      char[24]          A-Z 0-9 _ : one of the names below
  *   currency  char[24]          three capital letters (ISO 4217)
  *   money     int64_t           minor units; on the wire a number with two decimals
  *   count     int64_t           pieces, 0 to SHOP_STOCK_MAX
  *   time      int64_t           UTC milliseconds; on the wire RFC 3339
  *   lines     struct shop_lines         what was ordered, with prices
- *   pieces    struct shop_pieces        what is held in stock: product and quantity, a product once
+ *   pieces    struct shop_pieces        what is reserved: product and quantity, a product once
  *   words     struct shop_words         a few words
  *   customer  struct shop_customer      an object
  *   address   struct shop_address       an object */
@@ -28,14 +28,14 @@
 #include "shop/events.h"
 #include "tern/catalogue.h"
 
-/* ---- words: the only place where they are spelled ---------------------------------------------------------- */
+/* ---- names: the only place where they are spelled ---------------------------------------------------------- */
 
 #define SHOP_SERVICE_ORDER        "order-service"
 #define SHOP_SERVICE_PAYMENT      "payment-service"
 #define SHOP_SERVICE_INVENTORY    "inventory-service"
 #define SHOP_SERVICE_NOTIFICATION "notification-service"
 
-/* Where an order stands. */
+/* The status of an order. */
 #define SHOP_STATUS_CREATED            "CREATED"
 #define SHOP_STATUS_PAID               "PAID"
 #define SHOP_STATUS_READY_FOR_SHIPMENT "READY_FOR_SHIPMENT"
@@ -44,7 +44,7 @@
 #define SHOP_STATUS_CANCELLING         "CANCELLING"
 #define SHOP_STATUS_CANCELLED          "CANCELLED"
 
-/* How a payment ended: declined by the gateway is FAILED, a gateway that could not say is ERROR. */
+/* How a payment ended: FAILED was declined by the gateway, of ERROR the gateway gave no usable answer. */
 #define SHOP_PAYMENT_STATUS_SUCCESS "SUCCESS"
 #define SHOP_PAYMENT_STATUS_FAILED  "FAILED"
 #define SHOP_PAYMENT_STATUS_ERROR   "ERROR"
@@ -152,7 +152,7 @@ extern const struct tern_shape shop_address_shape;
     F(P, pieces, items, "items", required)   \
     F(P, time, reserved_at_ms, "reservedAt", required)
 
-/* items: empty when nothing was held. */
+/* items: empty when nothing was reserved. */
 #define SHOP_INVENTORY_RELEASED_FIELDS(F, P) \
     F(P, id, order_id, "orderId", required)  \
     F(P, pieces, items, "items", required)   \
@@ -185,33 +185,32 @@ extern const struct tern_shape shop_address_shape;
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-/* Who hears an event: the NULL-terminated list that struct tern_event_type wants. */
-#define SHOP_NOBODY              (const char *const[]){ NULL }
-#define SHOP_HEARD_BY_1(a)       (const char *const[]){ SHOP_SERVICE_##a, NULL }
-#define SHOP_HEARD_BY_2(a, b)    (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, NULL }
-#define SHOP_HEARD_BY_3(a, b, c) (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, SHOP_SERVICE_##c, NULL }
+/* The consumers of an event: the NULL-terminated list that struct tern_event_type wants. */
+#define SHOP_NOBODY                 (const char *const[]){ NULL }
+#define SHOP_CONSUMED_BY_1(a)       (const char *const[]){ SHOP_SERVICE_##a, NULL }
+#define SHOP_CONSUMED_BY_2(a, b)    (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, NULL }
+#define SHOP_CONSUMED_BY_3(a, b, c) (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, SHOP_SERVICE_##c, NULL }
 
-/*    id                   payload               eventType             version  who says it   subject     who hears
- * it */
+/*    id                    payload               eventType             version producer      subject     consumers */
 #define SHOP_EVENTS(E) \
-    E(ORDER_PLACED,        order_placed,         "OrderPlaced",        "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
-    E(ORDER_UPDATED,       order_updated,        "OrderUpdated",       "1.0",   ORDER,        order_id,   SHOP_HEARD_BY_1(NOTIFICATION)) \
-    E(ORDER_CANCELLED,     order_cancelled,      "OrderCancelled",     "1.1",   ORDER,        order_id,   SHOP_HEARD_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
-    E(PAYMENT_PROCESSED,   payment_processed,    "PaymentProcessed",   "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_3(ORDER, INVENTORY, NOTIFICATION)) \
-    E(PAYMENT_FAILED,      payment_failed,       "PaymentFailed",      "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
-    E(PAYMENT_REFUNDED,    payment_refunded,     "PaymentRefunded",    "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
-    E(PAYMENT_VOIDED,      payment_voided,       "PaymentVoided",      "1.0",   PAYMENT,      order_id,   SHOP_HEARD_BY_1(ORDER)) \
-    E(INVENTORY_UPDATED,   inventory_updated,    "InventoryUpdated",   "1.0",   INVENTORY,    product_id, SHOP_HEARD_BY_1(ORDER)) \
-    E(INVENTORY_RESERVED,  inventory_reserved,   "InventoryReserved",  "1.0",   INVENTORY,    order_id,   SHOP_HEARD_BY_1(ORDER)) \
-    E(INVENTORY_RELEASED,  inventory_released,   "InventoryReleased",  "1.0",   INVENTORY,    order_id,   SHOP_HEARD_BY_1(ORDER)) \
-    E(PRODUCT_OUT_OF_STOCK, product_out_of_stock, "ProductOutOfStock", "1.0", INVENTORY,    order_id,   SHOP_HEARD_BY_2(ORDER, NOTIFICATION)) \
-    E(NOTIFICATION_SENT,   notification_sent,    "NotificationSent",   "1.0",   NOTIFICATION, order_id,   SHOP_NOBODY) \
-    E(NOTIFICATION_FAILED, notification_failed,  "NotificationFailed", "1.0",   NOTIFICATION, order_id,   SHOP_NOBODY)
+    E(ORDER_PLACED,         order_placed,         "OrderPlaced",        "1.0",  ORDER,        order_id,   SHOP_CONSUMED_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(ORDER_UPDATED,        order_updated,        "OrderUpdated",       "1.0",  ORDER,        order_id,   SHOP_CONSUMED_BY_1(NOTIFICATION)) \
+    E(ORDER_CANCELLED,      order_cancelled,      "OrderCancelled",     "1.1",  ORDER,        order_id,   SHOP_CONSUMED_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(PAYMENT_PROCESSED,    payment_processed,    "PaymentProcessed",   "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_3(ORDER, INVENTORY, NOTIFICATION)) \
+    E(PAYMENT_FAILED,       payment_failed,       "PaymentFailed",      "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \
+    E(PAYMENT_REFUNDED,     payment_refunded,     "PaymentRefunded",    "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \
+    E(PAYMENT_VOIDED,       payment_voided,       "PaymentVoided",      "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
+    E(INVENTORY_UPDATED,    inventory_updated,    "InventoryUpdated",   "1.0",  INVENTORY,    product_id, SHOP_CONSUMED_BY_1(ORDER)) \
+    E(INVENTORY_RESERVED,   inventory_reserved,   "InventoryReserved",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
+    E(INVENTORY_RELEASED,   inventory_released,   "InventoryReleased",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
+    E(PRODUCT_OUT_OF_STOCK, product_out_of_stock, "ProductOutOfStock",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \
+    E(NOTIFICATION_SENT,    notification_sent,    "NotificationSent",   "1.0",  NOTIFICATION, order_id,   SHOP_NOBODY) \
+    E(NOTIFICATION_FAILED,  notification_failed,  "NotificationFailed", "1.0",  NOTIFICATION, order_id,   SHOP_NOBODY)
 /* clang-format on */
 
 /* ---- what the rows become ---------------------------------------------------------------------------------- */
 
-#define SHOP_AS_ENUM(id, payload, type, version, says, subject, hears) SHOP_##id,
+#define SHOP_AS_ENUM(id, payload, type, version, producer, subject, consumers) SHOP_##id,
 enum shop_event { SHOP_EVENTS(SHOP_AS_ENUM) SHOP_EVENT_COUNT };
 
 extern const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT]; /* by enum shop_event */
@@ -228,7 +227,7 @@ const struct tern_shape *shop_shape(enum shop_event event);
 /* What the lines cost together, in minor units. Within the limits of lines, quantity and price nothing overflows. */
 int64_t shop_total(const struct shop_lines *items);
 
-/* Whether it is one plain e-mail address, with nothing around it that a mail's head would take for another. */
+/* Whether `text` is one plain e-mail address: without a name, comment or separator that a mail header would read. */
 bool shop_is_email(const char *text);
 
 /* Fills a member of kind text with any text: made fit and cut, see tern_shape_fit_text. */

@@ -13,7 +13,7 @@ bool shop_holds_card_number(const char *text);
 /* Whether the whole of `id` is one, and of a length in which numbers that begin like it (3, 4, 5 or 6) are issued:
  * for ids that others give, where one row of digits in ten would pass by chance. */
 bool shop_is_card_number(const char *id);
-/* What is said about a field that does. */
+/* The sentence of a field's fault that holds one. */
 extern const char shop_card_number_refused[];
 
 #endif

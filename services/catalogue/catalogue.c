@@ -102,7 +102,7 @@ typedef struct shop_address kind_address;
     _Static_assert(_Generic(&((struct shop_##payload *)0)->member, kind_##kind *: true, default: false) &&    \
                    offsetof(struct shop_##payload, member) == offsetof(struct payload##_rows, member),        \
                    "shop_" #payload "." #member " of shop/events.h is not that of its row");
-#define AS_SAME_STRUCT(id, payload, type, version, says, subject, hears)                                      \
+#define AS_SAME_STRUCT(id, payload, type, version, producer, subject, consumers)                                      \
     struct payload##_rows { SHOP_##id##_FIELDS(AS_MEMBER, payload) };                                         \
     SHOP_##id##_FIELDS(AS_SAME_MEMBER, payload)                                                               \
     _Static_assert(sizeof(struct shop_##payload) == sizeof(struct payload##_rows),                            \
@@ -113,18 +113,18 @@ SHOP_EVENTS(AS_SAME_STRUCT)
 /* ---- field tables of the payloads --------------------------------------------------------------------------- */
 
 #define AS_FIELD(payload, kind, member, name, presence) FIELD_##kind(struct shop_##payload, member, name, presence)
-#define AS_FIELDS(id, payload, type, version, says, subject, hears) \
+#define AS_FIELDS(id, payload, type, version, producer, subject, consumers) \
     static const struct tern_field payload##_fields[] = {SHOP_##id##_FIELDS(AS_FIELD, payload)};
 SHOP_EVENTS(AS_FIELDS)
 
-#define AS_SHAPE(id, payload, type, version, says, subject, hears) \
+#define AS_SHAPE(id, payload, type, version, producer, subject, consumers) \
     [SHOP_##id] = SHAPE(struct shop_##payload, payload##_fields),
 static const struct tern_shape shapes[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SHAPE)};
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */
 
-#define AS_TYPE(id, payload, type, version, says, subject, hears) \
-    [SHOP_##id] = {type, version, SHOP_SERVICE_##says, hears},
+#define AS_TYPE(id, payload, type, version, producer, subject, consumers) \
+    [SHOP_##id] = {type, version, SHOP_SERVICE_##producer, consumers},
 const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_TYPE)};
 
 static const char *const services[] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
@@ -209,7 +209,7 @@ int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subje
 }
 
 /* The typed calls of shop/events.h. Not static: that header declares them one by one. */
-#define AS_CALLS(id, payload, type, version, says, subject, hears)                                  \
+#define AS_CALLS(id, payload, type, version, producer, subject, consumers)                          \
     int shop_##payload##_decode(const struct tern_event *event, struct shop_##payload *ret_payload, \
                                 struct tern_error *err)                                             \
     {                                                                                               \

@@ -15,7 +15,7 @@ static void add_text(struct tern_text *out, const char *name, const char *value)
 }
 
 /* "EMAIL SMS" as a JSON list. */
-static void add_words(struct tern_text *out, const char *name, const char *words)
+static void add_methods(struct tern_text *out, const char *name, const char *words)
 {
     tern_text_printf(out, ",\"%s\":[%s", name, words[0] ? "\"" : "");
     for (const char *at = words; *at; at++) {
@@ -42,8 +42,8 @@ static int add_to_list(void *self, const struct notification *row)
                      row->status);
     add_text(out, "productId", row->product_id);
     add_text(out, "recipient", row->recipient);
-    add_words(out, "methods", row->methods);
-    if (row->failed[0]) add_words(out, "failedMethods", row->failed);
+    add_methods(out, "methods", row->methods);
+    if (row->failed[0]) add_methods(out, "failedMethods", row->failed);
     add_text(out, "title", row->title);
     add_text(out, "text", row->text);
     add_time(out, "createdAt", row->created_at_ms);

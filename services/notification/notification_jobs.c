@@ -42,7 +42,7 @@ static int read_letter(const struct tern_job *job, struct letter *ret_letter, st
 
 /* ---- lists of methods: "EMAIL SMS" ---- */
 
-static size_t count_words(const char *list)
+static size_t count_methods(const char *list)
 {
     size_t count = list[0] != '\0';
     for (const char *at = list; *at; at++)
@@ -50,10 +50,10 @@ static size_t count_words(const char *list)
     return count;
 }
 
-static void add_word(char *list, size_t size, const char *word)
+static void add_method(char *list, size_t size, const char *method)
 {
     size_t length = strlen(list);
-    int wrote = snprintf(list + length, size - length, "%s%s", length ? " " : "", word);
+    int wrote = snprintf(list + length, size - length, "%s%s", length ? " " : "", method);
     TERN_ASSERT(wrote > 0 && (size_t)wrote < size - length, "a notification has few methods");
 }
 
@@ -123,18 +123,18 @@ static enum tern_job_verdict run_send(void *self, const struct tern_job *job, st
 static int emit_sent(struct tern_context *ctx, const struct notification *row, struct tern_error *err)
 {
     struct shop_notification_sent sent = {.sent_at_ms = ctx->now_ms};
-    char words[sizeof row->sent];
-    char *rest = words;
+    char methods[sizeof row->sent];
+    char *rest = methods;
     (void)tern_copy(sent.notification_type, sizeof sent.notification_type, row->type);
     (void)tern_copy(sent.recipient, sizeof sent.recipient, row->recipient);
     (void)tern_copy(sent.order_id, sizeof sent.order_id, row->order_id);
     (void)tern_copy(sent.product_id, sizeof sent.product_id, row->product_id);
-    (void)tern_copy(words, sizeof words, row->sent);
-    if (count_words(row->sent) == 1)
+    (void)tern_copy(methods, sizeof methods, row->sent);
+    if (count_methods(row->sent) == 1)
         (void)tern_copy(sent.method, sizeof sent.method, row->sent);
     else
-        for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-            (void)tern_copy(sent.methods.at[sent.methods.count++], TERN_WORD_SIZE, word);
+        for (char *method = strtok_r(methods, " ", &rest); method; method = strtok_r(NULL, " ", &rest))
+            (void)tern_copy(sent.methods.at[sent.methods.count++], TERN_WORD_SIZE, method);
     return shop_emit_notification_sent(ctx, &sent, NULL, err);
 }
 
@@ -158,10 +158,10 @@ static int record(struct tern_context *ctx, struct notification *row, const char
                   struct tern_error *err)
 {
     if (failure)
-        add_word(row->failed, sizeof row->failed, method);
+        add_method(row->failed, sizeof row->failed, method);
     else
-        add_word(row->sent, sizeof row->sent, method);
-    bool last = count_words(row->sent) + count_words(row->failed) == count_words(row->methods);
+        add_method(row->sent, sizeof row->sent, method);
+    bool last = count_methods(row->sent) + count_methods(row->failed) == count_methods(row->methods);
     if (last) {
         (void)tern_copy(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
         row->finished_at_ms = ctx->now_ms;

@@ -109,7 +109,7 @@ int notification_address(struct tern_db *db, int64_t id, const char *recipient, 
     return tern_db_run(db, update_recipient, TERN_DB_ARGS(tern_db_int(id), tern_db_text(recipient)), err) < 0 ? -1 : 0;
 }
 
-/* The lists of words are never NULL: an empty one is an empty text. */
+/* The lists of methods are never NULL: an empty one is an empty text. */
 static const char update_notification[] =
     "UPDATE notification SET status = ?2, sent = coalesce(?3, ''), failed = coalesce(?4, ''), settled_at = ?5"
     " WHERE id = ?1";

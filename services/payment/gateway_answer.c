@@ -130,11 +130,11 @@ enum gateway_answer gateway_read_answer(enum gateway_question question, int stat
     struct tern_error err = {0};
     *ret_reply = (struct gateway_reply){0};
     if (question == GATEWAY_CHARGE && status == 201) return read_charge(body, length, ret_reply);
-    if (question == GATEWAY_LOOK && status == 200) return read_charge(body, length, ret_reply);
+    if (question == GATEWAY_QUERY && status == 200) return read_charge(body, length, ret_reply);
     if (question != GATEWAY_REFUND && status == 402) return read_decline(body, length, ret_reply);
     if (question == GATEWAY_REFUND && status == 201) return read_refund(body, length, ret_reply);
-    if (question == GATEWAY_LOOK && status == 404) return GATEWAY_NOTHING;
-    if (question != GATEWAY_LOOK && (status == 400 || status == 422))
+    if (question == GATEWAY_QUERY && status == 404) return GATEWAY_NOTHING;
+    if (question != GATEWAY_QUERY && (status == 400 || status == 422))
         return read_refusal(status, body, length, ret_reply);
     (void)tern_error_set(&err, "the gateway %s %d", gateway_refuses_key(status) ? "refuses our key:" : "answered",
                          status);

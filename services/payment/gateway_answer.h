@@ -12,7 +12,7 @@ enum { GATEWAY_ANSWER_MAX = 16384 };
 
 enum gateway_question {
     GATEWAY_CHARGE, /* POST /charges */
-    GATEWAY_LOOK,   /* GET /charges/<key> */
+    GATEWAY_QUERY,  /* GET /charges/<key> */
     GATEWAY_REFUND, /* POST /refunds */
     GATEWAY_QUESTIONS
 };

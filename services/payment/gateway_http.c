@@ -28,7 +28,7 @@ struct flight {
     struct http_gateway *gateway;
     struct tern_job_lane *lane; /* where to wake the job; NULL in tests */
     enum gateway_question question;
-    bool last_word;   /* of a look: the charge was posted in vain just before */
+    bool last_word;   /* of a query: the charge was posted in vain just before */
     bool ended;       /* what follows is the answer */
     bool turned_away; /* gateway_turns_away */
     enum gateway_answer answer;
@@ -129,7 +129,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
 static void write_call(const struct http_gateway *gateway, enum gateway_question question,
                        const struct gateway_call *call, struct tern_text *url, struct tern_text *body)
 {
-    const struct gateway_request *request = call->request; /* NULL: a look of a late check */
+    const struct gateway_request *request = call->request; /* NULL: a query of a late check */
     switch (question) {
     case GATEWAY_CHARGE:
         tern_text_printf(url, "%s/charges", gateway->url.bytes);
@@ -141,7 +141,7 @@ static void write_call(const struct http_gateway *gateway, enum gateway_question
         }
         tern_text_add(body, "}");
         return;
-    case GATEWAY_LOOK: tern_text_printf(url, "%s/charges/%s", gateway->url.bytes, call->key); return;
+    case GATEWAY_QUERY: tern_text_printf(url, "%s/charges/%s", gateway->url.bytes, call->key); return;
     case GATEWAY_REFUND:
         tern_text_printf(url, "%s/refunds", gateway->url.bytes);
         tern_text_add(body, "{\"chargeId\":");
@@ -166,13 +166,13 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     const char *headers[3] = {0};
     size_t count = 0;
     tern_text_printf(&key, "Idempotency-Key: %s", call->key);
-    if (flight->question != GATEWAY_LOOK) headers[count++] = key.bytes;
+    if (flight->question != GATEWAY_QUERY) headers[count++] = key.bytes;
     pthread_mutex_lock(&gateway->lock);
     if (gateway->authorization.bytes) tern_text_add(&authorization, gateway->authorization.bytes);
     pthread_mutex_unlock(&gateway->lock);
     if (authorization.length > 0) headers[count++] = authorization.bytes;
     write_call(gateway, flight->question, call, &url, &body);
-    const struct tern_http_call asked = {.method = flight->question == GATEWAY_LOOK ? "GET" : "POST",
+    const struct tern_http_call asked = {.method = flight->question == GATEWAY_QUERY ? "GET" : "POST",
                                          .url = url.bytes,
                                          .headers = headers,
                                          .body = body.bytes};
@@ -243,12 +243,12 @@ static enum gateway_answer post(struct http_gateway *gateway, const struct gatew
 
 /* Not seen: the charge may be posted. Not seen although it was just posted: treat it as never charged; a request
  * still in flight is caught by the late check. */
-static enum gateway_answer after_look(struct http_gateway *gateway, const struct gateway_call *call,
-                                      const struct flight *look, struct gateway_reply *reply)
+static enum gateway_answer after_query(struct http_gateway *gateway, const struct gateway_call *call,
+                                       const struct flight *query, struct gateway_reply *reply)
 {
-    if (look->answer != GATEWAY_NOTHING) return look->answer;
+    if (query->answer != GATEWAY_NOTHING) return query->answer;
     if (call->request->cancelled) return GATEWAY_STOPPED;
-    if (!look->last_word) return post(gateway, call, reply);
+    if (!query->last_word) return post(gateway, call, reply);
     shop_set_text(reply->reason, "the gateway gave no usable answer, and has not seen the charge");
     return GATEWAY_NOTHING;
 }
@@ -260,22 +260,23 @@ static enum gateway_answer after_post(struct http_gateway *gateway, const struct
 {
     bool is_last = call->job->attempts + 1 >= call->most_attempts;
     if (post->answer != GATEWAY_UNKNOWN || !is_last || post->turned_away) return post->answer;
-    return begin(gateway, call, GATEWAY_LOOK, true, reply);
+    return begin(gateway, call, GATEWAY_QUERY, true, reply);
 }
 
 static enum gateway_answer next_of_charge(struct http_gateway *gateway, const struct gateway_call *call,
                                           struct gateway_reply *reply)
 {
     struct flight flight;
-    bool looks_first = may_have_been_posted(gateway, call) || call->request->cancelled;
+    bool queries_first = may_have_been_posted(gateway, call) || call->request->cancelled;
     switch (take_answer(gateway, call->job->id, &flight)) {
-    case NOT_BEGUN: return looks_first ? begin(gateway, call, GATEWAY_LOOK, false, reply) : post(gateway, call, reply);
+    case NOT_BEGUN:
+        return queries_first ? begin(gateway, call, GATEWAY_QUERY, false, reply) : post(gateway, call, reply);
     case IN_THE_AIR: reply->wait_ms = LATEST_MS; return GATEWAY_WAIT;
     case LANDED: break;
     }
     *reply = flight.reply;
-    return flight.question == GATEWAY_LOOK ? after_look(gateway, call, &flight, reply)
-                                           : after_post(gateway, call, &flight, reply);
+    return flight.question == GATEWAY_QUERY ? after_query(gateway, call, &flight, reply)
+                                            : after_post(gateway, call, &flight, reply);
 }
 
 /* A refusal of the first request ends the charge: there is no other one that could still charge. */
@@ -293,7 +294,7 @@ static enum gateway_answer refund(void *self, const struct gateway_call *call, s
 
 static enum gateway_answer find(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
-    return ask_once(self, call, GATEWAY_LOOK, reply);
+    return ask_once(self, call, GATEWAY_QUERY, reply);
 }
 
 static const char *fault(void *self)

@@ -34,7 +34,7 @@ static void assert_sound(enum gateway_question question, int status, enum gatewa
 {
     switch (answer) {
     case GATEWAY_DONE:
-        TERN_ASSERT(status == (question == GATEWAY_LOOK ? 200 : 201), "only this status says that money moved");
+        TERN_ASSERT(status == (question == GATEWAY_QUERY ? 200 : 201), "only this status says that money moved");
         assert_processed(reply);
         return;
     case GATEWAY_DECLINED:
@@ -42,10 +42,10 @@ static void assert_sound(enum gateway_question question, int status, enum gatewa
         assert_failed(reply);
         return;
     case GATEWAY_REFUSED:
-        TERN_ASSERT((status == 400 || status == 422) && question != GATEWAY_LOOK, "only what was posted is refused");
+        TERN_ASSERT((status == 400 || status == 422) && question != GATEWAY_QUERY, "only what was posted is refused");
         assert_failed(reply);
         return;
-    case GATEWAY_NOTHING: TERN_ASSERT(status == 404 && question == GATEWAY_LOOK, "only a look finds nothing"); return;
+    case GATEWAY_NOTHING: TERN_ASSERT(status == 404 && question == GATEWAY_QUERY, "only a look finds nothing"); return;
     case GATEWAY_UNKNOWN:
         TERN_ASSERT(reply->reason[0] != '\0', "what is unknown has a sentence");
         assert_failed(reply);

@@ -124,7 +124,7 @@ static void assert_written(const char *header, const char *before, const char *p
 
 static void every_name_of_a_row_stands_in_the_header(void **state)
 {
-#define AS_NAME(id, payload, type, version, says, subject, hears) #payload,
+#define AS_NAME(id, payload, type, version, producer, subject, consumers) #payload,
     static const char *const payloads[] = {SHOP_EVENTS(AS_NAME)};
     (void)state;
     char *header = read_header();
