@@ -195,6 +195,18 @@ memory_of() {
     sed -n "s/^${COMPOSE_PROJECT_NAME}[-_]\([a-z-]*\)[-_][0-9]* \([^ ]*\) .*/      \1 \2/p"
 }
 
+# As somebody has it who pastes README's calls.
+# shellcheck disable=SC2153
+env_file_works() {
+  (
+    cd "$TERN_ROOT" || exit
+    # shellcheck source=/dev/null
+    . docker/env
+    curl -fsS --max-time 5 -H "Authorization: Bearer $ORDER_TOKEN" "$ORDER_API/admin/parked" &&
+      curl -fsS --max-time 5 "$BROKER/api/overview" >/dev/null && logs | grep "^ts=.*$PAID" >/dev/null
+  )
+}
+
 nothing_left() {
   local label="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
   [[ -z $(docker ps -aq --filter "$label")$(docker volume ls -q --filter "$label")$(docker network ls -q --filter "$label") ]]
@@ -254,6 +266,7 @@ check_pair() {
   check "nobody changes stock without the token" stock_is_guarded
   check "and with the token one does" put_stock -H "Authorization: Bearer $(made_token)"
   story_of_orders
+  check "docker/env has the addresses, tokens and logs for README's calls" env_file_works
   say "      memory:" && memory_of
   check "order-service stops with exit code 0 when asked" stops_cleanly order
   check "and comes back healthy" starts_again order

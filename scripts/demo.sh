@@ -19,6 +19,8 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 # shellcheck source=scripts/lib/broker.sh
 . "$TERN_ROOT/scripts/lib/broker.sh"
+# shellcheck source=scripts/lib/env.sh
+. "$TERN_ROOT/scripts/lib/env.sh"
 
 SERVICES=(order payment inventory notification)
 declare -A LISTEN=([order]=3001 [payment]=3002 [inventory]=3003 [notification]=3004)
@@ -46,6 +48,7 @@ clean_up() {
   for service in "${!DAEMON[@]}"; do kill -KILL "${DAEMON[$service]}" 2>/dev/null; done
   [[ -z ${FOLLOWER:-} ]] || kill "$FOLLOWER" 2>/dev/null # only now: it shows how they drain
   if [[ -n $RUN ]]; then
+    ! grep -qsF "$RUN" "$TERN_ROOT/run/env" || rm -rf "$TERN_ROOT/run" # unless a later demo has written it
     [[ ! -e $RUN/broker/settings ]] || broker_kill "$RUN/broker" >/dev/null 2>&1
     if [[ $status -ne 0 && $status -lt 128 && -s $RUN/suite.log ]]; then
       warn "the logs of this run: $RUN/suite.log"
@@ -80,7 +83,7 @@ start_service() {
   local service=$1 flags=()
   [[ -z $ADOPT || -n ${STARTS[$service]:-} ]] || flags=(--adopt-queue) # for its first start only
   setsid setpriv --pdeathsig TERM env AMQP_URL="$AMQP_URL" DATABASE_URL="$(store_url "$RUN/$service.db")" \
-    PORT="${LISTEN[$service]}" HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR="${TERN_COLOR:-0}" \
+    PORT="${LISTEN[$service]}" HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR=0 \
     PAYMENT_DELAY_MS="${PAYMENT_DELAY_MS:-300-900}" \
     HTTP_CONNECTIONS_PER_ADDRESS="${HTTP_CONNECTIONS_PER_ADDRESS:-512}" \
     "$TERN_ROOT/build/$PRESET/bin/$service-service" "${flags[@]}" </dev/null >>"$RUN/suite.log" 2>&1 &
@@ -232,16 +235,34 @@ addresses() {
   if [[ -n ${BROKER_MANAGEMENT_PORT:-} ]]; then
     printf '  %-21s %s\n' RabbitMQ "http://127.0.0.1:$BROKER_MANAGEMENT_PORT  (guest, guest)"
   fi
-  printf '  %-21s RUN=%q%s\n' "for README's calls" "$RUN" \
-    "${BROKER_MANAGEMENT_PORT:+ BROKER=http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT}"
   printf '  %-21s %s\n' 'the broker' "${AMQP_URL/\/\/*@///***@}" 'stores and logs' "$RUN"
+  printf '\n  For the calls of README.md, in another terminal in this folder:\n    . run/env\n'
   printf '\n  An order of your own:\n    curl -H "Content-Type: application/json" -d %s %s\n' \
     "'{\"customerId\":\"me\",\"items\":[{\"productId\":\"PROD-103\",\"quantity\":1,\"price\":9.90}]}'" "$(address order)/orders"
 }
 
+# Ports, tokens and folders of this run, for the calls of README.md.
+publish_env() {
+  mkdir -p "$TERN_ROOT/run"
+  write_env "$TERN_ROOT/run/env" "$RUN" \
+    "${BROKER_MANAGEMENT_PORT:+http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT}" \
+    "${LISTEN[order]}" "${LISTEN[payment]}" "${LISTEN[inventory]}" "${LISTEN[notification]}"
+}
+
+# The file itself has no colours, so that it can be searched.
+coloured() {
+  local service program=''
+  if [[ -z $TERN_COLOR ]]; then exec cat; fi
+  for service in "${SERVICES[@]}"; do
+    program+="s/ ($service-service) / \x1b[$(colour_of "$service")m\1\x1b[0m /;"
+  done
+  exec sed -u -E "$program"'s/ (WARN ) / \x1b[33m\1\x1b[0m /;s/ (ERROR) / \x1b[1;31m\1\x1b[0m /'
+}
+
+# Begins with the last lines: those before belong to the orders that were told above.
 follow() {
   step "The logs of all services; Ctrl-C ends everything"
-  tail --pid=$$ -n +1 -f "$RUN/suite.log" &
+  tail --pid=$$ -n 5 -f "$RUN/suite.log" > >(coloured) &
   FOLLOWER=$!
   while true; do
     keep_running
@@ -288,6 +309,7 @@ else
   [[ -z $ONCE ]] || exit 1
 fi
 [[ -z $ONCE ]] || exit 0
+publish_env
 addresses
 trap 'exit 0' INT # the usual end
 follow

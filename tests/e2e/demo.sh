@@ -39,9 +39,20 @@ service_pid() { pgrep -f "^$TERN_BUILD_DIR/bin/$1-service" | while read -r pid; 
   grep -q -a "$SCRATCH" "/proc/$pid/environ" 2>/dev/null && printf '%s\n' "$pid"
 done; }
 
+calls_work() {
+  (
+    cd "$TERN_ROOT" || exit
+    # shellcheck source=/dev/null
+    . run/env
+    [[ -n $ORDER_TOKEN && $(stat -c %a run/env) == 600 ]] &&
+      curl -sf --noproxy '*' -H "Authorization: Bearer $ORDER_TOKEN" "$ORDER_API/admin/parked" &&
+      curl -sf --noproxy '*' "$BROKER/api/overview" >/dev/null && logs | grep 'order placed'
+  )
+}
+no_env_left() { [[ ! -e $TERN_ROOT/run ]]; }
 start_demo
 holds "without --once it goes on to the logs" follows
-holds "what the README calls RUN and BROKER can be pasted" shows ' RUN=/.*tern-demo.* BROKER=http://guest:guest@127'
+holds "the README's calls find its addresses, tokens and logs in run/env" calls_work
 at_once() { # more clients of this machine than a daemon takes from one address unless it is told otherwise
   local port fd line clients=()
   port=$(sed -nE 's|.*http://127.0.0.1:([0-9]+)/orders$|\1|p' "$SCRATCH/out" | head -n 1)
@@ -64,6 +75,7 @@ kill -INT "$demo"
 holds "Ctrl-C ends it" wait_for 60 demo_gone
 holds "and no process is left" nothing_left
 holds "nor any file, then" no_folder_left
+holds "nor run/env" no_env_left
 
 start_demo
 holds "it starts again" follows

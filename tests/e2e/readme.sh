@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# README.md is true: every command of its ```console blocks is run against a suite, and answers what is printed there.
+# README.md is true: every block of commands between "Talking to it" and "Layout" is run against a suite, and answers what
+# the block below it prints.
 #
-# A command begins with "$ " and goes on while a quote is open or a line ends in a backslash; what follows is its
-# answer. Times, UUIDs, trace contexts and references are only compared by their form. An order's id may be any, but
-# where the page has the same one twice, so must the answers; later commands use the real one. JSON may be broken into
-# lines between members; the order of header lines, and of log lines, does not count. What only reads is asked again
-# until it answers as printed, since the services work on meanwhile; what changes something is done once.
+# Blocks marked `sh` are commands, run in order with the variables and functions of those before, as somebody who pastes them
+# has; one marked `text` or `json` is the answer. Times, UUIDs, trace contexts and references are only compared by their form.
+# An order's id may be any, but where the page has the same one twice, so must the answers. JSON may be broken into lines
+# between members; the order of header lines, and of log lines, does not count. A block that only reads is run again until
+# it answers as printed, since the services work on meanwhile; one that changes something is run once.
 set -uo pipefail
 # shellcheck source=tests/support/script_test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/script_test.sh"
 # shellcheck source=scripts/lib/broker.sh
 . "$TERN_ROOT/scripts/lib/broker.sh"
+# shellcheck source=scripts/lib/env.sh
+. "$TERN_ROOT/scripts/lib/env.sh"
 needs curl jq erl
 PATIENCE=${PATIENCE:-40}
 
@@ -18,27 +21,28 @@ PATIENCE=${PATIENCE:-40}
 
 LINES_OF=() COMMANDS=() ANSWERS=()
 
-complete() { [[ $1 != *\\ ]] && bash -n <<<"$1" 2>/dev/null; }
+# Lines of blocks as NUMBER:KIND:TEXT; a block's first line has the kind "new sh" or "new answer".
+lines_of_blocks() {
+  awk '/^## / { here = /^## (Talking to it|Reading the logs|The patterns)/ }
+    /^```/ { if (inside) { inside = 0; next }
+             kind = /^```sh/ ? "sh" : "answer"; inside = here; if (inside) print NR + 1 ":new:" kind; next }
+    inside { print NR ":" kind ":" $0 }' "$1"
+}
 
 read_page() {
-  local number line command='' open=''
+  local number kind text
   LINES_OF=() COMMANDS=() ANSWERS=()
-  while IFS=: read -r number line; do
-    if [[ -n $open ]]; then
-      command+=$'\n'$line
-    elif [[ $line == '$ '* ]]; then
-      command=${line:2}
-    else
-      [[ ${#COMMANDS[@]} -gt 0 ]] || die "line $number answers no command"
-      ANSWERS[-1]+=$line$'\n'
-      continue
+  while IFS=: read -r number kind text; do
+    if [[ $kind:$text == new:sh ]]; then
+      LINES_OF+=("$number") COMMANDS+=("") ANSWERS+=("")
+    elif [[ ${#COMMANDS[@]} -eq 0 ]]; then
+      die "line $number answers no command"
+    elif [[ $kind == sh ]]; then
+      COMMANDS[-1]+=$text$'\n'
+    elif [[ $kind == answer ]]; then
+      ANSWERS[-1]+=$text$'\n'
     fi
-    open=1
-    complete "$command" || continue
-    open=''
-    LINES_OF+=("$number") COMMANDS+=("$command") ANSWERS+=("")
-  done < <(awk '/^```/ { inside = /^```console/; next } inside { print NR ":" $0 }' "$1")
-  [[ -z $open ]] || die "a command has no end: $command"
+  done < <(lines_of_blocks "$1")
 }
 
 # ---- comparing -----------------------------------------------------------------------------------------------
@@ -54,7 +58,7 @@ s/(TXN|REF)-[0-9a-f]{24}/\1-<reference>/g'
 
 # normalise COMMAND <ANSWER: what is compared.
 normalise() {
-  if [[ $1 == *suite.log* ]]; then
+  if [[ $1 == *'logs |'* ]]; then
     sed -E "$forms" | sort
   else
     tr -d '\r' | sed -E "$forms" | awk '
@@ -92,33 +96,26 @@ with_real_ids() {
 
 # ---- one step ------------------------------------------------------------------------------------------------
 
-# The page's addresses and folders as they are here.
-here() {
-  local service text
-  text=$(with_real_ids "$1")
-  for service in "${SERVICES[@]}"; do text=${text//localhost:${USUAL[$service]}/127.0.0.1:${LISTEN[$service]}}; done
-  printf '%s' "$text"
-}
+only_reads() { [[ $1 != *' -X '* && $1 != *' -d '* && $1 != *_broker* ]]; }
 
-only_reads() { [[ $1 != *' -X '* && $1 != *' -d '* && $1 != *broker.sh* ]]; }
+# What a block has set is there for the next one.
+run_block() {
+  (cd "$TERN_ROOT" && bash -c "set -a
+    . '$SCRATCH/state'
+    ${1//run\/env/"$SCRATCH/env"}
+    { export -p && declare -f; } >'$SCRATCH/state'" 2>"$SCRATCH/errors")
+}
 
 try_step() {
   local wanted=$2 answer
-  answer=$(cd "$TERN_ROOT" && bash -c "$(here "$1")" 2>"$SCRATCH/errors")
+  answer=$(run_block "$1")
   learn_ids "$wanted" "$answer"
   diff <(with_real_ids "$wanted" | normalise "$1") <(normalise "$1" <<<"$answer") >"$SCRATCH/differs"
 }
 
-# run_step COMMAND ANSWER: true when it answers so. Settings of variables are kept for the steps that follow.
+# run_step COMMAND ANSWER: true when it answers so.
 run_step() {
-  case $1 in
-  RUN=*) export RUN=$SCRATCH/run ;;
-  BROKER=*) export BROKER=http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT ;;
-  [[:upper:]]*=*) eval "export $(here "$1")" ;;
-  *)
-    if only_reads "$1"; then wait_for "$PATIENCE" try_step "$1" "$2"; else try_step "$1" "$2"; fi
-    ;;
-  esac
+  if only_reads "$1"; then wait_for "$PATIENCE" try_step "$1" "$2"; else try_step "$1" "$2"; fi
 }
 
 # check_page FILE: stops at the first step that answers otherwise.
@@ -138,7 +135,7 @@ check_page() {
 # ---- the suite -----------------------------------------------------------------------------------------------
 
 SERVICES=(order payment inventory notification)
-declare -A USUAL=([order]=3001 [payment]=3002 [inventory]=3003 [notification]=3004) LISTEN=() DAEMON=()
+declare -A LISTEN=() DAEMON=()
 
 clean_up() {
   local service
@@ -179,34 +176,51 @@ mkdir "$RUN"
 broker_start "$RUN/broker" management
 broker_guard "$RUN/broker" $$
 start_suite
+write_env "$SCRATCH/env" "$RUN" "http://guest:guest@127.0.0.1:$BROKER_MANAGEMENT_PORT" \
+  "${LISTEN[order]}" "${LISTEN[payment]}" "${LISTEN[inventory]}" "${LISTEN[notification]}"
+: >"$SCRATCH/state"
 
 # ---- the cases -----------------------------------------------------------------------------------------------
 
 read_page "$TERN_ROOT/README.md"
-holds "the page has commands to run" test "${#COMMANDS[@]}" -ge 25
+holds "the page has commands to run" test "${#COMMANDS[@]}" -ge 40
+with_literal_ids() { printf '%s\n' "${COMMANDS[@]}" | grep -nE 'ORD-|localhost|127\.0\.0\.1|/tmp/'; }
+refuses "no block has to be edited before it is pasted" "" with_literal_ids
 for i in "${!COMMANDS[@]}"; do
-  title="line ${LINES_OF[i]}: ${COMMANDS[i]//$'\n'*/ ...}"
+  title="line ${LINES_OF[i]}: ${COMMANDS[i]%%$'\n'*}"
   printf '[ RUN      ] %s\n' "$title"
   if run_step "${COMMANDS[i]}" "${ANSWERS[i]}"; then passed "$title"; else
     failed "$title" "$(cat "$SCRATCH/differs" "$SCRATCH/errors")"
   fi
 done
 
-# The checker itself, on damaged pages.
+# The checker itself, on damaged pages. page TEXT...: commands, and what begins with "> " answers them.
 PATIENCE=2
-page() { printf '%s\n' '```console' "$@" '```' >"$SCRATCH/page.md"; }
+fence=$'\x60\x60\x60'
+page() {
+  local text
+  printf '## Talking to it\n'
+  for text in "$@"; do
+    if [[ $text == '> '* ]]; then
+      printf '%sjson\n%s\n%s\n' "$fence" "${text:2}" "$fence"
+    else
+      printf '%ssh\n%s\n%s\n' "$fence" "$text" "$fence"
+    fi
+  done
+} >"$SCRATCH/page.md"
 first='ORD-00000000000000000000000001' other='ORD-00000000000000000000000002'
 order='{"customerId":"C","items":[{"productId":"PROD-102","quantity":1,"price":1}],"paymentToken":"tok_ok"}'
-place="curl -s localhost:3001/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: checker' -d '$order' | jq -r .orderId"
-page "\$ $place" "$first" "\$ $place" "$first" '$ curl -s localhost:3003/livez' '{"status":"pass"}'
+place="curl -s \$ORDER_API/orders -H 'Content-Type: application/json' -H 'Idempotency-Key: checker' -d '$order' | jq -r .orderId"
+alive="curl -s \$INVENTORY_API/livez"
+page "$place" "> $first" "$place" "> $first" "$alive" '> {"status":"pass"}'
 holds "a true page passes" check_page "$SCRATCH/page.md"
-page '$ curl -s localhost:3003/livez' '{"status":"fail"}'
+page "$alive" '> {"status":"fail"}'
 refuses "another value is found" "differs" check_page "$SCRATCH/page.md"
-page '$ curl -s localhost:3003/livez' '{"status":"pass",' ' "more":1}'
+page "$alive" $'> {"status":"pass",\n "more":1}'
 refuses "a member too much is found" "differs" check_page "$SCRATCH/page.md"
-page "\$ $place" "$first" "\$ $place" "$other"
+page "$place" "> $first" "$place" "> $other"
 refuses "one order shown under two ids is found" "differs" check_page "$SCRATCH/page.md"
-page '$ curl -s localhost:3003/livez'
+page "$alive"
 refuses "an answer that is not printed is found" "differs" check_page "$SCRATCH/page.md"
 page
 refuses "a page without commands is no success" "no command" check_page "$SCRATCH/page.md"
