@@ -15,10 +15,10 @@
 #ifndef TERN_AMQP_AMQP_LINK_H
 #define TERN_AMQP_AMQP_LINK_H
 
+#include "common/base/sync.h"
 #include "rabbitmq_c.h"
 #include "tern/amqp.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define AMQP_ASIDE_TAG "tern-aside"
@@ -27,12 +27,12 @@ enum { AMQP_CHANNEL = 1, AMQP_FRAME_MAX = 131072, AMQP_HEADERS_MAX = 32, AMQP_SH
 /* Odd while the link's thread is inside the library: the watchdog sees whether it moves. */
 struct amqp_watchdog {
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int fd; /* under the mutex; -1: none */
-    bool ending, running;
-    atomic_uint beat;
-    int limit_ms;
+    struct tern_sync sync; /* guards `fd` and `ending` */
+    int fd;                /* the socket to shut; -1: none */
+    bool ending;
+    bool running;     /* there is a thread; the link's thread only */
+    atomic_uint beat; /* odd while a call lasts */
+    int limit_ms;     /* the longest that one call may last */
 };
 
 /* Nothing to do when it runs already; -1 when there is no thread to be had. */

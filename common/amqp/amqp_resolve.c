@@ -63,13 +63,9 @@ static void *ask(void *argument)
 static int start_asking(struct amqp_question *question)
 {
     pthread_t thread;
-    pthread_attr_t attributes;
     atomic_store(&question->owners, 2);
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&thread, &attributes, ask, question);
-    (void)pthread_attr_destroy(&attributes);
+    int failed = tern_thread_start(&thread, "amqp-resolver", STACK_BYTES, ask, question);
+    if (failed == 0) (void)pthread_detach(thread);
     return failed;
 }
 

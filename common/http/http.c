@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -44,8 +43,7 @@ struct tern_http_server {
     atomic_int in_flight;
     atomic_size_t large_bytes; /* of all large answers that are on their way */
     atomic_bool draining;
-    pthread_mutex_t mutex;
-    pthread_cond_t drained; /* in_flight reached 0 while draining */
+    struct tern_sync drained; /* in_flight reached 0 while draining */
 };
 
 /* ---- one request: head -------------------------------------------------------------------------------------- */
@@ -109,13 +107,6 @@ static void read_head(const struct tern_http_server *server, struct MHD_Connecti
     if (info == NULL || walk.next + 2 != request->method + info->header_size) request->sloppy_layout = true;
 }
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void set_deadline(struct http_connection *own, int64_t when_ms)
 {
     atomic_store_explicit(&own->deadline_ms, when_ms, memory_order_relaxed);
@@ -143,7 +134,7 @@ static void begin_request(struct tern_http_server *server, struct http_connectio
     own->request.pattern = "unmatched";
     own->request.answer.status = 200;
     own->request.answer.content_type = "application/json";
-    own->request.started_ns = monotonic_ns();
+    own->request.started_ns = tern_monotonic_ns();
     own->request.ends_ms = now + server->request_ms;
     extend_body_deadline(server, own, now);
     atomic_store(&own->busy, true);
@@ -162,7 +153,7 @@ static void count_answer(const struct tern_http_server *server, const struct ter
     (void)snprintf(code, sizeof code, "%d", request->answer.status);
     tern_metric_add(server->metrics, &TERN_METRIC_http_requests_total, 1, method, request->pattern, code);
     tern_metric_observe(server->metrics, &TERN_METRIC_http_request_duration_seconds,
-                        (double)(monotonic_ns() - request->started_ns) / 1e9, request->pattern);
+                        (double)(tern_monotonic_ns() - request->started_ns) / 1e9, request->pattern);
 }
 
 /* Adds the "Name: value\n" lines that the handler wrote. */
@@ -314,10 +305,10 @@ static void linger(int fd)
 {
     char bytes[4096];
     size_t total = 0;
-    int64_t ends_ns = monotonic_ns() + (int64_t)LINGER_MS * 1000000;
+    int64_t ends_ns = tern_monotonic_ns() + (int64_t)LINGER_MS * 1000000;
     (void)shutdown(fd, SHUT_WR);
     while (total < HTTP_SWALLOW_MAX) {
-        int64_t left_ms = (ends_ns - monotonic_ns()) / 1000000;
+        int64_t left_ms = (ends_ns - tern_monotonic_ns()) / 1000000;
         struct pollfd wait = {fd, POLLIN, 0};
         if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0) return;
         ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -329,9 +320,9 @@ static void linger(int fd)
 static void leave_flight(struct tern_http_server *server)
 {
     if (atomic_fetch_sub(&server->in_flight, 1) != 1 || !atomic_load(&server->draining)) return;
-    pthread_mutex_lock(&server->mutex);
-    pthread_cond_broadcast(&server->drained);
-    pthread_mutex_unlock(&server->mutex);
+    tern_sync_lock(&server->drained);
+    tern_sync_broadcast(&server->drained);
+    tern_sync_unlock(&server->drained);
 }
 
 static void on_completed(void *self, struct MHD_Connection *connection, void **state,
@@ -429,12 +420,7 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
     http_admin_init(&server->admin, settings->admin_token);
     server->rules.admin = &server->admin;
     http_routes_compile(&server->rules, routes, route_tables);
-    pthread_mutex_init(&server->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->drained, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    tern_sync_init(&server->drained);
     return server;
 }
 
@@ -443,8 +429,7 @@ static void destroy_server(struct tern_http_server *server)
     if (server->listener >= 0) (void)close(server->listener);
     http_routes_fini(&server->rules);
     http_admin_fini(&server->admin);
-    pthread_cond_destroy(&server->drained);
-    pthread_mutex_destroy(&server->mutex);
+    tern_sync_fini(&server->drained);
     free(server);
 }
 
@@ -488,15 +473,12 @@ bool tern_http_replace_admin_token(struct tern_http_server *server, const char *
 
 static void wait_for_flight(struct tern_http_server *server, int timeout_ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t nanoseconds = until.tv_nsec + (int64_t)timeout_ms * 1000000;
-    until.tv_sec += nanoseconds / 1000000000;
-    until.tv_nsec = nanoseconds % 1000000000;
-    pthread_mutex_lock(&server->mutex);
-    while (atomic_load(&server->in_flight) > 0)
-        if (pthread_cond_timedwait(&server->drained, &server->mutex, &until) == ETIMEDOUT) break;
-    pthread_mutex_unlock(&server->mutex);
+    struct timespec deadline = tern_deadline(timeout_ms);
+    bool in_time = true;
+    tern_sync_lock(&server->drained);
+    while (in_time && atomic_load(&server->in_flight) > 0)
+        in_time = tern_sync_wait_until(&server->drained, deadline);
+    tern_sync_unlock(&server->drained);
 }
 
 void tern_http_stop(struct tern_http_server *server, int timeout_ms)

@@ -82,7 +82,7 @@ enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_l
     unsigned char key[HTTP_ADDRESS_KEY];
     enum http_admission result = HTTP_ADMITTED;
     http_address_key(address, key);
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     struct crowd crowd = count_crowd(sweeper, key);
     bool may_replace = crowd.leaving < HTTP_LEAVING_MOST;
     if (crowd.same >= limits->per_address)
@@ -92,9 +92,9 @@ enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_l
     if (result >= HTTP_REFUSED_ADDRESS) {
         sweeper->refused++;
         memcpy(sweeper->refused_last, key, sizeof key);
-        pthread_cond_signal(&sweeper->changed);
+        tern_sync_signal(&sweeper->sync);
     }
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
     return result;
 }
 

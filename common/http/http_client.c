@@ -8,13 +8,13 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/sync.h"
 #include "tern/clock.h"
 #include "tern/text.h"
 #include "tern/version.h"
@@ -358,7 +358,7 @@ int tern_http_client_create(const struct tern_http_client_settings *settings, st
     client->multi = curl_multi_init();
     TERN_ASSERT(client->multi, "memory for an HTTP client");
     (void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MOST);
-    int error = pthread_create(&client->thread, NULL, client_thread, client);
+    int error = tern_thread_start(&client->thread, "http-client", 0, client_thread, client);
     if (error == 0) {
         *ret_client = client;
         return 0;

@@ -5,9 +5,9 @@
 #ifndef TERN_HTTP_HTTP_INTERNAL_H
 #define TERN_HTTP_HTTP_INTERNAL_H
 
+#include "common/base/sync.h"
 #include "tern/http.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -172,8 +172,7 @@ struct http_connection {
 };
 
 struct http_sweeper {
-    pthread_mutex_t mutex; /* guards the list and `stopping` */
-    pthread_cond_t changed;
+    struct tern_sync sync; /* guards the list, `stopping` and what was refused */
     pthread_t thread;
     struct http_connection *first;
     const struct tern_clock *clock;

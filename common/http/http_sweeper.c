@@ -11,20 +11,8 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-static struct timespec in_ms(int ms)
-{
-    struct timespec when;
-    (void)clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += ms / 1000;
-    when.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (when.tv_nsec >= 1000000000L) {
-        when.tv_sec++;
-        when.tv_nsec -= 1000000000L;
-    }
-    return when;
-}
+enum { STACK_BYTES = 128 * 1024 };
 
 /* Under the mutex. */
 static void hang_up_late(struct http_sweeper *sweeper)
@@ -45,97 +33,84 @@ static void report_refused(struct http_sweeper *sweeper)
     sweeper->refused = 0;
     sweeper->reported_ms = now;
     http_address_print(sweeper->refused_last, peer);
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
     if (sweeper->report != NULL) sweeper->report(sweeper->self, count, peer);
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
 }
 
 static void *sweep(void *argument)
 {
     struct http_sweeper *sweeper = argument;
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     while (!sweeper->stopping) {
         report_refused(sweeper);
         if (sweeper->first == NULL && sweeper->refused == 0) {
-            pthread_cond_wait(&sweeper->changed, &sweeper->mutex);
+            tern_sync_wait(&sweeper->sync);
             continue;
         }
-        struct timespec when = in_ms(sweeper->tick_ms);
-        (void)pthread_cond_timedwait(&sweeper->changed, &sweeper->mutex, &when);
+        (void)tern_sync_wait_until(&sweeper->sync, tern_deadline(sweeper->tick_ms));
         hang_up_late(sweeper);
     }
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
     return NULL;
 }
 
 int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
                        tern_http_refused *report, void *self, struct tern_error *err)
 {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     sweeper->clock = clock;
     sweeper->tick_ms = tick_ms;
     sweeper->report = report;
     sweeper->self = self;
     sweeper->first = NULL;
     sweeper->stopping = false;
-    pthread_mutex_init(&sweeper->mutex, NULL);
-    pthread_cond_init(&sweeper->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-
-    pthread_attr_t small;
-    pthread_attr_init(&small);
-    pthread_attr_setstacksize(&small, 128 * 1024);
-    int failed = pthread_create(&sweeper->thread, &small, sweep, sweeper);
-    pthread_attr_destroy(&small);
+    tern_sync_init(&sweeper->sync);
+    int failed = tern_thread_start(&sweeper->thread, "http-sweeper", STACK_BYTES, sweep, sweeper);
     if (failed == 0) return 0;
-    pthread_cond_destroy(&sweeper->changed);
-    pthread_mutex_destroy(&sweeper->mutex);
+    tern_sync_fini(&sweeper->sync);
     return tern_error_set(err, "the HTTP server could not start a thread: %s", strerror(failed));
 }
 
 void http_sweeper_stop(struct http_sweeper *sweeper)
 {
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     sweeper->stopping = true;
-    pthread_cond_signal(&sweeper->changed);
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_signal(&sweeper->sync);
+    tern_sync_unlock(&sweeper->sync);
     pthread_join(sweeper->thread, NULL);
     TERN_ASSERT(sweeper->first == NULL, "the sweeper ends after the last connection");
-    pthread_cond_destroy(&sweeper->changed);
-    pthread_mutex_destroy(&sweeper->mutex);
+    tern_sync_fini(&sweeper->sync);
 }
 
 void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection)
 {
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     connection->before = NULL;
     connection->after = sweeper->first;
     if (sweeper->first != NULL)
         sweeper->first->before = connection;
     else
-        pthread_cond_signal(&sweeper->changed);
+        tern_sync_signal(&sweeper->sync);
     sweeper->first = connection;
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
 }
 
 void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection)
 {
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     if (connection->before != NULL)
         connection->before->after = connection->after;
     else
         sweeper->first = connection->after;
     if (connection->after != NULL) connection->after->before = connection->before;
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
 }
 
 void http_sweeper_release_idle(struct http_sweeper *sweeper)
 {
-    pthread_mutex_lock(&sweeper->mutex);
+    tern_sync_lock(&sweeper->sync);
     for (struct http_connection *one = sweeper->first; one != NULL; one = one->after)
         if (!atomic_load(&one->busy))
             (void)shutdown(one->fd, SHUT_RD); /* what has already arrived is still read and answered */
-    pthread_mutex_unlock(&sweeper->mutex);
+    tern_sync_unlock(&sweeper->sync);
 }
