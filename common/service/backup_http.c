@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -48,10 +47,11 @@ static int name_it(const struct tern_app *app, struct backup *backup, struct ter
 static int check_room(const struct tern_app *app, const struct backup *backup, struct tern_error *err)
 {
     struct statvfs about;
-    struct stat store;
-    if (stat(tern_db_path(app->db), &store) < 0 || statvfs(backup->folder, &about) < 0)
+    struct tern_db_room store;
+    tern_db_room(app->db, &store);
+    if (statvfs(backup->folder, &about) < 0)
         return tern_error_set(err, "BACKUP_DIR cannot be used: %s", strerror(errno));
-    int64_t needed = (int64_t)store.st_size + tern_db_wal_bytes(app->db) + RESERVE_BYTES;
+    int64_t needed = store.store_bytes + store.log_bytes + RESERVE_BYTES;
     int64_t room = (int64_t)(about.f_bavail * about.f_frsize);
     if (room >= needed) return 0;
     return tern_error_fault(err, TERN_FAULT_FULL, "BACKUP_DIR has room for %lld bytes, and %lld are needed",

@@ -94,7 +94,7 @@ static void on_fatal(void *self, const struct tern_error *err)
     while (atomic_exchange(&app->dying, true))
         pause(); /* another thread has seen it too: one sentence is enough */
     /* Whoever reads a log that was cut short sees an I/O error: the next start has to know why. */
-    if (app->db && tern_db_check_files(app->db, &linked, &cause) < 0) err = &cause;
+    if (app->db && tern_db_check(app->db, &linked, &cause) < 0) err = &cause;
     tern_log_error(app->log, "the store is damaged or its disk fails: stopping", TERN_STR("err", err->text));
     _exit(EXIT_STORAGE);
 }
@@ -103,7 +103,7 @@ void tern_app_check_store(struct tern_app *app)
 {
     struct tern_error err = {0};
     bool linked = false;
-    if (tern_db_check_files(app->db, &linked, &err) < 0) app->fatal(app, &err);
+    if (tern_db_check(app->db, &linked, &err) < 0) app->fatal(app, &err);
     if (!linked || app->linked_said) return;
     app->linked_said = true;
     tern_log_warn(app->log, "another name leads to the store's file or log: what is read there is no backup",
@@ -116,7 +116,7 @@ static bool on_settled(void *self)
     struct tern_error err = {0};
     if (app->settled_deliveries) tern_consumer_flush(app->consumer);
     app->settled_deliveries = false;
-    if (tern_db_checkpoint(app->db, TERN_CHECKPOINT_PAGES, &err) < 0 && err.fault == TERN_FAULT_BROKEN)
+    if (tern_db_maintain(app->db, false, &err) < 0 && err.fault == TERN_FAULT_BROKEN)
         on_fatal(app, &err);
     if (!atomic_load(&app->status.draining)) tern_upkeep_purge(&app->upkeep, &app->ctx);
     bool low = atomic_load(&app->status.disk_low);
@@ -341,7 +341,7 @@ static int prepare(struct tern_app *app, struct tern_error *err)
     if (tern_db_commit(app->db, err) < 0) return -1;
     tern_log_flush(app->writer_log);
     add_pending(app, ctx);
-    return tern_db_checkpoint(app->db, 0, err) < 0 && err->fault == TERN_FAULT_BROKEN ? -1 : 0;
+    return tern_db_maintain(app->db, true, err) < 0 && err->fault == TERN_FAULT_BROKEN ? -1 : 0;
 }
 
 static void build_writer(struct tern_app *app)

@@ -52,7 +52,9 @@ bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool
     int64_t now_ms = tern_steady(ctx->clock);
     if (now_ms - upkeep->looked_ms < LOOK_MS) return disk_was_low;
     upkeep->looked_ms = now_ms;
-    tern_metric_set(ctx->metrics, &TERN_METRIC_store_wal_bytes, (double)tern_db_wal_bytes(ctx->db), NULL, NULL);
-    /* Without its ballast the store could not even be opened again on a full disk. */
-    return tern_db_disk_free_bytes(ctx->db) < DISK_RESERVE_BYTES || !tern_db_has_ballast(ctx->db);
+    struct tern_db_room room;
+    tern_db_room(ctx->db, &room);
+    tern_metric_set(ctx->metrics, &TERN_METRIC_store_wal_bytes, (double)room.log_bytes, NULL, NULL);
+    /* Without its reserve the store could not even be opened again on a full disk. */
+    return room.free_bytes < DISK_RESERVE_BYTES || !room.has_reserve;
 }

@@ -36,21 +36,18 @@ int contact_add(struct tern_db *db, const char *order_id, const struct contact *
 
 static const char insert_notification[] =
     "INSERT INTO notification (dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title,"
-    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING";
+    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING RETURNING id";
 
 int notification_add(struct tern_db *db, const struct message *message, const char *recipient, int64_t now_ms,
                      int64_t *ret_id, struct tern_error *err)
 {
-    int added =
-        tern_db_run(db, insert_notification,
-                    TERN_DB_ARGS(tern_db_text(message->dedup_key), tern_db_text(message->type),
-                                 tern_db_text(message->order_id), tern_db_text(message->product_id),
-                                 tern_db_text(recipient ? NOTIFICATION_PENDING : NOTIFICATION_WAITING),
-                                 tern_db_text(recipient), tern_db_text(message->methods), tern_db_text(message->title),
-                                 tern_db_text(message->text), tern_db_int(now_ms)),
-                    err);
-    if (added > 0) *ret_id = tern_db_last_id(db);
-    return added;
+    return tern_db_insert(db, insert_notification,
+                          TERN_DB_ARGS(tern_db_text(message->dedup_key), tern_db_text(message->type),
+                                       tern_db_text(message->order_id), tern_db_text(message->product_id),
+                                       tern_db_text(recipient ? NOTIFICATION_PENDING : NOTIFICATION_WAITING),
+                                       tern_db_text(recipient), tern_db_text(message->methods),
+                                       tern_db_text(message->title), tern_db_text(message->text), tern_db_int(now_ms)),
+                          ret_id, err);
 }
 
 #define COLUMNS                                                                                                \

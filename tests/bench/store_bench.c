@@ -16,7 +16,7 @@
 
 extern const struct tern_migration tern_core_migrations[];
 
-enum { BODY = 1024, FLUSHES = 500, CHECKPOINT_PAGES = 1000 };
+enum { BODY = 1024, FLUSHES = 500 };
 
 struct bench {
     struct tern_db *db;
@@ -73,7 +73,7 @@ static double run_transaction(struct bench *bench, int units)
         give_up(bench->err.text);
     }
     double took = seconds(CLOCK_MONOTONIC) - begun;
-    if (tern_db_checkpoint(bench->db, CHECKPOINT_PAGES, &bench->err) < 0) {
+    if (tern_db_maintain(bench->db, false, &bench->err) < 0) {
         give_up(bench->err.text);
     }
     return took;

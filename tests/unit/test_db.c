@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/store/sqlite/db_sqlite.h"
 #include "tern/db.h"
 
 struct store {
@@ -111,6 +112,26 @@ static void settings_are_those_that_durability_needs(void **state)
     tern_db_done(&rows);
 }
 
+static void an_insert_returns_the_key_it_made(void **state)
+{
+    static const char insert[] = "INSERT INTO t (name, n) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING RETURNING id";
+    struct store *s = *state;
+    int64_t key = 0;
+    open_with_table(s);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("a"), tern_db_int(1)), &key, &s->err), 1);
+    assert_int_equal(key, 1);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("b"), tern_db_int(1)), &key, &s->err), 1);
+    assert_int_equal(key, 2);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("a"), tern_db_int(1)), &key, &s->err), 0);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("c"), tern_db_int(-1)), &key, &s->err),
+                     -1);
+    assert_int_equal(s->err.fault, TERN_FAULT_CONSTRAINT);
+    assert_int_equal(key, 2); /* written with a new key only */
+    tern_db_fail_at(s->db, 1, TERN_FAULT_BUSY);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("d"), tern_db_int(1)), &key, &s->err), -1);
+    assert_int_equal(tern_db_insert(s->db, insert, TERN_DB_ARGS(tern_db_text("d"), tern_db_int(1)), &key, &s->err), 1);
+}
+
 static void every_kind_of_value_comes_back_as_it_went_in(void **state)
 {
     struct store *s = *state;
@@ -121,7 +142,6 @@ static void every_kind_of_value_comes_back_as_it_went_in(void **state)
                     TERN_DB_ARGS(tern_db_text("Zoë"), tern_db_int(INT64_MAX), tern_db_bytes(bytes, sizeof bytes)),
                     &s->err),
         1);
-    assert_int_equal(tern_db_last_id(s->db), 1);
     assert_int_equal(
         tern_db_run(s->db, add_t, TERN_DB_ARGS(tern_db_text(""), tern_db_null(), tern_db_bytes(NULL, 0)), &s->err), 1);
     struct tern_db_rows rows;
@@ -274,12 +294,12 @@ static void a_full_store_ends_the_transaction_and_nothing_runs_outside_it(void *
 {
     struct store *s = *state;
     open_with_table(s);
-    assert_true(tern_db_has_ballast(s->db));
+    assert_true(tern_sqlite_has_ballast(s->db));
     assert_int_equal(tern_db_begin(s->db, &s->err), 0);
     assert_int_equal(tern_db_savepoint(s->db, &s->err), 0);
     assert_int_equal(fill_up(s), 0);
     assert_int_equal(s->err.fault, TERN_FAULT_FULL);
-    assert_false(tern_db_has_ballast(s->db));
+    assert_false(tern_sqlite_has_ballast(s->db));
     if (!tern_db_in_transaction(s->db)) {
         assert_int_equal(add(s, "alone", 1), -1);
         assert_int_equal(s->err.fault, TERN_FAULT_FULL);
@@ -294,8 +314,8 @@ static void a_full_store_ends_the_transaction_and_nothing_runs_outside_it(void *
     assert_int_equal(tern_db_begin(s->db, &s->err), 0);
     assert_int_equal(add(s, "again", 1), 1);
     assert_int_equal(tern_db_commit(s->db, &s->err), 0);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), 0);
-    assert_true(tern_db_has_ballast(s->db));
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), 0);
+    assert_true(tern_sqlite_has_ballast(s->db));
 }
 
 static void a_reader_sees_what_is_committed_and_writes_nothing(void **state)
@@ -330,7 +350,7 @@ static void a_store_in_memory_works_and_has_no_reader(void **state)
     open_with_table(s);
     assert_int_equal(add(s, "a", 1), 1);
     assert_int_equal(count(s), 1);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), 0);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), 0);
     assert_int_equal(tern_db_open_reader(s->url, &reader, &s->err), -1);
     assert_non_null(strstr(s->err.text, "memory"));
     assert_null(reader);
@@ -447,16 +467,16 @@ static void a_checkpoint_moves_a_log_that_has_grown(void **state)
     }
     struct stat before, after;
     assert_int_equal(stat(s->path, &before), 0);
-    int64_t log = tern_db_wal_bytes(s->db);
+    int64_t log = tern_sqlite_log_bytes(s->db);
     assert_true(log > 50 * 4096);
-    assert_int_equal(tern_db_checkpoint(s->db, 100000, &s->err), 0);
+    assert_int_equal(tern_sqlite_checkpoint(s->db, 100000, &s->err), 0);
     assert_int_equal(stat(s->path, &after), 0);
     assert_true(before.st_size == after.st_size);
-    assert_int_equal(tern_db_checkpoint(s->db, 10, &s->err), 0);
+    assert_int_equal(tern_sqlite_checkpoint(s->db, 10, &s->err), 0);
     assert_int_equal(stat(s->path, &after), 0);
     assert_true(after.st_size > before.st_size);
     assert_int_equal(add(s, "into the beginning of the log", 1), 1);
-    assert_true(tern_db_wal_bytes(s->db) == log);
+    assert_true(tern_sqlite_log_bytes(s->db) == log);
 }
 
 static void a_checkpoint_does_not_wait_for_a_reader(void **state)
@@ -469,13 +489,13 @@ static void a_checkpoint_does_not_wait_for_a_reader(void **state)
     int64_t seen = -1;
     assert_int_equal(tern_db_get_int(reader, count_t, TERN_DB_NO_ARGS, &seen, &s->err), 1);
     assert_int_equal(add(s, "a", 1), 1);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), 0);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), 0);
     assert_int_equal(add(s, "b", 1), 1);
     assert_int_equal(tern_db_get_int(reader, count_t, TERN_DB_NO_ARGS, &seen, &s->err), 1);
     assert_int_equal(seen, 0);
     tern_db_rollback(reader);
     tern_db_close(reader);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), 0);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), 0);
     assert_int_equal(count(s), 2);
 }
 
@@ -585,7 +605,7 @@ static void readers_see_whole_transactions_while_one_writes_and_checkpoints(void
             assert_int_equal(add(s, NULL, row), 1);
         }
         assert_int_equal(tern_db_commit(s->db, &s->err), 0);
-        assert_int_equal(tern_db_checkpoint(s->db, 20, &s->err), 0);
+        assert_int_equal(tern_sqlite_checkpoint(s->db, 20, &s->err), 0);
     }
     atomic_store(&stop, true);
     for (size_t i = 0; i < TERN_COUNT(watchers); i++) {
@@ -613,8 +633,8 @@ static void room_on_the_disk_is_known(void **state)
 {
     struct store *s = *state;
     open_store(s);
-    assert_true(tern_db_disk_free_bytes(s->db) > 0);
-    assert_true(tern_db_wal_bytes(s->db) >= 0);
+    assert_true(tern_sqlite_free_bytes(s->db) > 0);
+    assert_true(tern_sqlite_log_bytes(s->db) >= 0);
     assert_int_equal(strncmp(tern_db_version(), "SQLite 3.", 9), 0);
 }
 
@@ -623,6 +643,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(settings_are_those_that_durability_needs),
+        T(an_insert_returns_the_key_it_made),
         T(every_kind_of_value_comes_back_as_it_went_in),
         T(a_piece_of_text_needs_no_nul),
         T(a_statement_in_use_can_be_used_again_inside_itself),

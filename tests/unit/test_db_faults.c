@@ -147,7 +147,7 @@ static void a_flush_that_fails_means_stop_and_the_row_was_not_promised(void **st
     make_well();
     assert_int_equal(add_three(s), -1);
     assert_int_equal(s->err.fault, TERN_FAULT_BROKEN);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), -1);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), -1);
     reopen(s);
     assert_in_range(count(s), 3, 6);
     assert_int_equal(count(s) % 3, 0);
@@ -210,10 +210,10 @@ static void a_checkpoint_that_fails_loses_nothing(void **state)
     assert_int_equal(add_three(s), 0);
     sick.writes = 2;
     sick.error = ENOSPC;
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), -1);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), -1);
     assert_int_equal(s->err.fault, TERN_FAULT_FULL);
     assert_int_equal(count(s), 3);
-    assert_int_equal(tern_db_checkpoint(s->db, 0, &s->err), 0);
+    assert_int_equal(tern_db_maintain(s->db, true, &s->err), 0);
     make_well();
     reopen(s);
     assert_int_equal(count(s), 3);
@@ -255,24 +255,24 @@ static void live_through_a_full_disk(const char *folder)
     snprintf(url, sizeof url, "sqlite:%s/x.db", folder);
     snprintf(filler, sizeof filler, "%s/filler", folder);
     CHECK(tern_db_open(url, &db, &err) == 0);
-    CHECK(tern_db_has_ballast(db));
+    CHECK(tern_sqlite_has_ballast(db));
     CHECK(tern_db_run(db, make_t, TERN_DB_NO_ARGS, &err) == 0);
     fill_disk(filler);
-    CHECK(tern_db_disk_free_bytes(db) == 0);
+    CHECK(tern_sqlite_free_bytes(db) == 0);
     while (tern_db_run(db, add_t, TERN_DB_NO_ARGS, &err) >= 0) {
         kept++;
         CHECK(kept < 100000);
     }
     CHECK(err.fault == TERN_FAULT_FULL);
-    CHECK(!tern_db_has_ballast(db));
+    CHECK(!tern_sqlite_has_ballast(db));
     CHECK(tern_db_get_int(db, count_t, TERN_DB_NO_ARGS, &n, &err) == 1 && n == kept);
     CHECK(tern_db_run(db, add_t, TERN_DB_NO_ARGS, &err) == 1); /* the ballast's room */
     unlink(filler);
     CHECK(tern_db_run(db, add_t, TERN_DB_NO_ARGS, &err) == 1);
-    CHECK(!tern_db_has_ballast(db));
-    CHECK(tern_db_checkpoint(db, 100000, &err) == 0); /* nothing to move, but there is room again */
-    CHECK(tern_db_has_ballast(db));
-    CHECK(tern_db_checkpoint(db, 0, &err) == 0);
+    CHECK(!tern_sqlite_has_ballast(db));
+    CHECK(tern_sqlite_checkpoint(db, 100000, &err) == 0); /* nothing to move, but there is room again */
+    CHECK(tern_sqlite_has_ballast(db));
+    CHECK(tern_db_maintain(db, true, &err) == 0);
     CHECK(tern_db_get_int(db, count_t, TERN_DB_NO_ARGS, &n, &err) == 1 && n == kept + 2);
     _exit(0); /* as a kill: the log stays behind, to be recovered by the next open */
 }
@@ -298,7 +298,7 @@ static void open_on_a_full_disk(const char *folder)
     CHECK(truncate(shm, 0) == 0); /* as after a reboot: recovery must make it again */
     fill_disk(filler);
     CHECK(tern_db_open(url, &db, &err) == 0);
-    CHECK(!tern_db_has_ballast(db));
+    CHECK(!tern_sqlite_has_ballast(db));
     CHECK(tern_db_get_int(db, count_t, TERN_DB_NO_ARGS, &n, &err) == 1 && n == 1);
     tern_db_close(db);
     _exit(0);

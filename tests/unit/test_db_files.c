@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/store/sqlite/db_sqlite.h"
 #include "folder.h"
 #include "tern/db.h"
 
@@ -375,22 +376,22 @@ static void names_are_checked_between_commits_too(void **state)
     bool linked = true;
     open_at(play, "sqlite:x.db");
     assert_int_equal(add_row(play), 0);
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), 0);
     assert_false(linked);
     run("ln x.db backup.db");
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), 0);
     assert_true(linked);
     assert_int_equal(add_row(play), 0); /* a backup by a hard link is no reason to stop */
     run("rm backup.db && ln x.db-wal backup");
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), 0);
     assert_true(linked);
     run("mv x.db y.db");
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), -1);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), -1);
     assert_int_equal(play->err.fault, TERN_FAULT_BROKEN);
     run("mv y.db x.db");
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), 0);
     run("rm x.db-shm");
-    assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), -1);
+    assert_int_equal(tern_db_check(play->db, &linked, &play->err), -1);
     assert_non_null(strstr(play->err.text, "the index (-shm) of the store"));
 }
 
@@ -410,8 +411,8 @@ static void a_log_that_is_cut_short_is_never_checkpointed(void **state)
         run("cp x.db kept && cp x.db-wal kept-wal");
         run(cuts[i % TERN_COUNT(cuts)]);
         if (way == 1) assert_int_equal(add_row(play), -1);
-        if (way == 2) assert_int_equal(tern_db_checkpoint(play->db, 0, &play->err), -1);
-        if (way == 3) assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), -1);
+        if (way == 2) assert_int_equal(tern_db_maintain(play->db, true, &play->err), -1);
+        if (way == 3) assert_int_equal(tern_db_check(play->db, &linked, &play->err), -1);
         close_it(play);
         run("cmp x.db kept");
         is_refused(play, "sqlite:x.db", "its log (-wal) is damaged");
@@ -446,11 +447,11 @@ static void a_log_that_was_great_once_is_no_stranger(void **state)
         assert_int_equal(tern_db_begin(play->db, &play->err), 0);
         assert_int_equal(tern_db_run(play->db, add_much, TERN_DB_NO_ARGS, &play->err), 1);
         assert_int_equal(tern_db_commit(play->db, &play->err), 0);
-        assert_true(tern_db_wal_bytes(play->db) > 50000000);
-        assert_int_equal(tern_db_checkpoint(play->db, 0, &play->err), 0);
+        assert_true(tern_sqlite_log_bytes(play->db) > 50000000);
+        assert_int_equal(tern_db_maintain(play->db, true, &play->err), 0);
         assert_int_equal(add_row(play), 0);
-        assert_true(tern_db_wal_bytes(play->db) < 50000000);
-        assert_int_equal(tern_db_check_files(play->db, &linked, &play->err), 0);
+        assert_true(tern_sqlite_log_bytes(play->db) < 50000000);
+        assert_int_equal(tern_db_check(play->db, &linked, &play->err), 0);
     }
     close_it(play);
 }
@@ -463,7 +464,7 @@ static void our_own_checkpoints_are_no_strangers(void **state)
     assert_int_equal(tern_db_open_reader("sqlite:x.db", &reader, &play->err), 0);
     for (int i = 0; i < 50; i++) {
         assert_int_equal(add_row(play), 0);
-        assert_int_equal(tern_db_checkpoint(play->db, i % 3, &play->err), 0);
+        assert_int_equal(tern_sqlite_checkpoint(play->db, i % 3, &play->err), 0);
     }
     tern_db_close(reader);
     close_it(play);
@@ -484,7 +485,7 @@ static bool write_meanwhile(void *self)
 {
     struct copying *copying = self;
     assert_int_equal(add_row(copying->play), 0);
-    assert_int_equal(tern_db_checkpoint(copying->play->db, 0, &copying->play->err), 0);
+    assert_int_equal(tern_db_maintain(copying->play->db, true, &copying->play->err), 0);
     return ++copying->steps < copying->most;
 }
 

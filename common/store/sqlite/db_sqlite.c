@@ -245,7 +245,7 @@ static int open_writer(struct tern_db *db, struct tern_error *err)
     if (tern_sqlite_claim(db, err) < 0) {
         return -1;
     }
-    bool can_make_room = tern_sqlite_disk_is_full(db) && tern_db_has_ballast(db);
+    bool can_make_room = tern_sqlite_disk_is_full(db) && tern_sqlite_has_ballast(db);
     int result = open_handle(db, flags, err);
     if (result < 0 && can_make_room) {
         tern_sqlite_drop_ballast(db);

@@ -1,6 +1,12 @@
-/* db_sqlite.h - what the files of the SQLite driver share; nobody else includes it.
+/* db_sqlite.h - what the files of the SQLite driver share; besides them only tests include it.
  *
- * Everything hangs on struct tern_db, one per connection, used by one thread at a time. No call here logs. */
+ * Everything hangs on struct tern_db, one per connection, used by one thread at a time. No call here logs.
+ *
+ * Settings: WAL, synchronous=FULL (both read back at open), foreign_keys, busy_timeout 5 s, no automatic checkpoint,
+ * quick_check at open. A store is its inode: symbolic links are followed once, everything lies beside the file that they lead
+ * to, and an flock on it and on "<file>.lock" refuses a second process by whatever name it comes. All files are for their owner
+ * alone (0600). "<file>.ballast" holds 8 MB, the reserve of tern_db_room: given up when the disk is full, so that recovery and
+ * shutdown have room. */
 #ifndef TERN_STORE_DB_SQLITE_H
 #define TERN_STORE_DB_SQLITE_H
 
@@ -71,6 +77,12 @@ void tern_sqlite_break(struct tern_db *db);
 /* Whether the call that is being made is the one that a test wants to fail; then `err` is filled. */
 bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err);
 
+/* db_sqlite_transaction.c */
+
+/* Moves the log into the file when it holds more than `pages` pages, and makes the ballast again when it is missing. Writing
+ * connection, outside a transaction; never waits for readers. */
+int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
+
 /* db_sqlite_statement.c */
 
 /* -1 when nothing may be run: the store is broken, or has undone the caller's transaction by itself. */
@@ -116,7 +128,11 @@ void tern_sqlite_keep_length(const struct tern_db *db, int64_t length);
 /* 8 MB beside the store, given up when the disk is full so that recovery has room. Returns whether it was there. */
 bool tern_sqlite_drop_ballast(struct tern_db *db);
 void tern_sqlite_keep_ballast(struct tern_db *db);
+bool tern_sqlite_has_ballast(const struct tern_db *db);
 bool tern_sqlite_disk_is_full(const struct tern_db *db);
+/* Bytes of the write-ahead log, and bytes free on the disk of the store. */
+int64_t tern_sqlite_log_bytes(const struct tern_db *db);
+int64_t tern_sqlite_free_bytes(const struct tern_db *db);
 
 /* db_sqlite_log.c */
 

@@ -192,7 +192,7 @@ static int64_t kept_length(const struct tern_db *db)
 /* SQLite would begin an empty store in its place, and throw its log away. */
 static int check_nothing_is_missing(const struct tern_db *db, struct tern_error *err)
 {
-    if (tern_db_wal_bytes(db) > 0) {
+    if (tern_sqlite_log_bytes(db) > 0) {
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "there is its log (-wal) but not the store: put it back, or remove the log to begin a "
                                 "new, empty store");
@@ -220,7 +220,7 @@ static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
         return check_nothing_is_missing(db, err);
     }
     if (is_backup(db)) {
-        return tern_db_wal_bytes(db) == 0
+        return tern_sqlite_log_bytes(db) == 0
                    ? 0
                    : tern_error_fault(err, TERN_FAULT_BROKEN,
                                       "it is a backup, and the log (-wal) beside it belongs to the store that was "
@@ -311,7 +311,18 @@ const char *tern_db_path(const struct tern_db *db)
     return db->path;
 }
 
-int64_t tern_db_disk_free_bytes(const struct tern_db *db)
+void tern_db_room(const struct tern_db *db, struct tern_db_room *ret_room)
+{
+    struct stat about;
+    *ret_room = (struct tern_db_room){
+        .store_bytes = db->file >= 0 && fstat(db->file, &about) == 0 ? (int64_t)about.st_size : 0,
+        .log_bytes = tern_sqlite_log_bytes(db),
+        .free_bytes = tern_sqlite_free_bytes(db),
+        .has_reserve = tern_sqlite_has_ballast(db),
+    };
+}
+
+int64_t tern_sqlite_free_bytes(const struct tern_db *db)
 {
     char folder[PATH_MAX];
     struct statvfs about;
@@ -322,7 +333,7 @@ int64_t tern_db_disk_free_bytes(const struct tern_db *db)
     return statvfs(folder, &about) == 0 ? (int64_t)(about.f_bavail * about.f_frsize) : 0;
 }
 
-int64_t tern_db_wal_bytes(const struct tern_db *db)
+int64_t tern_sqlite_log_bytes(const struct tern_db *db)
 {
     char name[PATH_MAX];
     struct stat about;
@@ -335,7 +346,7 @@ int64_t tern_db_wal_bytes(const struct tern_db *db)
 
 bool tern_sqlite_disk_is_full(const struct tern_db *db)
 {
-    return tern_db_disk_free_bytes(db) < FULL_BELOW_BYTES;
+    return tern_sqlite_free_bytes(db) < FULL_BELOW_BYTES;
 }
 
 bool tern_sqlite_drop_ballast(struct tern_db *db)
@@ -349,7 +360,7 @@ bool tern_sqlite_drop_ballast(struct tern_db *db)
     return unlink(name) == 0;
 }
 
-bool tern_db_has_ballast(const struct tern_db *db)
+bool tern_sqlite_has_ballast(const struct tern_db *db)
 {
     char name[PATH_MAX];
     struct stat about;
@@ -378,10 +389,10 @@ static bool make_ballast(const char *name)
 void tern_sqlite_keep_ballast(struct tern_db *db)
 {
     char name[PATH_MAX];
-    if (tern_db_has_ballast(db)) {
+    if (tern_sqlite_has_ballast(db)) {
         db->ballast_gone = false;
         return;
     }
     beside(db, ".ballast", name);
-    db->ballast_gone = tern_db_disk_free_bytes(db) < 2 * (int64_t)BALLAST_BYTES || !make_ballast(name);
+    db->ballast_gone = tern_sqlite_free_bytes(db) < 2 * (int64_t)BALLAST_BYTES || !make_ballast(name);
 }

@@ -135,7 +135,7 @@ int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, in
     }
     struct log_file *log = tern_alloc(sizeof *log);
     log->fd = fd;
-    bool damaged = tern_db_wal_bytes(db) < least || is_damaged(log, end == TERN_SQLITE_USED);
+    bool damaged = tern_sqlite_log_bytes(db) < least || is_damaged(log, end == TERN_SQLITE_USED);
     free(log);
     (void)close(fd);
     return damaged ? tern_error_fault(err, TERN_FAULT_BROKEN,

@@ -68,16 +68,16 @@ static int check_log(const struct tern_db *db, struct stat *about, struct tern_e
     return tell(db, LOG, "was cut short", err);
 }
 
-int tern_db_check_files(const struct tern_db *db, bool *ret_linked, struct tern_error *err)
+int tern_db_check(const struct tern_db *db, bool *ret_shared, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
     if (!db->path) {
-        *ret_linked = false;
+        *ret_shared = false;
         return 0;
     }
     if (check_names(db, TERN_SQLITE_FILES, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     tern_sqlite_keep_word(db);
-    *ret_linked = about[MAIN].st_nlink > 1 || about[LOG].st_nlink > 1;
+    *ret_shared = about[MAIN].st_nlink > 1 || about[LOG].st_nlink > 1;
     return 0;
 }
 

@@ -5,6 +5,8 @@
  * a transaction in the middle: then every call but rollback answers with that fault. */
 #include "db_sqlite.h"
 
+enum { CHECKPOINT_PAGES = 2000 }; /* 8 MB of log */
+
 static const char begin_writing[] = "BEGIN IMMEDIATE";
 static const char begin_reading[] = "BEGIN";
 static const char commit_all[] = "COMMIT";
@@ -118,7 +120,12 @@ int tern_db_undo(struct tern_db *db, struct tern_error *err)
     return tern_db_release(db, err);
 }
 
-int tern_db_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
+int tern_db_maintain(struct tern_db *db, bool now, struct tern_error *err)
+{
+    return tern_sqlite_checkpoint(db, now ? 0 : CHECKPOINT_PAGES, err);
+}
+
+int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
 {
     TERN_ASSERT(!db->reader && !db->begun, "the writing connection checkpoints, between transactions");
     if (db->ballast_gone) {
