@@ -36,7 +36,7 @@ LIBRARIES="
   ^cjson/|^cJSON                  ^common/(json/|event/event[.]c)                                cJSON
   ^uuid/                          ^common/base/id[.]c$                                           libuuid
   ^openssl/                       ^common/                                                       OpenSSL
-  ^curl/                          ^common/http/http_client[.]c$                                  libcurl
+  ^curl/                          ^common/http/http_(client|probe)[.]c$                          libcurl
 "
 
 mapfile -t files < <(find include common services -name '*.[ch]' -type f 2>/dev/null | sort)

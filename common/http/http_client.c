@@ -1,4 +1,4 @@
-/* http_client.c - libcurl's multi interface on one thread. The only file that knows libcurl.
+/* http_client.c - libcurl's multi interface on one thread. (http_probe.c asks by libcurl too, alone and once.)
  *
  * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread); it
  * leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time: the

@@ -1,84 +1,63 @@
-/* One GET to a server nearby, for --healthcheck: a socket, a request, the status line of the answer.
+/* http_probe.c - one GET to a server of this machine, for --healthcheck, by libcurl's easy interface.
  *
- * The timeout covers all of it. An address that means "every interface" is asked on loopback.
- * Never: follows, decodes or keeps what the server says. */
+ * Only the status code of the answer counts; its body is read and dropped. The timeout covers everything. An address that means
+ * every interface is asked on loopback. Never looks up a name, uses a proxy or follows a redirect. */
 #include "http_internal.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <curl/curl.h>
+#include <pthread.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include <strings.h>
 
-static int64_t now_ms(void)
+static void init_library(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    TERN_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl can be used");
 }
 
-/* 0, or -1 when the socket is not ready in time. */
-static int await(int fd, short events, int64_t ends_ms, struct tern_error *err)
+/* The parameters are those that libcurl declares. */
+static size_t drop(char *bytes, size_t one, size_t length, void *self) /* NOLINT(readability-non-const-parameter) */
 {
-    struct pollfd wait = {fd, events, 0};
-    int64_t left_ms = ends_ms - now_ms();
-    int ready = left_ms > 0 ? poll(&wait, 1, (int)left_ms) : 0;
-    return ready > 0 ? 0 : tern_error_set(err, "no answer in time");
+    (void)bytes;
+    (void)self;
+    return one * length;
 }
 
-static int connect_to(const char *address, uint16_t port, struct tern_error *err)
+static const char *reachable(const char *address)
 {
-    struct sockaddr_storage storage;
-    socklen_t length = 0;
-    const char *nearby = strcmp(address, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(address, "::") == 0 ? "::1" : address;
-    if (http_address_read(nearby, port, &storage, &length, err) < 0) return -1;
-    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return tern_error_set(err, "no socket: %s", strerror(errno));
-    if (connect(fd, (struct sockaddr *)&storage, length) == 0 || errno == EINPROGRESS) return fd;
-    int reason = errno;
-    (void)close(fd);
-    return tern_error_set(err, "cannot connect to port %u of %s: %s", port, address, strerror(reason));
+    if (strcmp(address, "0.0.0.0") == 0 || strcasecmp(address, "localhost") == 0) return "127.0.0.1";
+    return strcmp(address, "::") == 0 ? "::1" : address;
 }
 
-static int send_request(int fd, const char *path, int64_t ends_ms, struct tern_error *err)
+static int explain(CURL *easy, CURLcode result, const char *address, uint16_t port, struct tern_error *err)
 {
-    char request[512];
-    int length =
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
-    if (length < 0 || (size_t)length >= sizeof request) return tern_error_set(err, "the path to ask for is too long");
-    if (await(fd, POLLOUT, ends_ms, err) < 0) return -1;
-    if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length)
-        return tern_error_set(err, "cannot connect: %s", strerror(errno));
-    return 0;
-}
-
-/* "HTTP/1.1 200 OK". */
-static int read_status(int fd, int64_t ends_ms, struct tern_error *err)
-{
-    char line[64] = "";
-    size_t length = 0;
-    while (length < strlen("HTTP/1.1 200")) {
-        if (await(fd, POLLIN, ends_ms, err) < 0) return -1;
-        ssize_t got = recv(fd, line + length, sizeof line - 1 - length, 0);
-        if (got <= 0) return tern_error_set(err, "the connection ended before an answer");
-        length += (size_t)got;
-        line[length] = '\0';
-    }
-    long status = strncmp(line, "HTTP/1.", 7) == 0 ? strtol(line + 9, NULL, 10) : 0;
-    if (status < 100 || status > 599) return tern_error_set(err, "what answers there does not speak HTTP");
-    return (int)status;
+    long reason = 0;
+    if (result == CURLE_OPERATION_TIMEDOUT) return tern_error_set(err, "no answer in time");
+    if (result != CURLE_COULDNT_CONNECT) return tern_error_set(err, "no answer: %s", curl_easy_strerror(result));
+    (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &reason);
+    return tern_error_set(err, "cannot connect to port %u of %s: %s", port, address, strerror((int)reason));
 }
 
 int tern_http_probe(const char *address, uint16_t port, const char *path, int timeout_ms, struct tern_error *err)
 {
-    int64_t ends_ms = now_ms() + timeout_ms;
-    int fd = connect_to(address, port, err);
-    if (fd < 0) return -1;
-    int status = send_request(fd, path, ends_ms, err);
-    if (status == 0) status = read_status(fd, ends_ms, err);
-    (void)close(fd);
-    return status;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const char *nearby = reachable(address);
+    if (tern_http_check_address(nearby, err) < 0) return -1;
+    (void)pthread_once(&once, init_library);
+    CURL *easy = curl_easy_init();
+    TERN_ASSERT(easy, "there is memory for a probe");
+    struct tern_text url = {0};
+    tern_text_printf(&url, strchr(nearby, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s", nearby, port, path);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);
+    CURLcode set = curl_easy_setopt(easy, CURLOPT_URL, url.bytes);
+    if (set == CURLE_OK) set = curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not that of the environment */
+    TERN_ASSERT(set == CURLE_OK, "there is memory for a probe");
+    CURLcode result = curl_easy_perform(easy);
+    long status = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 0) status = explain(easy, result, address, port, err);
+    curl_easy_cleanup(easy);
+    tern_text_fini(&url);
+    return (int)status;
 }
