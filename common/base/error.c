@@ -8,17 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Removes a UTF-8 character that lost its tail at the end of a full buffer. */
-static void drop_broken_tail(char *text, size_t length)
-{
-    size_t start = length;
-    while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xC0U) == 0x80U)
-        start--;
-    if (start == 0) return;
-    unsigned char lead = (unsigned char)text[start - 1];
-    size_t wanted = lead >= 0xF0U ? 4 : lead >= 0xE0U ? 3 : lead >= 0xC0U ? 2 : 1;
-    if (wanted > length - start + 1) text[start - 1] = '\0';
-}
+#include "utf8.h"
 
 static void write_sentence(struct tern_error *err, enum tern_fault fault, const char *format, va_list arguments)
     __attribute__((__format__(__printf__, 3, 0)));
@@ -30,7 +20,7 @@ static void write_sentence(struct tern_error *err, enum tern_fault fault, const 
     if (length < 0)
         text[0] = '\0';
     else if ((size_t)length >= sizeof text)
-        drop_broken_tail(text, sizeof text - 1);
+        text[tern_utf8_cut(text, sizeof text - 1)] = '\0';
     memcpy(err->text, text, sizeof text);
     err->fault = fault;
 }
@@ -68,7 +58,7 @@ int tern_error_prefix(struct tern_error *err, const char *what, ...)
         size_t length = strlen(err->text);
         size_t room = sizeof err->text - length;
         int added = snprintf(err->text + length, room, ": %s", old.text);
-        if (added < 0 || (size_t)added >= room) drop_broken_tail(err->text, strlen(err->text));
+        if (added < 0 || (size_t)added >= room) err->text[tern_utf8_cut(err->text, strlen(err->text))] = '\0';
     }
     return -1;
 }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "utf8.h"
+
 /* ---- escaping ---- */
 
 enum byte_class { PLAIN, SPACED, SPECIAL }; /* as it is; as it is inside quotes; looked at by escape() */
@@ -17,24 +19,6 @@ static enum byte_class class_of(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7F ? SPECIAL : PLAIN;
 }
 
-/* Bytes of the UTF-8 character at `at` (NUL-terminated), or 0 when it is none; overlong forms and surrogates are none. */
-static size_t take_character(const unsigned char *at, uint32_t *ret_code)
-{
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xC0 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF8 ? 4 : 0;
-    if (length < 2) {
-        *ret_code = at[0];
-        return length;
-    }
-    uint32_t code = at[0] & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xC0U) != 0x80U) return 0;
-        code = code << 6 | (at[i] & 0x3FU);
-    }
-    *ret_code = code;
-    return code < lowest[length] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : length;
-}
-
 /* Characters that steer a terminal, break a line or reorder it. */
 static bool is_unsafe(uint32_t code)
 {
@@ -43,18 +27,17 @@ static bool is_unsafe(uint32_t code)
 }
 
 /* Writes what stands for the character at `at` into `piece`; returns its length and moves `at` on. */
-static size_t escape(const unsigned char **at, bool quoted, char piece[6])
+static size_t escape(const unsigned char **at, const unsigned char *end, bool quoted, char piece[6])
 {
     static const char hex[] = "0123456789abcdef";
-    uint32_t code;
-    size_t length = take_character(*at, &code);
+    size_t length = tern_utf8_length(*at, end);
+    uint32_t code = length ? tern_utf8_code(*at, length) : 0xFFFD; /* the replacement character stands for a bad byte */
     if (length > 0 && !is_unsafe(code) && !(quoted && (code == '"' || code == '\\'))) {
         memcpy(piece, *at, length);
         *at += length;
         return length;
     }
     *at += length ? length : 1;
-    if (length == 0) code = 0xFFFD; /* the replacement character stands for each bad byte */
     char letter = '\0';
     switch (code) {
     case '"': letter = '"'; break;
@@ -77,16 +60,17 @@ static void add_escaped(struct tern_text *out, const char *value, bool quoted)
     static const char cut_mark[] = "...";
     size_t left = TERN_LOG_FIELD_MAX - (sizeof cut_mark - 1);
     const unsigned char *at = (const unsigned char *)value;
-    while (*at != '\0') {
+    const unsigned char *end = at + strlen(value);
+    while (at < end) {
         size_t length = 0;
-        while (length < left && at[length] != '\0' && class_of(at[length]) != SPECIAL)
+        while (length < left && at + length < end && class_of(at[length]) != SPECIAL)
             length++;
         tern_text_add_bytes(out, at, length);
         at += length;
         left -= length;
-        if (*at == '\0') return;
+        if (at == end) return;
         char piece[6];
-        length = escape(&at, quoted, piece);
+        length = escape(&at, end, quoted, piece);
         if (length > left) {
             tern_text_add_bytes(out, cut_mark, sizeof cut_mark - 1);
             return;

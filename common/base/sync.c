@@ -49,8 +49,7 @@ int64_t tern_monotonic_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-int tern_thread_start(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *),
-                      void *argument)
+int tern_thread_start(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *), void *argument)
 {
     pthread_attr_t attributes;
     (void)pthread_attr_init(&attributes);

@@ -4,6 +4,7 @@
  * node with the digits of the text, in the order in which the gate met them. Names are compared exactly, always. */
 #include "tern/json.h"
 
+#include "common/base/utf8.h"
 #include "json_gate.h"
 
 #include <cjson/cJSON.h>
@@ -183,7 +184,7 @@ static size_t write_special(struct tern_text *out, const unsigned char *at, cons
         write_escaped(out, *at);
         return 1;
     }
-    size_t length = json_utf8_length(at, end);
+    size_t length = tern_utf8_length(at, end);
     if (length == 0) {
         tern_text_add_bytes(out, "\xEF\xBF\xBD", 3);
         return 1;

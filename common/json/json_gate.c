@@ -5,6 +5,7 @@
  * the same name. Nothing is changed, converted or rounded here; positions in sentences count bytes from 1. */
 #include "json_gate.h"
 
+#include "common/base/utf8.h"
 #include "tern/json.h"
 
 #include <stdlib.h>
@@ -96,29 +97,6 @@ static void skip_space(struct gate *gate)
         gate->at++;
 }
 
-/* The second byte of a character decides about overlong forms, surrogates and what lies above U+10FFFF. */
-static bool second_byte_fits(unsigned char first, unsigned char second)
-{
-    switch (first) {
-    case 0xE0: return second >= 0xA0 && second <= 0xBF;
-    case 0xED: return second >= 0x80 && second <= 0x9F;
-    case 0xF0: return second >= 0x90 && second <= 0xBF;
-    case 0xF4: return second >= 0x80 && second <= 0x8F;
-    default: return second >= 0x80 && second <= 0xBF;
-    }
-}
-
-size_t json_utf8_length(const unsigned char *at, const unsigned char *end)
-{
-    if (*at < 0x80) return 1;
-    if (*at < 0xC2 || *at > 0xF4) return 0;
-    size_t length = *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : 4;
-    if ((size_t)(end - at) < length || !second_byte_fits(at[0], at[1])) return 0;
-    for (size_t i = 2; i < length; i++)
-        if (at[i] < 0x80 || at[i] > 0xBF) return 0;
-    return length;
-}
-
 /* ---- strings ----------------------------------------------------------------------------------------------- */
 
 static int hex_value(unsigned char digit)
@@ -202,7 +180,7 @@ static int check_string(struct gate *gate)
             break;
         case CONTROL: return refuse(gate, "a control character inside a string must be escaped");
         default:
-            length = json_utf8_length(gate->at, gate->end);
+            length = tern_utf8_length(gate->at, gate->end);
             if (length == 0) return refuse(gate, "this is not UTF-8");
             gate->at += length;
         }
@@ -243,17 +221,6 @@ static int check_number(struct gate *gate)
 
 /* ---- names ------------------------------------------------------------------------------------------------- */
 
-static uint32_t wide_character(const unsigned char **at)
-{
-    const unsigned char *c = *at;
-    size_t length = c[0] < 0xE0 ? 2 : c[0] < 0xF0 ? 3 : 4;
-    uint32_t point = c[0] & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++)
-        point = point << 6 | (c[i] & 0x3FU);
-    *at += length;
-    return point;
-}
-
 static uint32_t escaped_character(const unsigned char **at)
 {
     static const char letters[] = "bfnrt";
@@ -275,12 +242,12 @@ static uint32_t escaped_character(const unsigned char **at)
 /* The next character of a string that was checked; 0 at its closing quote. */
 static uint32_t next_character(const unsigned char **at)
 {
-    unsigned char c = **at;
-    if (c == '"') return 0;
-    if (c == '\\') return escaped_character(at);
-    if (c >= 0x80) return wide_character(at);
-    ++*at;
-    return c;
+    const unsigned char *c = *at;
+    if (*c == '"') return 0;
+    if (*c == '\\') return escaped_character(at);
+    size_t length = tern_utf8_lead(*c);
+    *at += length;
+    return tern_utf8_code(c, length);
 }
 
 static uint32_t hash_of(const unsigned char *name)

@@ -30,7 +30,4 @@ int json_gate(const char *text, size_t length, size_t max_bytes, struct json_mar
 /* Checks the one value at *at, and moves *at behind it and the white space that follows. 0, or -1 with a sentence. */
 int json_gate_skip(const char *text, size_t length, size_t *at, struct tern_error *err);
 
-/* How many bytes the UTF-8 character at `at` takes (1 to 4), or 0 when it is not well formed. `at` < `end`. */
-size_t json_utf8_length(const unsigned char *at, const unsigned char *end);
-
 #endif

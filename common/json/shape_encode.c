@@ -4,7 +4,7 @@
  * Does not judge: what goes out is checked before, by tern_shape_check. */
 #include "tern/shape.h"
 
-#include "json_gate.h"
+#include "common/base/utf8.h"
 #include "shape_rules.h"
 #include "tern/clock.h"
 #include "tern/money.h"
@@ -105,7 +105,7 @@ void tern_shape_encode(const struct tern_shape *shape, const void *source, struc
 /* The next character of any bytes, made harmless: at most 3 bytes for a bad one. Moves `*at` behind it. */
 static size_t next_piece(const unsigned char **at, const unsigned char *end, const char **ret_piece)
 {
-    size_t length = json_utf8_length(*at, end);
+    size_t length = tern_utf8_length(*at, end);
     const unsigned char *c = *at;
     bool control = *c < 0x20 || *c == 0x7F || (*c == 0xC2 && length == 2 && c[1] < 0xA0);
     *ret_piece = control ? " " : length == 0 ? "\xEF\xBF\xBD" : (const char *)c;

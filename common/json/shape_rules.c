@@ -3,7 +3,7 @@
  * Pure: looks at one value, says yes or why not. Knows neither JSON nor where the value stands. */
 #include "shape_rules.h"
 
-#include "json_gate.h"
+#include "common/base/utf8.h"
 #include "tern/id.h"
 #include "tern/money.h"
 
@@ -63,7 +63,7 @@ static int64_t count_characters(const unsigned char *at, const unsigned char *en
 {
     int64_t count = 0;
     while (at < end) {
-        size_t length = json_utf8_length(at, end);
+        size_t length = tern_utf8_length(at, end);
         if (length == 0 || is_control(at)) return -1;
         at += length;
         count++;

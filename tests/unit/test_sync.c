@@ -96,5 +96,5 @@ int main(void)
         cmocka_unit_test(a_deadline_is_a_point_of_time),
         cmocka_unit_test(a_thread_has_the_name_it_was_started_with),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
 }
