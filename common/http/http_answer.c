@@ -89,6 +89,15 @@ void tern_http_problem_faults(struct tern_http_answer *answer, const char *title
     tern_text_add(out, "]}");
 }
 
+void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
+                            const struct tern_error *err)
+{
+    if (faults->count > 0)
+        tern_http_problem_faults(answer, title, faults);
+    else
+        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err->text);
+}
+
 bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
                            const char *const *known)
 {

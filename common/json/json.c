@@ -6,6 +6,7 @@
 
 #include "common/base/utf8.h"
 #include "json_gate.h"
+#include "tern/clock.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -206,6 +207,27 @@ void tern_json_write_string(struct tern_text *out, const char *string)
         if (at < end) at += write_special(out, at, end);
     }
     tern_text_add_bytes(out, "\"", 1);
+}
+
+void tern_json_add_text(struct tern_text *out, const char *name, const char *value)
+{
+    if (value[0] != '\0') tern_json_add_text_or_null(out, name, value);
+}
+
+void tern_json_add_text_or_null(struct tern_text *out, const char *name, const char *value)
+{
+    tern_text_printf(out, ",\"%s\":", name);
+    if (value[0] != '\0')
+        tern_json_write_string(out, value);
+    else
+        tern_text_add(out, "null");
+}
+
+void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms)
+{
+    char time[TERN_TIME_SIZE];
+    tern_time_format(wall_ms, time);
+    tern_text_printf(out, ",\"%s\":\"%s\"", name, time);
 }
 
 void tern_json_print(const struct cJSON *node, struct tern_text *out)

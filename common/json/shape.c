@@ -294,6 +294,26 @@ int tern_shape_decode_event(const struct tern_shape *shape, const struct cJSON *
     return first_fault(&faults, err);
 }
 
+int tern_shape_read_body(const struct tern_shape *shape, const char *text, size_t length, void *target,
+                         struct tern_shape_faults *faults, struct tern_error *err)
+{
+    struct cJSON *tree = tern_json_parse(text, length, TERN_JSON_MAX_BYTES, err);
+    faults->count = 0;
+    if (!tree) return -1;
+    int status = tern_shape_decode(shape, tree, TERN_STRICT, target, faults);
+    tern_json_destroy(tree);
+    return status;
+}
+
+int tern_shape_read(const struct tern_shape *shape, const char *text, size_t length, size_t max_bytes, void *target,
+                    struct tern_error *err)
+{
+    struct cJSON *tree = tern_json_parse(text, length, max_bytes, err);
+    int status = tree ? tern_shape_decode_event(shape, tree, target, err) : -1;
+    tern_json_destroy(tree);
+    return status;
+}
+
 /* ---- checking a struct ------------------------------------------------------------------------------------- */
 
 static void check_object(const struct tern_shape *shape, const char *source, const struct place *parent,

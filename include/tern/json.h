@@ -52,6 +52,11 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
 /* Writing, straight into text: the caller keeps track of commas. Strings are escaped as RFC 8259 asks, and
  * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the gate. */
 void tern_json_write_string(struct tern_text *out, const char *string);
+/* One more member of an object that is open and has one already: ,"name":"value". An empty value is left out, or is null. The
+ * name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */
+void tern_json_add_text(struct tern_text *out, const char *name, const char *value);
+void tern_json_add_text_or_null(struct tern_text *out, const char *name, const char *value);
+void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms);
 /* Prints a tree without white space. */
 void tern_json_print(const struct cJSON *node, struct tern_text *out);
 /* The number of the cJSON that runs: "1.7.15". */

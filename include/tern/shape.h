@@ -68,6 +68,14 @@ int tern_shape_decode(const struct tern_shape *shape, const struct cJSON *object
 /* The same, tolerant, with the first fault as the error's sentence ("#/amount: must be ..."). */
 int tern_shape_decode_event(const struct tern_shape *shape, const struct cJSON *object, void *target,
                             struct tern_error *err);
+/* Parses the body of a request and decodes it strictly. Returns 0, or -1: with no fault it is no JSON text, and `err` says why;
+ * else the faults say it all. `target` is written only when it is JSON. */
+int tern_shape_read_body(const struct tern_shape *shape, const char *text, size_t length, void *target,
+                         struct tern_shape_faults *faults, struct tern_error *err);
+/* Parses a text of at most `max_bytes` and decodes it as an event is decoded: what a service wrote itself, such as the payload of
+ * a job. 0, or -1 with a sentence. */
+int tern_shape_read(const struct tern_shape *shape, const char *text, size_t length, size_t max_bytes, void *target,
+                    struct tern_error *err);
 /* Whether decoding would take back what `source` holds: every rule of the shape, on the struct. 0, or -1 with the
  * first fault as the sentence. */
 int tern_shape_check(const struct tern_shape *shape, const void *source, struct tern_error *err);
