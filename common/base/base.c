@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 static const char *file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -60,4 +62,15 @@ int tern_copy(char *target, size_t size, const char *text)
     }
     memcpy(target, text, length + 1);
     return 0;
+}
+
+void tern_copy_cut(char *target, size_t size, const char *text)
+{
+    static const char mark[] = "…";
+    if (tern_copy(target, size, text) == 0) return;
+    size_t mark_length = size >= sizeof mark ? sizeof mark - 1 : 0;
+    size_t length = tern_utf8_cut(text, size - 1 - mark_length);
+    memcpy(target, text, length);
+    memcpy(target + length, mark, mark_length);
+    target[length + mark_length] = '\0';
 }

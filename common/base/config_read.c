@@ -74,7 +74,7 @@ void config_suggest(struct config_suggestion *suggestion, const char *word, cons
     size_t distance = distance_of(word, candidate);
     bool far = distance > 1 + strlen(candidate) / 4;
     if (far || (suggestion->word[0] != '\0' && distance >= suggestion->distance)) return;
-    (void)tern_copy(suggestion->word, sizeof suggestion->word, candidate);
+    tern_copy_whole(suggestion->word, sizeof suggestion->word, candidate);
     suggestion->distance = distance;
 }
 

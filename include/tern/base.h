@@ -28,5 +28,11 @@ char *tern_copy_bytes(const void *bytes, size_t length);
 /* Copies `text` into `target` of `size` bytes, always NUL-terminated. Returns 0, or -1 when it did not fit
  * (then target holds ""). */
 int tern_copy(char *target, size_t size, const char *text);
+/* The same for a text whose length was checked when it came in, or is a law of the program: one that does not fit is a broken
+ * invariant. */
+#define tern_copy_whole(target, size, text) \
+    TERN_ASSERT(tern_copy((target), (size), (text)) == 0, "a text whose length was checked fits its place")
+/* The same for a text that people read: one that does not fit is cut between two UTF-8 characters and ends with "…". */
+void tern_copy_cut(char *target, size_t size, const char *text);
 
 #endif

@@ -74,12 +74,12 @@ static int keep(void *self, const struct tern_log_row *row, struct tern_error *e
     }
     struct stored *stored = &lane->events[lane->count++];
     memset(stored, 0, sizeof *stored);
-    (void)tern_copy(stored->event.event_id, sizeof stored->event.event_id, row->event_id);
-    (void)tern_copy(stored->event.type, sizeof stored->event.type, row->type);
-    (void)tern_copy(stored->event.producer, sizeof stored->event.producer, lane->service);
-    (void)tern_copy(stored->event.correlation_id, sizeof stored->event.correlation_id, row->correlation_id);
-    (void)tern_copy(stored->event.subject, sizeof stored->event.subject, row->subject);
-    (void)tern_copy(stored->event.traceparent, sizeof stored->event.traceparent, row->traceparent);
+    tern_copy_whole(stored->event.event_id, sizeof stored->event.event_id, row->event_id);
+    tern_copy_whole(stored->event.type, sizeof stored->event.type, row->type);
+    tern_copy_whole(stored->event.producer, sizeof stored->event.producer, lane->service);
+    tern_copy_whole(stored->event.correlation_id, sizeof stored->event.correlation_id, row->correlation_id);
+    tern_copy_whole(stored->event.subject, sizeof stored->event.subject, row->subject);
+    tern_copy_whole(stored->event.traceparent, sizeof stored->event.traceparent, row->traceparent);
     stored->event.timestamp_ms = row->logged_at_ms;
     stored->body = tern_copy_bytes(row->body, row->body_length);
     stored->length = row->body_length;

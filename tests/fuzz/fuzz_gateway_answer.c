@@ -16,7 +16,7 @@ static void assert_processed(const struct gateway_reply *reply)
         .order_id = "ORD-1", .customer_id = "C-1", .status = SHOP_PAYMENT_STATUS_SUCCESS};
     struct tern_error err = {0};
     TERN_ASSERT(reply->reference[0] != '\0', "money that moved has a name");
-    (void)tern_copy(said.transaction_id, sizeof said.transaction_id, reply->reference);
+    tern_copy_whole(said.transaction_id, sizeof said.transaction_id, reply->reference);
     TERN_ASSERT(tern_shape_check(shop_shape(SHOP_PAYMENT_PROCESSED), &said, &err) == 0, "the charge can be said");
 }
 

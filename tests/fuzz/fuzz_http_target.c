@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = tern_copy_bytes(data, size);
     bool with_token = size % 2 == 1;
     read_head(text, request);
-    (void)tern_copy(request->own_address, sizeof request->own_address, OWN_ADDRESS);
+    tern_copy_whole(request->own_address, sizeof request->own_address, OWN_ADDRESS);
     request->own_port = OWN_PORT;
     bool passed = http_gate(the_rules(with_token), request);
     if (passed) check_authority(request);

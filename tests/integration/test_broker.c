@@ -207,10 +207,10 @@ static void append_one(struct world *world, struct tern_text *body)
     int64_t seq = 0, version = 0;
     (void)snprintf(event.event_id, sizeof event.event_id, "0190b1a2-0000-7000-8000-%012u",
                    (unsigned)world->appended + 1);
-    (void)tern_copy(event.type, sizeof event.type, "OrderPlaced");
-    (void)tern_copy(event.producer, sizeof event.producer, "order-service");
-    (void)tern_copy(event.version, sizeof event.version, "1.0");
-    (void)tern_copy(event.correlation_id, sizeof event.correlation_id, event.event_id);
+    tern_copy_whole(event.type, sizeof event.type, "OrderPlaced");
+    tern_copy_whole(event.producer, sizeof event.producer, "order-service");
+    tern_copy_whole(event.version, sizeof event.version, "1.0");
+    tern_copy_whole(event.correlation_id, sizeof event.correlation_id, event.event_id);
     (void)snprintf(event.subject, sizeof event.subject, "ORD-%lld", (long long)world->appended % 100);
     tern_text_clear(body);
     tern_event_encode(&event, "{\"orderId\":\"ORD-1\",\"totalAmount\":10.00}", body);

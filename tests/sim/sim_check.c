@@ -69,7 +69,7 @@ static void read_outcomes(void)
         if (order < 0) continue;
         struct outcome *outcome = &outcomes[order];
         outcome->rows++;
-        (void)tern_copy(outcome->id, sizeof outcome->id, id);
+        tern_copy_whole(outcome->id, sizeof outcome->id, id);
         outcome->status = status_of(tern_db_column_text(&rows, 1));
         outcome->version = tern_db_column_int(&rows, 2);
         SIM_CHECK(I4, tern_db_column_int(&rows, 3) == sim->orders[order].total_minor, id,
@@ -349,7 +349,7 @@ static void check_histories(void)
         if (strcmp(subject, history.subject) != 0) {
             close_history(&history);
             history = (struct history){0};
-            (void)tern_copy(history.subject, sizeof history.subject, subject);
+            tern_copy_whole(history.subject, sizeof history.subject, subject);
             SIM_CHECK(I11, strcmp(tern_db_column_text(&rows, 1), "OrderPlaced") == 0, subject, "begins with %s",
                       tern_db_column_text(&rows, 1));
         }
@@ -474,7 +474,7 @@ static void check_notifications(void)
     open_rows(&rows, SIM_NOTIFICATION, sent, NULL);
     while (next_row(&rows)) {
         char methods[64], *rest = methods, key[96];
-        (void)tern_copy(methods, sizeof methods, tern_db_column_text(&rows, 1));
+        tern_copy_whole(methods, sizeof methods, tern_db_column_text(&rows, 1));
         for (char *method = strtok_r(methods, " ", &rest); method; method = strtok_r(NULL, " ", &rest)) {
             (void)snprintf(key, sizeof key, "%lld:%s", (long long)tern_db_column_int(&rows, 0), method);
             SIM_CHECK(I17, sim_map_get(&sim->letter_map, key) >= 1, tern_db_column_text(&rows, 2), "%s counts as sent",

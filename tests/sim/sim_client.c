@@ -119,7 +119,7 @@ static void heard(struct placing *placing)
         return;
     }
     order->placed = true;
-    (void)tern_copy(order->order_id, sizeof order->order_id, id);
+    tern_copy_whole(order->order_id, sizeof order->order_id, id);
     plan_cancel(placing->order);
     if (order->key[0] != '\0' && sim_happens(SIM_FAULT_key_again)) {
         order->repeated = true;

@@ -26,9 +26,9 @@ static struct sim_charge *new_charge(const char *key, const struct gateway_reque
     struct sim_charge *charge = &sim->charges[sim->charge_count];
     const char *dash = strchr(key, '-');
     *charge = (struct sim_charge){.amount_minor = request->amount_minor, .refund = refund};
-    (void)tern_copy(charge->key, sizeof charge->key, key);
-    (void)tern_copy(charge->order_id, sizeof charge->order_id, dash ? dash + 1 : "");
-    (void)tern_copy(charge->currency, sizeof charge->currency, request->currency);
+    tern_copy_whole(charge->key, sizeof charge->key, key);
+    tern_copy_whole(charge->order_id, sizeof charge->order_id, dash ? dash + 1 : "");
+    tern_copy_whole(charge->currency, sizeof charge->currency, request->currency);
     (void)snprintf(charge->reference, sizeof charge->reference, "%s-%d", refund ? "REF" : "TXN", sim->charge_count);
     if (key[0] != '\0') sim_map_put(&sim->charge_map, key, sim->charge_count);
     sim->charge_count++;
@@ -68,7 +68,7 @@ static void watch_charge(const struct sim_charge *charge)
 
 static enum gateway_answer unknown(struct gateway_reply *reply, const char *key, bool did)
 {
-    (void)tern_copy(reply->reason, sizeof reply->reason, "no answer in time");
+    tern_copy_whole(reply->reason, sizeof reply->reason, "no answer in time");
     sim_tell("gateway", key, did ? "did it, and does not answer" : "hears nothing, and does not answer");
     return GATEWAY_UNKNOWN;
 }
@@ -76,10 +76,10 @@ static enum gateway_answer unknown(struct gateway_reply *reply, const char *key,
 static enum gateway_answer answer(const struct sim_charge *charge, struct gateway_reply *reply)
 {
     if (charge->declined) {
-        (void)tern_copy(reply->reason, sizeof reply->reason, "card declined");
+        tern_copy_whole(reply->reason, sizeof reply->reason, "card declined");
         return GATEWAY_DECLINED;
     }
-    (void)tern_copy(reply->reference, sizeof reply->reference, charge->reference);
+    tern_copy_whole(reply->reference, sizeof reply->reference, charge->reference);
     return GATEWAY_DONE;
 }
 
@@ -131,7 +131,7 @@ bool sim_is_stuck_call(const struct sim_timer *timer)
 static void get_stuck(const char *key, const struct gateway_request *request)
 {
     struct stuck *stuck = tern_alloc(sizeof *stuck);
-    (void)tern_copy(stuck->key, sizeof stuck->key, key);
+    tern_copy_whole(stuck->key, sizeof stuck->key, key);
     stuck->request = *request;
     sim->stuck_calls++;
     sim_at(sim->now + 1000 + sim_below(sim_below(2) == 0 ? 10000 : 15 * 60 * 1000), land, stuck, 0);
@@ -157,7 +157,7 @@ static enum gateway_answer move(const struct gateway_call *call, bool refund, st
         return unknown(reply, call->key, false);
     }
     if (!refund && charge == NULL && refuses(call)) {
-        (void)tern_copy(reply->reason, sizeof reply->reason, "this token is of no use any more");
+        tern_copy_whole(reply->reason, sizeof reply->reason, "this token is of no use any more");
         return GATEWAY_REFUSED;
     }
     if (charge == NULL) charge = enter(call->key, call->request, refund);

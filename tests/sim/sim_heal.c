@@ -189,7 +189,7 @@ static void give_up(const struct sim_event *event)
 
 static void move_to(struct sim_order *order, int subject, const char *status)
 {
-    (void)tern_copy(order->status, sizeof order->status, status);
+    tern_copy_whole(order->status, sizeof order->status, status);
     order->status_ms = online_ms(); /* the patience begins when the timer of the one before is due */
     order->late_ms = longest_pause(order->asked);
     order->asked = 0;

@@ -150,8 +150,8 @@ int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char 
     char *claim = sim->broker->queues[sim_who(queue)].claim;
     (void)marker;
     if (in_set_up(link, err) < 0) return -1;
-    if (claim[0] == '\0') (void)tern_copy(claim, sizeof sim->broker->queues[0].claim, owner);
-    (void)tern_copy(ret_owner, TERN_AMQP_OWNER_SIZE, claim);
+    if (claim[0] == '\0') tern_copy_whole(claim, sizeof sim->broker->queues[0].claim, owner);
+    tern_copy_whole(ret_owner, TERN_AMQP_OWNER_SIZE, claim);
     return strcmp(claim, owner) == 0 ? TERN_AMQP_GRANTED : TERN_AMQP_TAKEN;
 }
 
@@ -233,14 +233,14 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
     struct sim_message *sent = sim_message_new();
     const char *traceparent = header(message, "traceparent"), *subject = header(message, "cloudEvents_subject");
     (void)err;
-    (void)tern_copy(sent->message_id, sizeof sent->message_id, message->message_id);
-    (void)tern_copy(sent->type, sizeof sent->type, message->type);
+    tern_copy_whole(sent->message_id, sizeof sent->message_id, message->message_id);
+    tern_copy_whole(sent->type, sizeof sent->type, message->type);
     const char *number = header(message, "x-tern-n");
     sent->control = message->transient;
-    (void)tern_copy(sent->number, sizeof sent->number, number ? number : "");
-    (void)tern_copy(sent->app_id, sizeof sent->app_id, message->app_id);
-    (void)tern_copy(sent->key, sizeof sent->key, message->routing_key);
-    (void)tern_copy(sent->traceparent, sizeof sent->traceparent, traceparent ? traceparent : "");
+    tern_copy_whole(sent->number, sizeof sent->number, number ? number : "");
+    tern_copy_whole(sent->app_id, sizeof sent->app_id, message->app_id);
+    tern_copy_whole(sent->key, sizeof sent->key, message->routing_key);
+    tern_copy_whole(sent->traceparent, sizeof sent->traceparent, traceparent ? traceparent : "");
     const char *nudge = header(message, "x-tern-nudge");
     sent->nudge = nudge != NULL;
     sent->republished = nudge != NULL && strcmp(nudge, "republished") == 0;

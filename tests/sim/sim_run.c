@@ -244,7 +244,7 @@ int sim_subject_index(const char *subject)
         TERN_ASSERT(sim->subjects, "memory for subjects");
     }
     struct sim_subject *made = &sim->subjects[sim->subject_count];
-    (void)tern_copy(made->id, sizeof made->id, subject);
+    tern_copy_whole(made->id, sizeof made->id, subject);
     for (int i = 0; i < SIM_SERVICES; i++)
         made->failed[i] = -1;
     made->placed = -1;
@@ -265,8 +265,8 @@ int sim_event_index(const char *event_id, const char *type, const char *subject)
     struct sim_event *made = &sim->events[sim->event_count];
     *made = (struct sim_event){.subject = sim_subject_index(subject),
                                .producer = known ? sim_who(known->producer) : SIM_SERVICES};
-    (void)tern_copy(made->id, sizeof made->id, event_id);
-    (void)tern_copy(made->type, sizeof made->type, type);
+    tern_copy_whole(made->id, sizeof made->id, event_id);
+    tern_copy_whole(made->type, sizeof made->type, type);
     if (strcmp(type, "OrderPlaced") == 0) sim->subjects[made->subject].placed = sim->event_count;
     sim_map_put(&sim->event_map, event_id, sim->event_count);
     sim->counts->events++;
@@ -519,7 +519,7 @@ static void settle_or_blame(int64_t patience_ms)
         say_who_waits(&sim->services[i], &who);
     if (tern_db_query(sim->services[SIM_ORDER].db, &rows, waits, TERN_DB_NO_ARGS, &err) == 0 &&
         tern_db_next(&rows, &err) > 0)
-        (void)tern_copy(order_id, sizeof order_id, tern_db_column_text(&rows, 0));
+        tern_copy_whole(order_id, sizeof order_id, tern_db_column_text(&rows, 0));
     tern_db_done(&rows);
     sim_violation(SIM_RULE_I9, order_id, "not at rest %lld s after the last fault%s%s%s", (long long)patience_ms / 1000,
                   clients_at_rest() ? "" : "; clients wait", sim_broker_idle() ? "" : "; the broker has messages",
@@ -643,8 +643,8 @@ void sim_run(const struct sim_plan *plan, const struct sim_chooser *chooser, FIL
     counts->tidy += plan->tidy;
     counts->orders += (int64_t)sim->order_map.count;
     *ret_result = (struct sim_result){.failed = sim->failed, .hash = sim->hash};
-    (void)tern_copy(ret_result->violation, sizeof ret_result->violation, sim->violation);
-    (void)tern_copy(ret_result->subject, sizeof ret_result->subject, sim->broken_subject);
+    tern_copy_cut(ret_result->violation, sizeof ret_result->violation, sim->violation);
+    tern_copy_whole(ret_result->subject, sizeof ret_result->subject, sim->broken_subject);
     close_all();
     free(sim);
     sim = NULL;

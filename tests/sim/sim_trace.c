@@ -49,7 +49,7 @@ void sim_violation(enum sim_rule rule, const char *subject, const char *format, 
     if (sim->failed) return;
     sim->failed = true;
     sim->broken = rule;
-    (void)tern_copy(sim->broken_subject, sizeof sim->broken_subject, subject ? subject : "");
+    tern_copy_whole(sim->broken_subject, sizeof sim->broken_subject, subject ? subject : "");
     int length = snprintf(sim->violation, sizeof sim->violation, "%s: ", sim_rule_words[rule]);
     va_start(arguments, format);
     (void)vsnprintf(sim->violation + length, sizeof sim->violation - (size_t)length, format, arguments);

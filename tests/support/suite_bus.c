@@ -72,10 +72,10 @@ static void keep(struct suite_bus *bus, const struct tern_amqp_delivery *deliver
 {
     TERN_ASSERT(bus->count < HEARD_MAX, "a test says fewer events than that");
     struct suite_heard *heard = &bus->heard[bus->count];
-    (void)tern_copy(heard->key, sizeof heard->key, delivery->routing_key);
-    (void)tern_copy(heard->type, sizeof heard->type, delivery->type);
-    (void)tern_copy(heard->message_id, sizeof heard->message_id, delivery->message_id);
-    (void)tern_copy(heard->app_id, sizeof heard->app_id, delivery->app_id);
+    tern_copy_whole(heard->key, sizeof heard->key, delivery->routing_key);
+    tern_copy_whole(heard->type, sizeof heard->type, delivery->type);
+    tern_copy_whole(heard->message_id, sizeof heard->message_id, delivery->message_id);
+    tern_copy_whole(heard->app_id, sizeof heard->app_id, delivery->app_id);
     heard->body = tern_copy_bytes(delivery->body, delivery->body_length);
     heard->length = delivery->body_length;
     bus->count++;

@@ -395,7 +395,7 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     is_ready(&app, 200, "warn", "not connected, trying again");
     atomic_store(&status->publisher_up, true);
     is_ready(&app, 200, "pass", "\"broker\":{\"status\":\"pass\"}");
-    (void)tern_copy(app.standby.why, sizeof app.standby.why, "somebody owns the queue");
+    tern_copy_whole(app.standby.why, sizeof app.standby.why, "somebody owns the queue");
     is_ready(&app, 503, "fail", "\"owner\":{\"status\":\"fail\",\"output\":\"somebody owns the queue\"}");
     atomic_store(&status->owned_once, true); /* it may be the connection that was lost just now */
     app.standby.since_ms = tern_steady(&tern_clock_system);

@@ -148,6 +148,38 @@ static void a_text_fits_with_its_nul_or_the_target_is_empty(void **state)
     assert_int_equal(tern_copy(target, 1, "a"), -1);
 }
 
+static void copy_too_much(void)
+{
+    char target[4];
+    tern_copy_whole(target, sizeof target, "abcd");
+}
+
+static void a_text_that_must_fit_and_does_not_is_a_broken_promise(void **state)
+{
+    (void)state;
+    char said[1024], target[4];
+    tern_copy_whole(target, sizeof target, "abc");
+    assert_string_equal(target, "abc");
+    assert_true(WIFSIGNALED(run_child(copy_too_much, said, sizeof said)));
+    assert_non_null(strstr(said, "test_base.c")); /* where it was called, not where it was found */
+}
+
+static void a_text_for_people_is_cut_and_shows_it(void **state)
+{
+    (void)state;
+    char target[8];
+    tern_copy_cut(target, sizeof target, "abcdefg");
+    assert_string_equal(target, "abcdefg");
+    tern_copy_cut(target, sizeof target, "abcdefgh");
+    assert_string_equal(target, "abcd…");
+    tern_copy_cut(target, sizeof target, "abcüüüü");
+    assert_string_equal(target, "abc…");
+    tern_copy_cut(target, 3, "abcd"); /* no room for the mark */
+    assert_string_equal(target, "ab");
+    tern_copy_cut(target, 1, "abcd");
+    assert_string_equal(target, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +191,8 @@ int main(void)
         cmocka_unit_test(memory_comes_zeroed_also_when_none_is_asked_for),
         cmocka_unit_test(copies_end_with_a_nul_whatever_they_hold),
         cmocka_unit_test(a_text_fits_with_its_nul_or_the_target_is_empty),
+        cmocka_unit_test(a_text_that_must_fit_and_does_not_is_a_broken_promise),
+        cmocka_unit_test(a_text_for_people_is_cut_and_shows_it),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

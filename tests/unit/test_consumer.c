@@ -130,12 +130,12 @@ static void lane_stop(struct lane *lane)
 static void envelope(struct tern_text *out, const char *type, const char *version)
 {
     struct tern_event event = {.timestamp_ms = 1764000000123};
-    (void)tern_copy(event.event_id, sizeof event.event_id, "0190b1a2-0000-7000-8000-000000000001");
-    (void)tern_copy(event.type, sizeof event.type, type);
-    (void)tern_copy(event.producer, sizeof event.producer, "order-service");
-    (void)tern_copy(event.version, sizeof event.version, version);
-    (void)tern_copy(event.correlation_id, sizeof event.correlation_id, "0190b1a2-0000-7000-8000-000000000002");
-    (void)tern_copy(event.subject, sizeof event.subject, "ORD-1");
+    tern_copy_whole(event.event_id, sizeof event.event_id, "0190b1a2-0000-7000-8000-000000000001");
+    tern_copy_whole(event.type, sizeof event.type, type);
+    tern_copy_whole(event.producer, sizeof event.producer, "order-service");
+    tern_copy_whole(event.version, sizeof event.version, version);
+    tern_copy_whole(event.correlation_id, sizeof event.correlation_id, "0190b1a2-0000-7000-8000-000000000002");
+    tern_copy_whole(event.subject, sizeof event.subject, "ORD-1");
     tern_event_encode(&event, "{\"orderId\":\"ORD-1\"}", out);
 }
 

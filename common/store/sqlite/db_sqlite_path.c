@@ -83,9 +83,9 @@ void tern_sqlite_folder_of(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
     if (slash == NULL)
-        tern_copy(folder, PATH_MAX, ".");
+        tern_copy_whole(folder, PATH_MAX, ".");
     else if (slash == path)
-        tern_copy(folder, PATH_MAX, "/");
+        tern_copy_whole(folder, PATH_MAX, "/");
     else
         (void)snprintf(folder, PATH_MAX, "%.*s", (int)(slash - path), path);
 }
@@ -116,7 +116,7 @@ static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX]
 {
     char there[PATH_MAX];
     bool absolute = folder[0] == '/';
-    tern_copy(there, sizeof there, folder);
+    tern_copy_whole(there, sizeof there, folder);
     while (realpath(there[0] != '\0' ? there : absolute ? "/" : ".", real) == NULL) {
         char *slash = strrchr(there, '/');
         if (errno != ENOENT || !may_lack || there[0] == '\0')
@@ -130,7 +130,7 @@ static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX]
 int tern_sqlite_resolve(const char *path, char **ret_real, struct tern_error *err)
 {
     char name[PATH_MAX], folder[PATH_MAX], real[PATH_MAX], target[PATH_MAX];
-    tern_copy(name, sizeof name, path);
+    tern_copy_whole(name, sizeof name, path);
     for (int links = 0; links <= LINKS_MOST; links++) {
         const char *slash = strrchr(name, '/'), *file = slash != NULL ? slash + 1 : name;
         tern_sqlite_folder_of(name, folder);
