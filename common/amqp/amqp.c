@@ -50,7 +50,7 @@ int tern_amqp_create(const struct tern_amqp_settings *settings, const struct ter
     link->settings = *settings;
     link->owner = *owner;
     link->fd = -1;
-    if (link->settings.clock == NULL) link->settings.clock = &tern_clock_system;
+    if (!link->settings.clock) link->settings.clock = &tern_clock_system;
     set_limits(&link->settings.limits);
     link->address_text = tern_copy_text(settings->url);
     link->address_size = strlen(settings->url);
@@ -72,8 +72,8 @@ int tern_amqp_create(const struct tern_amqp_settings *settings, const struct ter
 
 void tern_amqp_destroy(struct tern_amqp *link)
 {
-    if (link == NULL) return;
-    TERN_ASSERT(link->connection == NULL, "a link is destroyed only when it does not run");
+    if (!link) return;
+    TERN_ASSERT(!link->connection, "a link is destroyed only when it does not run");
     (void)close(link->wake_fd);
     amqp_watchdog_fini(&link->watchdog);
     amqp_incoming_fini(&link->in);

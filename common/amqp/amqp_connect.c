@@ -55,7 +55,7 @@ static amqp_socket_t *new_tls_socket(struct tern_amqp *link, struct tern_error *
 {
     const char *ca_file = link->ca_file[0] != '\0' ? link->ca_file : DEFAULT_CA_FILE;
     amqp_socket_t *socket = amqp_ssl_socket_new(link->connection);
-    if (socket == NULL) {
+    if (!socket) {
         (void)tern_error_set(err, "TLS cannot be set up");
         return NULL;
     }
@@ -147,7 +147,7 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
 static int open_socket(struct tern_amqp *link, struct tern_error *err)
 {
     amqp_socket_t *socket = link->tls ? new_tls_socket(link, err) : amqp_tcp_socket_new(link->connection);
-    if (socket == NULL) return link->tls ? -1 : tern_error_set(err, "a socket cannot be made");
+    if (!socket) return link->tls ? -1 : tern_error_set(err, "a socket cannot be made");
     if (open_any(link, socket, err) < 0) return -1;
     link->fd = amqp_get_sockfd(link->connection);
     unsigned user_timeout_ms = (unsigned)link->settings.limits.user_timeout_ms;
@@ -224,9 +224,9 @@ static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
 
 int amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
 {
-    TERN_ASSERT(link->connection == NULL, "a link has one connection at a time");
+    TERN_ASSERT(!link->connection, "a link has one connection at a time");
     link->connection = amqp_new_connection();
-    TERN_ASSERT(link->connection != NULL, "out of memory");
+    TERN_ASSERT(link->connection, "out of memory");
     amqp_incoming_reset(&link->in);
     link->out.start = link->out.end = 0;
     link->next_sequence = 1;
@@ -252,7 +252,7 @@ void amqp_link_disconnect(struct tern_amqp *link)
 {
     amqp_watchdog_set_fd(&link->watchdog, -1);
     link->fd = -1;
-    if (link->connection == NULL) return;
+    if (!link->connection) return;
     amqp_call_begins(&link->watchdog);
     (void)amqp_destroy_connection(link->connection);
     amqp_call_ends(&link->watchdog);

@@ -36,7 +36,7 @@ static void *room_for(void *block, size_t *room, size_t wanted)
 {
     if (wanted <= *room) return block;
     void *bigger = realloc(block, wanted);
-    TERN_ASSERT(bigger != NULL, "out of memory");
+    TERN_ASSERT(bigger, "out of memory");
     *room = wanted;
     return bigger;
 }
@@ -180,7 +180,7 @@ static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *
     char queue[AMQP_SHORT_SIZE];
     if (link->consumer_number > 0 && answer->consumer_count == 0 && equals(answer->queue, link->queue))
         return tern_error_set(err, "the queue \"%s\" has forgotten its consumer", link->queue);
-    if (link->owner.counted == NULL) return 0;
+    if (!link->owner.counted) return 0;
     (void)keep_short(queue, answer->queue);
     return link->owner.counted(link->owner.self, queue, answer->message_count, answer->consumer_count, err);
 }

@@ -36,7 +36,7 @@ static void let_go(struct amqp_question *question)
 static void keep_addresses(struct amqp_question *question, const struct addrinfo *list)
 {
     struct amqp_addresses *addresses = &question->addresses;
-    for (; list != NULL && addresses->count < AMQP_ADDRESSES_MAX; list = list->ai_next)
+    for (; list && addresses->count < AMQP_ADDRESSES_MAX; list = list->ai_next)
         if (getnameinfo(list->ai_addr, list->ai_addrlen, addresses->text[addresses->count], AMQP_ADDRESS_SIZE, NULL, 0,
                         NI_NUMERICHOST) == 0)
             addresses->count++;
@@ -113,8 +113,8 @@ int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_address
         ret_addresses->count = 1;
         return tern_copy(ret_addresses->text[0], AMQP_ADDRESS_SIZE, host);
     }
-    if (link->question == NULL) link->question = new_question(host, err);
-    if (link->question == NULL) return -1;
+    if (!link->question) link->question = new_question(host, err);
+    if (!link->question) return -1;
     await_answer(link, link->question);
     if (!atomic_load(&link->question->answered))
         return tern_error_set(err, "the address of the broker \"%.100s\" is not known yet: no answer in time", host);
@@ -129,6 +129,6 @@ int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_address
 
 void amqp_link_forget_question(struct tern_amqp *link)
 {
-    if (link->question != NULL) let_go(link->question);
+    if (link->question) let_go(link->question);
     link->question = NULL;
 }

@@ -38,7 +38,7 @@ static void make_room(struct amqp_outgoing *out, size_t wanted)
     if (out->room - out->end >= wanted) return;
     size_t room = out->end + wanted + BURST_BYTES;
     out->bytes = realloc(out->bytes, room);
-    TERN_ASSERT(out->bytes != NULL, "out of memory");
+    TERN_ASSERT(out->bytes, "out of memory");
     out->room = room;
 }
 

@@ -67,7 +67,7 @@ static int explain_difference(struct tern_amqp *link, struct tern_error *err, am
     char text[AMQP_SHORT_SIZE];
     close_text(reply, text);
     const char *argument = strstr(text, before), *received = strstr(text, ": received ");
-    if (argument != NULL && received != NULL)
+    if (argument && received)
         (void)tern_error_set(
             err,
             "\"%s\" exists with other settings: its %.*s is not ours (%s); delete it when it is empty, or set ours to match",
@@ -154,7 +154,7 @@ int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const c
 static amqp_table_entry_t argument(const struct tern_amqp_argument *from)
 {
     amqp_table_entry_t entry = {.key = amqp_cstring_bytes(from->name)};
-    if (from->text != NULL) {
+    if (from->text) {
         entry.value.kind = AMQP_FIELD_KIND_UTF8;
         entry.value.value.bytes = amqp_cstring_bytes(from->text);
     } else {
@@ -215,7 +215,7 @@ static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_
     char text[AMQP_SHORT_SIZE];
     close_text(reply, text);
     const char *current = strstr(text, before);
-    if (current == NULL) return;
+    if (!current) return;
     current += sizeof before - 1;
     (void)snprintf(ret_owner, TERN_AMQP_OWNER_SIZE, "%.*s", (int)strcspn(current, "'"), current);
 }

@@ -44,7 +44,7 @@ static int decode(char *text, const char *what, struct tern_error *err)
 static char *cut(char *text, char mark)
 {
     char *at = strchr(text, mark);
-    if (at == NULL) return NULL;
+    if (!at) return NULL;
     *at = '\0';
     return at + 1;
 }
@@ -79,10 +79,10 @@ static int take_parameter(char *text, struct amqp_url *url, struct tern_error *e
 {
     const char *value = cut(text, '=');
     const struct parameter *known = find_parameter(text);
-    if (known == NULL) return refuse_parameter(text, err);
+    if (!known) return refuse_parameter(text, err);
     int *target = (int *)(void *)((char *)url + known->offset);
     if (*target != 0) return tern_error_set(err, "%s is in the broker's address twice", known->name);
-    int number = value != NULL ? number_of(value, known->least, known->most) : -1;
+    int number = value ? number_of(value, known->least, known->most) : -1;
     if (number < 0)
         return tern_error_set(err, "%s in the broker's address must be a whole number of %s from %d to %d", known->name,
                               known->unit, known->least, known->most);
@@ -92,7 +92,7 @@ static int take_parameter(char *text, struct amqp_url *url, struct tern_error *e
 
 static int take_query(char *query, struct amqp_url *url, struct tern_error *err)
 {
-    for (char *next; query != NULL && *query != '\0'; query = next) {
+    for (char *next; query && *query != '\0'; query = next) {
         next = cut(query, '&');
         if (take_parameter(query, url, err) < 0) return -1;
     }
@@ -105,19 +105,19 @@ static int take_login(char *login, struct amqp_connection_info *parts, struct te
 {
     char *password = cut(login, ':');
     parts->user = login;
-    if (password != NULL) parts->password = password;
+    if (password) parts->password = password;
     if (decode(login, "user", err) < 0) return -1;
-    return password != NULL ? decode(password, "password", err) : 0;
+    return password ? decode(password, "password", err) : 0;
 }
 
 static int take_place(char *place, struct amqp_connection_info *parts, struct tern_error *err)
 {
     bool in_numbers = *place == '[';
     char *host = place + in_numbers, *behind = in_numbers ? cut(host, ']') : host;
-    if (behind == NULL || (in_numbers && *behind != '\0' && *behind != ':'))
+    if (!behind || (in_numbers && *behind != '\0' && *behind != ':'))
         return tern_error_set(err, "an IPv6 address in the broker's address is written amqp://[::1]:5672");
     const char *port = cut(behind, ':');
-    if (port != NULL) parts->port = number_of(port, 1, PORT_MOST);
+    if (port) parts->port = number_of(port, 1, PORT_MOST);
     if (parts->port < 0)
         return tern_error_set(err, "the port of the broker's address must be a number from 1 to %d; %s", PORT_MOST,
                               WRITTEN);
@@ -127,7 +127,7 @@ static int take_place(char *place, struct amqp_connection_info *parts, struct te
 
 static int take_vhost(char *vhost, struct amqp_connection_info *parts, struct tern_error *err)
 {
-    if (strpbrk(vhost, "/@") != NULL)
+    if (strpbrk(vhost, "/@"))
         return tern_error_set(err, "the vhost of the broker's address holds a \"/\" or a \"@\"; %s", WRITTEN);
     if (decode(vhost, "vhost", err) < 0) return -1;
     if (strlen(vhost) > VHOST_MOST)
@@ -151,16 +151,14 @@ int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err)
     struct amqp_connection_info *parts = &ret_url->parts;
     memset(ret_url, 0, sizeof *ret_url);
     char *login = take_scheme(text, parts);
-    if (login == NULL)
-        return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
+    if (!login) return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
     char *query = cut(login, '?');
-    if (strchr(login, '#') != NULL || (query != NULL && strpbrk(query, "#@") != NULL))
+    if (strchr(login, '#') || (query && strpbrk(query, "#@")))
         return tern_error_set(err, "the broker's address has a \"#\", or a \"@\" behind its \"?\"; %s", WRITTEN);
     char *vhost = cut(login, '/'), *place = cut(login, '@');
-    if (place != NULL && strchr(place, '@') != NULL)
-        return tern_error_set(err, "the broker's address has a second \"@\"; %s", WRITTEN);
-    if (place != NULL && take_login(login, parts, err) < 0) return -1;
-    if (take_place(place != NULL ? place : login, parts, err) < 0) return -1;
-    if (vhost != NULL && take_vhost(vhost, parts, err) < 0) return -1;
+    if (place && strchr(place, '@')) return tern_error_set(err, "the broker's address has a second \"@\"; %s", WRITTEN);
+    if (place && take_login(login, parts, err) < 0) return -1;
+    if (take_place(place ? place : login, parts, err) < 0) return -1;
+    if (vhost && take_vhost(vhost, parts, err) < 0) return -1;
     return take_query(query, ret_url, err);
 }

@@ -32,13 +32,13 @@ _Noreturn void tern_broken(const char *file, int line, const char *sentence)
 void *tern_alloc(size_t size)
 {
     void *memory = calloc(1, size ? size : 1);
-    TERN_ASSERT(memory != NULL, "out of memory");
+    TERN_ASSERT(memory, "out of memory");
     return memory;
 }
 
 char *tern_copy_text(const char *text)
 {
-    TERN_ASSERT(text != NULL, "a copy needs a text");
+    TERN_ASSERT(text, "a copy needs a text");
     return tern_copy_bytes(text, strlen(text));
 }
 
@@ -46,7 +46,7 @@ char *tern_copy_bytes(const void *bytes, size_t length)
 {
     TERN_ASSERT(length < SIZE_MAX, "a copy needs room for its NUL");
     char *copy = malloc(length + 1);
-    TERN_ASSERT(copy != NULL, "out of memory");
+    TERN_ASSERT(copy, "out of memory");
     if (length > 0) memcpy(copy, bytes, length);
     copy[length] = '\0';
     return copy;

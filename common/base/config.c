@@ -20,7 +20,7 @@ void config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
 
 const char *config_next_word(const char **at, size_t *ret_length)
 {
-    if (*at == NULL || **at == '\0') return NULL;
+    if (!*at || **at == '\0') return NULL;
     const char *word = *at;
     *ret_length = strcspn(word, "|");
     *at = word + *ret_length;
@@ -161,5 +161,5 @@ size_t tern_config_changes(const struct tern_config *before, const struct tern_c
 
 bool tern_config_is_default(const struct tern_config *config, const char *name)
 {
-    return find(config, name)->origin == NULL;
+    return !find(config, name)->origin;
 }

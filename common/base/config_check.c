@@ -107,8 +107,8 @@ static int check_choice(struct config_value *value, struct tern_error *err)
     const char *at = value->key.limits;
     const char *word;
     size_t word_length;
-    TERN_ASSERT(at != NULL, "a choice has its words");
-    while ((word = config_next_word(&at, &word_length)) != NULL) {
+    TERN_ASSERT(at, "a choice has its words");
+    while ((word = config_next_word(&at, &word_length))) {
         if (strlen(value->text) == word_length && memcmp(value->text, word, word_length) == 0) return 0;
         int added = snprintf(allowed + length, sizeof allowed - length, "%.*s%s", (int)word_length, word,
                              *at != '\0' ? ", " : "");

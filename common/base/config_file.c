@@ -66,7 +66,7 @@ bool config_knows(const struct tern_config *config, const char *name)
         const char *at = key->aliases;
         const char *alias;
         size_t alias_length;
-        while ((alias = config_next_word(&at, &alias_length)) != NULL)
+        while ((alias = config_next_word(&at, &alias_length)))
             if (alias_length == length && memcmp(alias, name, length) == 0) return true;
     }
     return false;
@@ -146,7 +146,7 @@ char **config_load_entries(const struct tern_config *config, const char *path, b
         return tern_alloc(sizeof(char *));
     }
     size_t lines = 1;
-    for (const char *at = bytes; (at = strchr(at, '\n')) != NULL; at++)
+    for (const char *at = bytes; (at = strchr(at, '\n')); at++)
         lines++;
     char **entries = tern_alloc((lines + 1) * sizeof *entries);
     size_t count = 0;

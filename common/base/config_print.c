@@ -18,7 +18,7 @@ static bool is_telling(const char *name, size_t length)
     char *copy = tern_copy_bytes(name, length);
     bool found = false;
     for (size_t i = 0; i < TERN_COUNT(words); i++)
-        found = found || strcasestr(copy, words[i]) != NULL;
+        found = found || strcasestr(copy, words[i]);
     free(copy);
     return found;
 }
@@ -108,7 +108,7 @@ static void add_words(struct tern_text *out, const char *words)
     const char *word;
     size_t length;
     const char *at = words;
-    while ((word = config_next_word(&at, &length)) != NULL) {
+    while ((word = config_next_word(&at, &length))) {
         tern_text_add_bytes(out, word, length);
         if (*at != '\0') tern_text_add(out, ", ");
     }

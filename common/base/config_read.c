@@ -255,7 +255,7 @@ static bool take_alias(struct reading *reading, struct config_value *value, cons
     const char *at = value->key.aliases;
     const char *alias;
     size_t length;
-    while ((alias = config_next_word(&at, &length)) != NULL) {
+    while ((alias = config_next_word(&at, &length))) {
         const char *text = look_up(source, alias, length);
         if (!text) continue;
         char origin[CONFIG_NAME_SIZE];

@@ -183,7 +183,7 @@ static void put_random_hex(struct tern_ids *ids, char *at, size_t digits)
 
 void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char traceparent[TERN_TRACEPARENT_SIZE])
 {
-    bool goes_on = parent != NULL && tern_traceparent_valid(parent);
+    bool goes_on = parent && tern_traceparent_valid(parent);
     char text[TERN_TRACEPARENT_SIZE] = "00-00000000000000000000000000000000-0000000000000000-01";
     if (goes_on) {
         memcpy(text + TRACE_AT, parent + TRACE_AT, TRACE_DIGITS);

@@ -94,7 +94,7 @@ struct tern_log *tern_log_create(const char *service, enum tern_log_level level,
 struct tern_log *tern_log_create_buffered(struct tern_log *target)
 {
     if (!target) return NULL; /* silent stays silent */
-    TERN_ASSERT(target->target == NULL, "the target of a buffered log writes by itself");
+    TERN_ASSERT(!target->target, "the target of a buffered log writes by itself");
     struct tern_log *log = tern_alloc(sizeof *log);
     log->target = target;
     log->style = target->style;
@@ -207,7 +207,7 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
 {
     if (!tern_log_enabled(log, level)) return;
     int saved = errno;
-    bool writes = log->target == NULL;
+    bool writes = !log->target;
     if (writes) pthread_mutex_lock(&log->lock);
     va_list fields;
     va_start(fields, message);
@@ -247,7 +247,7 @@ size_t tern_log_mark(const struct tern_log *log)
 void tern_log_undo(struct tern_log *log, size_t mark)
 {
     if (!log) return;
-    TERN_ASSERT(log->target != NULL, "only a buffered log can take lines back");
+    TERN_ASSERT(log->target, "only a buffered log can take lines back");
     TERN_ASSERT(mark <= log->lines.length, "a mark is undone before its lines are flushed");
     if (mark < log->lines.length) {
         log->lines.length = mark;

@@ -127,7 +127,7 @@ static void add_key(struct tern_text *out, const char *key)
 
 static bool is_left_out(const struct tern_log_field *field)
 {
-    return field->text != NULL && field->text[0] == '\0';
+    return field->text && field->text[0] == '\0';
 }
 
 /* ---- json ---- */
@@ -145,7 +145,7 @@ static void add_json(struct tern_text *out, const struct log_style *style, const
     add_quoted(out, message);
     for (;;) {
         struct tern_log_field field = va_arg(fields, struct tern_log_field);
-        if (field.key == NULL) break;
+        if (!field.key) break;
         if (is_left_out(&field)) continue;
         tern_text_add_bytes(out, ",\"", 2);
         add_key(out, field.key);
@@ -173,7 +173,7 @@ static void add_logfmt(struct tern_text *out, const struct log_style *style, con
     add_value(out, message);
     for (;;) {
         struct tern_log_field field = va_arg(fields, struct tern_log_field);
-        if (field.key == NULL) break;
+        if (!field.key) break;
         if (is_left_out(&field)) continue;
         tern_text_add_bytes(out, " ", 1);
         add_key(out, field.key);
@@ -252,7 +252,7 @@ static void add_pretty(struct tern_text *out, const struct log_style *style, con
     size_t ended = out->length;
     for (;;) {
         struct tern_log_field field = va_arg(fields, struct tern_log_field);
-        if (field.key == NULL) break;
+        if (!field.key) break;
         if (is_left_out(&field)) continue;
         if (out->length == ended) pad(out, started, MESSAGE_COLUMN);
         tern_text_add_bytes(out, "  ", 2);

@@ -77,7 +77,7 @@ static struct family *find_family(const struct tern_metrics *metrics, const stru
 static uint32_t hash_labels(const char *const *labels)
 {
     uint32_t hash = 2166136261U; /* FNV-1a */
-    for (size_t i = 0; i < LABELS_MAX && labels[i] != NULL; i++) {
+    for (size_t i = 0; i < LABELS_MAX && labels[i]; i++) {
         for (const char *c = labels[i]; *c != '\0'; c++)
             hash = (hash ^ (unsigned char)*c) * 16777619U;
         hash = (hash ^ 0xFFU) * 16777619U;
@@ -87,7 +87,7 @@ static uint32_t hash_labels(const char *const *labels)
 
 static bool same_labels(const struct series *series, const char *const *labels)
 {
-    for (size_t i = 0; i < LABELS_MAX && labels[i] != NULL; i++)
+    for (size_t i = 0; i < LABELS_MAX && labels[i]; i++)
         if (strcmp(series->labels[i], labels[i]) != 0) return false;
     return true;
 }
@@ -95,7 +95,7 @@ static bool same_labels(const struct series *series, const char *const *labels)
 static struct series *find_series(struct family *family, uint32_t hash, const char *const *labels)
 {
     struct series *series = atomic_load_explicit(&family->chains[hash % CHAINS], memory_order_acquire);
-    for (; series != NULL; series = atomic_load_explicit(&series->next_in_chain, memory_order_acquire))
+    for (; series; series = atomic_load_explicit(&series->next_in_chain, memory_order_acquire))
         if (series->hash == hash && same_labels(series, labels)) return series;
     return NULL;
 }
@@ -103,7 +103,7 @@ static struct series *find_series(struct family *family, uint32_t hash, const ch
 /* Under the mutex. */
 static struct series *add_series(struct family *family, uint32_t hash, const char *const *labels)
 {
-    size_t bucket_count = family->bounds != NULL ? BOUNDS_MAX : 0;
+    size_t bucket_count = family->bounds ? BOUNDS_MAX : 0;
     struct series *series = tern_alloc(sizeof *series + bucket_count * sizeof series->buckets[0]);
     series->hash = hash;
     for (size_t i = 0; i < family->label_count; i++)
@@ -113,7 +113,7 @@ static struct series *add_series(struct family *family, uint32_t hash, const cha
     atomic_store_explicit(&series->next_in_chain, atomic_load_explicit(chain, memory_order_relaxed),
                           memory_order_relaxed);
     atomic_store_explicit(chain, series, memory_order_release);
-    struct series *_Atomic *tail = family->last != NULL ? &family->last->next_printed : &family->first;
+    struct series *_Atomic *tail = family->last ? &family->last->next_printed : &family->first;
     atomic_store_explicit(tail, series, memory_order_release);
     family->last = series;
     family->series_count++;
@@ -125,7 +125,7 @@ static struct series *find_or_add(struct tern_metrics *metrics, struct family *f
     static const char *const other[LABELS_MAX] = {"other", "other", "other"};
     uint32_t hash = hash_labels(labels);
     struct series *series = find_series(family, hash, labels);
-    if (series != NULL) return series;
+    if (series) return series;
 
     pthread_mutex_lock(&metrics->mutex);
     const char *replaced[LABELS_MAX] = {NULL};
@@ -135,7 +135,7 @@ static struct series *find_or_add(struct tern_metrics *metrics, struct family *f
         hash = hash_labels(labels);
     }
     series = find_series(family, hash, labels);
-    if (series == NULL) series = add_series(family, hash, labels);
+    if (!series) series = add_series(family, hash, labels);
     pthread_mutex_unlock(&metrics->mutex);
     return series;
 }
@@ -179,7 +179,7 @@ static void add_double(_Atomic uint64_t *bits, double amount)
 void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row, int64_t amount, const char *first,
                      const char *second, const char *third)
 {
-    if (metrics == NULL) return;
+    if (!metrics) return;
     struct family *family;
     struct series *series = series_of(metrics, row, first, second, third, &family);
     TERN_ASSERT(row->kind != TERN_HISTOGRAM, "a histogram observes, it is not added to");
@@ -194,7 +194,7 @@ void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row
 void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first,
                      const char *second)
 {
-    if (metrics == NULL) return;
+    if (!metrics) return;
     TERN_ASSERT(row->kind == TERN_GAUGE, "only a gauge is set");
     struct family *family;
     struct series *series = series_of(metrics, row, first, second, NULL, &family);
@@ -203,7 +203,7 @@ void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row
 
 void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first)
 {
-    if (metrics == NULL) return;
+    if (!metrics) return;
     TERN_ASSERT(row->kind == TERN_HISTOGRAM, "only a histogram observes");
     struct family *family;
     struct series *series = series_of(metrics, row, first, NULL, NULL, &family);
@@ -261,8 +261,8 @@ static void print_labels(struct tern_text *out, const char *names, char *const *
         separator = ",";
         names += length + (names[length] == ',');
     }
-    if (bound != NULL) tern_text_printf(out, "%sle=\"%s\"", separator, bound);
-    if (bound != NULL || *separator == ',') tern_text_add(out, "}");
+    if (bound) tern_text_printf(out, "%sle=\"%s\"", separator, bound);
+    if (bound || *separator == ',') tern_text_add(out, "}");
 }
 
 static void print_sample(struct tern_text *out, const struct tern_metric *row, const char *suffix,
@@ -311,11 +311,11 @@ static void print_family(struct tern_text *out, struct family *family)
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
     const struct tern_metric *row = family->row;
     struct series *series = atomic_load_explicit(&family->first, memory_order_acquire);
-    if (series == NULL) return;
+    if (!series) return;
     const char *prefix = prefix_of(row->name);
     tern_text_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, row->name, row->help, prefix, row->name,
                      kinds[row->kind]);
-    for (; series != NULL; series = atomic_load_explicit(&series->next_printed, memory_order_acquire))
+    for (; series; series = atomic_load_explicit(&series->next_printed, memory_order_acquire))
         print_series(out, family, series);
 }
 
@@ -363,7 +363,7 @@ static void add_family(struct tern_metrics *metrics, const struct tern_metric *r
 struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more)
 {
     size_t more_count = 0;
-    while (more != NULL && more[more_count] != NULL)
+    while (more && more[more_count])
         more_count++;
     size_t count = TERN_COUNT(library_families) + more_count;
     size_t index_size = INDEX_MIN;
@@ -391,10 +391,10 @@ static void free_series(struct series *series)
 
 void tern_metrics_destroy(struct tern_metrics *metrics)
 {
-    if (metrics == NULL) return;
+    if (!metrics) return;
     for (size_t i = 0; i < metrics->family_count; i++) {
         struct series *series = atomic_load_explicit(&metrics->families[i].first, memory_order_acquire);
-        while (series != NULL) {
+        while (series) {
             struct series *next = atomic_load_explicit(&series->next_printed, memory_order_acquire);
             free_series(series);
             series = next;

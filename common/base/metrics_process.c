@@ -21,7 +21,7 @@ static void print_row(struct tern_text *out, const char *name, const char *kind,
 static bool read_start(const char *path, char *bytes, size_t size)
 {
     FILE *file = fopen(path, "re");
-    if (file == NULL) return false;
+    if (!file) return false;
     size_t length = fread(bytes, 1, size - 1, file);
     bytes[length] = '\0';
     (void)fclose(file);
@@ -52,9 +52,9 @@ static void print_memory(struct tern_text *out)
 static void print_descriptors(struct tern_text *out)
 {
     DIR *folder = opendir("/proc/self/fd");
-    if (folder != NULL) {
+    if (folder) {
         int count = -1; /* the folder's own descriptor */
-        for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
             count += entry->d_name[0] != '.';
         (void)closedir(folder);
         print_row(out, "process_open_fds", "gauge", "Open file descriptors.", count);
@@ -70,9 +70,9 @@ static void print_start(struct tern_text *out)
     char text[1024];
     if (!read_start("/proc/self/stat", text, sizeof text)) return;
     char *field = strrchr(text, ')'); /* ends field 2; the name inside may hold anything */
-    for (int number = 2; field != NULL && number < 22; number++)
+    for (int number = 2; field && number < 22; number++)
         field = strchr(field + 1, ' ');
-    if (field == NULL) return;
+    if (!field) return;
     double ticks = strtod(field, NULL);
 
     struct timespec now, up;

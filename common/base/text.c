@@ -20,7 +20,7 @@ static void make_room(struct tern_text *text, size_t more)
     while (room < needed)
         room *= 2;
     char *bytes = realloc(text->bytes, room);
-    TERN_ASSERT(bytes != NULL, "out of memory");
+    TERN_ASSERT(bytes, "out of memory");
     text->bytes = bytes;
     text->room = room;
 }

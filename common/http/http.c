@@ -51,7 +51,7 @@ struct tern_http_server {
 static struct http_connection *connection_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info != NULL ? info->socket_context : NULL;
+    return info ? info->socket_context : NULL;
 }
 
 /* The request line is here; what we return is handed to the other callbacks as *state. */
@@ -59,10 +59,10 @@ static void *on_target(void *self, const char *raw, struct MHD_Connection *conne
 {
     (void)self;
     struct http_connection *own = connection_of(connection);
-    TERN_ASSERT(own != NULL, "a request comes on a connection that was announced");
+    TERN_ASSERT(own, "a request comes on a connection that was announced");
     atomic_store(&own->in_request, true);
     free(own->request.raw_target);
-    own->request.raw_target = tern_copy_text(raw != NULL ? raw : "");
+    own->request.raw_target = tern_copy_text(raw ? raw : "");
     return own;
 }
 
@@ -80,9 +80,9 @@ static enum MHD_Result on_header(void *self, enum MHD_ValueKind kind, const char
     (void)name_length;
     struct head_walk *walk = self;
     struct tern_http_request *request = walk->request;
-    if (value == NULL) value = "";
-    if (walk->next != NULL && walk->next != name) request->sloppy_layout = true;
-    if (walk->next != NULL) walk->next = value + value_length + 2;
+    if (!value) value = "";
+    if (walk->next && walk->next != name) request->sloppy_layout = true;
+    if (walk->next) walk->next = value + value_length + 2;
     if (request->header_count == HTTP_HEADERS_MAX) {
         request->headers_cut = true;
         return MHD_NO;
@@ -104,7 +104,7 @@ static void read_head(const struct tern_http_server *server, struct MHD_Connecti
     (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &walk);
     if (!server->checks_layout || request->headers_cut) return;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    if (info == NULL || walk.next + 2 != request->method + info->header_size) request->sloppy_layout = true;
+    if (!info || walk.next + 2 != request->method + info->header_size) request->sloppy_layout = true;
 }
 
 static void set_deadline(struct http_connection *own, int64_t when_ms)
@@ -159,10 +159,10 @@ static void count_answer(const struct tern_http_server *server, const struct ter
 /* Adds the "Name: value\n" lines that the handler wrote. */
 static void add_own_headers(struct MHD_Response *response, char *lines)
 {
-    while (lines != NULL && *lines != '\0') {
+    while (lines && *lines != '\0') {
         char *colon = strchr(lines, ':');
         char *end = strchr(lines, '\n');
-        TERN_ASSERT(colon != NULL && end != NULL && colon < end, "an added header is a name, a colon and a value");
+        TERN_ASSERT(colon && end && colon < end, "an added header is a name, a colon and a value");
         *colon = '\0';
         *end = '\0';
         (void)MHD_add_response_header(response, lines, colon + 2);
@@ -194,7 +194,7 @@ static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_C
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, length > 0 ? tern_text_take(&answer->body) : NULL,
                                         length > 0 ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-    TERN_ASSERT(response != NULL, "there is memory for an answer");
+    TERN_ASSERT(response, "there is memory for an answer");
     add_headers(server, response, request, length > 0);
     count_answer(server, request);
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)answer->status, response);
@@ -283,7 +283,7 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
     (void)path; /* decoded by us from the raw target */
     struct tern_http_server *server = self;
     struct http_connection *own = *state;
-    TERN_ASSERT(own != NULL, "a request has a request line");
+    TERN_ASSERT(own, "a request has a request line");
     own->request.method = method;
     own->request.version = version;
     if (!own->request.head_done) return on_head(server, connection, own);
@@ -332,7 +332,7 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     struct tern_http_server *server = self;
     struct http_connection *own = *state;
     *state = NULL;
-    if (own == NULL) return;
+    if (!own) return;
     bool was_busy = own->request.head_done;
     bool lingers = own->request.closing && reason == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     http_request_reset(&own->request);
@@ -371,7 +371,7 @@ static void on_connection(void *self, struct MHD_Connection *connection, void **
         begin_idle(server, own);
         http_sweeper_add(&server->sweeper, own);
         *context = own;
-    } else if (own != NULL) {
+    } else if (own) {
         http_sweeper_remove(&server->sweeper, own);
         http_request_reset(&own->request);
         free(own);
@@ -399,7 +399,7 @@ static int start_daemon(struct tern_http_server *server, struct tern_error *err)
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_END);
-    if (server->daemon == NULL) return tern_error_set(err, "libmicrohttpd did not start: %s", strerror(errno));
+    if (!server->daemon) return tern_error_set(err, "libmicrohttpd did not start: %s", strerror(errno));
     return 0;
 }
 
@@ -407,7 +407,7 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
                                               const struct tern_http_routes *routes, size_t route_tables)
 {
     struct tern_http_server *server = tern_alloc(sizeof *server);
-    TERN_ASSERT(settings->clock != NULL && settings->ids != NULL, "the HTTP server is given a clock and ids");
+    TERN_ASSERT(settings->clock && settings->ids, "the HTTP server is given a clock and ids");
     server->clock = settings->clock;
     server->metrics = settings->metrics;
     server->header_ms = (int)or_default((unsigned)settings->header_deadline_ms, DEFAULT_HEADER_MS);
@@ -483,7 +483,7 @@ static void wait_for_flight(struct tern_http_server *server, int timeout_ms)
 
 void tern_http_stop(struct tern_http_server *server, int timeout_ms)
 {
-    if (server == NULL) return;
+    if (!server) return;
     atomic_store(&server->draining, true);
     (void)MHD_quiesce_daemon(server->daemon);    /* the listener is ours again */
     (void)shutdown(server->listener, SHUT_RDWR); /* refuse, rather than let clients wait in the backlog */

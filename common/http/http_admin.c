@@ -13,7 +13,7 @@
 void http_admin_init(struct http_admin *admin, const char *token)
 {
     pthread_mutex_init(&admin->lock, NULL);
-    admin->token = tern_copy_text(token != NULL ? token : "");
+    admin->token = tern_copy_text(token ? token : "");
 }
 
 static void forget(char *token)
@@ -71,7 +71,7 @@ static bool refuse_unauthorized(struct tern_http_request *request, const char *c
 bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request)
 {
     const char *given = tern_http_header(request, "Authorization");
-    if (given == NULL || strncasecmp(given, "Bearer ", 7) != 0)
+    if (!given || strncasecmp(given, "Bearer ", 7) != 0)
         return refuse_unauthorized(request, "Bearer realm=\"tern\"",
                                    "This call needs the header Authorization: Bearer with the admin token.");
     given += 7 + strspn(given + 7, " ");

@@ -37,17 +37,16 @@ static bool is_idle(const struct http_connection *one)
 
 static bool is_from(const struct http_connection *one, const unsigned char *key)
 {
-    return key == NULL || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
+    return !key || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
 }
 
 /* Of one address, or of all (NULL). */
 static struct http_connection *longest_idle(const struct http_sweeper *sweeper, const unsigned char *key)
 {
     struct http_connection *longest = NULL;
-    for (struct http_connection *one = sweeper->first; one != NULL; one = one->after) /* the newest first */
+    for (struct http_connection *one = sweeper->first; one; one = one->after) /* the newest first */
         if (is_from(one, key) &&
-            (longest == NULL || atomic_load(&one->idle_since_ms) <= atomic_load(&longest->idle_since_ms)) &&
-            is_idle(one))
+            (!longest || atomic_load(&one->idle_since_ms) <= atomic_load(&longest->idle_since_ms)) && is_idle(one))
             longest = one;
     return longest;
 }
@@ -59,7 +58,7 @@ struct crowd {
 static struct crowd count_crowd(const struct http_sweeper *sweeper, const unsigned char *key)
 {
     struct crowd crowd = {0};
-    for (const struct http_connection *one = sweeper->first; one != NULL; one = one->after) {
+    for (const struct http_connection *one = sweeper->first; one; one = one->after) {
         crowd.leaving += one->leaving;
         crowd.all += !one->leaving;
         crowd.same += !one->leaving && is_from(one, key);
@@ -70,7 +69,7 @@ static struct crowd count_crowd(const struct http_sweeper *sweeper, const unsign
 static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
 {
     struct http_connection *longest = longest_idle(sweeper, key);
-    if (longest == NULL) return false;
+    if (!longest) return false;
     longest->leaving = true;
     (void)shutdown(longest->fd, SHUT_RD); /* its thread wakes up and ends it */
     return true;
@@ -103,5 +102,5 @@ void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TER
     struct in6_addr six;
     memcpy(&six, key, sizeof six);
     bool four = IN6_IS_ADDR_V4MAPPED(&six);
-    if (inet_ntop(four ? AF_INET : AF_INET6, four ? key + 12 : key, text, TERN_HTTP_PEER_SIZE) == NULL) text[0] = '\0';
+    if (!inet_ntop(four ? AF_INET : AF_INET6, four ? key + 12 : key, text, TERN_HTTP_PEER_SIZE)) text[0] = '\0';
 }

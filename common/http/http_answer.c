@@ -19,7 +19,7 @@ void tern_http_set_header(struct tern_http_answer *answer, const char *name, con
     int length = vsnprintf(value, sizeof value, format, arguments);
     va_end(arguments);
     TERN_ASSERT(length >= 0 && (size_t)length < sizeof value, "the value of a header is shorter than 2 KB");
-    TERN_ASSERT(strpbrk(value, "\r\n") == NULL, "a header is one line");
+    TERN_ASSERT(!strpbrk(value, "\r\n"), "a header is one line");
     tern_text_printf(&answer->headers, "%s: %s\n", name, value);
 }
 
@@ -102,7 +102,7 @@ bool tern_http_query_known(const struct tern_http_request *request, struct tern_
                            const char *const *known)
 {
     const char *unknown = tern_http_unknown_query(request, known);
-    if (unknown == NULL) return true;
+    if (!unknown) return true;
     tern_http_problem(answer, 400, "Invalid query", "The query argument %.64s is not known here.", unknown);
     return false;
 }
@@ -110,11 +110,11 @@ bool tern_http_query_known(const struct tern_http_request *request, struct tern_
 void http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_text *out = &answer->body;
-    if (answer->content_type == NULL) answer->content_type = "application/json";
+    if (!answer->content_type) answer->content_type = "application/json";
     if (strcmp(answer->content_type, problem_type) != 0 || out->length == 0 || out->bytes[out->length - 1] != '}')
         return;
     out->length--; /* opens the object again */
-    if (request->target.path != NULL) {
+    if (request->target.path) {
         /* As it came: a reference has its escapes, and the gate let nothing else through. */
         tern_text_add(out, ",\"instance\":\"");
         tern_text_add_bytes(out, request->raw_target, strcspn(request->raw_target, "?"));

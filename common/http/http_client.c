@@ -290,7 +290,7 @@ static void begin_calls(struct tern_http_client *client)
 {
     struct call *call;
     take_places_back(client);
-    while ((call = next_waiting(client)) != NULL) {
+    while ((call = next_waiting(client))) {
         list_add(&client->active, call);
         client->connecting++;
         CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
@@ -302,7 +302,7 @@ static void finish_calls(struct tern_http_client *client)
 {
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
+    while ((message = curl_multi_info_read(client->multi, &left))) {
         void *call = NULL;
         CURLcode result = message->data.result; /* taking the call off takes the message with it */
         if (message->msg != CURLMSG_DONE) continue;

@@ -15,7 +15,7 @@ static bool is_token(const char *text)
     for (; *text != '\0'; text++) {
         bool letter = (*text | 0x20) >= 'a' && (*text | 0x20) <= 'z';
         bool digit = *text >= '0' && *text <= '9';
-        if (!letter && !digit && strchr("!#$%&'*+-.^_`|~", *text) == NULL) return false;
+        if (!letter && !digit && !strchr("!#$%&'*+-.^_`|~", *text)) return false;
     }
     return true;
 }
@@ -90,7 +90,7 @@ static const char host_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 static bool check_host(struct tern_http_request *request)
 {
     const char *host = tern_http_header(request, "Host");
-    if (host == NULL)
+    if (!host)
         return strcmp(request->version, "HTTP/1.0") == 0 ||
                refuse_malformed(request, "A request of HTTP/1.1 needs the header Host.");
     if (host[strspn(host, host_characters)] != '\0')
@@ -104,10 +104,10 @@ static bool check_authority(struct tern_http_request *request)
 {
     const char *authority = request->target.authority;
     const char *host = tern_http_header(request, "Host");
-    if (authority == NULL) return true;
+    if (!authority) return true;
     if (authority[strspn(authority, host_characters)] != '\0')
         return refuse_malformed(request, "The target of the request does not name a host.");
-    if ((host != NULL && http_authority_same(authority, host)) ||
+    if ((host && http_authority_same(authority, host)) ||
         http_authority_is_own(authority, request->own_address, request->own_port))
         return true;
     request->closing = true;
@@ -132,9 +132,8 @@ static bool check_framing(struct tern_http_request *request)
 {
     const char *coding = tern_http_header(request, "Transfer-Encoding");
     const char *digits = tern_http_header(request, "Content-Length");
-    if (coding == NULL) return digits == NULL || read_length(request, digits);
-    if (digits != NULL)
-        return refuse_malformed(request, "Content-Length and Transfer-Encoding must not come together.");
+    if (!coding) return !digits || read_length(request, digits);
+    if (digits) return refuse_malformed(request, "Content-Length and Transfer-Encoding must not come together.");
     if (strcmp(request->version, "HTTP/1.1") != 0)
         return refuse_malformed(request, "Transfer-Encoding needs HTTP/1.1.");
     if (strcasecmp(coding, "chunked") != 0)
@@ -154,10 +153,10 @@ static bool is_json(const char *type)
     size_t length = strcspn(type, "; \t");
     if (length != strlen("application/json") || strncasecmp(type, "application/json", length) != 0) return false;
     const char *charset = strcasestr(type + length, "charset=");
-    if (charset == NULL) return true;
+    if (!charset) return true;
     charset += strlen("charset=");
     charset += *charset == '"';
-    return strncasecmp(charset, "utf-8", 5) == 0 && strchr("\"; \t", charset[5]) != NULL;
+    return strncasecmp(charset, "utf-8", 5) == 0 && strchr("\"; \t", charset[5]);
 }
 
 static bool refuse_type(struct tern_http_request *request, const char *detail)
@@ -172,16 +171,16 @@ static bool check_type(struct tern_http_request *request)
 {
     const char *type = tern_http_header(request, "Content-Type");
     const char *encoding = tern_http_header(request, "Content-Encoding");
-    if (type == NULL || !is_json(type))
+    if (!type || !is_json(type))
         return refuse_type(request, "The body must be application/json in UTF-8, and Content-Type must say so.");
-    if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+    if (encoding && strcasecmp(encoding, "identity") != 0)
         return refuse_type(request, "The body must not be compressed.");
     return true;
 }
 
 static bool refuse_missing_body(struct tern_http_request *request)
 {
-    if (tern_http_header(request, "Content-Length") != NULL)
+    if (tern_http_header(request, "Content-Length"))
         return http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
     return http_refuse(request, 411, "Length Required",
                        "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
@@ -191,7 +190,7 @@ static bool check_body(struct tern_http_request *request)
 {
     unsigned flags = request->route->row->flags;
     const char *expect = tern_http_header(request, "Expect");
-    if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
+    if (expect && strcasecmp(expect, "100-continue") != 0)
         return http_refuse(request, 417, "Expectation Failed", "The only expectation met is 100-continue.");
     if (request->body_kind == HTTP_BODY_NONE) return (flags & TERN_HTTP_JSON) == 0 || refuse_missing_body(request);
     if (request->body_announced > HTTP_BODY_MAX)
@@ -205,7 +204,7 @@ static bool check_body(struct tern_http_request *request)
 static bool check_key(struct tern_http_request *request)
 {
     const char *header = tern_http_header(request, "Idempotency-Key");
-    if ((request->route->row->flags & TERN_HTTP_ONCE) == 0 || header == NULL) return true;
+    if ((request->route->row->flags & TERN_HTTP_ONCE) == 0 || !header) return true;
     return http_key_read(header, request->key) == 0 ||
            http_refuse(request, 400, "Invalid Idempotency-Key",
                        "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
@@ -217,7 +216,7 @@ static void name_request(const struct http_rules *rules, struct tern_http_reques
 {
     static const char id_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     const char *id = tern_http_header(request, "X-Request-Id");
-    size_t length = id != NULL ? strspn(id, id_characters) : 0;
+    size_t length = id ? strspn(id, id_characters) : 0;
     if (length > 0 && id[length] == '\0' && tern_copy(request->request_id, sizeof request->request_id, id) == 0)
         ; /* the client's own */
     else
@@ -230,7 +229,7 @@ static void decide_closing(struct tern_http_request *request)
 {
     bool readable = request->body_kind == HTTP_BODY_NONE ||
                     (request->body_kind == HTTP_BODY_LENGTH && request->body_announced <= HTTP_BODY_MAX);
-    if (!readable || tern_http_header(request, "Expect") != NULL) request->closing = true;
+    if (!readable || tern_http_header(request, "Expect")) request->closing = true;
 }
 
 bool http_gate(const struct http_rules *rules, struct tern_http_request *request)

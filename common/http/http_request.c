@@ -55,7 +55,7 @@ const char *tern_http_header(const struct tern_http_request *request, const char
 const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length)
 {
     *ret_length = request->body.length;
-    return request->body.bytes != NULL ? request->body.bytes : "";
+    return request->body.bytes ? request->body.bytes : "";
 }
 
 const char *tern_http_traceparent(const struct tern_http_request *request)
@@ -84,9 +84,9 @@ const char *tern_http_unknown_query(const struct tern_http_request *request, con
 {
     for (size_t i = 0; i < request->target.query_count; i++) {
         const char *const *name = known;
-        while (*name != NULL && strcmp(*name, request->target.query[i].name) != 0)
+        while (*name && strcmp(*name, request->target.query[i].name) != 0)
             name++;
-        if (*name == NULL) return request->target.query[i].name;
+        if (!*name) return request->target.query[i].name;
     }
     return NULL;
 }

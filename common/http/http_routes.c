@@ -27,11 +27,11 @@ void http_routes_compile(struct http_rules *rules, const struct tern_http_routes
 {
     size_t count = 0;
     for (size_t i = 0; i < table_count; i++)
-        for (const struct tern_http_route *row = tables[i].table; row->method != NULL; row++)
+        for (const struct tern_http_route *row = tables[i].table; row->method; row++)
             count++;
     rules->routes = tern_alloc((count + 1) * sizeof rules->routes[0]);
     for (size_t i = 0; i < table_count; i++)
-        for (const struct tern_http_route *row = tables[i].table; row->method != NULL; row++) {
+        for (const struct tern_http_route *row = tables[i].table; row->method; row++) {
             struct http_route *route = &rules->routes[rules->route_count++];
             route->row = row;
             route->self = tables[i].self;
@@ -64,7 +64,7 @@ static void allow(const struct http_rules *rules, struct tern_http_request *requ
     tern_text_add(&methods, "");
     for (size_t i = 0; i < rules->route_count; i++) {
         const char *method = rules->routes[i].row->method;
-        if (path_fits(&rules->routes[i], &request->target) && strstr(methods.bytes, method) == NULL)
+        if (path_fits(&rules->routes[i], &request->target) && !strstr(methods.bytes, method))
             tern_text_printf(&methods, "%s, ", strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
     }
     tern_http_set_header(&request->answer, "Allow", "%sOPTIONS", methods.bytes);
@@ -83,14 +83,14 @@ bool http_routes_choose(const struct http_rules *rules, struct tern_http_request
 {
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
     bool path_known = false;
-    for (size_t i = 0; i < rules->route_count && request->route == NULL; i++) {
+    for (size_t i = 0; i < rules->route_count && !request->route; i++) {
         const struct http_route *route = &rules->routes[i];
         if (!path_fits(route, &request->target)) continue;
         if (!path_known) request->pattern = route->row->path;
         path_known = true;
         if (strcmp(route->row->method, method) == 0) request->route = route;
     }
-    if (request->route != NULL) {
+    if (request->route) {
         request->pattern = request->route->row->path;
         return true;
     }

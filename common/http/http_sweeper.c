@@ -18,7 +18,7 @@ enum { STACK_BYTES = 128 * 1024 };
 static void hang_up_late(struct http_sweeper *sweeper)
 {
     int64_t now = tern_steady(sweeper->clock);
-    for (struct http_connection *one = sweeper->first; one != NULL; one = one->after)
+    for (struct http_connection *one = sweeper->first; one; one = one->after)
         if (now >= atomic_load_explicit(&one->deadline_ms, memory_order_relaxed))
             (void)shutdown(one->fd, SHUT_RDWR); /* its thread wakes up and ends it */
 }
@@ -34,7 +34,7 @@ static void report_refused(struct http_sweeper *sweeper)
     sweeper->reported_ms = now;
     http_address_print(sweeper->refused_last, peer);
     tern_sync_unlock(&sweeper->sync);
-    if (sweeper->report != NULL) sweeper->report(sweeper->self, count, peer);
+    if (sweeper->report) sweeper->report(sweeper->self, count, peer);
     tern_sync_lock(&sweeper->sync);
 }
 
@@ -44,7 +44,7 @@ static void *sweep(void *argument)
     tern_sync_lock(&sweeper->sync);
     while (!sweeper->stopping) {
         report_refused(sweeper);
-        if (sweeper->first == NULL && sweeper->refused == 0) {
+        if (!sweeper->first && sweeper->refused == 0) {
             tern_sync_wait(&sweeper->sync);
             continue;
         }
@@ -78,7 +78,7 @@ void http_sweeper_stop(struct http_sweeper *sweeper)
     tern_sync_signal(&sweeper->sync);
     tern_sync_unlock(&sweeper->sync);
     pthread_join(sweeper->thread, NULL);
-    TERN_ASSERT(sweeper->first == NULL, "the sweeper ends after the last connection");
+    TERN_ASSERT(!sweeper->first, "the sweeper ends after the last connection");
     tern_sync_fini(&sweeper->sync);
 }
 
@@ -87,7 +87,7 @@ void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *conn
     tern_sync_lock(&sweeper->sync);
     connection->before = NULL;
     connection->after = sweeper->first;
-    if (sweeper->first != NULL)
+    if (sweeper->first)
         sweeper->first->before = connection;
     else
         tern_sync_signal(&sweeper->sync);
@@ -98,18 +98,18 @@ void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *conn
 void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection)
 {
     tern_sync_lock(&sweeper->sync);
-    if (connection->before != NULL)
+    if (connection->before)
         connection->before->after = connection->after;
     else
         sweeper->first = connection->after;
-    if (connection->after != NULL) connection->after->before = connection->before;
+    if (connection->after) connection->after->before = connection->before;
     tern_sync_unlock(&sweeper->sync);
 }
 
 void http_sweeper_release_idle(struct http_sweeper *sweeper)
 {
     tern_sync_lock(&sweeper->sync);
-    for (struct http_connection *one = sweeper->first; one != NULL; one = one->after)
+    for (struct http_connection *one = sweeper->first; one; one = one->after)
         if (!atomic_load(&one->busy))
             (void)shutdown(one->fd, SHUT_RD); /* what has already arrived is still read and answered */
     tern_sync_unlock(&sweeper->sync);

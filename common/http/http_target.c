@@ -17,7 +17,7 @@ static int check_characters(const char *raw, struct tern_error *err)
     for (const char *c = raw; *c != '\0'; c++) {
         if ((unsigned char)*c >= 0x80)
             return tern_error_set(err, "The target of the request holds a byte that is not ASCII.");
-        if (*c <= ' ' || *c == 0x7f || strchr("\"#<>\\^`{|}", *c) != NULL)
+        if (*c <= ' ' || *c == 0x7f || strchr("\"#<>\\^`{|}", *c))
             return tern_error_set(err, "The target of the request holds a character that must be percent-encoded.");
     }
     return 0;
@@ -68,7 +68,7 @@ static int add_query(char *piece, struct http_target *target, struct tern_error 
     char *value = *equals == '=' ? equals + 1 : equals;
     *equals = '\0';
     if (decode(piece, err) < 0 || decode(value, err) < 0) return -1;
-    if (http_find(target->query, target->query_count, piece, false) != NULL)
+    if (http_find(target->query, target->query_count, piece, false))
         return tern_error_set(err, "The query argument \"%s\" is given twice.", piece);
     if (target->query_count == HTTP_QUERY_MAX)
         return tern_error_set(err, "The query has more than %d arguments.", HTTP_QUERY_MAX);
@@ -100,7 +100,7 @@ static int skip_authority(const char **at, size_t *ret_length, struct tern_error
     *at += sizeof scheme - 1;
     *ret_length = strcspn(*at, "/?");
     if (*ret_length == 0) return tern_error_set(err, "The target of the request names no host.");
-    if (memchr(*at, '%', *ret_length) != NULL)
+    if (memchr(*at, '%', *ret_length))
         return tern_error_set(err, "The host in the target of the request must not be percent-encoded.");
     return 0;
 }
@@ -122,7 +122,7 @@ static int take_apart(const char *raw, struct http_target *target, struct tern_e
     (void)stpcpy(stpcpy(path, root), rest);
     char *question = strchr(path, '?');
     char *query = path + length;
-    if (question != NULL) {
+    if (question) {
         *question = '\0';
         query = question + 1;
     }

@@ -28,7 +28,7 @@ int tern_json_check(const char *text, size_t length, size_t max_bytes, struct te
 static void keep_digits(struct cJSON *node, const char *digits, size_t length)
 {
     char *copy = cJSON_malloc(length + 1);
-    TERN_ASSERT(copy != NULL, "out of memory");
+    TERN_ASSERT(copy, "out of memory");
     memcpy(copy, digits, length);
     copy[length] = '\0';
     node->valuestring = copy;
@@ -67,7 +67,7 @@ static struct cJSON *parse_checked(const char *text, size_t length, const struct
     size_t at = 0;
     char *copy = copy_without_digits(text, length, numbers);
     struct cJSON *root = cJSON_ParseWithLengthOpts(copy, length + 1, NULL, 1);
-    TERN_ASSERT(root != NULL, "there is memory for a text that has passed the gate");
+    TERN_ASSERT(root, "there is memory for a text that has passed the gate");
     free(copy);
     restore_digits(root, text, numbers, &at);
     TERN_ASSERT(at == numbers->count, "the tree has every number of the text");
@@ -233,7 +233,7 @@ void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms
 void tern_json_print(const struct cJSON *node, struct tern_text *out)
 {
     char *text = cJSON_PrintUnformatted(node);
-    TERN_ASSERT(text != NULL, "a tree can be printed");
+    TERN_ASSERT(text, "a tree can be printed");
     tern_text_add(out, text);
     cJSON_free(text);
 }

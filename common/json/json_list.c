@@ -20,7 +20,7 @@ static int refuse(const struct walk *walk, const char *why)
 
 static void skip_space(struct walk *walk)
 {
-    while (walk->at < walk->length && strchr(" \n\r\t", walk->text[walk->at]) != NULL && walk->text[walk->at] != '\0')
+    while (walk->at < walk->length && strchr(" \n\r\t", walk->text[walk->at]) && walk->text[walk->at] != '\0')
         walk->at++;
 }
 
@@ -47,7 +47,7 @@ static int visit_one(struct walk *walk, tern_json_visit *visit, void *self)
     start = walk->at;
     if (json_gate_skip(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
     struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
-    int status = node != NULL ? visit(self, node, walk->err) : -1;
+    int status = node ? visit(self, node, walk->err) : -1;
     tern_json_destroy(node);
     return status;
 }

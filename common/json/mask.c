@@ -39,7 +39,7 @@ void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
 {
     bool object = tern_json_is_object(node);
     const char *name = tern_json_name(node);
-    if (name != NULL && is_hidden(name, mask) && !tern_json_is_null(node)) {
+    if (name && is_hidden(name, mask) && !tern_json_is_null(node)) {
         tern_json_write_string(out, "***");
         return;
     }
@@ -48,7 +48,7 @@ void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
         return;
     }
     tern_text_add(out, object ? "{" : "[");
-    for (const struct cJSON *child = tern_json_first(node); child != NULL; child = tern_json_next(child)) {
+    for (const struct cJSON *child = tern_json_first(node); child; child = tern_json_next(child)) {
         if (child != tern_json_first(node)) tern_text_add(out, ",");
         if (object) {
             tern_json_write_string(out, tern_json_name(child));
@@ -63,7 +63,7 @@ void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
 
 static bool is_word_byte(unsigned char byte)
 {
-    return byte > ' ' && byte != 0x7f && strchr("\"',:;{}[]()<>=&", byte) == NULL;
+    return byte > ' ' && byte != 0x7f && !strchr("\"',:;{}[]()<>=&", byte);
 }
 
 /* What stands behind a secret name: after quotes, colons and blanks, to the end of the word or of the quoted text. */

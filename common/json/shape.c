@@ -330,12 +330,11 @@ static void check_list(const struct tern_field *field, const char *source, const
         add_verdict(faults, place, &verdict);
         return;
     }
-    for (; element.index < count; element.index++) {
+    for (; element.index < count; element.index++)
         if (field->kind == TERN_KIND_LIST)
             check_object(field->shape, source + field->offset + element.index * field->shape->size, &element, faults);
         else if (shape_judge_word(source + field->offset + element.index * TERN_WORD_SIZE, &verdict) < 0)
             add_verdict(faults, &element, &verdict);
-    }
 }
 
 static void check_member(const struct tern_field *field, const char *source, const struct place *place,

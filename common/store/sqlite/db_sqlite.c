@@ -56,12 +56,8 @@ static int last_errno(const struct tern_db *db)
     sqlite3_file *log = NULL;
     int error = 0;
     sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (log != NULL && log->pMethods != NULL) {
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
-    }
-    if (error == 0) {
-        sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
-    }
+    if (log && log->pMethods) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (error == 0) sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
     return error != 0 ? error : sqlite3_system_errno(db->handle);
 }
 
@@ -98,15 +94,9 @@ void tern_sqlite_break(struct tern_db *db)
 /* What happened to the transaction is asked here, at the error, because SQLite ends it by itself on some. */
 static void note_loss(struct tern_db *db, enum tern_fault fault)
 {
-    if (fault == TERN_FAULT_BROKEN) {
-        tern_sqlite_break(db);
-    }
-    if (fault == TERN_FAULT_FULL) {
-        tern_sqlite_drop_ballast(db);
-    }
-    if (db->begun && sqlite3_get_autocommit(db->handle) != 0 && db->lost_by == TERN_FAULT_OTHER) {
-        db->lost_by = fault;
-    }
+    if (fault == TERN_FAULT_BROKEN) tern_sqlite_break(db);
+    if (fault == TERN_FAULT_FULL) tern_sqlite_drop_ballast(db);
+    if (db->begun && sqlite3_get_autocommit(db->handle) != 0 && db->lost_by == TERN_FAULT_OTHER) db->lost_by = fault;
 }
 
 int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern_error *err)
@@ -123,9 +113,7 @@ int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern
 bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err)
 {
     bool now = db->fail_in == TERN_DB_EVERY_CALL || (db->fail_in > 0 && --db->fail_in == 0);
-    if (!now) {
-        return false;
-    }
+    if (!now) return false;
     tern_error_fault(err, db->fail_fault, "this call was made to fail");
     return true;
 }
@@ -145,15 +133,13 @@ static int apply(struct tern_db *db, const struct setting *setting, struct tern_
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(db->handle, setting->sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-    }
+    if (code == SQLITE_OK) code = sqlite3_step(statement);
     int result = 0;
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
         result = tern_sqlite_fail(db, code, setting->sql, err);
-    } else if (setting->answer != NULL) {
+    } else if (setting->answer) {
         const unsigned char *answer = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
-        const char *said = answer != NULL ? (const char *)answer : "nothing";
+        const char *said = answer ? (const char *)answer : "nothing";
         if (strcmp(said, setting->answer) != 0) {
             result = tern_error_fault(err, TERN_FAULT_BROKEN, "%s answered \"%s\" instead of \"%s\"", setting->sql,
                                       said, setting->answer);
@@ -165,11 +151,8 @@ static int apply(struct tern_db *db, const struct setting *setting, struct tern_
 
 static int apply_all(struct tern_db *db, const struct setting *settings, size_t count, struct tern_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (apply(db, &settings[i], err) < 0) {
-            return -1;
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        if (apply(db, &settings[i], err) < 0) return -1;
     return 0;
 }
 
@@ -185,28 +168,20 @@ static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pag
 
 static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
 {
-    const char *name = db->path != NULL ? db->path : ":memory:";
+    const char *name = db->path ? db->path : ":memory:";
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation; only before the first open */
     int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-    TERN_ASSERT(db->handle != NULL, "there is memory for the store");
-    if (code != SQLITE_OK) {
-        return tern_sqlite_fail(db, code, "open", err);
-    }
+    TERN_ASSERT(db->handle, "there is memory for the store");
+    if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "open", err);
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
                       NULL); /* only an orderly close takes the log away */
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    if (db->reader) {
-        return apply_all(db, reader_settings, TERN_COUNT(reader_settings), err);
-    }
-    if (db->path == NULL) {
-        return apply_all(db, memory_settings, TERN_COUNT(memory_settings), err);
-    }
-    if (apply_all(db, writer_settings, TERN_COUNT(writer_settings), err) < 0) {
-        return -1;
-    }
+    if (db->reader) return apply_all(db, reader_settings, TERN_COUNT(reader_settings), err);
+    if (!db->path) return apply_all(db, memory_settings, TERN_COUNT(memory_settings), err);
+    if (apply_all(db, writer_settings, TERN_COUNT(writer_settings), err) < 0) return -1;
     if (TERN_BUG(flush_left_out)) (void)sqlite3_exec(db->handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
     sqlite3_wal_hook(db->handle, note_wal_pages, db);
     return 0;
@@ -239,12 +214,8 @@ static void begin_a_new_log(const struct tern_db *db)
 static int open_writer(struct tern_db *db, struct tern_error *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (db->path == NULL) {
-        return open_handle(db, flags, err);
-    }
-    if (tern_sqlite_claim(db, err) < 0) {
-        return -1;
-    }
+    if (!db->path) return open_handle(db, flags, err);
+    if (tern_sqlite_claim(db, err) < 0) return -1;
     bool can_make_room = tern_sqlite_disk_is_full(db) && tern_sqlite_has_ballast(db);
     int result = open_handle(db, flags, err);
     if (result < 0 && can_make_room) {
@@ -252,9 +223,7 @@ static int open_writer(struct tern_db *db, struct tern_error *err)
         close_handle(db);
         result = open_handle(db, flags, err);
     }
-    if (result < 0) {
-        return -1;
-    }
+    if (result < 0) return -1;
     tern_sqlite_keep_ballast(db);
     (void)tern_sqlite_note_open(db, true); /* before the log is empty, which the word of a crash may deny */
     begin_a_new_log(db);
@@ -270,9 +239,7 @@ static int refuse_undecoded(const struct tern_db *db, const char *url, struct te
 {
     const char *raw = url + strlen("sqlite:");
     raw += strncmp(raw, "//", 2) == 0 ? 2 : 0;
-    if (strcmp(raw, db->given) == 0 || access(db->path, F_OK) == 0 || access(raw, F_OK) != 0) {
-        return 0;
-    }
+    if (strcmp(raw, db->given) == 0 || access(db->path, F_OK) == 0 || access(raw, F_OK) != 0) return 0;
     return tern_error_set(err, "the URL names %s, and the store is in %s: write the \"%%\" of its name as %%25",
                           db->given, raw);
 }
@@ -281,25 +248,17 @@ static int refuse_undecoded(const struct tern_db *db, const char *url, struct te
 static bool is_direct(const struct tern_db *db)
 {
     char folder[PATH_MAX];
-    if (db->given[0] == '/') {
-        return strcmp(db->given, db->path) == 0;
-    }
-    size_t length = getcwd(folder, sizeof folder) != NULL ? strlen(folder) : 0;
+    if (db->given[0] == '/') return strcmp(db->given, db->path) == 0;
+    size_t length = getcwd(folder, sizeof folder) ? strlen(folder) : 0;
     return length > 0 && strncmp(db->path, folder, length) == 0 && db->path[length] == '/' &&
            strcmp(db->path + length + 1, db->given) == 0;
 }
 
 static int find_file(struct tern_db *db, const char *url, struct tern_error *err)
 {
-    if (tern_sqlite_path(url, &db->given, err) < 0) {
-        return -1;
-    }
-    if (db->given == NULL) {
-        return db->reader ? tern_error_set(err, "a store in memory has no second connection") : 0;
-    }
-    if (tern_sqlite_resolve(db->given, &db->path, err) < 0) {
-        return -1;
-    }
+    if (tern_sqlite_path(url, &db->given, err) < 0) return -1;
+    if (!db->given) return db->reader ? tern_error_set(err, "a store in memory has no second connection") : 0;
+    if (tern_sqlite_resolve(db->given, &db->path, err) < 0) return -1;
     db->alias = is_direct(db) ? NULL : tern_copy_text(db->given);
     return refuse_undecoded(db, url, err);
 }
@@ -308,11 +267,9 @@ static int open_as(const char *url, bool reader, struct tern_db **ret_db, struct
 {
     struct tern_db *db = create(reader);
     int result = find_file(db, url, err);
-    if (result == 0) {
-        result = reader ? open_handle(db, SQLITE_OPEN_READONLY, err) : open_writer(db, err);
-    }
+    if (result == 0) result = reader ? open_handle(db, SQLITE_OPEN_READONLY, err) : open_writer(db, err);
     if (result < 0) {
-        tern_error_prefix(err, "cannot open the store %s", db->given != NULL ? db->given : url);
+        tern_error_prefix(err, "cannot open the store %s", db->given ? db->given : url);
         tern_db_close(db);
         return -1;
     }
@@ -340,18 +297,13 @@ int tern_db_open_reader(const char *url, struct tern_db **ret_db, struct tern_er
 
 void tern_db_close(struct tern_db *db)
 {
-    if (db == NULL) {
-        return;
-    }
-    if (db->handle != NULL) {
+    if (!db) return;
+    if (db->handle) {
         tern_db_rollback(db);
-        if (tern_db_check_unchanged(db, NULL) < 0) {
-            tern_sqlite_break(db);
-        }
+        if (tern_db_check_unchanged(db, NULL) < 0) tern_sqlite_break(db);
         /* First: without its log it must not look as if it were open. */
-        if (!db->broken && tern_sqlite_note_open(db, false)) {
+        if (!db->broken && tern_sqlite_note_open(db, false))
             sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-        }
         close_handle(db);
     }
     tern_sqlite_unclaim(db);

@@ -45,15 +45,14 @@ static void flush_folder_of(const char *path)
 static int make_folder(const char *folder, struct tern_error *err)
 {
     char part[PATH_MAX];
-    for (const char *end = folder; end != NULL;) {
+    for (const char *end = folder; end;) {
         end = strchr(end + 1, '/');
-        size_t length = end != NULL ? (size_t)(end - folder) : strlen(folder);
+        size_t length = end ? (size_t)(end - folder) : strlen(folder);
         snprintf(part, sizeof part, "%.*s", (int)length, folder);
-        if (mkdir(part, 0750) == 0) {
+        if (mkdir(part, 0750) == 0)
             flush_folder_of(part);
-        } else if (errno != EEXIST) {
+        else if (errno != EEXIST)
             return tern_error_set(err, "cannot make the folder %s: %s", part, strerror(errno));
-        }
     }
     return 0;
 }
@@ -61,13 +60,11 @@ static int make_folder(const char *folder, struct tern_error *err)
 static int refuse_network(const char *folder, struct tern_error *err)
 {
     struct statfs about;
-    if (statfs(folder, &about) < 0) {
+    if (statfs(folder, &about) < 0)
         return tern_error_set(err, "cannot look at the folder %s: %s", folder, strerror(errno));
-    }
     unsigned long kind = (unsigned long)about.f_type & 0xFFFFFFFFu;
-    if (kind == NFS_SUPER_MAGIC || kind == SMB_SUPER_MAGIC || kind == MAGIC_CIFS || kind == MAGIC_SMB2) {
+    if (kind == NFS_SUPER_MAGIC || kind == SMB_SUPER_MAGIC || kind == MAGIC_CIFS || kind == MAGIC_SMB2)
         return tern_error_set(err, "%s is on a network file system, where file locks cannot be relied on", folder);
-    }
     return 0;
 }
 
@@ -76,20 +73,15 @@ static int refuse_network(const char *folder, struct tern_error *err)
 static int make_private(int fd, const char *name, struct tern_error *err)
 {
     struct stat about;
-    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) {
-        return tern_error_set(err, "%s is no file", name);
-    }
-    if ((about.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0 && errno != EPERM) {
+    if (fstat(fd, &about) < 0 || !S_ISREG(about.st_mode)) return tern_error_set(err, "%s is no file", name);
+    if ((about.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0 && errno != EPERM)
         return tern_error_set(err, "cannot take %s away from other users: %s", name, strerror(errno));
-    }
     return 0;
 }
 
 static int lock(int fd, const char *name, struct tern_error *err)
 {
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        return 0;
-    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
     return errno == EWOULDBLOCK ? tern_error_set(err, "another process is using it (%s is locked)", name)
                                 : tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
 }
@@ -121,14 +113,9 @@ static enum tern_sqlite_end last_end(const struct tern_db *db)
     static const char *const words[] = {
         [TERN_SQLITE_SHUT] = is_shut, [TERN_SQLITE_OPEN] = is_open, [TERN_SQLITE_USED] = is_used};
     char word[sizeof is_open] = "";
-    if (pread(db->lock, word, sizeof is_open - 1, 0) != (ssize_t)sizeof is_open - 1) {
-        return TERN_SQLITE_UNKNOWN;
-    }
-    for (int end = TERN_SQLITE_SHUT; end <= TERN_SQLITE_USED; end++) {
-        if (strcmp(word, words[end]) == 0) {
-            return (enum tern_sqlite_end)end;
-        }
-    }
+    if (pread(db->lock, word, sizeof is_open - 1, 0) != (ssize_t)sizeof is_open - 1) return TERN_SQLITE_UNKNOWN;
+    for (int end = TERN_SQLITE_SHUT; end <= TERN_SQLITE_USED; end++)
+        if (strcmp(word, words[end]) == 0) return (enum tern_sqlite_end)end;
     return TERN_SQLITE_UNKNOWN;
 }
 
@@ -138,9 +125,7 @@ static bool write_word(const struct tern_db *db, const char *word)
     char name[PATH_MAX];
     beside(db, ".lock", name);
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return false;
-    }
+    if (fd < 0) return false;
     bool written = pwrite(fd, word, strlen(word), 0) == (ssize_t)strlen(word) &&
                    ftruncate(fd, (off_t)strlen(word)) == 0 && fdatasync(fd) == 0;
     close(fd);
@@ -149,30 +134,24 @@ static bool write_word(const struct tern_db *db, const char *word)
 
 bool tern_sqlite_note_open(struct tern_db *db, bool open)
 {
-    if (db->lock < 0 || db->noted_open == open) {
-        return false;
-    }
-    if (open) {
-        flush_folder_of(db->path); /* the log has its name in it before anybody may miss it */
-    }
+    if (db->lock < 0 || db->noted_open == open) return false;
+    if (open) flush_folder_of(db->path); /* the log has its name in it before anybody may miss it */
     db->noted_open = open;
     return write_word(db, open ? is_open : is_shut);
 }
 
 void tern_sqlite_note_used(struct tern_db *db)
 {
-    if (db->noted_open && !atomic_load(&db->noted_used) && atomic_load(&db->files.log_length) > 0) {
+    if (db->noted_open && !atomic_load(&db->noted_used) && atomic_load(&db->files.log_length) > 0)
         atomic_store(&db->noted_used, write_word(db, is_used));
-    }
 }
 
 void tern_sqlite_keep_word(const struct tern_db *db)
 {
     char name[PATH_MAX];
     beside(db, ".lock", name);
-    if (db->noted_open && access(name, F_OK) < 0 && write_word(db, atomic_load(&db->noted_used) ? is_used : is_open)) {
+    if (db->noted_open && access(name, F_OK) < 0 && write_word(db, atomic_load(&db->noted_used) ? is_used : is_open))
         flush_folder_of(db->path);
-    }
 }
 
 void tern_sqlite_keep_length(const struct tern_db *db, int64_t length)
@@ -216,9 +195,7 @@ static bool is_backup(const struct tern_db *db)
 static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about;
-    if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) {
-        return check_nothing_is_missing(db, err);
-    }
+    if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) return check_nothing_is_missing(db, err);
     if (is_backup(db)) {
         return tern_sqlite_log_bytes(db) == 0
                    ? 0
@@ -239,9 +216,7 @@ static int hold_file(struct tern_db *db, struct tern_error *err)
 
 static int create_file(struct tern_db *db, struct tern_error *err)
 {
-    if (db->file >= 0) {
-        return 0;
-    }
+    if (db->file >= 0) return 0;
     db->file = open_locked(db->path, O_CREAT | O_EXCL, err);
     flush_folder_of(db->path);
     return db->file >= 0 ? 0 : -1;
@@ -255,9 +230,7 @@ static void make_log_private(const struct tern_db *db)
     for (size_t i = 0; i < TERN_COUNT(endings); i++) {
         struct stat about;
         beside(db, endings[i], name);
-        if (lstat(name, &about) == 0 && S_ISREG(about.st_mode)) {
-            (void)chmod(name, 0600);
-        }
+        if (lstat(name, &about) == 0 && S_ISREG(about.st_mode)) (void)chmod(name, 0600);
     }
 }
 
@@ -265,18 +238,12 @@ int tern_sqlite_claim(struct tern_db *db, struct tern_error *err)
 {
     char folder[PATH_MAX], name[PATH_MAX];
     tern_sqlite_folder_of(db->path, folder);
-    if (make_folder(folder, err) < 0 || refuse_network(folder, err) < 0) {
-        return -1;
-    }
+    if (make_folder(folder, err) < 0 || refuse_network(folder, err) < 0) return -1;
     beside(db, ".lock", name);
     db->lock = open_locked(name, O_CREAT, err);
-    if (db->lock < 0 || hold_file(db, err) < 0 || check_what_was_left(db, err) < 0) {
-        return -1;
-    }
+    if (db->lock < 0 || hold_file(db, err) < 0 || check_what_was_left(db, err) < 0) return -1;
     make_log_private(db);
-    if (create_file(db, err) < 0) {
-        return -1;
-    }
+    if (create_file(db, err) < 0) return -1;
     struct stat about;
     db->made = fstat(db->file, &about) == 0 && about.st_size == 0;
     return 0;
@@ -326,9 +293,7 @@ int64_t tern_sqlite_free_bytes(const struct tern_db *db)
 {
     char folder[PATH_MAX];
     struct statvfs about;
-    if (db->path == NULL) {
-        return INT64_MAX;
-    }
+    if (!db->path) return INT64_MAX;
     tern_sqlite_folder_of(db->path, folder);
     return statvfs(folder, &about) == 0 ? (int64_t)(about.f_bavail * about.f_frsize) : 0;
 }
@@ -337,9 +302,7 @@ int64_t tern_sqlite_log_bytes(const struct tern_db *db)
 {
     char name[PATH_MAX];
     struct stat about;
-    if (db->path == NULL) {
-        return 0;
-    }
+    if (!db->path) return 0;
     beside(db, "-wal", name);
     return stat(name, &about) == 0 ? (int64_t)about.st_size : 0;
 }
@@ -352,9 +315,7 @@ bool tern_sqlite_disk_is_full(const struct tern_db *db)
 bool tern_sqlite_drop_ballast(struct tern_db *db)
 {
     char name[PATH_MAX];
-    if (db->path == NULL || db->reader) {
-        return false;
-    }
+    if (!db->path || db->reader) return false;
     db->ballast_gone = true;
     beside(db, ".ballast", name);
     return unlink(name) == 0;
@@ -364,9 +325,7 @@ bool tern_sqlite_has_ballast(const struct tern_db *db)
 {
     char name[PATH_MAX];
     struct stat about;
-    if (db->path == NULL) {
-        return true;
-    }
+    if (!db->path) return true;
     beside(db, ".ballast", name);
     return stat(name, &about) == 0 && about.st_size == BALLAST_BYTES;
 }
@@ -374,14 +333,10 @@ bool tern_sqlite_has_ballast(const struct tern_db *db)
 static bool make_ballast(const char *name)
 {
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return false;
-    }
+    if (fd < 0) return false;
     bool made = make_private(fd, name, NULL) == 0 && posix_fallocate(fd, 0, BALLAST_BYTES) == 0;
     close(fd);
-    if (!made) {
-        unlink(name);
-    }
+    if (!made) unlink(name);
     return made;
 }
 

@@ -60,9 +60,8 @@ static bool read_header(struct log_file *log)
 {
     unsigned char header[LOG_HEADER];
     const struct sum nothing = {0, 0};
-    if (pread(log->fd, header, sizeof header, 0) != (ssize_t)sizeof header || (big(header) & ~1u) != LOG_MAGIC) {
+    if (pread(log->fd, header, sizeof header, 0) != (ssize_t)sizeof header || (big(header) & ~1u) != LOG_MAGIC)
         return false;
-    }
     log->big_endian = (big(header) & 1u) != 0;
     log->page_size = big(header + 8);
     log->sum = add_up(nothing, log->big_endian, header, 24);
@@ -86,9 +85,7 @@ static bool is_proved(struct log_file *log)
 {
     struct sum sum = add_up(log->sum, log->big_endian, log->frame, 8);
     sum = add_up(sum, log->big_endian, log->frame + FRAME_HEADER, log->page_size);
-    if (!is_ours(log) || !says(log->frame + 16, sum)) {
-        return false;
-    }
+    if (!is_ours(log) || !says(log->frame + 16, sum)) return false;
     log->sum = sum;
     return true;
 }
@@ -108,15 +105,12 @@ static bool is_damaged(struct log_file *log, bool was_used)
 {
     int64_t number = 0;
     int commits = 0;
-    if (!read_header(log)) {
+    if (!read_header(log))
         return was_used || has_frames(log); /* they were written after a header that was on the disk */
-    }
-    while (read_frame(log, number) && is_proved(log)) {
+    while (read_frame(log, number) && is_proved(log))
         number++;
-    }
-    for (; commits < 2 && read_frame(log, number); number++) {
+    for (; commits < 2 && read_frame(log, number); number++)
         commits += is_ours(log) && ends_a_commit(log) ? 1 : 0;
-    }
     return commits == 2;
 }
 
@@ -130,9 +124,7 @@ int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, in
                                 "it was not closed in order and its log (-wal) is gone, with what was committed last; "
                                 "remove its .lock file to go on without that");
     }
-    if (fd < 0) {
-        return 0; /* SQLite says what is wrong with a log that cannot be read */
-    }
+    if (fd < 0) return 0; /* SQLite says what is wrong with a log that cannot be read */
     struct log_file *log = tern_alloc(sizeof *log);
     log->fd = fd;
     bool damaged = tern_sqlite_log_bytes(db) < least || is_damaged(log, end == TERN_SQLITE_USED);

@@ -20,9 +20,7 @@ static const char record_step[] = "INSERT INTO schema_migration (family, number,
 static int run_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
 {
     int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK) {
-        return tern_sqlite_fail(db, code, "its statements", err);
-    }
+    if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "its statements", err);
     TERN_ASSERT(tern_db_in_transaction(db), "a step of a schema does not end its transaction");
     return tern_db_run(db, record_step,
                        TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)), err);
@@ -30,9 +28,7 @@ static int run_step(struct tern_db *db, const char *family, const struct tern_mi
 
 static int apply_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
 {
-    if (tern_db_begin(db, err) < 0) {
-        return -1;
-    }
+    if (tern_db_begin(db, err) < 0) return -1;
     if (run_step(db, family, step, err) < 0) {
         tern_db_rollback(db);
         return tern_error_prefix(err, "cannot apply step %d (%s) of the schema %s", step->number, step->name, family);
@@ -45,9 +41,8 @@ static int check_name(struct tern_db *db, const char *family, const struct tern_
     int64_t others = 0;
     if (tern_db_get_int(db, named_otherwise,
                         TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)),
-                        &others, err) < 0) {
+                        &others, err) < 0)
         return tern_error_prefix(err, "cannot read which schema the store has");
-    }
     if (others > 0) {
         return tern_error_set(err, "the store belongs to another program: step %d of its schema %s is not \"%s\"",
                               step->number, family, step->name);
@@ -59,25 +54,19 @@ int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_mi
 {
     int64_t newest = 0;
     if (tern_db_run(db, create_table, TERN_DB_NO_ARGS, err) < 0 ||
-        tern_db_get_int(db, newest_step, TERN_DB_ARGS(tern_db_text(family)), &newest, err) < 0) {
+        tern_db_get_int(db, newest_step, TERN_DB_ARGS(tern_db_text(family)), &newest, err) < 0)
         return tern_error_prefix(err, "cannot read which schema the store has");
-    }
     int known = 0;
-    for (const struct tern_migration *step = steps; step->sql != NULL; step++) {
+    for (const struct tern_migration *step = steps; step->sql; step++) {
         TERN_ASSERT(step->number > known, "the steps of a schema ascend");
         known = step->number;
-        if (check_name(db, family, step, err) < 0) {
-            return -1;
-        }
+        if (check_name(db, family, step, err) < 0) return -1;
     }
     if (newest > known) {
         return tern_error_set(err, "the store has schema %s %d, this program knows %d: a newer program has used it",
                               family, (int)newest, known);
     }
-    for (const struct tern_migration *step = steps; step->sql != NULL; step++) {
-        if (step->number > newest && apply_step(db, family, step, err) < 0) {
-            return -1;
-        }
-    }
+    for (const struct tern_migration *step = steps; step->sql; step++)
+        if (step->number > newest && apply_step(db, family, step, err) < 0) return -1;
     return 0;
 }

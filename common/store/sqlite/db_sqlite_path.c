@@ -41,7 +41,7 @@ static int decode(char *text, struct tern_error *err)
 static int refuse_query(const char *path, struct tern_error *err)
 {
     const char *end = strpbrk(path, "?#");
-    if (end == NULL) return 0;
+    if (!end) return 0;
     return tern_error_set(err, "the URL of a store takes no \"%.40s\"; in the name of a file write %s", end,
                           *end == '?' ? "%3F" : "%23");
 }
@@ -52,7 +52,7 @@ int tern_sqlite_path(const char *url, char **ret_path, struct tern_error *err)
     if (strncmp(url, scheme, sizeof scheme - 1) != 0) {
         const char *colon = strchr(url, ':');
         return tern_error_set(err, "there is no driver for \"%.*s\": a store is named sqlite:<path>",
-                              colon != NULL ? (int)(colon - url + 1) : 20, url);
+                              colon ? (int)(colon - url + 1) : 20, url);
     }
     const char *path = url + sizeof scheme - 1;
     if (strcmp(path, ":memory:") == 0) {
@@ -82,7 +82,7 @@ int tern_sqlite_path(const char *url, char **ret_path, struct tern_error *err)
 void tern_sqlite_folder_of(const char *path, char folder[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
-    if (slash == NULL)
+    if (!slash)
         tern_copy_whole(folder, PATH_MAX, ".");
     else if (slash == path)
         tern_copy_whole(folder, PATH_MAX, "/");
@@ -117,7 +117,7 @@ static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX]
     char there[PATH_MAX];
     bool absolute = folder[0] == '/';
     tern_copy_whole(there, sizeof there, folder);
-    while (realpath(there[0] != '\0' ? there : absolute ? "/" : ".", real) == NULL) {
+    while (!realpath(there[0] != '\0' ? there : absolute ? "/" : ".", real)) {
         char *slash = strrchr(there, '/');
         if (errno != ENOENT || !may_lack || there[0] == '\0')
             return tern_error_set(err, "cannot reach the folder %s: %s", folder, strerror(errno));
@@ -132,7 +132,7 @@ int tern_sqlite_resolve(const char *path, char **ret_real, struct tern_error *er
     char name[PATH_MAX], folder[PATH_MAX], real[PATH_MAX], target[PATH_MAX];
     tern_copy_whole(name, sizeof name, path);
     for (int links = 0; links <= LINKS_MOST; links++) {
-        const char *slash = strrchr(name, '/'), *file = slash != NULL ? slash + 1 : name;
+        const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name;
         tern_sqlite_folder_of(name, folder);
         if (file[0] == '\0' || strcmp(file, ".") == 0 || strcmp(file, "..") == 0)
             return tern_error_set(err, "it is a folder");

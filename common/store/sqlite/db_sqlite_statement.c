@@ -16,17 +16,13 @@ struct tern_db_value tern_db_int(int64_t number)
 
 struct tern_db_value tern_db_text(const char *text)
 {
-    if (text == NULL || text[0] == '\0') {
-        return tern_db_null();
-    }
+    if (!text || text[0] == '\0') return tern_db_null();
     return (struct tern_db_value){.kind = TERN_DB_TEXT, .bytes = text, .length = strlen(text)};
 }
 
 struct tern_db_value tern_db_text_bytes(const char *text, size_t length)
 {
-    if (length == 0) {
-        return tern_db_null();
-    }
+    if (length == 0) return tern_db_null();
     return (struct tern_db_value){.kind = TERN_DB_TEXT, .bytes = text, .length = length};
 }
 
@@ -52,26 +48,20 @@ static size_t place_of(const char *sql, size_t room)
 static struct tern_db_statement **slot_of(const struct tern_db *db, const char *sql)
 {
     size_t at = place_of(sql, db->slot_room);
-    while (db->slots[at] != NULL && db->slots[at]->sql != sql) {
+    while (db->slots[at] && db->slots[at]->sql != sql)
         at = (at + 1) & (db->slot_room - 1);
-    }
     return &db->slots[at];
 }
 
 static void make_room(struct tern_db *db)
 {
-    if (db->slot_count * 2 < db->slot_room) {
-        return;
-    }
+    if (db->slot_count * 2 < db->slot_room) return;
     struct tern_db_statement **old = db->slots;
     size_t old_room = db->slot_room;
     db->slot_room = old_room == 0 ? 64 : old_room * 2;
     db->slots = tern_alloc(db->slot_room * sizeof(struct tern_db_statement *));
-    for (size_t i = 0; i < old_room; i++) {
-        if (old[i] != NULL) {
-            *slot_of(db, old[i]->sql) = old[i];
-        }
-    }
+    for (size_t i = 0; i < old_room; i++)
+        if (old[i]) *slot_of(db, old[i]->sql) = old[i];
     free(old);
 }
 
@@ -83,7 +73,7 @@ static struct tern_db_statement *prepare(struct tern_db *db, const char *sql, un
         tern_sqlite_fail(db, code, "prepare", err);
         return NULL;
     }
-    TERN_ASSERT(handle != NULL, "a statement says something");
+    TERN_ASSERT(handle, "a statement says something");
     struct tern_db_statement *statement = tern_alloc(sizeof *statement);
     statement->sql = sql;
     statement->handle = handle;
@@ -100,7 +90,7 @@ static void dispose(struct tern_db_statement *statement)
 void tern_sqlite_forget_statements(struct tern_db *db)
 {
     for (size_t i = 0; i < db->slot_room; i++) {
-        if (db->slots[i] != NULL) {
+        if (db->slots[i]) {
             TERN_ASSERT(!db->slots[i]->in_use, "every query was ended before the store is closed");
             dispose(db->slots[i]);
             db->slots[i] = NULL;
@@ -115,12 +105,10 @@ static struct tern_db_statement *find(struct tern_db *db, const char *sql, bool 
     make_room(db);
     struct tern_db_statement **slot = slot_of(db, sql);
     *ret_borrowed = *slot != NULL && (*slot)->in_use;
-    if (*ret_borrowed) {
-        return prepare(db, sql, 0, err);
-    }
-    if (*slot == NULL) {
+    if (*ret_borrowed) return prepare(db, sql, 0, err);
+    if (!*slot) {
         *slot = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, err);
-        db->slot_count += *slot != NULL;
+        if (*slot) db->slot_count++;
     }
     return *slot;
 }
@@ -144,9 +132,7 @@ static int bind_all(struct tern_db *db, const struct tern_db_statement *statemen
     TERN_ASSERT(statement->parameters == count, "a statement gets as many values as it names");
     for (size_t i = 0; i < count; i++) {
         int code = bind(statement->handle, (int)i + 1, &values[i]);
-        if (code != SQLITE_OK) {
-            return tern_sqlite_fail(db, code, "bind", err);
-        }
+        if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "bind", err);
     }
     return 0;
 }
@@ -154,12 +140,10 @@ static int bind_all(struct tern_db *db, const struct tern_db_statement *statemen
 /* After some errors SQLite has rolled back already; what ran now would be a transaction of its own. */
 int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err)
 {
-    if (db->broken) {
+    if (db->broken)
         return tern_error_fault(err, TERN_FAULT_BROKEN, "the store has failed before and is not used any more");
-    }
-    if (db->begun && sqlite3_get_autocommit(db->handle) != 0) {
+    if (db->begun && sqlite3_get_autocommit(db->handle) != 0)
         return tern_error_fault(err, db->lost_by, "the store has undone this transaction already");
-    }
     return 0;
 }
 
@@ -167,13 +151,9 @@ int tern_db_query(struct tern_db *db, struct tern_db_rows *rows, const char *sql
                   size_t count, struct tern_error *err)
 {
     *rows = (struct tern_db_rows){.db = db};
-    if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) {
-        return -1;
-    }
+    if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) return -1;
     struct tern_db_statement *statement = find(db, sql, &rows->borrowed, err);
-    if (statement == NULL) {
-        return -1;
-    }
+    if (!statement) return -1;
     statement->in_use = true;
     rows->statement = statement;
     if (bind_all(db, statement, values, count, err) < 0) {
@@ -185,28 +165,22 @@ int tern_db_query(struct tern_db *db, struct tern_db_rows *rows, const char *sql
 
 static sqlite3_stmt *handle_of(const struct tern_db_rows *rows)
 {
-    TERN_ASSERT(rows->statement != NULL, "rows are read before they are done");
+    TERN_ASSERT(rows->statement, "rows are read before they are done");
     return ((struct tern_db_statement *)rows->statement)->handle;
 }
 
 int tern_db_next(struct tern_db_rows *rows, struct tern_error *err)
 {
-    if (tern_sqlite_fails_now(rows->db, err)) {
-        return -1;
-    }
+    if (tern_sqlite_fails_now(rows->db, err)) return -1;
     int code = sqlite3_step(handle_of(rows));
-    if (code == SQLITE_ROW) {
-        return 1;
-    }
+    if (code == SQLITE_ROW) return 1;
     return code == SQLITE_DONE ? 0 : tern_sqlite_fail(rows->db, code, "the store refused", err);
 }
 
 void tern_db_done(struct tern_db_rows *rows)
 {
     struct tern_db_statement *statement = rows->statement;
-    if (statement == NULL) {
-        return;
-    }
+    if (!statement) return;
     rows->statement = NULL;
     if (rows->borrowed) {
         dispose(statement);
@@ -221,9 +195,7 @@ int tern_db_run(struct tern_db *db, const char *sql, const struct tern_db_value 
                 struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
     int code = sqlite3_step(handle_of(&rows));
     TERN_ASSERT(code != SQLITE_ROW, "a statement that is run returns no rows");
     int result =
@@ -261,13 +233,9 @@ int tern_db_get_int(struct tern_db *db, const char *sql, const struct tern_db_va
                     int64_t *ret_value, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
     int got = tern_db_next(&rows, err);
-    if (got > 0) {
-        *ret_value = tern_db_column_int(&rows, 0);
-    }
+    if (got > 0) *ret_value = tern_db_column_int(&rows, 0);
     tern_db_done(&rows);
     return got;
 }
@@ -280,16 +248,16 @@ int64_t tern_db_column_int(const struct tern_db_rows *rows, int column)
 const char *tern_db_column_text(const struct tern_db_rows *rows, int column)
 {
     const unsigned char *text = sqlite3_column_text(handle_of(rows), column);
-    TERN_ASSERT(text != NULL || sqlite3_errcode(rows->db->handle) != SQLITE_NOMEM, "there is memory for a text");
-    return text != NULL ? (const char *)text : "";
+    TERN_ASSERT(text || sqlite3_errcode(rows->db->handle) != SQLITE_NOMEM, "there is memory for a text");
+    return text ? (const char *)text : "";
 }
 
 const void *tern_db_column_bytes(const struct tern_db_rows *rows, int column, size_t *ret_length)
 {
     const void *bytes = sqlite3_column_blob(handle_of(rows), column);
-    TERN_ASSERT(bytes != NULL || sqlite3_errcode(rows->db->handle) != SQLITE_NOMEM, "there is memory for the bytes");
+    TERN_ASSERT(bytes || sqlite3_errcode(rows->db->handle) != SQLITE_NOMEM, "there is memory for the bytes");
     *ret_length = bytes != NULL ? (size_t)sqlite3_column_bytes(handle_of(rows), column) : 0;
-    return bytes != NULL ? bytes : "";
+    return bytes ? bytes : "";
 }
 
 bool tern_db_column_is_null(const struct tern_db_rows *rows, int column)

@@ -22,9 +22,7 @@ bool tern_db_in_transaction(const struct tern_db *db)
 /* A great transaction writes to the log before its commit: so this is asked when it begins, too. */
 static int check_log(struct tern_db *db, struct tern_error *err)
 {
-    if (db->reader || db->broken || tern_sqlite_check_log_length(db, err) == 0) {
-        return 0;
-    }
+    if (db->reader || db->broken || tern_sqlite_check_log_length(db, err) == 0) return 0;
     tern_db_rollback(db);
     tern_sqlite_break(db);
     return -1;
@@ -33,12 +31,9 @@ static int check_log(struct tern_db *db, struct tern_error *err)
 int tern_db_begin(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(!db->begun, "one transaction at a time");
-    if (check_log(db, err) < 0) {
-        return -1;
-    }
-    if (tern_db_run(db, db->reader ? begin_reading : begin_writing, TERN_DB_NO_ARGS, err) < 0) {
+    if (check_log(db, err) < 0) return -1;
+    if (tern_db_run(db, db->reader ? begin_reading : begin_writing, TERN_DB_NO_ARGS, err) < 0)
         return tern_error_prefix(err, "cannot begin");
-    }
     db->begun = true;
     db->lost_by = TERN_FAULT_OTHER;
     return 0;
@@ -47,19 +42,13 @@ int tern_db_begin(struct tern_db *db, struct tern_error *err)
 int tern_db_commit(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->begun, "what is committed was begun");
-    if (db->fail_in == TERN_DB_NEXT_COMMIT) {
-        db->fail_in = 1;
-    }
-    if (check_log(db, err) < 0) {
-        return -1;
-    }
+    if (db->fail_in == TERN_DB_NEXT_COMMIT) db->fail_in = 1;
+    if (check_log(db, err) < 0) return -1;
     tern_sqlite_expect_commit(db);
     if (tern_db_run(db, commit_all, TERN_DB_NO_ARGS, err) < 0) {
         tern_error_prefix(err, "cannot commit");
         tern_db_rollback(db);
-        if (db->broken && err != NULL) {
-            err->fault = TERN_FAULT_BROKEN;
-        }
+        if (db->broken && err) err->fault = TERN_FAULT_BROKEN;
         return -1;
     }
     db->begun = false;
@@ -80,12 +69,8 @@ bool tern_db_is_broken(const struct tern_db *db)
 /* What is still open after it would be committed with the next transaction: nothing may run any more. */
 void tern_db_rollback(struct tern_db *db)
 {
-    if (tern_db_in_transaction(db)) {
-        sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    }
-    if (tern_db_in_transaction(db)) {
-        tern_sqlite_break(db);
-    }
+    if (tern_db_in_transaction(db)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if (tern_db_in_transaction(db)) tern_sqlite_break(db);
     db->begun = false;
     db->in_savepoint = false;
 }
@@ -93,9 +78,7 @@ void tern_db_rollback(struct tern_db *db)
 int tern_db_savepoint(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->begun && !db->in_savepoint, "one savepoint at a time, inside a transaction");
-    if (tern_db_run(db, savepoint_unit, TERN_DB_NO_ARGS, err) < 0) {
-        return -1;
-    }
+    if (tern_db_run(db, savepoint_unit, TERN_DB_NO_ARGS, err) < 0) return -1;
     db->in_savepoint = true;
     return 0;
 }
@@ -103,9 +86,7 @@ int tern_db_savepoint(struct tern_db *db, struct tern_error *err)
 int tern_db_release(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->in_savepoint, "what is released was set");
-    if (tern_db_run(db, release_unit, TERN_DB_NO_ARGS, err) < 0) {
-        return -1;
-    }
+    if (tern_db_run(db, release_unit, TERN_DB_NO_ARGS, err) < 0) return -1;
     db->in_savepoint = false;
     return 0;
 }
@@ -114,9 +95,7 @@ int tern_db_release(struct tern_db *db, struct tern_error *err)
 int tern_db_undo(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->in_savepoint, "what is undone was set");
-    if (tern_db_run(db, undo_unit, TERN_DB_NO_ARGS, err) < 0) {
-        return -1;
-    }
+    if (tern_db_run(db, undo_unit, TERN_DB_NO_ARGS, err) < 0) return -1;
     return tern_db_release(db, err);
 }
 
@@ -128,24 +107,16 @@ int tern_db_maintain(struct tern_db *db, bool now, struct tern_error *err)
 int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
 {
     TERN_ASSERT(!db->reader && !db->begun, "the writing connection checkpoints, between transactions");
-    if (db->ballast_gone) {
-        tern_sqlite_keep_ballast(db);
-    }
-    if (db->path == NULL || db->wal_pages <= pages) {
-        return 0;
-    }
-    if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) {
-        return -1;
-    }
+    if (db->ballast_gone) tern_sqlite_keep_ballast(db);
+    if (!db->path || db->wal_pages <= pages) return 0;
+    if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) return -1;
     if (tern_db_check_unchanged(db, err) < 0) { /* before what somebody else has done becomes ours */
         tern_sqlite_break(db);
         return -1;
     }
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     tern_sqlite_note_written(db);
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
-        return tern_sqlite_fail(db, code, "cannot checkpoint", err);
-    }
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return tern_sqlite_fail(db, code, "cannot checkpoint", err);
     db->wal_pages = 0; /* known again after the next commit */
     return 0;
 }
