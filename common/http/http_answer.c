@@ -4,7 +4,7 @@
  * Never: lets a line break into a header. */
 #include "http_internal.h"
 #include "tern/json.h"
-#include "tern/shape.h"
+#include "tern/schema.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,10 +66,10 @@ bool http_refuse(struct tern_http_request *request, int status, const char *titl
 }
 
 void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
-                              const struct tern_shape_faults *faults)
+                              const struct tern_schema_faults *faults)
 {
     struct tern_text *out = &answer->body;
-    size_t kept = faults->count < TERN_SHAPE_MAX_FAULTS ? faults->count : TERN_SHAPE_MAX_FAULTS;
+    size_t kept = faults->count < TERN_SCHEMA_MAX_FAULTS ? faults->count : TERN_SCHEMA_MAX_FAULTS;
     char detail[64];
     (void)snprintf(detail, sizeof detail,
                    kept < faults->count ? "The body has %zu fault%s; errors has the first %zu."
@@ -89,7 +89,7 @@ void tern_http_problem_faults(struct tern_http_answer *answer, const char *title
     tern_text_add(out, "]}");
 }
 
-void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
+void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_schema_faults *faults,
                             const struct tern_error *err)
 {
     if (faults->count > 0)

@@ -33,7 +33,7 @@
 enum { TERN_HTTP_PEER_SIZE = 64, TERN_HTTP_KEY_SIZE = 256 };
 
 struct tern_http_server;
-struct tern_shape_faults;
+struct tern_schema_faults;
 
 /* What a handler may read; everything lives as long as the handler runs. */
 struct tern_http_request;
@@ -70,10 +70,10 @@ void tern_http_problem(struct tern_http_answer *answer, int status, const char *
     TERN_PRINTF(4, 5);
 /* The same, 400, with `errors: [{pointer, detail, code}]`. */
 void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
-                              const struct tern_shape_faults *faults);
-/* The problem of a body that could not be read (tern_shape_read_body): 400 with its faults, or without any the sentence that says
+                              const struct tern_schema_faults *faults);
+/* The problem of a body that could not be read (tern_schema_read_body): 400 with its faults, or without any the sentence that says
  * why it is no JSON text. */
-void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
+void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_schema_faults *faults,
                             const struct tern_error *err);
 /* True when every query argument is one of `known` (NULL-terminated); else the answer is a 400 that names the first. */
 bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,

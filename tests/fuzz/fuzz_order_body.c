@@ -25,7 +25,7 @@ static void assert_heard(const struct tern_text *data)
     struct shop_order_placed *heard = tern_alloc(sizeof *heard);
     struct cJSON *tree = tern_json_parse(data->bytes, data->length, TERN_JSON_MAX_BYTES, &err);
     TERN_ASSERT(tree != NULL, "the payload is JSON");
-    TERN_ASSERT(tern_shape_decode_event(shop_shape(SHOP_ORDER_PLACED), tree, heard, &err) == 0,
+    TERN_ASSERT(tern_schema_decode_event(shop_schema(SHOP_ORDER_PLACED), tree, heard, &err) == 0,
                 "an order that was accepted is heard");
     tern_json_destroy(tree);
     free(heard);
@@ -60,7 +60,7 @@ static void place(struct place_order *work)
     tern_text_fini(&answer.headers);
 }
 
-static void check_faults(const struct tern_shape_faults *faults, const struct tern_error *err)
+static void check_faults(const struct tern_schema_faults *faults, const struct tern_error *err)
 {
     struct tern_http_answer answer = {0};
     TERN_ASSERT(err->text[0] != '\0', "a refusal has a sentence");
@@ -74,7 +74,7 @@ static void check_faults(const struct tern_shape_faults *faults, const struct te
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tern_error err = {0};
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct place_order *work = tern_alloc(sizeof *work);
     char key[TERN_HTTP_KEY_SIZE];
     char *text = tern_copy_bytes(data, size);

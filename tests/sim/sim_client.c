@@ -170,7 +170,7 @@ static bool send_order(int number, bool misuse)
     const struct sim_order *order = &sim->orders[number];
     struct sim_service *service = &sim->services[SIM_ORDER];
     struct placing *placing = tern_alloc(sizeof *placing);
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct tern_error err = {0};
     struct tern_text body = {0};
     write_body(order, misuse, &body);

@@ -35,7 +35,7 @@ void test_order_close(struct test_order *shop)
 struct test_order_work *test_order_work(struct test_order *shop, const char *body, const char *key)
 {
     struct test_order_work *work = tern_alloc(sizeof *work);
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct tern_error err = {0};
     char correlation_id[TERN_UUID_SIZE];
 

@@ -2,7 +2,7 @@
 #include "raw_http.h"
 #include "tern/http.h"
 #include "tern/json.h"
-#include "tern/shape.h"
+#include "tern/schema.h"
 #include "tern_test.h"
 #include "wait_for.h"
 
@@ -78,10 +78,10 @@ static void faulty(void *self, const struct tern_http_request *request, struct t
 {
     (void)self;
     (void)request;
-    struct tern_shape_faults faults = {0};
+    struct tern_schema_faults faults = {0};
     tern_text_add(&answer->body, "half an answer");
-    tern_shape_fault(&faults, "out_of_range", "#/items/0/quantity", "must be %d to %d", 1, 10000);
-    tern_shape_fault(&faults, "missing", "#/customerId", "is missing");
+    tern_schema_fault(&faults, "out_of_range", "#/items/0/quantity", "must be %d to %d", 1, 10000);
+    tern_schema_fault(&faults, "missing", "#/customerId", "is missing");
     tern_http_problem_faults(answer, "Bad Request", &faults);
 }
 

@@ -399,7 +399,7 @@ static void the_body_of_a_cancel_is_optional_and_strict(void **state)
         {"[]",                                                    "#",        -1},
         {"{",                                                     NULL,       -1},
     };
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct cancel_request asked;
 
     (void)state;

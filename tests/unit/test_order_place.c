@@ -35,7 +35,7 @@ static int tear_down(void **state)
 static void assert_fault(const char *body, const char *pointer, const char *code)
 {
     struct shop_order_placed *placed = test_calloc(1, sizeof *placed);
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct tern_error err = {0};
     const int read = place_order_read(body, strlen(body), placed, &faults, &err);
 
@@ -56,7 +56,7 @@ static void every_member_at_fault_is_named_whatever_rule_it_breaks(void **state)
     static const char *const pointers[] = {"#/currency", "#/customer/phone", "#/items/0/quantity", "#/items/0/price",
                                            "#/customer/email"};
     struct shop_order_placed *placed = test_calloc(1, sizeof *placed);
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct tern_error err = {0};
     (void)state;
     assert_int_equal(place_order_read(body, strlen(body), placed, &faults, &err), -1);
@@ -252,7 +252,7 @@ static void what_is_no_json_has_no_pointer(void **state)
     static const char *const bodies[] = {"",           "{",  "{\"customerId\":}", "{} {}", "{\"a\":1,\"a\":2}",
                                          "{\"a\":01}", "nul"};
     struct shop_order_placed placed;
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
 
     (void)state;
     for (size_t i = 0; i < TERN_COUNT(bodies); i++) {

@@ -78,15 +78,15 @@ static void exchanges_and_services_are_the_contracts(void **state)
     assert_ptr_equal(SHOP_TYPE(PAYMENT_VOIDED), tern_catalogue_find(&shop_catalogue, "PaymentVoided"));
 }
 
-static void assert_table_is_whole(const struct tern_shape *shape)
+static void assert_table_is_whole(const struct tern_schema *schema)
 {
-    for (size_t i = 0; i < shape->count; i++) {
-        const struct tern_field *field = &shape->fields[i];
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct tern_field *field = &schema->fields[i];
         assert_non_null(field->name);
-        assert_true(field->offset < shape->size);
-        if (field->kind == TERN_KIND_LIST || field->kind == TERN_KIND_OBJECT) assert_table_is_whole(field->shape);
+        assert_true(field->offset < schema->size);
+        if (field->kind == TERN_KIND_LIST || field->kind == TERN_KIND_OBJECT) assert_table_is_whole(field->schema);
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(field->name, shape->fields[j].name);
+            assert_string_not_equal(field->name, schema->fields[j].name);
     }
 }
 
@@ -95,8 +95,8 @@ static void no_row_of_any_table_is_empty_or_double(void **state)
     (void)state;
     for (unsigned event = 0; event < SHOP_EVENT_COUNT; event++) {
         assert_non_null(shop_event_types[event].name);
-        assert_true(shop_shape((enum shop_event)event)->count > 0);
-        assert_table_is_whole(shop_shape((enum shop_event)event));
+        assert_true(shop_schema((enum shop_event)event)->count > 0);
+        assert_table_is_whole(shop_schema((enum shop_event)event));
     }
 }
 
