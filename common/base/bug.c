@@ -10,8 +10,8 @@
 
 bool tern_bug(const char *name)
 {
-    const char *wish = getenv("TERN_BUG");
-    return wish && strcmp(wish, name) == 0;
+    const char *asked = getenv("TERN_BUG");
+    return asked && strcmp(asked, name) == 0;
 }
 
 #endif

@@ -17,11 +17,11 @@ static atomic_long passes;
 
 void tern_chaos_point(const char *name)
 {
-    const char *wish = getenv("TERN_CHAOS_KILL");
-    const char *colon = wish ? strrchr(wish, ':') : NULL;
+    const char *asked = getenv("TERN_CHAOS_KILL");
+    const char *colon = asked ? strrchr(asked, ':') : NULL;
     if (!colon) return;
-    size_t length = (size_t)(colon - wish);
-    if (strlen(name) != length || memcmp(name, wish, length) != 0) return;
+    size_t length = (size_t)(colon - asked);
+    if (strlen(name) != length || memcmp(name, asked, length) != 0) return;
     if (atomic_fetch_add(&passes, 1) + 1 == strtol(colon + 1, NULL, 10)) (void)kill(getpid(), SIGKILL);
 }
 

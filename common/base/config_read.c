@@ -15,7 +15,7 @@
 struct reading {
     struct tern_config *config;
     struct tern_text *faults;
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     const char *file; /* of --config, or NULL */
     bool usage;       /* the command line itself is wrong */
 };
@@ -29,13 +29,13 @@ struct source {
 
 static const struct {
     const char *flag;
-    enum tern_config_wish wish;
-} wishes[] = {
-    {"--help",         TERN_WISH_HELP       },
-    {"--version",      TERN_WISH_VERSION    },
-    {"--check-config", TERN_WISH_CHECK      },
-    {"--print-config", TERN_WISH_PRINT      },
-    {"--healthcheck",  TERN_WISH_HEALTHCHECK},
+    enum tern_config_action action;
+} actions[] = {
+    {"--help",         TERN_ACTION_HELP       },
+    {"--version",      TERN_ACTION_VERSION    },
+    {"--check-config", TERN_ACTION_CHECK      },
+    {"--print-config", TERN_ACTION_PRINT      },
+    {"--healthcheck",  TERN_ACTION_HEALTHCHECK},
 };
 
 #define ADOPT_QUEUE "--adopt-queue"
@@ -81,8 +81,8 @@ void config_suggest(struct config_suggestion *suggestion, const char *word, cons
 static void say_unknown_flag(struct reading *reading, const char *flag)
 {
     struct config_suggestion nearest = {0};
-    for (size_t i = 0; i < TERN_COUNT(wishes); i++)
-        config_suggest(&nearest, flag, wishes[i].flag);
+    for (size_t i = 0; i < TERN_COUNT(actions); i++)
+        config_suggest(&nearest, flag, actions[i].flag);
     config_suggest(&nearest, flag, "--config");
     config_suggest(&nearest, flag, ADOPT_QUEUE);
     for (size_t i = 0; i < reading->config->count; i++) {
@@ -100,25 +100,25 @@ static void say_unknown_flag(struct reading *reading, const char *flag)
 
 /* ---- the command line ---- */
 
-/* RUN when the flag stands for no wish. */
-static enum tern_config_wish wish_of(const char *flag)
+/* RUN when the flag stands for no action. */
+static enum tern_config_action action_of(const char *flag)
 {
-    for (size_t i = 0; i < TERN_COUNT(wishes); i++)
-        if (strcmp(flag, wishes[i].flag) == 0) return wishes[i].wish;
-    return TERN_WISH_RUN;
+    for (size_t i = 0; i < TERN_COUNT(actions); i++)
+        if (strcmp(flag, actions[i].flag) == 0) return actions[i].action;
+    return TERN_ACTION_RUN;
 }
 
 static bool stands_alone(const char *flag)
 {
-    return wish_of(flag) != TERN_WISH_RUN || strcmp(flag, ADOPT_QUEUE) == 0;
+    return action_of(flag) != TERN_ACTION_RUN || strcmp(flag, ADOPT_QUEUE) == 0;
 }
 
-/* Of several wishes the first in the table is granted. */
-static bool take_wish(struct reading *reading, const char *flag)
+/* Of several actions the first in the table is granted. */
+static bool take_action(struct reading *reading, const char *flag)
 {
-    enum tern_config_wish wish = wish_of(flag);
-    if (wish == TERN_WISH_RUN) return false;
-    if (reading->wish == TERN_WISH_RUN || wish < reading->wish) reading->wish = wish;
+    enum tern_config_action action = action_of(flag);
+    if (action == TERN_ACTION_RUN) return false;
+    if (reading->action == TERN_ACTION_RUN || action < reading->action) reading->action = action;
     return true;
 }
 
@@ -181,7 +181,7 @@ static void take_command_line(struct reading *reading, int argc, char **argv)
     for (int i = 1; i < argc;) {
         const char *word = argv[i];
         if (strcmp(word, "-h") == 0) word = "--help";
-        if (take_wish(reading, word)) {
+        if (take_action(reading, word)) {
             i++;
         } else if (strcmp(word, ADOPT_QUEUE) == 0) {
             reading->config->adopts_queue = true;
@@ -328,15 +328,15 @@ static void take_sources(struct reading *reading, char **environment)
 }
 
 struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
-                                     char **environment, enum tern_config_wish *ret_wish, struct tern_text *ret_faults,
-                                     bool *ret_usage)
+                                     char **environment, enum tern_config_action *ret_action,
+                                     struct tern_text *ret_faults, bool *ret_usage)
 {
     size_t before = ret_faults->length;
-    struct reading reading = {config_create(tables), ret_faults, TERN_WISH_RUN, NULL, false};
+    struct reading reading = {config_create(tables), ret_faults, TERN_ACTION_RUN, NULL, false};
     take_command_line(&reading, argc, argv);
-    *ret_wish = reading.wish;
+    *ret_action = reading.action;
     *ret_usage = false;
-    if (reading.wish == TERN_WISH_HELP || reading.wish == TERN_WISH_VERSION) {
+    if (reading.action == TERN_ACTION_HELP || reading.action == TERN_ACTION_VERSION) {
         if (ret_faults->length > before) {
             ret_faults->length = before;
             ret_faults->bytes[before] = '\0';

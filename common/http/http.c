@@ -1,6 +1,6 @@
-/* The HTTP server on libmicrohttpd: one thread per connection, which reads, asks the gate, then the handler.
+/* The HTTP server on libmicrohttpd: one thread per connection, which reads, asks the validator, then the handler.
  *
- * The gate decides in the first callback, before any body is read or asked for. A refusal goes out at once with
+ * The validator decides in the first callback, before any body is read or asked for. A refusal goes out at once with
  * Connection: close when the rest of the connection cannot be trusted or would be too much to read; otherwise after
  * the unwanted body, and the connection lives on. A handler runs only once the whole body is here.
  * Invariants: a connection is known to the sweeper while its descriptor is open; `in_flight` counts the requests
@@ -223,7 +223,7 @@ static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Conne
     begin_request(server, own);
     read_head(server, connection, &own->request);
     note_own_address(server, own);
-    if (!http_gate(&server->rules, &own->request) && own->request.closing)
+    if (!http_validate(&server->rules, &own->request) && own->request.closing)
         return send_answer(server, connection, &own->request);
     return MHD_YES;
 }
@@ -388,7 +388,7 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 
 static int start_daemon(struct tern_http_server *server, struct tern_error *err)
 {
-    /* Strictness 1 makes 0.9 drop some requests without a word that the gate refuses with a sentence; in 1.0 it is what
+    /* Strictness 1 makes 0.9 drop some requests without a word that the validator refuses with a sentence; in 1.0 it is what
      * refuses a bare LF and folded lines. */
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     server->daemon = MHD_start_daemon(

@@ -115,7 +115,7 @@ void http_answer_complete(const struct tern_http_request *request, struct tern_h
         return;
     out->length--; /* opens the object again */
     if (request->target.path) {
-        /* As it came: a reference has its escapes, and the gate let nothing else through. */
+        /* As it came: a reference has its escapes, and the validator let nothing else through. */
         tern_text_add(out, ",\"instance\":\"");
         tern_text_add_bytes(out, request->raw_target, strcspn(request->raw_target, "?"));
         tern_text_add(out, "\"");

@@ -1,4 +1,4 @@
-/* http_internal.h - what the files of the HTTP server share: a request on its way, its gate, its connection.
+/* http_internal.h - what the files of the HTTP server share: a request on its way, its validator, its connection.
  *
  * libmicrohttpd is known to http.c alone; everything declared here works on plain text and can be tested without a
  * socket. A request belongs to one connection and is used again for the next one: http_request_reset in between. */
@@ -57,7 +57,7 @@ struct http_admin {
     char *token; /* "": there is none, and the routes are closed */
 };
 
-/* What the gate knows of its server; but for `admin` constant once it runs. */
+/* What the validator knows of its server; but for `admin` constant once it runs. */
 struct http_rules {
     struct http_route *routes;
     size_t route_count;
@@ -143,11 +143,11 @@ int http_address_read(const char *address, uint16_t port, struct sockaddr_storag
 /* A listening socket and the port it got (when asked for port 0: any free one); or -1. */
 int http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err);
 
-/* ---- http_gate.c ---- */
+/* ---- http_validator.c ---- */
 
 /* Everything that can be said from the head alone. False: refused (or OPTIONS answered); `closing` says whether the
  * answer must go out at once. */
-bool http_gate(const struct http_rules *rules, struct tern_http_request *request);
+bool http_validate(const struct http_rules *rules, struct tern_http_request *request);
 
 /* ---- http_answer.c ---- */
 

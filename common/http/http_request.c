@@ -1,7 +1,7 @@
-/* What a handler can read of a request: plain look-ups in what the gate let through.
+/* What a handler can read of a request: plain look-ups in what the validator let through.
  *
  * Everything returned lives as long as the handler runs.
- * Never: decodes or checks (the gate did), or changes the request. */
+ * Never: decodes or checks (the validator did), or changes the request. */
 #include "http_internal.h"
 
 #include <netdb.h>

@@ -1,11 +1,11 @@
-/* json.c - the only file that calls cJSON: behind the gate, with numbers as the digits that were written.
+/* json.c - the only file that calls cJSON: behind the validator, with numbers as the digits that were written.
  *
  * cJSON reads numbers into a double and alters what does not fit; so right after parsing every number becomes a raw
- * node with the digits of the text, in the order in which the gate met them. Names are compared exactly, always. */
+ * node with the digits of the text, in the order in which the validator met them. Names are compared exactly, always. */
 #include "tern/json.h"
 
 #include "common/base/utf8.h"
-#include "json_gate.h"
+#include "json_validator.h"
 #include "tern/clock.h"
 
 #include <cjson/cJSON.h>
@@ -22,7 +22,7 @@ static bool has_type(const struct cJSON *node, int type)
 
 int tern_json_check(const char *text, size_t length, size_t max_bytes, struct tern_error *err)
 {
-    return json_gate(text, length, max_bytes, NULL, err);
+    return tern_json_validate(text, length, max_bytes, NULL, err);
 }
 
 static void keep_digits(struct cJSON *node, const char *digits, size_t length)
@@ -40,7 +40,7 @@ static void restore_digits(struct cJSON *node, const char *text, const struct js
 {
     for (; node; node = node->next) {
         if (has_type(node, cJSON_Number)) {
-            TERN_ASSERT(*at < numbers->count, "the gate has seen every number of the tree");
+            TERN_ASSERT(*at < numbers->count, "the validator has seen every number of the tree");
             const struct json_mark *mark = &numbers->items[(*at)++];
             keep_digits(node, text + mark->at, mark->note);
         } else if (node->child) {
@@ -60,14 +60,14 @@ static char *copy_without_digits(const char *text, size_t length, const struct j
     return copy;
 }
 
-/* The text has passed the gate: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever sent it
+/* The text has passed the validator: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever sent it
  * must not hear so, and a message must not be parked for it. */
 static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
 {
     size_t at = 0;
     char *copy = copy_without_digits(text, length, numbers);
     struct cJSON *root = cJSON_ParseWithLengthOpts(copy, length + 1, NULL, 1);
-    TERN_ASSERT(root, "there is memory for a text that has passed the gate");
+    TERN_ASSERT(root, "there is memory for a text that has passed the validator");
     free(copy);
     restore_digits(root, text, numbers, &at);
     TERN_ASSERT(at == numbers->count, "the tree has every number of the text");
@@ -78,9 +78,9 @@ struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes,
 {
     struct cJSON *root = NULL;
     struct json_marks numbers;
-    json_marks_init(&numbers);
-    if (json_gate(text, length, max_bytes, &numbers, err) == 0) root = parse_checked(text, length, &numbers);
-    json_marks_fini(&numbers);
+    tern_json_marks_init(&numbers);
+    if (tern_json_validate(text, length, max_bytes, &numbers, err) == 0) root = parse_checked(text, length, &numbers);
+    tern_json_marks_fini(&numbers);
     return root;
 }
 

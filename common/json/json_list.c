@@ -1,8 +1,8 @@
-/* json_list.c - walks a list that is too large for one tree: the gate finds where an element ends, and each is a tree of its
+/* json_list.c - walks a list that is too large for one tree: the validator finds where an element ends, and each is a tree of its
  * own for the length of its visit. Never holds more than one. */
 #include "tern/json.h"
 
-#include "json_gate.h"
+#include "json_validator.h"
 
 #include <string.h>
 
@@ -45,7 +45,7 @@ static int visit_one(struct walk *walk, tern_json_visit *visit, void *self)
     size_t start;
     skip_space(walk);
     start = walk->at;
-    if (json_gate_skip(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
+    if (tern_json_validate_value(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
     struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
     int status = node ? visit(self, node, walk->err) : -1;
     tern_json_destroy(node);

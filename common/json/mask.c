@@ -35,7 +35,7 @@ static bool is_hidden(const char *name, enum tern_mask mask)
 }
 
 void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
-                     struct tern_text *out) /* as deep as the gate lets */
+                     struct tern_text *out) /* as deep as the validator lets */
 {
     bool object = tern_json_is_object(node);
     const char *name = tern_json_name(node);

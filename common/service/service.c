@@ -151,12 +151,12 @@ static void log_faults(struct tern_log *log, struct tern_text *faults)
 static void reload(struct tern_app *app, const struct invocation *invocation, struct tern_config **latest)
 {
     const struct tern_config *before = *latest ? *latest : invocation->config;
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     struct tern_text faults = {0};
     struct tern_error err = {0};
     bool usage;
     struct tern_config *now =
-        tern_config_read(invocation->tables, invocation->argc, invocation->argv, environ, &wish, &faults, &usage);
+        tern_config_read(invocation->tables, invocation->argc, invocation->argv, environ, &action, &faults, &usage);
     if (now) find_faults(invocation->service, now, NULL, &faults);
     if (now && faults.length == 0 && tern_app_reload(app, before, now, &err) < 0) tern_text_add(&faults, err.text);
     if (faults.length > 0) {
@@ -212,20 +212,20 @@ static int run(const struct invocation *invocation)
     return status;
 }
 
-static int act(const struct invocation *invocation, enum tern_config_wish wish)
+static int act(const struct invocation *invocation, enum tern_config_action action)
 {
     const struct tern_service *service = invocation->service;
     const struct tern_config *config = invocation->config;
     struct tern_text out = {0};
-    switch (wish) {
-    case TERN_WISH_HELP:
+    switch (action) {
+    case TERN_ACTION_HELP:
         tern_config_help(invocation->tables, service->name, service->purpose, &out);
         return print(&out, stdout);
-    case TERN_WISH_VERSION: return print_version(service);
-    case TERN_WISH_CHECK: return check(service, config);
-    case TERN_WISH_PRINT: tern_config_print(config, &out); return print(&out, stdout);
-    case TERN_WISH_HEALTHCHECK: return healthcheck(config);
-    case TERN_WISH_RUN: break;
+    case TERN_ACTION_VERSION: return print_version(service);
+    case TERN_ACTION_CHECK: return check(service, config);
+    case TERN_ACTION_PRINT: tern_config_print(config, &out); return print(&out, stdout);
+    case TERN_ACTION_HEALTHCHECK: return healthcheck(config);
+    case TERN_ACTION_RUN: break;
     }
     if (tern_settings_check(config, &out)) return run(invocation);
     (void)print(&out, stderr);
@@ -236,10 +236,10 @@ int tern_service_main(const struct tern_service *service, int argc, char **argv)
 {
     open_standard_descriptors();
     const struct tern_config_key *const tables[] = {tern_common_settings, service->config, NULL};
-    enum tern_config_wish wish = TERN_WISH_RUN;
+    enum tern_config_action action = TERN_ACTION_RUN;
     struct tern_text faults = {0};
     bool usage = false;
-    struct tern_config *config = tern_config_read(tables, argc, argv, environ, &wish, &faults, &usage);
+    struct tern_config *config = tern_config_read(tables, argc, argv, environ, &action, &faults, &usage);
     if (config && faults.length > 0) find_faults(service, config, NULL, &faults); /* all at once */
     if (!config || faults.length > 0) {
         tern_config_destroy(config);
@@ -248,7 +248,7 @@ int tern_service_main(const struct tern_service *service, int argc, char **argv)
     }
     tern_text_fini(&faults);
     const struct invocation invocation = {service, tables, argc, argv, config};
-    int status = act(&invocation, wish);
+    int status = act(&invocation, action);
     tern_config_destroy(config);
     return status;
 }

@@ -39,13 +39,13 @@ struct tern_config_key {
 };
 
 /* What the command line asks for besides running. */
-enum tern_config_wish {
-    TERN_WISH_RUN,
-    TERN_WISH_HELP,
-    TERN_WISH_VERSION,
-    TERN_WISH_CHECK,
-    TERN_WISH_PRINT,
-    TERN_WISH_HEALTHCHECK
+enum tern_config_action {
+    TERN_ACTION_RUN,
+    TERN_ACTION_HELP,
+    TERN_ACTION_VERSION,
+    TERN_ACTION_CHECK,
+    TERN_ACTION_PRINT,
+    TERN_ACTION_HEALTHCHECK
 };
 
 struct tern_config;
@@ -53,11 +53,11 @@ struct tern_config;
 /* `tables` is a NULL-terminated list of tables (later ones override defaults of the same name in earlier ones).
  * `environment` is environ or a test's own list. The tables must outlive the result. Collects every fault, one
  * sentence per line in `ret_faults`. When the command line itself was wrong (exit 2): NULL, and *ret_usage true. When a
- * value was (78): with that value at its default, so that the others can be judged further. *ret_wish is always set; HELP and VERSION are granted whatever else is wrong,
+ * value was (78): with that value at its default, so that the others can be judged further. *ret_action is always set; HELP and VERSION are granted whatever else is wrong,
  * with every value at its default. */
 struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
-                                     char **environment, enum tern_config_wish *ret_wish, struct tern_text *ret_faults,
-                                     bool *ret_usage);
+                                     char **environment, enum tern_config_action *ret_action,
+                                     struct tern_text *ret_faults, bool *ret_usage);
 void tern_config_destroy(struct tern_config *config);
 
 /* Asking for a name that is not in the tables, or by the wrong kind, is a broken invariant. */

@@ -1,6 +1,6 @@
 /* tern/http.h - a small strict HTTP/1.1 server: a table of routes, one thread per connection, RFC 9457 errors.
  *
- * On libmicrohttpd, in front of which stands a gate of our own: in the first callback, before any body, it refuses
+ * On libmicrohttpd, in front of which stands a validator of our own: in the first callback, before any body, it refuses
  * with 400 and Connection: close whatever is no sound HTTP (two Content-Length or Host headers, Content-Length with
  * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines,
  * NUL; %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in

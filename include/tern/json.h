@@ -1,6 +1,6 @@
-/* tern/json.h - a strict gate in front of cJSON, and small typed calls to read and build what passed it.
+/* tern/json.h - a strict validator in front of cJSON, and small typed calls to read and build what passed it.
  *
- * The gate takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON):
+ * The validator takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON):
  * a BOM, numbers that are not of the grammar, equal member names (however they are escaped), \u0000, lone surrogates,
  * bad or overlong UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an
  * object, texts over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one for
@@ -22,9 +22,9 @@ enum {
     TERN_JSON_MAX_VALUES = TERN_JSON_MAX_BYTES / 16
 };
 
-/* The gate alone: 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */
+/* The validator alone: 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */
 int tern_json_check(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
-/* Gate, then parse. NULL with a sentence when refused. `text` needs no NUL behind it. */
+/* Validate, then parse. NULL with a sentence when refused. `text` needs no NUL behind it. */
 struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
 void tern_json_destroy(struct cJSON *node);
 
@@ -50,7 +50,7 @@ const struct cJSON *tern_json_next(const struct cJSON *node);
 int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err);
 
 /* Writing, straight into text: the caller keeps track of commas. Strings are escaped as RFC 8259 asks, and
- * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the gate. */
+ * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the validator. */
 void tern_json_write_string(struct tern_text *out, const char *string);
 /* One more member of an object that is open and has one already: ,"name":"value". An empty value is left out, or is null. The
  * name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */

@@ -96,11 +96,11 @@ static void use(const struct tern_config *config, const struct tern_config_key *
 static void read_config(struct input *input)
 {
     const struct tern_config_key *const tables[] = {tern_common_settings, order_config, NULL};
-    enum tern_config_wish wish = TERN_WISH_RUN;
+    enum tern_config_action action = TERN_ACTION_RUN;
     struct tern_text faults = {0};
     bool usage = false;
     struct tern_config *config =
-        tern_config_read(tables, input->argc, input->argv, input->variables, &wish, &faults, &usage);
+        tern_config_read(tables, input->argc, input->argv, input->variables, &action, &faults, &usage);
     TERN_ASSERT((config == NULL) == usage, "a wrong command line, and only that, is no configuration");
     TERN_ASSERT(!usage || faults.length > 0, "a refusal has a sentence");
     if (config != NULL) use(config, tables);

@@ -1,8 +1,8 @@
-/* fuzz_http_target.c - the head of a request: target, routes and the strict gate, without a socket.
+/* fuzz_http_target.c - the head of a request: target, routes and the strict validator, without a socket.
  *
  * The input is "METHOD target version\n", then "Name: value\n" lines. A target that passed is a clean path that means
- * the same when it is written and read again; whatever the gate refuses has a status of 4xx or 5xx (or is an answered
- * OPTIONS), and whatever it lets through has a route. A problem is JSON that our own gate takes. */
+ * the same when it is written and read again; whatever the validator refuses has a status of 4xx or 5xx (or is an answered
+ * OPTIONS), and whatever it lets through has a route. A problem is JSON that our own validator takes. */
 #include "fuzz.h"
 
 #include "common/http/http_internal.h"
@@ -130,7 +130,7 @@ static void check_answer(struct tern_http_request *request)
 {
     struct tern_error err = {0};
     struct tern_http_answer *answer = &request->answer;
-    TERN_ASSERT(request->refused, "what the gate holds back has its answer");
+    TERN_ASSERT(request->refused, "what the validator holds back has its answer");
     TERN_ASSERT(answer->status == 204 || (answer->status >= 400 && answer->status < 600), "a refusal says so");
     if (answer->body.length == 0) return;
     http_answer_complete(request, answer);
@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_head(text, request);
     tern_copy_whole(request->own_address, sizeof request->own_address, OWN_ADDRESS);
     request->own_port = OWN_PORT;
-    bool passed = http_gate(the_rules(with_token), request);
+    bool passed = http_validate(the_rules(with_token), request);
     if (passed) check_authority(request);
     if (request->target.path != NULL) check_target(request->raw_target, &request->target);
     TERN_ASSERT(passed == (request->route != NULL && !request->refused), "what passes has a route and no answer yet");

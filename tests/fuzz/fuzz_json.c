@@ -1,6 +1,6 @@
-/* fuzz_json.c - the gate in front of cJSON, on any bytes.
+/* fuzz_json.c - the validator in front of cJSON, on any bytes.
  *
- * What the gate accepts cJSON parses; what the gate refuses is refused by the parser, with the same sentence. A reprint is
+ * What the validator accepts cJSON parses; what the validator refuses is refused by the parser, with the same sentence. A reprint is
  * accepted too, and printed again it is the same to the byte. */
 #include "fuzz.h"
 #include "tern/json.h"
@@ -15,7 +15,7 @@ static void reprint(const struct cJSON *tree, size_t max_bytes)
     struct tern_text once = {0}, twice = {0};
     tern_json_print(tree, &once);
     struct cJSON *again = tern_json_parse(once.bytes, once.length, max_bytes, &err);
-    TERN_ASSERT(again != NULL, "the gate takes what was printed from what it took");
+    TERN_ASSERT(again != NULL, "the validator takes what was printed from what it took");
     tern_json_print(again, &twice);
     TERN_ASSERT(once.length == twice.length && memcmp(once.bytes, twice.bytes, once.length) == 0,
                 "a reprint printed again is the same");
@@ -51,17 +51,17 @@ static void read_all(const struct cJSON *node)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
-    struct tern_error gate_says = {0}, parser_says = {0};
-    bool accepted = tern_json_check(text, size, TERN_JSON_MAX_BYTES, &gate_says) == 0;
+    struct tern_error validator_says = {0}, parser_says = {0};
+    bool accepted = tern_json_check(text, size, TERN_JSON_MAX_BYTES, &validator_says) == 0;
     struct cJSON *tree = tern_json_parse(text, size, TERN_JSON_MAX_BYTES, &parser_says);
-    TERN_ASSERT(accepted == (tree != NULL), "cJSON takes what the gate takes, and nothing else");
+    TERN_ASSERT(accepted == (tree != NULL), "cJSON takes what the validator takes, and nothing else");
     if (accepted) {
         assert_no_nul(text, size);
         read_all(tree);
         reprint(tree, TERN_JSON_MAX_BYTES);
     } else {
-        TERN_ASSERT(gate_says.text[0] != '\0', "a refusal has a sentence");
-        TERN_ASSERT(strcmp(gate_says.text, parser_says.text) == 0, "a refusal is said in one way");
+        TERN_ASSERT(validator_says.text[0] != '\0', "a refusal has a sentence");
+        TERN_ASSERT(strcmp(validator_says.text, parser_says.text) == 0, "a refusal is said in one way");
     }
     tern_json_destroy(tree);
     return 0;

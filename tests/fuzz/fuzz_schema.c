@@ -18,7 +18,7 @@ static void say_again(const struct tern_schema *schema, const void *payload)
     TERN_ASSERT(tern_schema_check(schema, payload, &err) == 0, "what was decoded keeps the rules");
     tern_schema_encode(schema, payload, &once);
     struct cJSON *tree = tern_json_parse(once.bytes, once.length, 4 * (size_t)TERN_JSON_MAX_BYTES, &err);
-    TERN_ASSERT(tree != NULL, "what was encoded passes the gate");
+    TERN_ASSERT(tree != NULL, "what was encoded passes the validator");
     TERN_ASSERT(tern_schema_decode(schema, tree, TERN_STRICT, again, &faults) == 0,
                 "what was encoded is taken strictly");
     tern_schema_encode(schema, again, &twice);

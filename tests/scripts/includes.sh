@@ -10,7 +10,7 @@ tree() {
   shift
   rm -rf "$SCRATCH/tree"
   mkdir -p "$SCRATCH/tree/common/base" "$SCRATCH/tree/$(dirname "$file")"
-  printf '#include <string.h>\n#include "tern/base.h"\n#include "json_gate.h"\n' >"$SCRATCH/tree/common/base/text.c"
+  printf '#include <string.h>\n#include "tern/base.h"\n#include "json_validator.h"\n' >"$SCRATCH/tree/common/base/text.c"
   printf '%s\n' "$@" >"$SCRATCH/tree/$file"
 }
 check() { "$TERN_ROOT/scripts/check_includes.sh" "$SCRATCH/tree"; }

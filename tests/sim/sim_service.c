@@ -190,7 +190,7 @@ static struct tern_config *configure(const struct sim_service *service)
     char texts[8][24], *arguments[20];
     char *empty[] = {NULL};
     int count = 0, text = 0;
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     struct tern_text faults = {0};
     bool usage;
 #define SAY(flag, number)                                                         \
@@ -214,7 +214,7 @@ static struct tern_config *configure(const struct sim_service *service)
         SAY("--order-deadline-s", plan->off == SIM_HEALER_deadline ? MONTH_S : plan->deadline_ms / 1000);
     }
 #undef SAY
-    struct tern_config *config = tern_config_read(tables, count, arguments, empty, &wish, &faults, &usage);
+    struct tern_config *config = tern_config_read(tables, count, arguments, empty, &action, &faults, &usage);
     if (config == NULL) tern_broken(__FILE__, __LINE__, faults.bytes);
     tern_text_fini(&faults);
     return config;

@@ -31,12 +31,12 @@ static struct tern_config *read_settings(const struct tern_service *service, cha
     const struct tern_config_key *const tables[] = {tern_common_settings, service->config, NULL};
     char *environment[SETTINGS_MAX + 5] = {NULL};
     char program[] = "service", *arguments[] = {program, NULL};
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     struct tern_text faults = {0};
     bool usage;
     for (size_t i = 0; i < count; i++)
         environment[i] = lines[i];
-    struct tern_config *config = tern_config_read(tables, 1, arguments, environment, &wish, &faults, &usage);
+    struct tern_config *config = tern_config_read(tables, 1, arguments, environment, &action, &faults, &usage);
     bool good = config && faults.length == 0;
     if (!good) print_error("%s", faults.bytes);
     tern_text_fini(&faults);

@@ -18,7 +18,7 @@ struct json_case {
     }
 
 /* clang-format off */
-/* RFC 8259 texts, and the gate takes them. */
+/* RFC 8259 texts, and the validator takes them. */
 static const struct json_case taken[] = {
     CASE("array arraysWithSpaces", "[[]   ]"),
     CASE("array empty-string", "[\"\"]"),
@@ -122,7 +122,7 @@ static const struct json_case taken[] = {
     CASE("number very big negative int", "[-237462374673276894279832749832423479823246327846]"),
 };
 
-/* RFC 8259 texts that the gate refuses by choice: equal names, U+0000. */
+/* RFC 8259 texts that the validator refuses by choice: equal names, U+0000. */
 static const struct json_case by_choice[] = {
     CASE("object duplicated key", "{\"a\":\"b\",\"a\":\"c\"}"),
     CASE("object duplicated key and value", "{\"a\":\"b\",\"a\":\"b\"}"),
@@ -324,7 +324,7 @@ static const struct json_case let_through[] = {
     CASE("structure whitespace formfeed", "[\014]"),
 };
 
-/* RFC 8259 leaves these to the reader; the gate refuses all of them. */
+/* RFC 8259 leaves these to the reader; the validator refuses all of them. */
 static const struct json_case unsettled[] = {
     CASE("object key lone 2nd surrogate", "{\"\\uDFAA\":0}"),
     CASE("string 1st surrogate but 2nd missing", "[\"\\uDADA\"]"),

@@ -42,7 +42,7 @@ enum { WORDS_MAX = 12 };
 
 struct attempt {
     struct tern_config *config;
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     struct tern_text faults;
     bool usage;
 };
@@ -62,7 +62,7 @@ static size_t split(char *copy, char *words[WORDS_MAX + 1])
 /* `flags` and `environment` are words parted by "|". */
 static struct attempt attempt(const char *flags, const char *environment)
 {
-    struct attempt result = {NULL, TERN_WISH_RUN, {0}, false};
+    struct attempt result = {NULL, TERN_ACTION_RUN, {0}, false};
     struct tern_text line = {0};
     tern_text_printf(&line, "order-service%s%s", flags[0] ? "|" : "", flags);
     char *flag_text = tern_text_take(&line);
@@ -72,7 +72,7 @@ static struct attempt attempt(const char *flags, const char *environment)
     int argc = (int)split(flag_text, argv);
     (void)split(environment_text, variables);
     tern_text_add(&result.faults, "");
-    result.config = tern_config_read(tables, argc, argv, variables, &result.wish, &result.faults, &result.usage);
+    result.config = tern_config_read(tables, argc, argv, variables, &result.action, &result.faults, &result.usage);
     free(flag_text);
     free(environment_text);
     return result;
@@ -162,7 +162,7 @@ static void a_default_holds_until_something_is_said(void **state)
     (void)state;
     struct attempt tried = attempt("", "HOME=/root|PORTAL=9");
     assert_true(taken(&tried));
-    assert_int_equal(tried.wish, TERN_WISH_RUN);
+    assert_int_equal(tried.action, TERN_ACTION_RUN);
     assert_int_equal(tern_config_number(tried.config, "PORT"), 3001); /* the later table's */
     assert_int_equal(tern_config_number(tried.config, "BATCH_MAX"), 500);
     assert_int_equal(tern_config_number(tried.config, "ORDER_NUDGE_S"), 10);
@@ -368,24 +368,24 @@ static void wishes_are_heard_and_help_wins_whatever_else_is_wrong(void **state)
     (void)state;
     static const struct {
         const char *flags;
-        enum tern_config_wish wish;
+        enum tern_config_action action;
     } cases[] = {
-        {"",                          TERN_WISH_RUN        },
-        {"--help",                    TERN_WISH_HELP       },
-        {"-h",                        TERN_WISH_HELP       },
-        {"--version",                 TERN_WISH_VERSION    },
-        {"--check-config",            TERN_WISH_CHECK      },
-        {"--print-config",            TERN_WISH_PRINT      },
-        {"--healthcheck",             TERN_WISH_HEALTHCHECK},
-        {"--print-config|--port|7",   TERN_WISH_PRINT      },
-        {"--version|--help",          TERN_WISH_HELP       },
-        {"--nonsense|--help|word",    TERN_WISH_HELP       },
-        {"--port=x|--version|--port", TERN_WISH_VERSION    },
+        {"",                          TERN_ACTION_RUN        },
+        {"--help",                    TERN_ACTION_HELP       },
+        {"-h",                        TERN_ACTION_HELP       },
+        {"--version",                 TERN_ACTION_VERSION    },
+        {"--check-config",            TERN_ACTION_CHECK      },
+        {"--print-config",            TERN_ACTION_PRINT      },
+        {"--healthcheck",             TERN_ACTION_HEALTHCHECK},
+        {"--print-config|--port|7",   TERN_ACTION_PRINT      },
+        {"--version|--help",          TERN_ACTION_HELP       },
+        {"--nonsense|--help|word",    TERN_ACTION_HELP       },
+        {"--port=x|--version|--port", TERN_ACTION_VERSION    },
     };
     for (size_t i = 0; i < TERN_COUNT(cases); i++) {
         struct attempt tried = attempt(cases[i].flags, "");
         if (!taken(&tried)) fail_msg("%s: %s", cases[i].flags, tried.faults.bytes);
-        assert_int_equal(tried.wish, cases[i].wish);
+        assert_int_equal(tried.action, cases[i].action);
         assert_string_equal(tried.faults.bytes, "");
         drop(&tried);
     }
@@ -394,7 +394,7 @@ static void wishes_are_heard_and_help_wins_whatever_else_is_wrong(void **state)
     drop(&tried);
     tried = attempt("--check-config", "PORT=none");
     assert_false(taken(&tried));
-    assert_int_equal(tried.wish, TERN_WISH_CHECK);
+    assert_int_equal(tried.action, TERN_ACTION_CHECK);
     drop(&tried);
 }
 

@@ -30,10 +30,10 @@ static struct tern_config *read_settings(char **argv, char **environment)
     int argc = 0;
     while (argv[argc])
         argc++;
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     bool usage;
     struct tern_text faults = {0};
-    struct tern_config *config = tern_config_read(tables, argc, argv, environment, &wish, &faults, &usage);
+    struct tern_config *config = tern_config_read(tables, argc, argv, environment, &action, &faults, &usage);
     if (!config || faults.length > 0) fail_msg("%s", faults.bytes);
     tern_text_fini(&faults);
     return config;

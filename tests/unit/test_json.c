@@ -1,4 +1,4 @@
-/* test_json.c - the JSON gate takes what it promises and nothing else, and what it takes loses nothing.
+/* test_json.c - the JSON validator takes what it promises and nothing else, and what it takes loses nothing.
  *
  * Texts are handed over in memory of their exact size, so that AddressSanitizer sees every byte read too many. */
 #include "tern_test.h"

@@ -1,4 +1,4 @@
-/* test_json_suite.c - the gate against the 318 texts of JSONTestSuite (tests/json_suite).
+/* test_json_suite.c - the validator against the 318 texts of JSONTestSuite (tests/json_suite).
  *
  * The first letter of a name says what RFC 8259 wants of the text: y must be taken, n must be refused, i is free. What
  * must be taken is refused only where one of our own limits says so, and those are named here. */
@@ -18,7 +18,7 @@ enum { MUST_BE_TAKEN = 95, MUST_BE_REFUSED = 188, FREE = 35, TEXT_MAX = 1 << 18 
 #define SAME_NAME "the object has this member already"
 #define NUL       "\\u0000 is not taken"
 
-/* What RFC 8259 takes and the gate does not, each with what its sentence says. */
+/* What RFC 8259 takes and the validator does not, each with what its sentence says. */
 static const struct {
     const char *name, *words;
 } limits[] = {
@@ -47,7 +47,7 @@ static char *read_text(const char *name, size_t *length)
     return exact;
 }
 
-/* The gate's sentence, empty when it takes the text; the parser must say the same. */
+/* The validator's sentence, empty when it takes the text; the parser must say the same. */
 static void ask_gate(const char *name, size_t max_bytes, struct tern_error *err)
 {
     size_t length = 0;
@@ -57,7 +57,7 @@ static void ask_gate(const char *name, size_t max_bytes, struct tern_error *err)
     bool taken = tern_json_check(text, length, max_bytes, err) == 0;
     struct cJSON *tree = tern_json_parse(text, length, max_bytes, &parser_says);
     free(text);
-    if (taken != (tree != NULL)) fail_msg("%s: the gate and the parser do not agree", name);
+    if (taken != (tree != NULL)) fail_msg("%s: the validator and the parser do not agree", name);
     if (!taken && err->text[0] == '\0') fail_msg("%s: refused without a sentence", name);
     assert_string_equal(err->text, parser_says.text);
     tern_json_destroy(tree);

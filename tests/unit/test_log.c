@@ -164,7 +164,7 @@ static void assert_line_is_sound(const char *line, enum tern_log_format format)
     struct tern_error err;
     if (format == TERN_LOG_JSON) {
         tern_text_add_bytes(&quoted, line, length - 1);
-    } else { /* what stands between the quotes is a JSON string, which the strict gate judges: escapes and UTF-8 */
+    } else { /* what stands between the quotes is a JSON string, which the strict validator judges: escapes and UTF-8 */
         const char *value = strstr(line, " err=");
         assert_non_null(value);
         value += strlen(" err=");

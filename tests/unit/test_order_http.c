@@ -47,7 +47,7 @@ static int start(void **state)
     char broker[] = "AMQP_URL=amqp://127.0.0.1:1/", quiet[] = "LOG_LEVEL=error";
     char *environment[] = {port, store, broker, quiet, NULL};
     char *arguments[] = {program, NULL};
-    enum tern_config_wish wish;
+    enum tern_config_action action;
     struct tern_text faults = {0};
     struct tern_error err = {0};
     bool usage;
@@ -58,7 +58,7 @@ static int start(void **state)
     shop.port = free_port();
     (void)snprintf(port, sizeof port, "PORT=%u", shop.port);
     (void)snprintf(store, sizeof store, "DATABASE_URL=sqlite:%s/order.db", shop.folder);
-    shop.config = tern_config_read(tables, 1, arguments, environment, &wish, &faults, &usage);
+    shop.config = tern_config_read(tables, 1, arguments, environment, &action, &faults, &usage);
     if (shop.config == NULL || faults.length > 0) return -1;
     if (tern_app_start(&shop.app, &order_service, shop.config, &err) == 0) {
         atomic_store(&shop.app.status.owned_once, true); /* there is no broker whose queue it could own */
