@@ -59,10 +59,10 @@ int tern_amqp_create(const struct tern_amqp_settings *settings, const struct ter
     link->settings.url = NULL;
     link->settings.ca_file = link->ca_file;
     link->settings.connection_name = link->connection_name;
-    amqp_watchdog_init(&link->watchdog);
+    tern_amqp_watchdog_init(&link->watchdog);
     link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     TERN_ASSERT(link->wake_fd >= 0, "an eventfd can be made");
-    if (amqp_link_parse_url(link, err) < 0) {
+    if (tern_amqp_link_parse_url(link, err) < 0) {
         tern_amqp_destroy(link);
         return -1;
     }
@@ -75,10 +75,10 @@ void tern_amqp_destroy(struct tern_amqp *link)
     if (!link) return;
     TERN_ASSERT(!link->connection, "a link is destroyed only when it does not run");
     (void)close(link->wake_fd);
-    amqp_watchdog_fini(&link->watchdog);
-    amqp_incoming_fini(&link->in);
-    amqp_outgoing_fini(&link->out);
-    amqp_link_forget_question(link);
+    tern_amqp_watchdog_fini(&link->watchdog);
+    tern_amqp_incoming_fini(&link->in);
+    tern_amqp_outgoing_fini(&link->out);
+    tern_amqp_link_forget_question(link);
     explicit_bzero(link->address_text, link->address_size); /* it is cut into pieces: one holds the password */
     free(link->address_text);
     free(link->ca_file);
@@ -103,7 +103,7 @@ void tern_amqp_stop(struct tern_amqp *link)
     atomic_store(&link->stopping, true);
     atomic_store(&link->woken, true);
     ring(link);
-    if (!atomic_load(&link->connected)) amqp_watchdog_shut(&link->watchdog);
+    if (!atomic_load(&link->connected)) tern_amqp_watchdog_shut(&link->watchdog);
 }
 
 struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link)
@@ -123,7 +123,7 @@ static short sleep_for(struct tern_amqp *link, int fd, int timeout_ms)
         {.fd = link->wake_fd, .events = POLLIN},
         {.fd = fd,            .events = POLLIN}
     };
-    if (amqp_link_unsent(link) > 0) fds[1].events |= POLLOUT;
+    if (tern_amqp_link_unsent(link) > 0) fds[1].events |= POLLOUT;
     atomic_store(&link->asleep, true);
     if (atomic_load(&link->woken)) timeout_ms = 0;
     int ready = poll(fds, fd >= 0 ? 2 : 1, timeout_ms);
@@ -141,9 +141,9 @@ static int keep_alive(struct tern_amqp *link, struct tern_error *err)
     int64_t silent_ms = link->now_ms - link->received_ms;
     if (silent_ms > 2 * link->heartbeat_ms)
         return tern_error_set(err, "the broker has been silent for %lld s", (long long)(silent_ms / 1000));
-    if (link->now_ms - link->sent_ms >= link->heartbeat_ms / 2) return amqp_link_heartbeat(link, err);
+    if (link->now_ms - link->sent_ms >= link->heartbeat_ms / 2) return tern_amqp_link_heartbeat(link, err);
     if (link->consumer_number > 0 && link->now_ms - link->probed_ms >= link->settings.limits.probe_ms)
-        return amqp_link_probe(link, err);
+        return tern_amqp_link_probe(link, err);
     return 0;
 }
 
@@ -153,7 +153,7 @@ static int take_in(struct tern_amqp *link, short events, bool *more, struct tern
     link->now_ms = tern_steady(link->settings.clock);
     if (events & POLLIN) link->received_ms = link->now_ms;
     *more = false;
-    if (take && amqp_link_receive(link, more, err) < 0) return -1;
+    if (take && tern_amqp_link_receive(link, more, err) < 0) return -1;
     return keep_alive(link, err);
 }
 
@@ -162,7 +162,7 @@ static int one_round(struct tern_amqp *link, short events, bool *more, struct te
 {
     if (take_in(link, events, more, err) < 0) return -1;
     if (link->owner.work && link->owner.work(link->owner.self, link, err) < 0) return -1;
-    return amqp_link_flush(link, err);
+    return tern_amqp_link_flush(link, err);
 }
 
 /* A last round for what is due, bounded; then goodbye. */
@@ -171,12 +171,12 @@ static void leave(struct tern_amqp *link)
     struct tern_error ignored;
     if (link->owner.work && link->owner.work(link->owner.self, link, &ignored) < 0) return;
     int64_t until_ms = tern_steady(link->settings.clock) + GOODBYE_MS;
-    while (amqp_link_flush(link, &ignored) == 0 && amqp_link_unsent(link) > 0) {
+    while (tern_amqp_link_flush(link, &ignored) == 0 && tern_amqp_link_unsent(link) > 0) {
         struct pollfd out = {.fd = link->fd, .events = POLLOUT};
         int64_t left_ms = until_ms - tern_steady(link->settings.clock);
         if (left_ms <= 0 || poll(&out, 1, (int)left_ms) <= 0) return;
     }
-    if (amqp_link_unsent(link) == 0 && !atomic_load(&link->blocked)) amqp_link_say_goodbye(link);
+    if (tern_amqp_link_unsent(link) == 0 && !atomic_load(&link->blocked)) tern_amqp_link_say_goodbye(link);
 }
 
 static int serve(struct tern_amqp *link, struct tern_error *err)
@@ -216,14 +216,14 @@ static int stand_by(struct tern_amqp *link, int ms, struct tern_error *err)
     while (!link->was_woken && !atomic_load(&link->stopping) && link->now_ms < until_ms) {
         int64_t left_ms = until_ms - link->now_ms;
         short events = sleep_for(link, link->fd, more ? 0 : left_ms < POLL_MS ? (int)left_ms : POLL_MS);
-        if (take_in(link, events, &more, err) < 0 || amqp_link_flush(link, err) < 0) return -1;
+        if (take_in(link, events, &more, err) < 0 || tern_amqp_link_flush(link, err) < 0) return -1;
     }
     return atomic_load(&link->stopping) ? tern_error_set(err, "stopping") : 0;
 }
 
 static int set_up(struct tern_amqp *link, struct tern_error *err)
 {
-    if (amqp_link_connect(link, err) < 0 || amqp_link_open_channel(link, err) < 0) return -1;
+    if (tern_amqp_link_connect(link, err) < 0 || tern_amqp_link_open_channel(link, err) < 0) return -1;
     atomic_fetch_add(&link->connects, 1);
     link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
     int ready;
@@ -242,7 +242,7 @@ static int one_connection(struct tern_amqp *link, struct tern_error *err)
     }
     atomic_store(&link->connected, false);
     atomic_store(&link->blocked, false);
-    amqp_link_disconnect(link);
+    tern_amqp_link_disconnect(link);
     return result;
 }
 
@@ -272,14 +272,14 @@ void tern_amqp_run(struct tern_amqp *link)
         err = (struct tern_error){.text = "unknown trouble"};
         link->connected_ms = 0;
         atomic_store(&link->trouble, TERN_AMQP_OTHER);
-        bool watched = amqp_watchdog_start(&link->watchdog, link->settings.limits.watchdog_ms, &err) == 0;
+        bool watched = tern_amqp_watchdog_start(&link->watchdog, link->settings.limits.watchdog_ms, &err) == 0;
         if ((watched && one_connection(link, &err) == 0) || atomic_load(&link->stopping)) break;
         if (link->connected_ms != 0 && tern_steady(link->settings.clock) - link->connected_ms >= SETTLED_MS)
             attempt = 0;
         if (link->owner.lost) link->owner.lost(link->owner.self, err.text);
         back_off(link, ++attempt);
     }
-    amqp_watchdog_stop(&link->watchdog);
+    tern_amqp_watchdog_stop(&link->watchdog);
 }
 
 const char *tern_amqp_version(void)

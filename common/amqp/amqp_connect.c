@@ -21,10 +21,10 @@
 
 enum { GOODBYE_MS = 1000, ACCESS_REFUSED = 403, NOT_ALLOWED = 530 };
 
-int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
 {
-    struct amqp_url url;
-    if (amqp_url_parse(link->address_text, &url, err) < 0) return -1;
+    struct tern_amqp_url url;
+    if (tern_amqp_url_parse(link->address_text, &url, err) < 0) return -1;
     link->address = url.parts;
     link->tls = url.parts.ssl != 0;
     if (url.heartbeat_s > 0) link->settings.limits.heartbeat_s = url.heartbeat_s;
@@ -34,9 +34,9 @@ int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
 
 int tern_amqp_check_url(const char *url, const char *ca_file, struct tern_error *err)
 {
-    struct amqp_url address;
+    struct tern_amqp_url address;
     char *text = tern_copy_text(url);
-    int status = amqp_url_parse(text, &address, err);
+    int status = tern_amqp_url_parse(text, &address, err);
     bool tls = status == 0 && address.parts.ssl != 0;
     explicit_bzero(text, strlen(url));
     free(text);
@@ -82,7 +82,7 @@ static int explain_connect(struct tern_amqp *link, int status, struct tern_error
     else if (status == AMQP_STATUS_SOCKET_ERROR)
         why = "nobody answers there";
     (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port, why);
-    return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
+    return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
 }
 
 /* Waits for the outcome of a connect(2). 0, or its errno. */
@@ -123,16 +123,16 @@ static int unreached(struct tern_amqp *link, int error, struct tern_error *err)
 {
     (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
                          strerror(error));
-    return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
+    return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
 }
 
 /* With TLS the library must be given the name, which it asks for once more: just answered, so soon answered again. */
 static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_error *err)
 {
     struct timeval timeout = milliseconds(link->connect_ms);
-    struct amqp_addresses addresses;
+    struct tern_amqp_addresses addresses;
     int fd = -1;
-    if (amqp_link_resolve(link, &addresses, err) < 0) return amqp_link_trouble(link, TERN_AMQP_UNREACHED);
+    if (tern_amqp_link_resolve(link, &addresses, err) < 0) return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
     if (link->tls) {
         int status = amqp_socket_open_noblock(socket, link->address.host, link->address.port, &timeout);
         return status == AMQP_STATUS_OK ? 0 : explain_connect(link, status, err);
@@ -153,7 +153,7 @@ static int open_socket(struct tern_amqp *link, struct tern_error *err)
     unsigned user_timeout_ms = (unsigned)link->settings.limits.user_timeout_ms;
     if (setsockopt(link->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms) != 0)
         return tern_error_set(err, "the socket refuses TCP_USER_TIMEOUT: %s", strerror(errno));
-    amqp_watchdog_set_fd(&link->watchdog, link->fd);
+    tern_amqp_watchdog_set_fd(&link->watchdog, link->fd);
     return 0;
 }
 
@@ -177,7 +177,7 @@ static amqp_rpc_reply_t log_in(struct tern_amqp *link)
          .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {TERN_COUNT(capabilities), capabilities}}},
     };
     amqp_table_t properties = {TERN_COUNT(entries), entries};
-    return amqp_login_with_properties(link->connection, link->address.vhost, AMQP_CHANNEL, AMQP_FRAME_MAX,
+    return amqp_login_with_properties(link->connection, link->address.vhost, TERN_AMQP_CHANNEL, TERN_AMQP_FRAME_MAX,
                                       link->settings.limits.heartbeat_s, &properties, AMQP_SASL_METHOD_PLAIN,
                                       link->address.user, link->address.password);
 }
@@ -191,7 +191,7 @@ static int take_over_heartbeats(struct tern_amqp *link, struct tern_error *err)
         return tern_error_set(err, "the broker wants frames of %d bytes only", amqp_get_frame_max(link->connection));
     int status = amqp_tune_connection(link->connection, amqp_get_channel_max(link->connection),
                                       amqp_get_frame_max(link->connection), 0);
-    return status == AMQP_STATUS_OK ? 0 : amqp_link_status(err, status, "tuning the connection");
+    return status == AMQP_STATUS_OK ? 0 : tern_amqp_link_status(err, status, "tuning the connection");
 }
 
 /* A broker refuses a user with 403, a vhost with 530. */
@@ -207,10 +207,10 @@ static int explain_login(struct tern_amqp *link, amqp_rpc_reply_t reply, struct 
     else
         (void)snprintf(doing, sizeof doing, "logging in at %.80s:%d as \"%.40s\"", address->host, address->port,
                        address->user);
-    (void)amqp_link_reply(err, reply, doing);
-    return amqp_link_trouble(link, code == ACCESS_REFUSED ? TERN_AMQP_LOGIN
-                                   : code == NOT_ALLOWED  ? TERN_AMQP_VHOST
-                                                          : TERN_AMQP_OTHER);
+    (void)tern_amqp_link_reply(err, reply, doing);
+    return tern_amqp_link_trouble(link, code == ACCESS_REFUSED ? TERN_AMQP_LOGIN
+                                        : code == NOT_ALLOWED  ? TERN_AMQP_VHOST
+                                                               : TERN_AMQP_OTHER);
 }
 
 static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
@@ -222,39 +222,39 @@ static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
     return reply.reply_type == AMQP_RESPONSE_NORMAL ? take_over_heartbeats(link, err) : explain_login(link, reply, err);
 }
 
-int amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
 {
     TERN_ASSERT(!link->connection, "a link has one connection at a time");
     link->connection = amqp_new_connection();
     TERN_ASSERT(link->connection, "out of memory");
-    amqp_incoming_reset(&link->in);
+    tern_amqp_incoming_reset(&link->in);
     link->out.start = link->out.end = 0;
     link->next_sequence = 1;
     link->consumer_number = 0;
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
     int result = open_socket(link, err);
     if (result == 0 && atomic_load(&link->stopping)) result = tern_error_set(err, "stopping");
     if (result == 0) result = log_in_checked(link, err);
-    amqp_call_ends(&link->watchdog);
+    tern_amqp_call_ends(&link->watchdog);
     return result;
 }
 
-void amqp_link_say_goodbye(struct tern_amqp *link)
+void tern_amqp_link_say_goodbye(struct tern_amqp *link)
 {
     struct timeval timeout = milliseconds(GOODBYE_MS);
     (void)amqp_set_rpc_timeout(link->connection, &timeout);
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
     (void)amqp_connection_close(link->connection, AMQP_REPLY_SUCCESS);
-    amqp_call_ends(&link->watchdog);
+    tern_amqp_call_ends(&link->watchdog);
 }
 
-void amqp_link_disconnect(struct tern_amqp *link)
+void tern_amqp_link_disconnect(struct tern_amqp *link)
 {
-    amqp_watchdog_set_fd(&link->watchdog, -1);
+    tern_amqp_watchdog_set_fd(&link->watchdog, -1);
     link->fd = -1;
     if (!link->connection) return;
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
     (void)amqp_destroy_connection(link->connection);
-    amqp_call_ends(&link->watchdog);
+    tern_amqp_call_ends(&link->watchdog);
     link->connection = NULL;
 }

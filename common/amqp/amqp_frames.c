@@ -13,20 +13,20 @@
 
 enum { FRAMES_PER_ROUND = 512, LAST_WORDS_MS = 1000 };
 
-void amqp_incoming_reset(struct amqp_incoming *incoming)
+void tern_amqp_incoming_reset(struct tern_amqp_incoming *incoming)
 {
-    incoming->expects = AMQP_EXPECTS_METHOD;
+    incoming->expects = TERN_AMQP_EXPECTS_METHOD;
 }
 
-void amqp_incoming_fini(struct amqp_incoming *incoming)
+void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming)
 {
     free(incoming->texts);
     free(incoming->body);
 }
 
-static const char *keep_short(char target[AMQP_SHORT_SIZE], amqp_bytes_t bytes)
+static const char *keep_short(char target[TERN_AMQP_SHORT_SIZE], amqp_bytes_t bytes)
 {
-    size_t length = bytes.len < AMQP_SHORT_SIZE ? bytes.len : AMQP_SHORT_SIZE - 1;
+    size_t length = bytes.len < TERN_AMQP_SHORT_SIZE ? bytes.len : TERN_AMQP_SHORT_SIZE - 1;
     if (length > 0) memcpy(target, bytes.bytes, length);
     target[length] = '\0';
     return target;
@@ -42,7 +42,7 @@ static void *room_for(void *block, size_t *room, size_t wanted)
 }
 
 /* There is room for every text of the header frame: each costs more bytes on the wire than its copy. */
-static const char *keep_text(struct amqp_incoming *in, amqp_bytes_t bytes)
+static const char *keep_text(struct tern_amqp_incoming *in, amqp_bytes_t bytes)
 {
     TERN_ASSERT(bytes.len < in->texts_room - in->texts_length, "the texts of a frame fit into its size");
     char *copy = in->texts + in->texts_length;
@@ -52,16 +52,16 @@ static const char *keep_text(struct amqp_incoming *in, amqp_bytes_t bytes)
     return copy;
 }
 
-static const char *keep_property(struct amqp_incoming *in, const amqp_basic_properties_t *properties, amqp_flags_t flag,
-                                 amqp_bytes_t value)
+static const char *keep_property(struct tern_amqp_incoming *in, const amqp_basic_properties_t *properties,
+                                 amqp_flags_t flag, amqp_bytes_t value)
 {
     return properties->_flags & flag ? keep_text(in, value) : "";
 }
 
-static void keep_headers(struct amqp_incoming *in, const amqp_table_t *table)
+static void keep_headers(struct tern_amqp_incoming *in, const amqp_table_t *table)
 {
     size_t count = 0;
-    for (int i = 0; i < table->num_entries && count < AMQP_HEADERS_MAX; i++) {
+    for (int i = 0; i < table->num_entries && count < TERN_AMQP_HEADERS_MAX; i++) {
         const amqp_table_entry_t *entry = &table->entries[i];
         bool text = entry->value.kind == AMQP_FIELD_KIND_UTF8 || entry->value.kind == AMQP_FIELD_KIND_BYTES;
         in->headers[count++] = (struct tern_amqp_header){
@@ -72,7 +72,7 @@ static void keep_headers(struct amqp_incoming *in, const amqp_table_t *table)
     in->delivery.header_count = count;
 }
 
-static void keep_properties(struct amqp_incoming *in, const amqp_basic_properties_t *p, size_t wire_size)
+static void keep_properties(struct tern_amqp_incoming *in, const amqp_basic_properties_t *p, size_t wire_size)
 {
     in->texts = room_for(in->texts, &in->texts_room, wire_size + 64);
     in->texts_length = 0;
@@ -94,22 +94,22 @@ static bool equals(amqp_bytes_t bytes, const char *text)
 
 static int on_deliver(struct tern_amqp *link, const amqp_basic_deliver_t *method)
 {
-    struct amqp_incoming *in = &link->in;
+    struct tern_amqp_incoming *in = &link->in;
     in->delivery = (struct tern_amqp_delivery){
         .delivery_tag = method->delivery_tag,
         .redelivered = method->redelivered != 0,
-        .aside = equals(method->consumer_tag, AMQP_ASIDE_TAG),
+        .aside = equals(method->consumer_tag, TERN_AMQP_ASIDE_TAG),
         .exchange = keep_short(in->exchange, method->exchange),
         .routing_key = keep_short(in->routing_key, method->routing_key),
     };
     in->is_return = false;
-    in->expects = AMQP_EXPECTS_HEADER;
+    in->expects = TERN_AMQP_EXPECTS_HEADER;
     return 0;
 }
 
 static int on_return(struct tern_amqp *link, const amqp_basic_return_t *method)
 {
-    struct amqp_incoming *in = &link->in;
+    struct tern_amqp_incoming *in = &link->in;
     in->returned = (struct tern_amqp_returned){
         .reply_code = method->reply_code,
         .reply_text = keep_short(in->reply_text, method->reply_text),
@@ -117,15 +117,15 @@ static int on_return(struct tern_amqp *link, const amqp_basic_return_t *method)
         .routing_key = keep_short(in->routing_key, method->routing_key),
     };
     in->is_return = true;
-    in->expects = AMQP_EXPECTS_HEADER;
+    in->expects = TERN_AMQP_EXPECTS_HEADER;
     return 0;
 }
 
 /* The message is complete: tell the owner. */
 static int message_done(struct tern_amqp *link, struct tern_error *err)
 {
-    struct amqp_incoming *in = &link->in;
-    in->expects = AMQP_EXPECTS_METHOD;
+    struct tern_amqp_incoming *in = &link->in;
+    in->expects = TERN_AMQP_EXPECTS_METHOD;
     in->delivery.body_length = (size_t)in->body_size;
     if (!in->is_return) return link->owner.delivered ? link->owner.delivered(link->owner.self, &in->delivery, err) : 0;
     in->returned.message_id = in->delivery.message_id;
@@ -134,23 +134,23 @@ static int message_done(struct tern_amqp *link, struct tern_error *err)
 
 static int on_header(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
-    struct amqp_incoming *in = &link->in;
-    if (in->expects != AMQP_EXPECTS_HEADER || frame->payload.properties.class_id != AMQP_BASIC_CLASS)
+    struct tern_amqp_incoming *in = &link->in;
+    if (in->expects != TERN_AMQP_EXPECTS_HEADER || frame->payload.properties.class_id != AMQP_BASIC_CLASS)
         return tern_error_set(err, "the broker sent a header that belongs to no message");
     keep_properties(in, frame->payload.properties.decoded, frame->payload.properties.raw.len);
     in->body_size = frame->payload.properties.body_size;
     in->body_seen = 0;
     in->body_kept = !in->is_return && in->body_size <= link->settings.body_max;
     in->delivery.body = in->body_kept ? "" : NULL;
-    in->expects = AMQP_EXPECTS_BODY;
+    in->expects = TERN_AMQP_EXPECTS_BODY;
     return in->body_size == 0 ? message_done(link, err) : 0;
 }
 
 static int on_body(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
-    struct amqp_incoming *in = &link->in;
+    struct tern_amqp_incoming *in = &link->in;
     amqp_bytes_t piece = frame->payload.body_fragment;
-    if (in->expects != AMQP_EXPECTS_BODY || piece.len > in->body_size - in->body_seen)
+    if (in->expects != TERN_AMQP_EXPECTS_BODY || piece.len > in->body_size - in->body_seen)
         return tern_error_set(err, "the broker sent more of a message than it announced");
     bool whole = piece.len == in->body_size;
     if (in->body_kept && whole) in->delivery.body = piece.bytes;
@@ -177,7 +177,7 @@ static int on_cancel_ok(struct tern_amqp *link)
 /* The answer to a probe, or to another count. */
 static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *answer, struct tern_error *err)
 {
-    char queue[AMQP_SHORT_SIZE];
+    char queue[TERN_AMQP_SHORT_SIZE];
     if (link->consumer_number > 0 && answer->consumer_count == 0 && equals(answer->queue, link->queue))
         return tern_error_set(err, "the queue \"%s\" has forgotten its consumer", link->queue);
     if (!link->owner.counted) return 0;
@@ -189,8 +189,9 @@ static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method
 {
     const amqp_basic_ack_t *ack = method->decoded;
     const amqp_basic_nack_t *nack = method->decoded;
-    if (method->id == AMQP_CHANNEL_CLOSE_METHOD) return amqp_link_closed(err, method, "the broker closed the channel");
-    if (link->in.expects != AMQP_EXPECTS_METHOD)
+    if (method->id == AMQP_CHANNEL_CLOSE_METHOD)
+        return tern_amqp_link_closed(err, method, "the broker closed the channel");
+    if (link->in.expects != TERN_AMQP_EXPECTS_METHOD)
         return tern_error_set(err, "the broker broke off in the middle of a message");
     switch (method->id) {
     case AMQP_BASIC_DELIVER_METHOD: return on_deliver(link, method->decoded);
@@ -210,7 +211,7 @@ static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method
 
 static int on_blocked(struct tern_amqp *link, bool blocked, const amqp_connection_blocked_t *method)
 {
-    char reason[AMQP_SHORT_SIZE] = "";
+    char reason[TERN_AMQP_SHORT_SIZE] = "";
     atomic_store(&link->blocked, blocked);
     if (blocked) (void)keep_short(reason, method->reason);
     if (link->owner.blocked) link->owner.blocked(link->owner.self, blocked, reason);
@@ -222,14 +223,14 @@ static int on_connection_method(struct tern_amqp *link, const amqp_method_t *met
     switch (method->id) {
     case AMQP_CONNECTION_BLOCKED_METHOD: return on_blocked(link, true, method->decoded);
     case AMQP_CONNECTION_UNBLOCKED_METHOD: return on_blocked(link, false, NULL);
-    case AMQP_CONNECTION_CLOSE_METHOD: return amqp_link_closed(err, method, "the broker closed the connection");
+    case AMQP_CONNECTION_CLOSE_METHOD: return tern_amqp_link_closed(err, method, "the broker closed the connection");
     default: return tern_error_set(err, "the broker sent something unexpected (%s)", amqp_method_name(method->id));
     }
 }
 
 static int on_frame(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
-    if (frame->channel > AMQP_CHANNEL || (frame->channel == 0 && frame->frame_type != AMQP_FRAME_METHOD))
+    if (frame->channel > TERN_AMQP_CHANNEL || (frame->channel == 0 && frame->frame_type != AMQP_FRAME_METHOD))
         return tern_error_set(err, "the broker sent a frame on channel %u", (unsigned)frame->channel);
     switch (frame->frame_type) {
     case AMQP_FRAME_METHOD:
@@ -261,16 +262,16 @@ static int cannot_decode(struct tern_amqp *link, struct tern_error *err)
     if (!link->in.delivery.redelivered)
         return tern_error_set(err, "a delivery of \"%s\" has headers that cannot be decoded", link->queue);
     if (tern_amqp_dead_letter(link, link->in.delivery.delivery_tag, &ignored) == 0 &&
-        amqp_link_flush(link, &ignored) == 0 && !link->tls)
+        tern_amqp_link_flush(link, &ignored) == 0 && !link->tls)
         wait_for_its_end(link);
     return tern_error_set(err, "a delivery of \"%s\" has headers that cannot be decoded: dead-lettered", link->queue);
 }
 
 static int cannot_read(struct tern_amqp *link, int status, struct tern_error *err)
 {
-    bool of_delivery = link->in.expects == AMQP_EXPECTS_HEADER && !link->in.is_return;
+    bool of_delivery = link->in.expects == TERN_AMQP_EXPECTS_HEADER && !link->in.is_return;
     if (status == AMQP_STATUS_BAD_AMQP_DATA && of_delivery) return cannot_decode(link, err);
-    return amqp_link_status(err, status, "reading from the broker");
+    return tern_amqp_link_status(err, status, "reading from the broker");
 }
 
 /* Frames may wait inside the library, where poll(2) does not see them. With TLS only a read that finds nothing is sure. */
@@ -279,14 +280,14 @@ static bool has_more(const struct tern_amqp *link)
     return link->tls || amqp_frames_enqueued(link->connection) || amqp_data_in_buffer(link->connection);
 }
 
-int amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err)
+int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err)
 {
     const struct timeval at_once = {0, 0};
     for (int i = 0; i < FRAMES_PER_ROUND; i++) {
         amqp_frame_t frame;
-        amqp_call_begins(&link->watchdog);
+        tern_amqp_call_begins(&link->watchdog);
         int status = amqp_simple_wait_frame_noblock(link->connection, &frame, &at_once);
-        amqp_call_ends(&link->watchdog);
+        tern_amqp_call_ends(&link->watchdog);
         if (status == AMQP_STATUS_TIMEOUT) {
             *ret_more = false;
             return 0;

@@ -21,11 +21,11 @@
 
 #include <stdatomic.h>
 
-#define AMQP_ASIDE_TAG "tern-aside"
-enum { AMQP_CHANNEL = 1, AMQP_FRAME_MAX = 131072, AMQP_HEADERS_MAX = 32, AMQP_SHORT_SIZE = 256 };
+#define TERN_AMQP_ASIDE_TAG "tern-aside"
+enum { TERN_AMQP_CHANNEL = 1, TERN_AMQP_FRAME_MAX = 131072, TERN_AMQP_HEADERS_MAX = 32, TERN_AMQP_SHORT_SIZE = 256 };
 
 /* Odd while the link's thread is inside the library: the watchdog sees whether it moves. */
-struct amqp_watchdog {
+struct tern_amqp_watchdog {
     pthread_t thread;
     struct tern_sync sync; /* guards `fd` and `ending` */
     int fd;                /* the socket to shut; -1: none */
@@ -36,37 +36,37 @@ struct amqp_watchdog {
 };
 
 /* Nothing to do when it runs already; -1 when there is no thread to be had. */
-int amqp_watchdog_start(struct amqp_watchdog *watchdog, int limit_ms, struct tern_error *err);
-void amqp_watchdog_stop(struct amqp_watchdog *watchdog);
-void amqp_watchdog_init(struct amqp_watchdog *watchdog);
-void amqp_watchdog_fini(struct amqp_watchdog *watchdog);
-void amqp_watchdog_set_fd(struct amqp_watchdog *watchdog, int fd);
+int tern_amqp_watchdog_start(struct tern_amqp_watchdog *watchdog, int limit_ms, struct tern_error *err);
+void tern_amqp_watchdog_stop(struct tern_amqp_watchdog *watchdog);
+void tern_amqp_watchdog_init(struct tern_amqp_watchdog *watchdog);
+void tern_amqp_watchdog_fini(struct tern_amqp_watchdog *watchdog);
+void tern_amqp_watchdog_set_fd(struct tern_amqp_watchdog *watchdog, int fd);
 /* Any thread: whatever the link waits for on its socket ends now. */
-void amqp_watchdog_shut(struct amqp_watchdog *watchdog);
+void tern_amqp_watchdog_shut(struct tern_amqp_watchdog *watchdog);
 
 /* Every call into the library that may wait stands between these two. */
-static inline void amqp_call_begins(struct amqp_watchdog *watchdog)
+static inline void tern_amqp_call_begins(struct tern_amqp_watchdog *watchdog)
 {
     atomic_store_explicit(&watchdog->beat, atomic_load_explicit(&watchdog->beat, memory_order_relaxed) | 1U,
                           memory_order_release);
 }
 
-static inline void amqp_call_ends(struct amqp_watchdog *watchdog)
+static inline void tern_amqp_call_ends(struct tern_amqp_watchdog *watchdog)
 {
     atomic_store_explicit(&watchdog->beat, (atomic_load_explicit(&watchdog->beat, memory_order_relaxed) | 1U) + 1U,
                           memory_order_release);
 }
 
-enum amqp_expects { AMQP_EXPECTS_METHOD, AMQP_EXPECTS_HEADER, AMQP_EXPECTS_BODY };
+enum tern_amqp_expects { TERN_AMQP_EXPECTS_METHOD, TERN_AMQP_EXPECTS_HEADER, TERN_AMQP_EXPECTS_BODY };
 
 /* The message that is coming in. Texts are copies, so that the library's buffers can be released at any time. */
-struct amqp_incoming {
-    enum amqp_expects expects;
+struct tern_amqp_incoming {
+    enum tern_amqp_expects expects;
     bool is_return;
     struct tern_amqp_delivery delivery;
     struct tern_amqp_returned returned;
-    char exchange[AMQP_SHORT_SIZE], routing_key[AMQP_SHORT_SIZE], reply_text[AMQP_SHORT_SIZE];
-    struct tern_amqp_header headers[AMQP_HEADERS_MAX];
+    char exchange[TERN_AMQP_SHORT_SIZE], routing_key[TERN_AMQP_SHORT_SIZE], reply_text[TERN_AMQP_SHORT_SIZE];
+    struct tern_amqp_header headers[TERN_AMQP_HEADERS_MAX];
     char *texts; /* of properties and headers */
     size_t texts_length, texts_room;
     uint64_t body_size, body_seen;
@@ -76,17 +76,17 @@ struct amqp_incoming {
 };
 
 /* Encoded frames that the socket has not taken yet: bytes[start, end). */
-struct amqp_outgoing {
+struct tern_amqp_outgoing {
     unsigned char *bytes;
     size_t start, end, room;
 };
 
-enum { AMQP_ADDRESSES_MAX = 8, AMQP_ADDRESS_SIZE = 64 };
-struct amqp_addresses {
+enum { TERN_AMQP_ADDRESSES_MAX = 8, TERN_AMQP_ADDRESS_SIZE = 64 };
+struct tern_amqp_addresses {
     size_t count;
-    char text[AMQP_ADDRESSES_MAX][AMQP_ADDRESS_SIZE]; /* in numbers */
+    char text[TERN_AMQP_ADDRESSES_MAX][TERN_AMQP_ADDRESS_SIZE]; /* in numbers */
 };
-struct amqp_question;
+struct tern_amqp_question;
 
 struct tern_amqp {
     struct tern_amqp_settings settings;
@@ -94,8 +94,8 @@ struct tern_amqp {
     struct amqp_connection_info address; /* points into address_text */
     char *address_text, *ca_file, *connection_name;
     size_t address_size;
-    struct amqp_question *question; /* for the addresses of the broker's name; may outlive a connection */
-    struct amqp_watchdog watchdog;
+    struct tern_amqp_question *question; /* for the addresses of the broker's name; may outlive a connection */
+    struct tern_amqp_watchdog watchdog;
 
     int wake_fd;
     atomic_bool stopping, woken, asleep;
@@ -112,59 +112,59 @@ struct tern_amqp {
     int64_t now_ms, received_ms, sent_ms, probed_ms, connected_ms;
     uint64_t next_sequence;
     unsigned consumer_number; /* 0: none; the tag is "tern-<number>" */
-    char queue[AMQP_SHORT_SIZE];
-    struct amqp_incoming in;
-    struct amqp_outgoing out;
+    char queue[TERN_AMQP_SHORT_SIZE];
+    struct tern_amqp_incoming in;
+    struct tern_amqp_outgoing out;
 };
 
 /* amqp_url.c: cuts `text` into pieces in place. */
-struct amqp_url {
+struct tern_amqp_url {
     struct amqp_connection_info parts;
     int heartbeat_s, connection_timeout_ms; /* 0: not given */
 };
-int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err);
+int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_error *err);
 
 /* amqp_connect.c */
-int amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err);
-int amqp_link_connect(struct tern_amqp *link, struct tern_error *err);
-void amqp_link_say_goodbye(struct tern_amqp *link);
-void amqp_link_disconnect(struct tern_amqp *link);
+int tern_amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err);
+int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err);
+void tern_amqp_link_say_goodbye(struct tern_amqp *link);
+void tern_amqp_link_disconnect(struct tern_amqp *link);
 
 /* Always -1: `err` is of that kind. */
-static inline int amqp_link_trouble(struct tern_amqp *link, enum tern_amqp_trouble trouble)
+static inline int tern_amqp_link_trouble(struct tern_amqp *link, enum tern_amqp_trouble trouble)
 {
     atomic_store(&link->trouble, (int)trouble);
     return -1;
 }
 
 /* amqp_resolve.c: waits at most the RPC limit, and not at all once the link is to stop. */
-int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_addresses, struct tern_error *err);
-void amqp_link_forget_question(struct tern_amqp *link);
+int tern_amqp_link_resolve(struct tern_amqp *link, struct tern_amqp_addresses *ret_addresses, struct tern_error *err);
+void tern_amqp_link_forget_question(struct tern_amqp *link);
 
 /* amqp_frames.c: takes what has arrived; *ret_more when there is more than one round should take. */
-int amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err);
-void amqp_incoming_reset(struct amqp_incoming *incoming);
-void amqp_incoming_fini(struct amqp_incoming *incoming);
+int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err);
+void tern_amqp_incoming_reset(struct tern_amqp_incoming *incoming);
+void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming);
 
 /* amqp_send.c */
-int amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
-                          struct tern_error *err);
-int amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err);
+int tern_amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
+                               struct tern_error *err);
+int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err);
 /* Hands the socket what it takes without waiting. */
-int amqp_link_flush(struct tern_amqp *link, struct tern_error *err);
-static inline size_t amqp_link_unsent(const struct tern_amqp *link)
+int tern_amqp_link_flush(struct tern_amqp *link, struct tern_error *err);
+static inline size_t tern_amqp_link_unsent(const struct tern_amqp *link)
 {
     return link->out.end - link->out.start;
 }
-void amqp_outgoing_fini(struct amqp_outgoing *outgoing);
+void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing);
 
 /* amqp_setup.c */
-int amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err);
+int tern_amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err);
 /* Asks whether the queue still knows its consumer; the answer is a frame like any other. */
-int amqp_link_probe(struct tern_amqp *link, struct tern_error *err);
+int tern_amqp_link_probe(struct tern_amqp *link, struct tern_error *err);
 /* Always -1: the sentence of a negative status, of a reply, of a close by the broker. */
-int amqp_link_status(struct tern_error *err, int status, const char *doing);
-int amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing);
-int amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing);
+int tern_amqp_link_status(struct tern_error *err, int status, const char *doing);
+int tern_amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing);
+int tern_amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing);
 
 #endif

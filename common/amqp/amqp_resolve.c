@@ -17,34 +17,34 @@
 
 enum { STACK_BYTES = 256 * 1024 };
 
-struct amqp_question {
+struct tern_amqp_question {
     atomic_int owners;
     atomic_bool answered;
     int done_fd;
     int status; /* of getaddrinfo; valid once answered, as are the addresses */
-    struct amqp_addresses addresses;
+    struct tern_amqp_addresses addresses;
     char host[];
 };
 
-static void let_go(struct amqp_question *question)
+static void let_go(struct tern_amqp_question *question)
 {
     if (atomic_fetch_sub(&question->owners, 1) > 1) return;
     (void)close(question->done_fd);
     free(question);
 }
 
-static void keep_addresses(struct amqp_question *question, const struct addrinfo *list)
+static void keep_addresses(struct tern_amqp_question *question, const struct addrinfo *list)
 {
-    struct amqp_addresses *addresses = &question->addresses;
-    for (; list && addresses->count < AMQP_ADDRESSES_MAX; list = list->ai_next)
-        if (getnameinfo(list->ai_addr, list->ai_addrlen, addresses->text[addresses->count], AMQP_ADDRESS_SIZE, NULL, 0,
-                        NI_NUMERICHOST) == 0)
+    struct tern_amqp_addresses *addresses = &question->addresses;
+    for (; list && addresses->count < TERN_AMQP_ADDRESSES_MAX; list = list->ai_next)
+        if (getnameinfo(list->ai_addr, list->ai_addrlen, addresses->text[addresses->count], TERN_AMQP_ADDRESS_SIZE,
+                        NULL, 0, NI_NUMERICHOST) == 0)
             addresses->count++;
 }
 
 static void *ask(void *argument)
 {
-    struct amqp_question *question = argument;
+    struct tern_amqp_question *question = argument;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     const uint64_t one = 1;
     struct addrinfo *list = NULL;
@@ -60,7 +60,7 @@ static void *ask(void *argument)
 }
 
 /* The thread is its second owner. */
-static int start_asking(struct amqp_question *question)
+static int start_asking(struct tern_amqp_question *question)
 {
     pthread_t thread;
     atomic_store(&question->owners, 2);
@@ -70,10 +70,10 @@ static int start_asking(struct amqp_question *question)
 }
 
 /* NULL when the machine has no descriptor or thread to spare now. */
-static struct amqp_question *new_question(const char *host, struct tern_error *err)
+static struct tern_amqp_question *new_question(const char *host, struct tern_error *err)
 {
     size_t length = strlen(host);
-    struct amqp_question *question = tern_alloc(sizeof *question + length + 1);
+    struct tern_amqp_question *question = tern_alloc(sizeof *question + length + 1);
     memcpy(question->host, host, length);
     question->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int failed = question->done_fd < 0 ? errno : start_asking(question);
@@ -91,7 +91,7 @@ static bool is_numeric(const char *host)
 }
 
 /* Until the answer, the deadline, or a stop. A wake that is read here is not lost: a new connection begins with work. */
-static void await_answer(struct tern_amqp *link, const struct amqp_question *question)
+static void await_answer(struct tern_amqp *link, const struct tern_amqp_question *question)
 {
     struct pollfd fds[2] = {
         {.fd = question->done_fd, .events = POLLIN},
@@ -106,12 +106,12 @@ static void await_answer(struct tern_amqp *link, const struct amqp_question *que
     }
 }
 
-int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_addresses, struct tern_error *err)
+int tern_amqp_link_resolve(struct tern_amqp *link, struct tern_amqp_addresses *ret_addresses, struct tern_error *err)
 {
     const char *host = link->address.host;
     if (is_numeric(host)) {
         ret_addresses->count = 1;
-        return tern_copy(ret_addresses->text[0], AMQP_ADDRESS_SIZE, host);
+        return tern_copy(ret_addresses->text[0], TERN_AMQP_ADDRESS_SIZE, host);
     }
     if (!link->question) link->question = new_question(host, err);
     if (!link->question) return -1;
@@ -120,14 +120,14 @@ int amqp_link_resolve(struct tern_amqp *link, struct amqp_addresses *ret_address
         return tern_error_set(err, "the address of the broker \"%.100s\" is not known yet: no answer in time", host);
     int status = link->question->status;
     *ret_addresses = link->question->addresses;
-    amqp_link_forget_question(link);
+    tern_amqp_link_forget_question(link);
     if (status != 0 || ret_addresses->count == 0)
         return tern_error_set(err, "the broker's host \"%.100s\" is not known: %s", host,
                               status != 0 ? gai_strerror(status) : "it has no address");
     return 0;
 }
 
-void amqp_link_forget_question(struct tern_amqp *link)
+void tern_amqp_link_forget_question(struct tern_amqp *link)
 {
     if (link->question) let_go(link->question);
     link->question = NULL;

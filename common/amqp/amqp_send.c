@@ -22,13 +22,13 @@ enum {
     UNSENT_MAX = 256 * 1024  /* beyond that nothing is published until the socket has taken some */
 };
 
-void amqp_outgoing_fini(struct amqp_outgoing *outgoing)
+void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing)
 {
     free(outgoing->bytes);
 }
 
 /* Room for `wanted` more bytes behind the end. */
-static void make_room(struct amqp_outgoing *out, size_t wanted)
+static void make_room(struct tern_amqp_outgoing *out, size_t wanted)
 {
     if (out->start == out->end) out->start = out->end = 0;
     if (out->room - out->end >= wanted) return;
@@ -51,7 +51,7 @@ static void put(unsigned char *target, uint64_t value, size_t bytes)
 }
 
 /* Closes the frame whose payload stands behind its header already. */
-static void finish_frame(struct amqp_outgoing *out, unsigned type, amqp_channel_t channel, size_t payload)
+static void finish_frame(struct tern_amqp_outgoing *out, unsigned type, amqp_channel_t channel, size_t payload)
 {
     unsigned char *frame = out->bytes + out->end;
     put(frame, type, 1);
@@ -64,13 +64,13 @@ static void finish_frame(struct amqp_outgoing *out, unsigned type, amqp_channel_
 static int add_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
                       struct tern_error *err)
 {
-    struct amqp_outgoing *out = &link->out;
+    struct tern_amqp_outgoing *out = &link->out;
     make_room(out, METHOD_ROOM);
     unsigned char *payload = out->bytes + out->end + FRAME_HEADER;
     put(payload, id, 4);
     amqp_bytes_t rest = {.len = METHOD_ROOM - FRAME_HEADER - FRAME_END - 4, .bytes = payload + 4};
     int length = amqp_encode_method(id, decoded, rest);
-    if (length < 0) return amqp_link_status(err, length, "writing to the broker");
+    if (length < 0) return tern_amqp_link_status(err, length, "writing to the broker");
     finish_frame(out, AMQP_FRAME_METHOD, channel, 4 + (size_t)length);
     return 0;
 }
@@ -78,35 +78,35 @@ static int add_method(struct tern_amqp *link, amqp_channel_t channel, amqp_metho
 static int add_header(struct tern_amqp *link, amqp_basic_properties_t *properties, size_t room, size_t body_length,
                       struct tern_error *err)
 {
-    struct amqp_outgoing *out = &link->out;
+    struct tern_amqp_outgoing *out = &link->out;
     make_room(out, FRAME_HEADER + 12 + room + FRAME_END);
     unsigned char *payload = out->bytes + out->end + FRAME_HEADER;
     put(payload, AMQP_BASIC_CLASS, 2);
     put(payload + 2, 0, 2);
     put(payload + 4, body_length, 8);
     int length = amqp_encode_properties(AMQP_BASIC_CLASS, properties, (amqp_bytes_t){room, payload + 12});
-    if (length < 0) return amqp_link_status(err, length, "writing to the broker");
-    finish_frame(out, AMQP_FRAME_HEADER, AMQP_CHANNEL, 12 + (size_t)length);
+    if (length < 0) return tern_amqp_link_status(err, length, "writing to the broker");
+    finish_frame(out, AMQP_FRAME_HEADER, TERN_AMQP_CHANNEL, 12 + (size_t)length);
     return 0;
 }
 
 static void add_body(struct tern_amqp *link, const unsigned char *body, size_t length)
 {
-    struct amqp_outgoing *out = &link->out;
+    struct tern_amqp_outgoing *out = &link->out;
     size_t piece_max = (size_t)amqp_get_frame_max(link->connection) - FRAME_HEADER - FRAME_END;
     while (length > 0) {
         size_t piece = length < piece_max ? length : piece_max;
         make_room(out, FRAME_HEADER + piece + FRAME_END);
         memcpy(out->bytes + out->end + FRAME_HEADER, body, piece);
-        finish_frame(out, AMQP_FRAME_BODY, AMQP_CHANNEL, piece);
+        finish_frame(out, AMQP_FRAME_BODY, TERN_AMQP_CHANNEL, piece);
         body += piece;
         length -= piece;
     }
 }
 
-int amqp_link_flush(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_flush(struct tern_amqp *link, struct tern_error *err)
 {
-    struct amqp_outgoing *out = &link->out;
+    struct tern_amqp_outgoing *out = &link->out;
     while (out->start < out->end) {
         ssize_t sent = send(link->fd, out->bytes + out->start, out->end - out->start, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR) continue;
@@ -120,29 +120,29 @@ int amqp_link_flush(struct tern_amqp *link, struct tern_error *err)
 
 static int sent_by_library(struct tern_amqp *link, int status, struct tern_error *err)
 {
-    amqp_call_ends(&link->watchdog);
+    tern_amqp_call_ends(&link->watchdog);
     link->sent_ms = link->now_ms;
-    return status == AMQP_STATUS_OK ? 0 : amqp_link_status(err, status, "writing to the broker");
+    return status == AMQP_STATUS_OK ? 0 : tern_amqp_link_status(err, status, "writing to the broker");
 }
 
-int amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
-                          struct tern_error *err)
+int tern_amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
+                               struct tern_error *err)
 {
     if (!link->tls) return add_method(link, channel, id, decoded, err);
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
     return sent_by_library(link, amqp_send_method(link->connection, channel, id, decoded), err);
 }
 
-int amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err)
 {
     if (!link->tls) {
         make_room(&link->out, FRAME_HEADER + FRAME_END);
-        if (amqp_link_unsent(link) == 0) /* bytes that wait are a sign of life as good */
+        if (tern_amqp_link_unsent(link) == 0) /* bytes that wait are a sign of life as good */
             finish_frame(&link->out, AMQP_FRAME_HEARTBEAT, 0, 0);
         return 0;
     }
     const amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT};
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
     return sent_by_library(link, amqp_send_frame(link->connection, &frame), err);
 }
 
@@ -154,7 +154,7 @@ bool tern_amqp_hears(const struct tern_amqp *link)
 bool tern_amqp_may_publish(const struct tern_amqp *link)
 {
     if (atomic_load_explicit(&link->blocked, memory_order_relaxed) || !tern_amqp_hears(link)) return false;
-    if (!link->tls) return amqp_link_unsent(link) < UNSENT_MAX;
+    if (!link->tls) return tern_amqp_link_unsent(link) < UNSENT_MAX;
     struct pollfd out = {.fd = link->fd, .events = POLLOUT};
     return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
 }
@@ -163,15 +163,15 @@ bool tern_amqp_may_publish(const struct tern_amqp *link)
 static size_t set_properties(const struct tern_amqp_message *message, amqp_table_entry_t *entries,
                              amqp_basic_properties_t *properties)
 {
-    size_t size = 7 * AMQP_SHORT_SIZE + 64;
-    TERN_ASSERT(message->header_count <= AMQP_HEADERS_MAX, "a message has few headers");
+    size_t size = 7 * TERN_AMQP_SHORT_SIZE + 64;
+    TERN_ASSERT(message->header_count <= TERN_AMQP_HEADERS_MAX, "a message has few headers");
     for (size_t i = 0; i < message->header_count; i++) {
         amqp_bytes_t value = amqp_cstring_bytes(message->headers[i].value);
         entries[i] = (amqp_table_entry_t){
             .key = amqp_cstring_bytes(message->headers[i].name),
             .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = value}
         };
-        size += AMQP_SHORT_SIZE + 5 + value.len;
+        size += TERN_AMQP_SHORT_SIZE + 5 + value.len;
     }
     *properties = (amqp_basic_properties_t){
         ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
@@ -198,8 +198,8 @@ static int publish_by_library(struct tern_amqp *link, const struct tern_amqp_mes
         const void *from;
         void *to;
     } body = {.from = message->body}; /* the library only reads it */
-    amqp_call_begins(&link->watchdog);
-    int status = amqp_basic_publish(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(message->exchange),
+    tern_amqp_call_begins(&link->watchdog);
+    int status = amqp_basic_publish(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(message->exchange),
                                     amqp_cstring_bytes(message->routing_key), message->mandatory, 0, properties,
                                     (amqp_bytes_t){message->body_length, body.to});
     return sent_by_library(link, status, err);
@@ -213,20 +213,20 @@ static int publish_in_burst(struct tern_amqp *link, const struct tern_amqp_messa
         .routing_key = amqp_cstring_bytes(message->routing_key),
         .mandatory = message->mandatory,
     };
-    size_t before = amqp_link_unsent(link);
-    if (add_method(link, AMQP_CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method, err) < 0 ||
+    size_t before = tern_amqp_link_unsent(link);
+    if (add_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method, err) < 0 ||
         add_header(link, properties, room, message->body_length, err) < 0) {
         link->out.end = link->out.start + before; /* never half a message */
         return -1;
     }
     add_body(link, message->body, message->body_length);
-    return amqp_link_unsent(link) < BURST_BYTES ? 0 : amqp_link_flush(link, err);
+    return tern_amqp_link_unsent(link) < BURST_BYTES ? 0 : tern_amqp_link_flush(link, err);
 }
 
 int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
                       struct tern_error *err)
 {
-    amqp_table_entry_t entries[AMQP_HEADERS_MAX];
+    amqp_table_entry_t entries[TERN_AMQP_HEADERS_MAX];
     amqp_basic_properties_t properties;
     size_t room = set_properties(message, entries, &properties);
     int sent = link->tls ? publish_by_library(link, message, &properties, err)
@@ -239,11 +239,11 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
 int tern_amqp_ack(struct tern_amqp *link, uint64_t delivery_tag, bool multiple, struct tern_error *err)
 {
     amqp_basic_ack_t method = {.delivery_tag = delivery_tag, .multiple = multiple};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_ACK_METHOD, &method, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_ACK_METHOD, &method, err);
 }
 
 int tern_amqp_dead_letter(struct tern_amqp *link, uint64_t delivery_tag, struct tern_error *err)
 {
     amqp_basic_reject_t method = {.delivery_tag = delivery_tag, .requeue = 0};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_REJECT_METHOD, &method, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_REJECT_METHOD, &method, err);
 }

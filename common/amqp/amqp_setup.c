@@ -10,7 +10,7 @@
 
 enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, RESOURCE_LOCKED = 405, PRECONDITION_FAILED = 406, ARGUMENTS_MAX = 8 };
 
-int amqp_link_status(struct tern_error *err, int status, const char *doing)
+int tern_amqp_link_status(struct tern_error *err, int status, const char *doing)
 {
     if (status == AMQP_STATUS_TIMEOUT) return tern_error_set(err, "%s: no answer in time", doing);
     if (status == AMQP_STATUS_CONNECTION_CLOSED || status == AMQP_STATUS_SOCKET_ERROR ||
@@ -19,7 +19,7 @@ int amqp_link_status(struct tern_error *err, int status, const char *doing)
     return tern_error_set(err, "%s: %s", doing, amqp_error_string2(status));
 }
 
-int amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing)
+int tern_amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing)
 {
     int code = 0;
     amqp_bytes_t text = amqp_empty_bytes;
@@ -35,10 +35,11 @@ int amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const 
     return tern_error_set(err, "%s: %d %.*s", doing, code, (int)text.len, text.len > 0 ? (const char *)text.bytes : "");
 }
 
-int amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing)
+int tern_amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing)
 {
-    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) return amqp_link_closed(err, &reply.reply, doing);
-    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) return amqp_link_status(err, reply.library_error, doing);
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION) return tern_amqp_link_closed(err, &reply.reply, doing);
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
+        return tern_amqp_link_status(err, reply.library_error, doing);
     return tern_error_set(err, "%s: no answer", doing);
 }
 
@@ -51,20 +52,21 @@ static int close_code(amqp_rpc_reply_t reply)
 static void rpc_begins(struct tern_amqp *link)
 {
     TERN_ASSERT(link->in_set_up, "declaring, binding and consuming happen in `ready` only");
-    amqp_call_begins(&link->watchdog);
+    tern_amqp_call_begins(&link->watchdog);
 }
 
-static void close_text(amqp_rpc_reply_t reply, char text[AMQP_SHORT_SIZE])
+static void close_text(amqp_rpc_reply_t reply, char text[TERN_AMQP_SHORT_SIZE])
 {
     const amqp_channel_close_t *closed = reply.reply.decoded;
-    (void)snprintf(text, AMQP_SHORT_SIZE, "%.*s", (int)closed->reply_text.len, (const char *)closed->reply_text.bytes);
+    (void)snprintf(text, TERN_AMQP_SHORT_SIZE, "%.*s", (int)closed->reply_text.len,
+                   (const char *)closed->reply_text.bytes);
 }
 
 /* Of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/': received 'a' but current is 'b'" what matters. */
 static int explain_difference(struct tern_amqp *link, struct tern_error *err, amqp_rpc_reply_t reply, const char *name)
 {
     static const char before[] = "inequivalent arg '";
-    char text[AMQP_SHORT_SIZE];
+    char text[TERN_AMQP_SHORT_SIZE];
     close_text(reply, text);
     const char *argument = strstr(text, before), *received = strstr(text, ": received ");
     if (argument && received)
@@ -76,7 +78,7 @@ static int explain_difference(struct tern_amqp *link, struct tern_error *err, am
         (void)tern_error_set(err,
                              "\"%s\" exists with other settings (%s); delete it when it is empty, or set ours to match",
                              name, text);
-    return amqp_link_trouble(link, TERN_AMQP_TOPOLOGY);
+    return tern_amqp_link_trouble(link, TERN_AMQP_TOPOLOGY);
 }
 
 /* Ends a call; 0 when the broker said yes. */
@@ -84,36 +86,36 @@ static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *
 {
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
     int result = 0;
-    amqp_call_ends(&link->watchdog);
+    tern_amqp_call_ends(&link->watchdog);
     link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
     if (close_code(reply) == PRECONDITION_FAILED) {
         result = explain_difference(link, err, reply, name);
     } else if (reply.reply_type != AMQP_RESPONSE_NORMAL) {
         char what[128];
         (void)snprintf(what, sizeof what, "%s \"%.80s\"", doing, name);
-        result = amqp_link_reply(err, reply, what);
-        if (close_code(reply) == ACCESS_REFUSED) (void)amqp_link_trouble(link, TERN_AMQP_RIGHT);
+        result = tern_amqp_link_reply(err, reply, what);
+        if (close_code(reply) == ACCESS_REFUSED) (void)tern_amqp_link_trouble(link, TERN_AMQP_RIGHT);
     }
     amqp_maybe_release_buffers(link->connection);
     return result;
 }
 
-int amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err)
 {
-    amqp_call_begins(&link->watchdog);
-    (void)amqp_channel_open(link->connection, AMQP_CHANNEL);
+    tern_amqp_call_begins(&link->watchdog);
+    (void)amqp_channel_open(link->connection, TERN_AMQP_CHANNEL);
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
-    amqp_call_ends(&link->watchdog);
-    return reply.reply_type == AMQP_RESPONSE_NORMAL ? 0 : amqp_link_reply(err, reply, "opening a channel");
+    tern_amqp_call_ends(&link->watchdog);
+    return reply.reply_type == AMQP_RESPONSE_NORMAL ? 0 : tern_amqp_link_reply(err, reply, "opening a channel");
 }
 
 /* The broker closed the channel and waits for our word; then the same number may be opened again. */
 static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
 {
     amqp_channel_close_ok_t answer = {0};
-    int status = amqp_send_method(link->connection, AMQP_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
-    if (status != AMQP_STATUS_OK) return amqp_link_status(err, status, "opening a channel");
-    return amqp_link_open_channel(link, err);
+    int status = amqp_send_method(link->connection, TERN_AMQP_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &answer);
+    if (status != AMQP_STATUS_OK) return tern_amqp_link_status(err, status, "opening a channel");
+    return tern_amqp_link_open_channel(link, err);
 }
 
 /* The channel is open again when the broker has closed it over a refusal. */
@@ -135,19 +137,19 @@ static int forbidden(struct tern_amqp *link, int there, const char *name, struct
     if (there == TERN_AMQP_TAKEN)
         (void)tern_error_set(err, "\"%s\" is not on the broker, and our user has no right to declare it (configure)",
                              name);
-    return amqp_link_trouble(link, TERN_AMQP_RIGHT);
+    return tern_amqp_link_trouble(link, TERN_AMQP_RIGHT);
 }
 
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0,
-                                1, 0, 0, amqp_empty_table);
+    (void)amqp_exchange_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type),
+                                0, 1, 0, 0, amqp_empty_table);
     int answer = answer_of_rpc(link, NONE, err, "declaring the exchange", name);
     if (answer != TERN_AMQP_FORBIDDEN) return answer;
     rpc_begins(link);
-    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 1,
-                                0, 0, 0, amqp_empty_table);
+    (void)amqp_exchange_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type),
+                                1, 0, 0, 0, amqp_empty_table);
     return forbidden(link, answer_of_rpc(link, NOT_FOUND, err, "looking for the exchange", name), name, err);
 }
 
@@ -172,19 +174,20 @@ int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const stru
     for (size_t i = 0; i < count; i++)
         entries[i] = argument(&arguments[i]);
     rpc_begins(link);
-    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 1, 0, 0,
+    (void)amqp_queue_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 1, 0, 0,
                              (amqp_table_t){(int)count, entries});
     int answer = answer_of_rpc(link, NONE, err, "declaring the queue", name);
     if (answer != TERN_AMQP_FORBIDDEN) return answer;
     rpc_begins(link);
-    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+    (void)amqp_queue_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0,
+                             amqp_empty_table);
     return forbidden(link, answer_of_rpc(link, NOT_FOUND, err, "looking for the queue", name), name, err);
 }
 
 int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *marker, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+    (void)amqp_exchange_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(marker),
                                 amqp_cstring_bytes("fanout"), 0, 1, 1, 1, amqp_empty_table);
     int answer = answer_of_rpc(link, NONE, err, "declaring the marker", marker);
     return answer == TERN_AMQP_GRANTED ? tern_amqp_bind(link, queue, marker, "", err) : answer;
@@ -193,7 +196,7 @@ int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *
 int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+    (void)amqp_exchange_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(marker),
                                 amqp_cstring_bytes("fanout"), 1, 0, 0, 0, amqp_empty_table);
     if (close_code(amqp_get_rpc_reply(link->connection)) == NOT_FOUND) return reopen_channel(link, err);
     return rpc_ends(link, err, "looking for the marker", marker) < 0 ? -1 : 1;
@@ -202,7 +205,8 @@ int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern
 int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_queue_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 0, 1, 0, amqp_empty_table);
+    (void)amqp_queue_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 0, 1, 0,
+                             amqp_empty_table);
     return answer_of_rpc(link, RESOURCE_LOCKED, err, "declaring the queue", name);
 }
 
@@ -212,7 +216,7 @@ static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_
     static const char before[] = "but current is '";
     ret_owner[0] = '\0';
     if (close_code(reply) != PRECONDITION_FAILED) return;
-    char text[AMQP_SHORT_SIZE];
+    char text[TERN_AMQP_SHORT_SIZE];
     close_text(reply, text);
     const char *current = strstr(text, before);
     if (!current) return;
@@ -230,7 +234,7 @@ int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char 
         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(owner)}
     };
     rpc_begins(link);
-    (void)amqp_exchange_declare(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker),
+    (void)amqp_exchange_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(marker),
                                 amqp_cstring_bytes("fanout"), 0, 1, 1, 1, (amqp_table_t){1, &entry});
     read_current(amqp_get_rpc_reply(link->connection), ret_owner);
     int answer = answer_of_rpc(link, PRECONDITION_FAILED, err, "declaring the marker", marker);
@@ -241,7 +245,7 @@ int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char 
 int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_exchange_delete(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(marker), 0);
+    (void)amqp_exchange_delete(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(marker), 0);
     return rpc_ends(link, err, "deleting the marker", marker);
 }
 
@@ -249,7 +253,7 @@ int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchan
                    struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_queue_bind(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+    (void)amqp_queue_bind(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
                           amqp_cstring_bytes(key), amqp_empty_table);
     return answer_of_rpc(link, NONE, err, "binding the queue", queue);
 }
@@ -258,7 +262,7 @@ static int bind_aside(struct tern_amqp *link, const char *queue, const char *exc
                       struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_queue_bind(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+    (void)amqp_queue_bind(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
                           amqp_cstring_bytes(key), amqp_empty_table);
     return answer_of_rpc(link, RESOURCE_LOCKED, err, "binding the queue", queue);
 }
@@ -272,15 +276,15 @@ int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const cha
     }
     if (tern_amqp_prefetch(link, prefetch, err) < 0) return -1;
     rpc_begins(link);
-    (void)amqp_basic_consume(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue),
-                             amqp_cstring_bytes(AMQP_ASIDE_TAG), 0, 0, 1, amqp_empty_table);
+    (void)amqp_basic_consume(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue),
+                             amqp_cstring_bytes(TERN_AMQP_ASIDE_TAG), 0, 0, 1, amqp_empty_table);
     return answer_of_rpc(link, RESOURCE_LOCKED, err, "consuming from", queue);
 }
 
 int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_basic_qos(link->connection, AMQP_CHANNEL, 0, count, 0);
+    (void)amqp_basic_qos(link->connection, TERN_AMQP_CHANNEL, 0, count, 0);
     return rpc_ends(link, err, "setting the prefetch of", link->settings.connection_name);
 }
 
@@ -296,8 +300,8 @@ int tern_amqp_consume(struct tern_amqp *link, const char *queue, struct tern_err
     if (tern_copy(link->queue, sizeof link->queue, queue) < 0)
         return tern_error_set(err, "a queue's name has at most 255 characters");
     rpc_begins(link);
-    (void)amqp_basic_consume(link->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), 0, 0,
-                             0, amqp_empty_table);
+    (void)amqp_basic_consume(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), 0,
+                             0, 0, amqp_empty_table);
     if (rpc_ends(link, err, "consuming from", queue) < 0) return -1;
     link->consumer_number = 1;
     return 0;
@@ -306,7 +310,7 @@ int tern_amqp_consume(struct tern_amqp *link, const char *queue, struct tern_err
 int tern_amqp_select_confirms(struct tern_amqp *link, struct tern_error *err)
 {
     rpc_begins(link);
-    (void)amqp_confirm_select(link->connection, AMQP_CHANNEL);
+    (void)amqp_confirm_select(link->connection, TERN_AMQP_CHANNEL);
     return rpc_ends(link, err, "selecting confirms for", link->settings.connection_name);
 }
 
@@ -315,7 +319,7 @@ static int send_cancel(struct tern_amqp *link, bool answer, struct tern_error *e
     char tag[24];
     consumer_tag(link->consumer_number, tag);
     amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(tag), .nowait = !answer};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
 }
 
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err)
@@ -326,9 +330,9 @@ int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t 
     amqp_basic_qos_t qos = {.prefetch_count = prefetch};
     amqp_basic_consume_t consume = {
         .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(tag), .nowait = 1};
-    if (amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_QOS_METHOD, &qos, err) < 0 ||
+    if (tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_QOS_METHOD, &qos, err) < 0 ||
         send_cancel(link, false, err) < 0 ||
-        amqp_link_send_method(link, AMQP_CHANNEL, AMQP_BASIC_CONSUME_METHOD, &consume, err) < 0)
+        tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_CONSUME_METHOD, &consume, err) < 0)
         return -1;
     link->consumer_number++;
     return 0;
@@ -341,7 +345,7 @@ int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct t
                                        .passive = 1,
                                        .nowait = 1,
                                        .arguments = amqp_empty_table};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &declare, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &declare, err);
 }
 
 int tern_amqp_cancel(struct tern_amqp *link, struct tern_error *err)
@@ -363,13 +367,13 @@ int tern_amqp_bind_again(struct tern_amqp *link, const char *queue, const char *
                               .routing_key = amqp_cstring_bytes(key),
                               .nowait = 1,
                               .arguments = amqp_empty_table};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind, err);
 }
 
 int tern_amqp_count(struct tern_amqp *link, const char *queue, struct tern_error *err)
 {
     amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(queue), .passive = 1};
-    return amqp_link_send_method(link, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
+    return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &declare, err);
 }
 
 void tern_amqp_probe_soon(struct tern_amqp *link)
@@ -377,7 +381,7 @@ void tern_amqp_probe_soon(struct tern_amqp *link)
     link->probed_ms = INT64_MIN / 2;
 }
 
-int amqp_link_probe(struct tern_amqp *link, struct tern_error *err)
+int tern_amqp_link_probe(struct tern_amqp *link, struct tern_error *err)
 {
     link->probed_ms = link->now_ms;
     if (link->owner.probing && link->owner.probing(link->owner.self, link, err) < 0) return -1;

@@ -19,8 +19,8 @@ static const struct parameter {
     size_t offset;
     int least, most;
 } parameters[] = {
-    {"heartbeat",          "seconds",      offsetof(struct amqp_url, heartbeat_s),           1,   60   },
-    {"connection_timeout", "milliseconds", offsetof(struct amqp_url, connection_timeout_ms), 100, 10000},
+    {"heartbeat",          "seconds",      offsetof(struct tern_amqp_url, heartbeat_s),           1,   60   },
+    {"connection_timeout", "milliseconds", offsetof(struct tern_amqp_url, connection_timeout_ms), 100, 10000},
 };
 
 /* In place. */
@@ -75,7 +75,7 @@ static int refuse_parameter(const char *name, struct tern_error *err)
                           is_name ? "\"" : "", is_name ? name : "others", is_name ? "\"" : "");
 }
 
-static int take_parameter(char *text, struct amqp_url *url, struct tern_error *err)
+static int take_parameter(char *text, struct tern_amqp_url *url, struct tern_error *err)
 {
     const char *value = cut(text, '=');
     const struct parameter *known = find_parameter(text);
@@ -90,7 +90,7 @@ static int take_parameter(char *text, struct amqp_url *url, struct tern_error *e
     return 0;
 }
 
-static int take_query(char *query, struct amqp_url *url, struct tern_error *err)
+static int take_query(char *query, struct tern_amqp_url *url, struct tern_error *err)
 {
     for (char *next; query && *query != '\0'; query = next) {
         next = cut(query, '&');
@@ -146,7 +146,7 @@ static char *take_scheme(char *text, struct amqp_connection_info *parts)
     return strncmp(text, plain, sizeof plain - 1) == 0 ? text + sizeof plain - 1 : NULL;
 }
 
-int amqp_url_parse(char *text, struct amqp_url *ret_url, struct tern_error *err)
+int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_error *err)
 {
     struct amqp_connection_info *parts = &ret_url->parts;
     memset(ret_url, 0, sizeof *ret_url);

@@ -13,7 +13,7 @@ enum { CHECKS_PER_LIMIT = 4, STACK_BYTES = 64 * 1024 };
 
 static void *watch(void *argument)
 {
-    struct amqp_watchdog *watchdog = argument;
+    struct tern_amqp_watchdog *watchdog = argument;
     unsigned seen = 0;
     int64_t limit_ns = (int64_t)watchdog->limit_ms * 1000000;
     int64_t since_ns = tern_monotonic_ns();
@@ -34,18 +34,18 @@ static void *watch(void *argument)
     return NULL;
 }
 
-void amqp_watchdog_init(struct amqp_watchdog *watchdog)
+void tern_amqp_watchdog_init(struct tern_amqp_watchdog *watchdog)
 {
     tern_sync_init(&watchdog->sync);
     watchdog->fd = -1;
 }
 
-void amqp_watchdog_fini(struct amqp_watchdog *watchdog)
+void tern_amqp_watchdog_fini(struct tern_amqp_watchdog *watchdog)
 {
     tern_sync_fini(&watchdog->sync);
 }
 
-int amqp_watchdog_start(struct amqp_watchdog *watchdog, int limit_ms, struct tern_error *err)
+int tern_amqp_watchdog_start(struct tern_amqp_watchdog *watchdog, int limit_ms, struct tern_error *err)
 {
     if (watchdog->running) return 0;
     watchdog->limit_ms = limit_ms;
@@ -56,7 +56,7 @@ int amqp_watchdog_start(struct amqp_watchdog *watchdog, int limit_ms, struct ter
     return 0;
 }
 
-void amqp_watchdog_stop(struct amqp_watchdog *watchdog)
+void tern_amqp_watchdog_stop(struct tern_amqp_watchdog *watchdog)
 {
     if (!watchdog->running) return;
     tern_sync_lock(&watchdog->sync);
@@ -67,14 +67,14 @@ void amqp_watchdog_stop(struct amqp_watchdog *watchdog)
     watchdog->running = false;
 }
 
-void amqp_watchdog_set_fd(struct amqp_watchdog *watchdog, int fd)
+void tern_amqp_watchdog_set_fd(struct tern_amqp_watchdog *watchdog, int fd)
 {
     tern_sync_lock(&watchdog->sync);
     watchdog->fd = fd;
     tern_sync_unlock(&watchdog->sync);
 }
 
-void amqp_watchdog_shut(struct amqp_watchdog *watchdog)
+void tern_amqp_watchdog_shut(struct tern_amqp_watchdog *watchdog)
 {
     tern_sync_lock(&watchdog->sync);
     if (watchdog->fd >= 0) (void)shutdown(watchdog->fd, SHUT_RDWR);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
+void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
 {
     size_t length = strlen(name);
     TERN_ASSERT(length + sizeof "--_FILE" <= CONFIG_NAME_SIZE, "the name of a setting is short");
@@ -18,7 +18,7 @@ void config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
         flag[2 + i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
 }
 
-const char *config_next_word(const char **at, size_t *ret_length)
+const char *tern_config_next_word(const char **at, size_t *ret_length)
 {
     if (!*at || **at == '\0') return NULL;
     const char *word = *at;
@@ -46,7 +46,7 @@ static void forget(char *text)
     free(text);
 }
 
-void config_reset(struct config_value *value)
+void tern_config_reset(struct config_value *value)
 {
     forget(value->text);
     free(value->origin);
@@ -54,36 +54,37 @@ void config_reset(struct config_value *value)
     value->text = tern_copy_text(value->key.value);
     value->low = value->high = 0;
     struct tern_error err;
-    TERN_ASSERT(value->text[0] == '\0' || config_check(value, &err) == 0, "a default of a table is itself allowed");
+    TERN_ASSERT(value->text[0] == '\0' || tern_config_check(value, &err) == 0,
+                "a default of a table is itself allowed");
 }
 
 static void set_default(struct config_value *value, const struct tern_config_key *row)
 {
     value->key = *row;
-    config_reset(value);
+    tern_config_reset(value);
 }
 
-struct tern_config *config_create(const struct tern_config_key *const *tables)
+struct tern_config *tern_config_create(const struct tern_config_key *const *tables)
 {
     size_t rows = count_rows(tables);
     struct tern_config *config = tern_alloc(sizeof *config + rows * sizeof config->values[0]);
     for (; *tables; tables++) {
         for (const struct tern_config_key *row = *tables; row->name; row++) {
-            struct config_value *value = config_find(config, row->name);
+            struct config_value *value = tern_config_find(config, row->name);
             set_default(value ? value : &config->values[config->count++], row);
         }
     }
     return config;
 }
 
-struct config_value *config_find(const struct tern_config *config, const char *name)
+struct config_value *tern_config_find(const struct tern_config *config, const char *name)
 {
     for (size_t i = 0; i < config->count; i++)
         if (strcmp(config->values[i].key.name, name) == 0) return (struct config_value *)&config->values[i];
     return NULL;
 }
 
-void config_set(struct config_value *value, const char *text, const char *origin)
+void tern_config_set(struct config_value *value, const char *text, const char *origin)
 {
     char *copy = tern_copy_text(text);
     forget(value->text);
@@ -106,7 +107,7 @@ void tern_config_destroy(struct tern_config *config)
 
 static const struct config_value *find(const struct tern_config *config, const char *name)
 {
-    const struct config_value *value = config_find(config, name);
+    const struct config_value *value = tern_config_find(config, name);
     if (!value) {
         char sentence[CONFIG_NAME_SIZE + 64];
         (void)snprintf(sentence, sizeof sentence, "only settings of the tables are asked for, not %.64s", name);

@@ -108,7 +108,7 @@ static int check_choice(struct config_value *value, struct tern_error *err)
     const char *word;
     size_t word_length;
     TERN_ASSERT(at, "a choice has its words");
-    while ((word = config_next_word(&at, &word_length))) {
+    while ((word = tern_config_next_word(&at, &word_length))) {
         if (strlen(value->text) == word_length && memcmp(value->text, word, word_length) == 0) return 0;
         int added = snprintf(allowed + length, sizeof allowed - length, "%.*s%s", (int)word_length, word,
                              *at != '\0' ? ", " : "");
@@ -138,7 +138,7 @@ static bool has_control_characters(const char *text)
     return false;
 }
 
-int config_check(struct config_value *value, struct tern_error *err)
+int tern_config_check(struct config_value *value, struct tern_error *err)
 {
     if (has_control_characters(value->text)) return refuse(value, "one line without control characters", err);
     switch (value->key.kind) {

@@ -27,7 +27,7 @@ static ssize_t read_all(int fd, char *bytes)
     return (ssize_t)have;
 }
 
-char *config_load(const char *path, bool *ret_world_readable, struct tern_error *err)
+char *tern_config_load(const char *path, bool *ret_world_readable, struct tern_error *err)
 {
     char *bytes = NULL;
     struct stat file;
@@ -55,7 +55,7 @@ out:
     return bytes;
 }
 
-bool config_knows(const struct tern_config *config, const char *name)
+bool tern_config_knows(const struct tern_config *config, const char *name)
 {
     size_t length = strlen(name);
     size_t stem = length > 5 && strcmp(name + length - 5, "_FILE") == 0 ? length - 5 : 0;
@@ -66,7 +66,7 @@ bool config_knows(const struct tern_config *config, const char *name)
         const char *at = key->aliases;
         const char *alias;
         size_t alias_length;
-        while ((alias = config_next_word(&at, &alias_length)))
+        while ((alias = tern_config_next_word(&at, &alias_length)))
             if (alias_length == length && memcmp(alias, name, length) == 0) return true;
     }
     return false;
@@ -104,7 +104,7 @@ static void say_unknown(const struct tern_config *config, const char *path, size
 {
     struct config_suggestion nearest = {0};
     for (size_t i = 0; i < config->count; i++)
-        config_suggest(&nearest, name, config->values[i].key.name);
+        tern_config_suggest(&nearest, name, config->values[i].key.name);
     tern_text_printf(faults, "%s line %zu: %.60s is no setting of this program", path, line, name);
     if (nearest.word[0] != '\0') tern_text_printf(faults, "; did you mean %s?", nearest.word);
     tern_text_add(faults, "\n");
@@ -123,7 +123,7 @@ static char *take_line(const struct tern_config *config, const char *path, size_
     }
     *equals = '\0';
     const char *name = trim(line);
-    if (!config_knows(config, name)) {
+    if (!tern_config_knows(config, name)) {
         say_unknown(config, path, number, name, faults);
         return NULL;
     }
@@ -136,11 +136,11 @@ static char *take_line(const struct tern_config *config, const char *path, size_
     return tern_text_take(&entry);
 }
 
-char **config_load_entries(const struct tern_config *config, const char *path, bool *ret_world_readable,
-                           struct tern_text *faults)
+char **tern_config_load_entries(const struct tern_config *config, const char *path, bool *ret_world_readable,
+                                struct tern_text *faults)
 {
     struct tern_error err;
-    char *bytes = config_load(path, ret_world_readable, &err);
+    char *bytes = tern_config_load(path, ret_world_readable, &err);
     if (!bytes) {
         tern_text_printf(faults, "--config: %s\n", err.text);
         return tern_alloc(sizeof(char *));
@@ -161,7 +161,7 @@ char **config_load_entries(const struct tern_config *config, const char *path, b
     return entries;
 }
 
-void config_free_entries(char **entries)
+void tern_config_free_entries(char **entries)
 {
     if (!entries) return;
     for (char **entry = entries; *entry; entry++) {

@@ -108,7 +108,7 @@ static void add_words(struct tern_text *out, const char *words)
     const char *word;
     size_t length;
     const char *at = words;
-    while ((word = config_next_word(&at, &length))) {
+    while ((word = tern_config_next_word(&at, &length))) {
         tern_text_add_bytes(out, word, length);
         if (*at != '\0') tern_text_add(out, ", ");
     }
@@ -143,7 +143,7 @@ static void add_settings(struct tern_text *out, const struct tern_config *config
     for (size_t i = 0; i < config->count; i++) {
         const struct tern_config_key *key = &config->values[i].key;
         char flag[CONFIG_NAME_SIZE];
-        config_flag_name(key->name, flag);
+        tern_config_flag_name(key->name, flag);
         tern_text_add(out, "  ");
         pad(out, key->name, width);
         pad(out, key->kind == TERN_CFG_SECRET ? "(no flag)" : flag, width + 2);
@@ -164,7 +164,7 @@ void tern_config_help(const struct tern_config_key *const *tables, const char *p
     tern_text_add(
         out, "\nSettings. Each is taken from its flag, else from the environment (NAME, or NAME_FILE: the path of\n"
              "a file that holds the value), else from the file of --config, else it is the default.\n\n");
-    struct tern_config *config = config_create(tables);
+    struct tern_config *config = tern_config_create(tables);
     add_settings(out, config);
     tern_config_destroy(config);
 }

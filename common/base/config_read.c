@@ -69,7 +69,7 @@ static size_t distance_of(const char *a, const char *b)
     return row[width];
 }
 
-void config_suggest(struct config_suggestion *suggestion, const char *word, const char *candidate)
+void tern_config_suggest(struct config_suggestion *suggestion, const char *word, const char *candidate)
 {
     size_t distance = distance_of(word, candidate);
     bool far = distance > 1 + strlen(candidate) / 4;
@@ -82,13 +82,13 @@ static void say_unknown_flag(struct reading *reading, const char *flag)
 {
     struct config_suggestion nearest = {0};
     for (size_t i = 0; i < TERN_COUNT(actions); i++)
-        config_suggest(&nearest, flag, actions[i].flag);
-    config_suggest(&nearest, flag, "--config");
-    config_suggest(&nearest, flag, ADOPT_QUEUE);
+        tern_config_suggest(&nearest, flag, actions[i].flag);
+    tern_config_suggest(&nearest, flag, "--config");
+    tern_config_suggest(&nearest, flag, ADOPT_QUEUE);
     for (size_t i = 0; i < reading->config->count; i++) {
         char candidate[CONFIG_NAME_SIZE];
-        config_flag_name(reading->config->values[i].key.name, candidate);
-        config_suggest(&nearest, flag, candidate);
+        tern_config_flag_name(reading->config->values[i].key.name, candidate);
+        tern_config_suggest(&nearest, flag, candidate);
     }
     tern_text_printf(reading->faults, "unknown flag %.60s; ", flag);
     if (nearest.word[0] != '\0')
@@ -126,7 +126,7 @@ static struct config_value *find_flag(const struct tern_config *config, const ch
 {
     for (size_t i = 0; i < config->count; i++) {
         char own[CONFIG_NAME_SIZE];
-        config_flag_name(config->values[i].key.name, own);
+        tern_config_flag_name(config->values[i].key.name, own);
         if (strcmp(own, flag) == 0) return (struct config_value *)&config->values[i];
     }
     return NULL;
@@ -225,7 +225,7 @@ static void take_from_file(struct reading *reading, struct config_value *value, 
 {
     struct tern_error err;
     bool world_readable;
-    char *content = config_load(path, &world_readable, &err);
+    char *content = tern_config_load(path, &world_readable, &err);
     if (!content) {
         tern_text_printf(reading->faults, "%s: %s\n", origin, err.text);
         return;
@@ -236,7 +236,7 @@ static void take_from_file(struct reading *reading, struct config_value *value, 
     else if (value->key.kind == TERN_CFG_SECRET && content[0] == '\0')
         tern_text_printf(reading->faults, "%s: %s is empty; a secret is not\n", origin, path);
     else
-        config_set(value, content, origin);
+        tern_config_set(value, content, origin);
     explicit_bzero(content, strlen(content));
     free(content);
 }
@@ -247,7 +247,7 @@ static void take_plain(struct reading *reading, struct config_value *value, cons
     if (source->path && source->world_readable && value->key.kind == TERN_CFG_SECRET)
         say_world_readable(reading, value->key.name, source->path);
     else
-        config_set(value, text, source->path ? source->path : origin);
+        tern_config_set(value, text, source->path ? source->path : origin);
 }
 
 static bool take_alias(struct reading *reading, struct config_value *value, const struct source *source)
@@ -255,7 +255,7 @@ static bool take_alias(struct reading *reading, struct config_value *value, cons
     const char *at = value->key.aliases;
     const char *alias;
     size_t length;
-    while ((alias = config_next_word(&at, &length))) {
+    while ((alias = tern_config_next_word(&at, &length))) {
         const char *text = look_up(source, alias, length);
         if (!text) continue;
         char origin[CONFIG_NAME_SIZE];
@@ -272,7 +272,8 @@ static bool take_from_source(struct reading *reading, struct config_value *value
     char file_name[CONFIG_NAME_SIZE];
     (void)snprintf(file_name, sizeof file_name, "%s_FILE", value->key.name);
     const char *text = look_up(source, value->key.name, strlen(value->key.name));
-    const char *path = config_find(reading->config, file_name) ? NULL : look_up(source, file_name, strlen(file_name));
+    const char *path =
+        tern_config_find(reading->config, file_name) ? NULL : look_up(source, file_name, strlen(file_name));
     if (text && path)
         tern_text_printf(reading->faults, "%s and %s are both set; unset one of them\n", value->key.name, file_name);
     else if (text)
@@ -305,13 +306,13 @@ static void take_value(struct reading *reading, struct config_value *value, cons
         (void)take_from_source(reading, value, file);
     if (value->flag) {
         char flag[CONFIG_NAME_SIZE];
-        config_flag_name(value->key.name, flag);
-        config_set(value, value->flag, flag);
+        tern_config_flag_name(value->key.name, flag);
+        tern_config_set(value, value->flag, flag);
     }
     struct tern_error err;
-    if (!value->origin || config_check(value, &err) == 0) return;
+    if (!value->origin || tern_config_check(value, &err) == 0) return;
     tern_text_printf(reading->faults, "%s\n", err.text);
-    config_reset(value);
+    tern_config_reset(value);
 }
 
 static void take_sources(struct reading *reading, char **environment)
@@ -320,11 +321,11 @@ static void take_sources(struct reading *reading, char **environment)
     struct source file = {NULL, reading->file, false};
     char **entries = NULL;
     if (reading->file)
-        entries = config_load_entries(reading->config, reading->file, &file.world_readable, reading->faults);
+        entries = tern_config_load_entries(reading->config, reading->file, &file.world_readable, reading->faults);
     file.entries = entries;
     for (size_t i = 0; i < reading->config->count; i++)
         take_value(reading, &reading->config->values[i], &variables, &file);
-    config_free_entries(entries);
+    tern_config_free_entries(entries);
 }
 
 struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
@@ -332,7 +333,7 @@ struct tern_config *tern_config_read(const struct tern_config_key *const *tables
                                      struct tern_text *ret_faults, bool *ret_usage)
 {
     size_t before = ret_faults->length;
-    struct reading reading = {config_create(tables), ret_faults, TERN_ACTION_RUN, NULL, false};
+    struct reading reading = {tern_config_create(tables), ret_faults, TERN_ACTION_RUN, NULL, false};
     take_command_line(&reading, argc, argv);
     *ret_action = reading.action;
     *ret_usage = false;

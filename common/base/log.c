@@ -133,7 +133,7 @@ int tern_log_level_parse(const char *name, enum tern_log_level *ret_level)
 {
     static const enum tern_log_level levels[] = {TERN_LOG_ERROR, TERN_LOG_WARN, TERN_LOG_INFO, TERN_LOG_DEBUG};
     for (size_t i = 0; i < TERN_COUNT(levels); i++) {
-        if (strcmp(name, log_level_name(levels[i])) == 0) {
+        if (strcmp(name, tern_log_level_name(levels[i])) == 0) {
             *ret_level = levels[i];
             return 0;
         }
@@ -211,7 +211,7 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
     if (writes) pthread_mutex_lock(&log->lock);
     va_list fields;
     va_start(fields, message);
-    log_line_add(&log->lines, &log->style, time_text(log), level, message, fields);
+    tern_log_line_add(&log->lines, &log->style, time_text(log), level, message, fields);
     va_end(fields);
     if (writes) {
         write_all(log, log->lines.bytes, log->lines.length);

@@ -138,7 +138,7 @@ static void add_json(struct tern_text *out, const struct log_style *style, const
     tern_text_add(out, "{\"time\":\"");
     tern_text_add(out, time);
     tern_text_add(out, "\",\"level\":\"");
-    tern_text_add(out, log_level_name(level));
+    tern_text_add(out, tern_log_level_name(level));
     tern_text_add(out, "\",\"service\":");
     add_quoted(out, style->service);
     tern_text_add(out, ",\"msg\":");
@@ -166,7 +166,7 @@ static void add_logfmt(struct tern_text *out, const struct log_style *style, con
     tern_text_add(out, "time=");
     tern_text_add(out, time);
     tern_text_add(out, " level=");
-    tern_text_add(out, log_level_name(level));
+    tern_text_add(out, tern_log_level_name(level));
     tern_text_add(out, " service=");
     add_value(out, style->service);
     tern_text_add(out, " msg=");
@@ -270,7 +270,7 @@ static void add_pretty(struct tern_text *out, const struct log_style *style, con
 
 /* ---- any ---- */
 
-const char *log_level_name(enum tern_log_level level)
+const char *tern_log_level_name(enum tern_log_level level)
 {
     static const char *const names[] = {
         [TERN_LOG_ERROR] = "error", [TERN_LOG_WARN] = "warn", [TERN_LOG_INFO] = "info", [TERN_LOG_DEBUG] = "debug"};
@@ -278,8 +278,8 @@ const char *log_level_name(enum tern_log_level level)
     return names[level];
 }
 
-void log_line_add(struct tern_text *out, const struct log_style *style, const char *time, enum tern_log_level level,
-                  const char *message, va_list fields)
+void tern_log_line_add(struct tern_text *out, const struct log_style *style, const char *time,
+                       enum tern_log_level level, const char *message, va_list fields)
 {
     static const char *const priorities[] = {
         [TERN_LOG_ERROR] = "<3>", [TERN_LOG_WARN] = "<4>", [TERN_LOG_INFO] = "<6>", [TERN_LOG_DEBUG] = "<7>"};

@@ -25,10 +25,10 @@ struct log_time {
     char text[TERN_TIME_SIZE];
 };
 
-const char *log_level_name(enum tern_log_level level);
+const char *tern_log_level_name(enum tern_log_level level);
 
 /* Appends the line with its newline. `fields` are struct tern_log_field, ended by a NULL key. */
-void log_line_add(struct tern_text *out, const struct log_style *style, const char *time, enum tern_log_level level,
-                  const char *message, va_list fields);
+void tern_log_line_add(struct tern_text *out, const struct log_style *style, const char *time,
+                       enum tern_log_level level, const char *message, va_list fields);
 
 #endif

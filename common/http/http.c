@@ -189,7 +189,7 @@ static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_C
 {
     struct tern_http_answer *answer = &request->answer;
     TERN_ASSERT(answer->status >= 200 && answer->status <= 599, "a handler answers with a final status");
-    http_answer_complete(request, answer);
+    tern_http_answer_complete(request, answer);
     size_t length = answer->body.length;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, length > 0 ? tern_text_take(&answer->body) : NULL,
@@ -212,8 +212,8 @@ static void note_own_address(const struct tern_http_server *server, struct http_
     socklen_t length = sizeof address;
     if (own->request.raw_target[0] == '/') return;
     if (getsockname(own->fd, (struct sockaddr *)&address, &length) < 0) return;
-    http_address_key((const struct sockaddr *)&address, key);
-    http_address_print(key, own->request.own_address);
+    tern_http_address_key((const struct sockaddr *)&address, key);
+    tern_http_address_print(key, own->request.own_address);
     own->request.own_port = server->port;
 }
 
@@ -223,7 +223,7 @@ static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Conne
     begin_request(server, own);
     read_head(server, connection, &own->request);
     note_own_address(server, own);
-    if (!http_validate(&server->rules, &own->request) && own->request.closing)
+    if (!tern_http_validate(&server->rules, &own->request) && own->request.closing)
         return send_answer(server, connection, &own->request);
     return MHD_YES;
 }
@@ -235,7 +235,7 @@ static enum MHD_Result on_body(struct tern_http_server *server, struct http_conn
     struct tern_http_request *request = &own->request;
     if (!request->refused && request->body.length + *length > HTTP_BODY_MAX) {
         request->closing = true;
-        (void)http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
+        (void)tern_http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
         tern_text_fini(&request->body);
     }
     if (!request->refused)
@@ -258,7 +258,7 @@ static void bound_large(struct tern_http_server *server, struct http_connection 
     if (before == 0 || before + length <= HTTP_LARGE_ANSWERS_MOST) return; /* one alone goes out, however large it is */
     tern_text_fini(&answer->body);
     tern_text_fini(&answer->headers);
-    (void)http_refuse(&own->request, 503, "Service Unavailable", "Too many large answers are still being read.");
+    (void)tern_http_refuse(&own->request, 503, "Service Unavailable", "Too many large answers are still being read.");
     tern_http_set_header(answer, "Retry-After", "%d", 1);
 }
 
@@ -268,7 +268,7 @@ static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_C
     struct tern_http_request *request = &own->request;
     set_deadline(own, request->ends_ms);
     if (!request->refused && request->body.length == 0 && (request->route->row->flags & TERN_HTTP_JSON) != 0)
-        (void)http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
+        (void)tern_http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
     bool slow = !request->refused && (request->route->row->flags & TERN_HTTP_SLOW) != 0;
     if (slow) set_deadline(own, INT64_MAX);
     if (!request->refused) request->route->row->handler(request->route->self, request, &request->answer);
@@ -335,7 +335,7 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     if (!own) return;
     bool was_busy = own->request.head_done;
     bool lingers = own->request.closing && reason == MHD_REQUEST_TERMINATED_COMPLETED_OK;
-    http_request_reset(&own->request);
+    tern_http_request_reset(&own->request);
     atomic_fetch_sub(&server->large_bytes, own->large_bytes);
     own->large_bytes = 0;
     begin_idle(server, own);
@@ -349,7 +349,7 @@ static enum MHD_Result on_accept(void *self, const struct sockaddr *address, soc
 {
     (void)length;
     struct tern_http_server *server = self;
-    enum http_admission admission = http_admit(&server->sweeper, &server->limits, address);
+    enum http_admission admission = tern_http_admit(&server->sweeper, &server->limits, address);
     if (admission == HTTP_REPLACES)
         tern_metric_add(server->metrics, &TERN_METRIC_http_connections_replaced_total, 1, NULL, NULL, NULL);
     if (admission <= HTTP_REPLACES) return MHD_YES;
@@ -366,14 +366,14 @@ static void on_connection(void *self, struct MHD_Connection *connection, void **
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         own = tern_alloc(sizeof *own);
         own->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        http_address_key(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                         own->address);
+        tern_http_address_key(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+                              own->address);
         begin_idle(server, own);
-        http_sweeper_add(&server->sweeper, own);
+        tern_http_sweeper_add(&server->sweeper, own);
         *context = own;
     } else if (own) {
-        http_sweeper_remove(&server->sweeper, own);
-        http_request_reset(&own->request);
+        tern_http_sweeper_remove(&server->sweeper, own);
+        tern_http_request_reset(&own->request);
         free(own);
         *context = NULL;
     }
@@ -417,9 +417,9 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
     server->listener = -1;
     server->checks_layout = MHD_get_version()[0] == '0';
     server->rules.ids = settings->ids;
-    http_admin_init(&server->admin, settings->admin_token);
+    tern_http_admin_init(&server->admin, settings->admin_token);
     server->rules.admin = &server->admin;
-    http_routes_compile(&server->rules, routes, route_tables);
+    tern_http_routes_compile(&server->rules, routes, route_tables);
     tern_sync_init(&server->drained);
     return server;
 }
@@ -427,8 +427,8 @@ static struct tern_http_server *create_server(const struct tern_http_settings *s
 static void destroy_server(struct tern_http_server *server)
 {
     if (server->listener >= 0) (void)close(server->listener);
-    http_routes_fini(&server->rules);
-    http_admin_fini(&server->admin);
+    tern_http_routes_fini(&server->rules);
+    tern_http_admin_fini(&server->admin);
     tern_sync_fini(&server->drained);
     free(server);
 }
@@ -445,13 +445,13 @@ int tern_http_start(const struct tern_http_settings *settings, const struct tern
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err)
 {
     struct tern_http_server *server = create_server(settings, routes, route_tables);
-    server->listener = http_address_listen(settings->address, settings->port, &server->port, err);
+    server->listener = tern_http_address_listen(settings->address, settings->port, &server->port, err);
     if (server->listener < 0) goto failed;
-    if (http_sweeper_start(&server->sweeper, server->clock, tick_of(server), settings->refused, settings->self, err) <
-        0)
+    if (tern_http_sweeper_start(&server->sweeper, server->clock, tick_of(server), settings->refused, settings->self,
+                                err) < 0)
         goto failed;
     if (start_daemon(server, err) < 0) {
-        http_sweeper_stop(&server->sweeper);
+        tern_http_sweeper_stop(&server->sweeper);
         goto failed;
     }
     *ret_server = server;
@@ -468,7 +468,7 @@ uint16_t tern_http_port(const struct tern_http_server *server)
 
 bool tern_http_replace_admin_token(struct tern_http_server *server, const char *token)
 {
-    return http_admin_replace(&server->admin, token);
+    return tern_http_admin_replace(&server->admin, token);
 }
 
 static void wait_for_flight(struct tern_http_server *server, int timeout_ms)
@@ -487,10 +487,10 @@ void tern_http_stop(struct tern_http_server *server, int timeout_ms)
     atomic_store(&server->draining, true);
     (void)MHD_quiesce_daemon(server->daemon);    /* the listener is ours again */
     (void)shutdown(server->listener, SHUT_RDWR); /* refuse, rather than let clients wait in the backlog */
-    http_sweeper_release_idle(&server->sweeper);
+    tern_http_sweeper_release_idle(&server->sweeper);
     wait_for_flight(server, timeout_ms);
     MHD_stop_daemon(server->daemon); /* waits for every connection's thread, and so for handlers that still run */
-    http_sweeper_stop(&server->sweeper);
+    tern_http_sweeper_stop(&server->sweeper);
     destroy_server(server);
 }
 

@@ -13,8 +13,8 @@
 
 enum { BACKLOG = 128 };
 
-int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
-                      struct tern_error *err)
+int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage,
+                           socklen_t *ret_length, struct tern_error *err)
 {
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -52,7 +52,7 @@ static bool split_authority(const char *authority, char ret_host[256], uint16_t 
     return port <= UINT16_MAX;
 }
 
-bool http_authority_same(const char *one, const char *other)
+bool tern_http_authority_same(const char *one, const char *other)
 {
     char hosts[2][256];
     uint16_t ports[2];
@@ -61,7 +61,7 @@ bool http_authority_same(const char *one, const char *other)
 }
 
 /* By number: "localhost" is 127.0.0.1 here, and an IPv4 address may have come in over an IPv6 socket. */
-bool http_authority_is_own(const char *authority, const char *address, uint16_t port)
+bool tern_http_authority_is_own(const char *authority, const char *address, uint16_t port)
 {
     struct sockaddr_storage storages[2];
     unsigned char keys[2][HTTP_ADDRESS_KEY];
@@ -70,11 +70,11 @@ bool http_authority_is_own(const char *authority, const char *address, uint16_t 
     socklen_t length;
     if (!split_authority(authority, host, &named) || named != port) return false;
     if (strcasecmp(host, "localhost") == 0 && strcmp(address, "::1") == 0) return true;
-    if (http_address_read(host, 0, &storages[0], &length, NULL) < 0 ||
-        http_address_read(address, 0, &storages[1], &length, NULL) < 0)
+    if (tern_http_address_read(host, 0, &storages[0], &length, NULL) < 0 ||
+        tern_http_address_read(address, 0, &storages[1], &length, NULL) < 0)
         return false;
     for (int i = 0; i < 2; i++)
-        http_address_key((const struct sockaddr *)&storages[i], keys[i]);
+        tern_http_address_key((const struct sockaddr *)&storages[i], keys[i]);
     return memcmp(keys[0], keys[1], sizeof keys[0]) == 0;
 }
 
@@ -82,7 +82,7 @@ int tern_http_check_address(const char *address, struct tern_error *err)
 {
     struct sockaddr_storage storage;
     socklen_t length;
-    return http_address_read(address, 0, &storage, &length, err);
+    return tern_http_address_read(address, 0, &storage, &length, err);
 }
 
 static uint16_t port_of(int listener)
@@ -97,12 +97,12 @@ static uint16_t port_of(int listener)
     return ntohs(storage.ss_family == AF_INET6 ? six.sin6_port : four.sin_port);
 }
 
-int http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err)
+int tern_http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err)
 {
     struct sockaddr_storage storage;
     socklen_t length = 0;
     int on = 1;
-    if (http_address_read(address, port, &storage, &length, err) < 0) return -1;
+    if (tern_http_address_read(address, port, &storage, &length, err) < 0) return -1;
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return tern_error_set(err, "no socket for %s: %s", address, strerror(errno));
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

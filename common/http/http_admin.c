@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-void http_admin_init(struct http_admin *admin, const char *token)
+void tern_http_admin_init(struct http_admin *admin, const char *token)
 {
     pthread_mutex_init(&admin->lock, NULL);
     admin->token = tern_copy_text(token ? token : "");
@@ -22,13 +22,13 @@ static void forget(char *token)
     free(token);
 }
 
-void http_admin_fini(struct http_admin *admin)
+void tern_http_admin_fini(struct http_admin *admin)
 {
     forget(admin->token);
     pthread_mutex_destroy(&admin->lock);
 }
 
-bool http_admin_replace(struct http_admin *admin, const char *token)
+bool tern_http_admin_replace(struct http_admin *admin, const char *token)
 {
     char *copy = tern_copy_text(token);
     pthread_mutex_lock(&admin->lock);
@@ -63,12 +63,12 @@ static enum verdict judge(struct http_admin *admin, const char *given)
 
 static bool refuse_unauthorized(struct tern_http_request *request, const char *challenge, const char *detail)
 {
-    (void)http_refuse(request, 401, "Unauthorized", "%s", detail);
+    (void)tern_http_refuse(request, 401, "Unauthorized", "%s", detail);
     tern_http_set_header(&request->answer, "WWW-Authenticate", "%s", challenge);
     return false;
 }
 
-bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request)
+bool tern_http_admin_allowed(struct http_admin *admin, struct tern_http_request *request)
 {
     const char *given = tern_http_header(request, "Authorization");
     if (!given || strncasecmp(given, "Bearer ", 7) != 0)
@@ -82,6 +82,7 @@ bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *requ
                                    "The admin token is not the right one.");
     case CLOSED: break;
     }
-    return http_refuse(request, 403, "Forbidden",
-                       "This call is closed: the service has no admin token that it may use, and its log says why.");
+    return tern_http_refuse(
+        request, 403, "Forbidden",
+        "This call is closed: the service has no admin token that it may use, and its log says why.");
 }

@@ -13,7 +13,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-void http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY])
+void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY])
 {
     static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     struct sockaddr_in four;
@@ -75,12 +75,12 @@ static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
     return true;
 }
 
-enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
-                               const struct sockaddr *address)
+enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
+                                    const struct sockaddr *address)
 {
     unsigned char key[HTTP_ADDRESS_KEY];
     enum http_admission result = HTTP_ADMITTED;
-    http_address_key(address, key);
+    tern_http_address_key(address, key);
     tern_sync_lock(&sweeper->sync);
     struct crowd crowd = count_crowd(sweeper, key);
     bool may_replace = crowd.leaving < HTTP_LEAVING_MOST;
@@ -97,7 +97,7 @@ enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_l
     return result;
 }
 
-void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE])
+void tern_http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE])
 {
     struct in6_addr six;
     memcpy(&six, key, sizeof six);

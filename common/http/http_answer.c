@@ -55,7 +55,7 @@ void tern_http_problem(struct tern_http_answer *answer, int status, const char *
     va_end(arguments);
 }
 
-bool http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
+bool tern_http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
 {
     va_list arguments;
     va_start(arguments, detail_format);
@@ -107,7 +107,7 @@ bool tern_http_query_known(const struct tern_http_request *request, struct tern_
     return false;
 }
 
-void http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer)
+void tern_http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_text *out = &answer->body;
     if (!answer->content_type) answer->content_type = "application/json";

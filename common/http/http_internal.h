@@ -1,7 +1,7 @@
 /* http_internal.h - what the files of the HTTP server share: a request on its way, its validator, its connection.
  *
  * libmicrohttpd is known to http.c alone; everything declared here works on plain text and can be tested without a
- * socket. A request belongs to one connection and is used again for the next one: http_request_reset in between. */
+ * socket. A request belongs to one connection and is used again for the next one: tern_http_request_reset in between. */
 #ifndef TERN_HTTP_HTTP_INTERNAL_H
 #define TERN_HTTP_HTTP_INTERNAL_H
 
@@ -100,62 +100,62 @@ struct tern_http_request {
     int64_t started_ns, ends_ms;
 };
 
-void http_request_reset(struct tern_http_request *request);
-const char *http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case);
+void tern_http_request_reset(struct tern_http_request *request);
+const char *tern_http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case);
 
 /* ---- http_target.c ---- */
 
 /* Takes the raw target apart. On an error `target` holds nothing. */
-int http_target_parse(const char *raw, struct http_target *target, struct tern_error *err);
-void http_target_fini(struct http_target *target);
+int tern_http_target_parse(const char *raw, struct http_target *target, struct tern_error *err);
+void tern_http_target_fini(struct http_target *target);
 
 /* ---- http_routes.c ---- */
 
-void http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count);
-void http_routes_fini(struct http_rules *rules);
+void tern_http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count);
+void tern_http_routes_fini(struct http_rules *rules);
 /* Finds the row for the request's method and path. False: refused with 404 or 405, or answered as OPTIONS. */
-bool http_routes_choose(const struct http_rules *rules, struct tern_http_request *request);
+bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_request *request);
 
 /* ---- http_admin.c ---- */
 
 /* NULL counts as "". */
-void http_admin_init(struct http_admin *admin, const char *token);
-void http_admin_fini(struct http_admin *admin);
+void tern_http_admin_init(struct http_admin *admin, const char *token);
+void tern_http_admin_fini(struct http_admin *admin);
 /* True when it is another one than before. */
-bool http_admin_replace(struct http_admin *admin, const char *token);
+bool tern_http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
-bool http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
+bool tern_http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
 
 /* ---- http_key.c ---- */
 
 /* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
  * Returns 0, or -1 when it is not one. */
-int http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
+int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
 
 /* ---- http_address.c ---- */
 
 /* Whether an authority ("host" or "host:port", 80 when there is none) names this address and port. */
-bool http_authority_is_own(const char *authority, const char *address, uint16_t port);
+bool tern_http_authority_is_own(const char *authority, const char *address, uint16_t port);
 /* Whether two authorities name the same host and port. */
-bool http_authority_same(const char *one, const char *other);
-int http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage, socklen_t *ret_length,
-                      struct tern_error *err);
+bool tern_http_authority_same(const char *one, const char *other);
+int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage,
+                           socklen_t *ret_length, struct tern_error *err);
 /* A listening socket and the port it got (when asked for port 0: any free one); or -1. */
-int http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err);
+int tern_http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err);
 
 /* ---- http_validator.c ---- */
 
 /* Everything that can be said from the head alone. False: refused (or OPTIONS answered); `closing` says whether the
  * answer must go out at once. */
-bool http_validate(const struct http_rules *rules, struct tern_http_request *request);
+bool tern_http_validate(const struct http_rules *rules, struct tern_http_request *request);
 
 /* ---- http_answer.c ---- */
 
 /* Sets the problem and marks the request as refused. Always returns false. */
-bool http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
+bool tern_http_refuse(struct tern_http_request *request, int status, const char *title, const char *detail_format, ...)
     TERN_PRINTF(4, 5);
 /* Adds requestId, traceId and instance to a problem. */
-void http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer);
+void tern_http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer);
 
 /* ---- http_sweeper.c: hangs up on connections that are over their deadline ---- */
 
@@ -188,13 +188,13 @@ struct http_sweeper {
 };
 
 /* `report` may be NULL. */
-int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
-                       tern_http_refused *report, void *self, struct tern_error *err);
-void http_sweeper_stop(struct http_sweeper *sweeper);
-void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection);
-void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection);
+int tern_http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
+                            tern_http_refused *report, void *self, struct tern_error *err);
+void tern_http_sweeper_stop(struct http_sweeper *sweeper);
+void tern_http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection);
+void tern_http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection);
 /* Ends the connections that wait for a next request. */
-void http_sweeper_release_idle(struct http_sweeper *sweeper);
+void tern_http_sweeper_release_idle(struct http_sweeper *sweeper);
 
 /* ---- http_admission.c: the limits of connections ---- */
 
@@ -205,10 +205,10 @@ struct http_limits {
 enum http_admission { HTTP_ADMITTED, HTTP_REPLACES, HTTP_REFUSED_ADDRESS, HTTP_REFUSED_TOTAL };
 
 /* Whether a connection from there is let in, ending an idle one in its favour where a limit is reached. */
-enum http_admission http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
-                               const struct sockaddr *address);
+enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
+                                    const struct sockaddr *address);
 /* IPv4 as IPv4-mapped IPv6, without the port. */
-void http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
-void http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
+void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
+void tern_http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
 
 #endif

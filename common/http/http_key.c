@@ -8,7 +8,7 @@ static bool is_visible(char c)
     return c > ' ' && c < 0x7f;
 }
 
-int http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE])
+int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE])
 {
     const bool quoted = header[0] == '"';
     const char *at = header + (quoted ? 1 : 0);

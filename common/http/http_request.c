@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-const char *http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case)
+const char *tern_http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case)
 {
     for (size_t i = 0; i < count; i++)
         if ((any_case ? strcasecmp(pairs[i].name, name) : strcmp(pairs[i].name, name)) == 0) return pairs[i].value;
@@ -44,12 +44,12 @@ const char *tern_http_parameter(const struct tern_http_request *request, const c
 
 const char *tern_http_query(const struct tern_http_request *request, const char *name)
 {
-    return http_find(request->target.query, request->target.query_count, name, false);
+    return tern_http_find(request->target.query, request->target.query_count, name, false);
 }
 
 const char *tern_http_header(const struct tern_http_request *request, const char *name)
 {
-    return http_find(request->headers, request->header_count, name, true);
+    return tern_http_find(request->headers, request->header_count, name, true);
 }
 
 const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length)
@@ -92,9 +92,9 @@ const char *tern_http_unknown_query(const struct tern_http_request *request, con
 }
 
 /* Gives back what one request needed; the connection keeps the struct for its next one. */
-void http_request_reset(struct tern_http_request *request)
+void tern_http_request_reset(struct tern_http_request *request)
 {
-    http_target_fini(&request->target);
+    tern_http_target_fini(&request->target);
     tern_text_fini(&request->body);
     tern_text_fini(&request->answer.body);
     tern_text_fini(&request->answer.headers);

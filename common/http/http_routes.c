@@ -23,7 +23,7 @@ static void split_pattern(struct http_route *route)
     }
 }
 
-void http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count)
+void tern_http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count)
 {
     size_t count = 0;
     for (size_t i = 0; i < table_count; i++)
@@ -39,7 +39,7 @@ void http_routes_compile(struct http_rules *rules, const struct tern_http_routes
         }
 }
 
-void http_routes_fini(struct http_rules *rules)
+void tern_http_routes_fini(struct http_rules *rules)
 {
     for (size_t i = 0; i < rules->route_count; i++)
         free(rules->routes[i].memory);
@@ -79,7 +79,7 @@ static bool answer_options(const struct http_rules *rules, struct tern_http_requ
     return false;
 }
 
-bool http_routes_choose(const struct http_rules *rules, struct tern_http_request *request)
+bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_request *request)
 {
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
     bool path_known = false;
@@ -94,9 +94,9 @@ bool http_routes_choose(const struct http_rules *rules, struct tern_http_request
         request->pattern = request->route->row->path;
         return true;
     }
-    if (!path_known) return http_refuse(request, 404, "Not Found", "There is nothing at this path.");
+    if (!path_known) return tern_http_refuse(request, 404, "Not Found", "There is nothing at this path.");
     if (strcmp(method, "OPTIONS") == 0) return answer_options(rules, request);
-    (void)http_refuse(request, 405, "Method Not Allowed", "This path does not take that method; see Allow.");
+    (void)tern_http_refuse(request, 405, "Method Not Allowed", "This path does not take that method; see Allow.");
     allow(rules, request);
     return false;
 }

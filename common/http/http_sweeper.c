@@ -32,7 +32,7 @@ static void report_refused(struct http_sweeper *sweeper)
     if (count == 0 || (sweeper->reported_ms != 0 && now - sweeper->reported_ms < HTTP_REPORT_MS)) return;
     sweeper->refused = 0;
     sweeper->reported_ms = now;
-    http_address_print(sweeper->refused_last, peer);
+    tern_http_address_print(sweeper->refused_last, peer);
     tern_sync_unlock(&sweeper->sync);
     if (sweeper->report) sweeper->report(sweeper->self, count, peer);
     tern_sync_lock(&sweeper->sync);
@@ -55,8 +55,8 @@ static void *sweep(void *argument)
     return NULL;
 }
 
-int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
-                       tern_http_refused *report, void *self, struct tern_error *err)
+int tern_http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
+                            tern_http_refused *report, void *self, struct tern_error *err)
 {
     sweeper->clock = clock;
     sweeper->tick_ms = tick_ms;
@@ -71,7 +71,7 @@ int http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *cl
     return tern_error_set(err, "the HTTP server could not start a thread: %s", strerror(failed));
 }
 
-void http_sweeper_stop(struct http_sweeper *sweeper)
+void tern_http_sweeper_stop(struct http_sweeper *sweeper)
 {
     tern_sync_lock(&sweeper->sync);
     sweeper->stopping = true;
@@ -82,7 +82,7 @@ void http_sweeper_stop(struct http_sweeper *sweeper)
     tern_sync_fini(&sweeper->sync);
 }
 
-void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection)
+void tern_http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection)
 {
     tern_sync_lock(&sweeper->sync);
     connection->before = NULL;
@@ -95,7 +95,7 @@ void http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *conn
     tern_sync_unlock(&sweeper->sync);
 }
 
-void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection)
+void tern_http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection)
 {
     tern_sync_lock(&sweeper->sync);
     if (connection->before)
@@ -106,7 +106,7 @@ void http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *c
     tern_sync_unlock(&sweeper->sync);
 }
 
-void http_sweeper_release_idle(struct http_sweeper *sweeper)
+void tern_http_sweeper_release_idle(struct http_sweeper *sweeper)
 {
     tern_sync_lock(&sweeper->sync);
     for (struct http_connection *one = sweeper->first; one; one = one->after)

@@ -68,7 +68,7 @@ static int add_query(char *piece, struct http_target *target, struct tern_error 
     char *value = *equals == '=' ? equals + 1 : equals;
     *equals = '\0';
     if (decode(piece, err) < 0 || decode(value, err) < 0) return -1;
-    if (http_find(target->query, target->query_count, piece, false))
+    if (tern_http_find(target->query, target->query_count, piece, false))
         return tern_error_set(err, "The query argument \"%s\" is given twice.", piece);
     if (target->query_count == HTTP_QUERY_MAX)
         return tern_error_set(err, "The query has more than %d arguments.", HTTP_QUERY_MAX);
@@ -132,17 +132,17 @@ static int take_apart(const char *raw, struct http_target *target, struct tern_e
     return split_path(segments, target, err);
 }
 
-int http_target_parse(const char *raw, struct http_target *target, struct tern_error *err)
+int tern_http_target_parse(const char *raw, struct http_target *target, struct tern_error *err)
 {
     target->authority = NULL;
     target->segment_count = 0;
     target->query_count = 0;
     if (take_apart(raw, target, err) == 0) return 0;
-    http_target_fini(target);
+    tern_http_target_fini(target);
     return -1;
 }
 
-void http_target_fini(struct http_target *target)
+void tern_http_target_fini(struct http_target *target)
 {
     free(target->memory);
     target->memory = NULL;

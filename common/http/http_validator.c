@@ -30,7 +30,7 @@ static bool is_field_value(const char *text)
 static bool refuse_malformed(struct tern_http_request *request, const char *detail)
 {
     request->closing = true;
-    return http_refuse(request, 400, "Bad Request", "%s", detail);
+    return tern_http_refuse(request, 400, "Bad Request", "%s", detail);
 }
 
 /* ---- sound HTTP --------------------------------------------------------------------------------------------- */
@@ -41,13 +41,15 @@ static bool check_request_line(struct tern_http_request *request)
     if (!is_token(request->method)) return refuse_malformed(request, "The method of the request is not a word.");
     if (strcmp(request->version, "HTTP/1.1") != 0 && strcmp(request->version, "HTTP/1.0") != 0) {
         request->closing = true;
-        return http_refuse(request, 505, "HTTP Version Not Supported", "This server speaks HTTP/1.1 and HTTP/1.0.");
+        return tern_http_refuse(request, 505, "HTTP Version Not Supported",
+                                "This server speaks HTTP/1.1 and HTTP/1.0.");
     }
     if (strlen(request->raw_target) > HTTP_TARGET_MAX) {
         request->closing = true;
-        return http_refuse(request, 414, "URI Too Long", "The target is longer than %d bytes.", HTTP_TARGET_MAX);
+        return tern_http_refuse(request, 414, "URI Too Long", "The target is longer than %d bytes.", HTTP_TARGET_MAX);
     }
-    if (http_target_parse(request->raw_target, &request->target, &err) < 0) return refuse_malformed(request, err.text);
+    if (tern_http_target_parse(request->raw_target, &request->target, &err) < 0)
+        return refuse_malformed(request, err.text);
     return true;
 }
 
@@ -55,8 +57,8 @@ static bool check_each_header(struct tern_http_request *request)
 {
     if (request->headers_cut) {
         request->closing = true;
-        return http_refuse(request, 431, "Request Header Fields Too Large", "There are more than %d headers.",
-                           HTTP_HEADERS_MAX);
+        return tern_http_refuse(request, 431, "Request Header Fields Too Large", "There are more than %d headers.",
+                                HTTP_HEADERS_MAX);
     }
     for (size_t i = 0; i < request->header_count; i++) {
         if (!is_token(request->headers[i].name))
@@ -79,7 +81,7 @@ static bool check_singles(struct tern_http_request *request)
             count += strcasecmp(request->headers[j].name, singles[i]) == 0;
         if (count > 1) {
             request->closing = true;
-            return http_refuse(request, 400, "Bad Request", "The header %s is given more than once.", singles[i]);
+            return tern_http_refuse(request, 400, "Bad Request", "The header %s is given more than once.", singles[i]);
         }
     }
     return true;
@@ -107,12 +109,13 @@ static bool check_authority(struct tern_http_request *request)
     if (!authority) return true;
     if (authority[strspn(authority, host_characters)] != '\0')
         return refuse_malformed(request, "The target of the request does not name a host.");
-    if ((host && http_authority_same(authority, host)) ||
-        http_authority_is_own(authority, request->own_address, request->own_port))
+    if ((host && tern_http_authority_same(authority, host)) ||
+        tern_http_authority_is_own(authority, request->own_address, request->own_port))
         return true;
     request->closing = true;
-    return http_refuse(request, 421, "Misdirected Request",
-                       "The target of the request names a host that is neither this one nor that of the header Host.");
+    return tern_http_refuse(
+        request, 421, "Misdirected Request",
+        "The target of the request names a host that is neither this one nor that of the header Host.");
 }
 
 static bool read_length(struct tern_http_request *request, const char *digits)
@@ -161,7 +164,7 @@ static bool is_json(const char *type)
 
 static bool refuse_type(struct tern_http_request *request, const char *detail)
 {
-    (void)http_refuse(request, 415, "Unsupported Media Type", "%s", detail);
+    (void)tern_http_refuse(request, 415, "Unsupported Media Type", "%s", detail);
     tern_http_set_header(&request->answer, strcmp(request->method, "POST") == 0 ? "Accept-Post" : "Accept",
                          "application/json");
     return false;
@@ -181,9 +184,9 @@ static bool check_type(struct tern_http_request *request)
 static bool refuse_missing_body(struct tern_http_request *request)
 {
     if (tern_http_header(request, "Content-Length"))
-        return http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
-    return http_refuse(request, 411, "Length Required",
-                       "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
+        return tern_http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
+    return tern_http_refuse(request, 411, "Length Required",
+                            "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
 }
 
 static bool check_body(struct tern_http_request *request)
@@ -191,12 +194,12 @@ static bool check_body(struct tern_http_request *request)
     unsigned flags = request->route->row->flags;
     const char *expect = tern_http_header(request, "Expect");
     if (expect && strcasecmp(expect, "100-continue") != 0)
-        return http_refuse(request, 417, "Expectation Failed", "The only expectation met is 100-continue.");
+        return tern_http_refuse(request, 417, "Expectation Failed", "The only expectation met is 100-continue.");
     if (request->body_kind == HTTP_BODY_NONE) return (flags & TERN_HTTP_JSON) == 0 || refuse_missing_body(request);
     if (request->body_announced > HTTP_BODY_MAX)
-        return http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
+        return tern_http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
     if ((flags & (TERN_HTTP_JSON | TERN_HTTP_JSON_OPTIONAL)) == 0)
-        return http_refuse(request, 400, "Bad Request", "This call takes no body.");
+        return tern_http_refuse(request, 400, "Bad Request", "This call takes no body.");
     return check_type(request);
 }
 
@@ -205,9 +208,9 @@ static bool check_key(struct tern_http_request *request)
 {
     const char *header = tern_http_header(request, "Idempotency-Key");
     if ((request->route->row->flags & TERN_HTTP_ONCE) == 0 || !header) return true;
-    return http_key_read(header, request->key) == 0 ||
-           http_refuse(request, 400, "Invalid Idempotency-Key",
-                       "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
+    return tern_http_key_read(header, request->key) == 0 ||
+           tern_http_refuse(request, 400, "Invalid Idempotency-Key",
+                            "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------------------- */
@@ -232,14 +235,14 @@ static void decide_closing(struct tern_http_request *request)
     if (!readable || tern_http_header(request, "Expect")) request->closing = true;
 }
 
-bool http_validate(const struct http_rules *rules, struct tern_http_request *request)
+bool tern_http_validate(const struct http_rules *rules, struct tern_http_request *request)
 {
     name_request(rules, request);
     if (!check_request_line(request) || !check_each_header(request) || !check_singles(request) ||
         !check_host(request) || !check_authority(request) || !check_framing(request))
         return false;
-    if (http_routes_choose(rules, request) &&
-        ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || http_admin_allowed(rules->admin, request)) &&
+    if (tern_http_routes_choose(rules, request) &&
+        ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || tern_http_admin_allowed(rules->admin, request)) &&
         check_key(request) && check_body(request))
         return true;
     decide_closing(request);

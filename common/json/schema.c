@@ -120,21 +120,22 @@ static int read_string(const struct tern_field *field, const struct cJSON *node,
                        struct schema_verdict *verdict)
 {
     const char *string = tern_json_string(node);
-    if (!string) return schema_refuse(verdict, "wrong_type", "must be text");
+    if (!string) return tern_schema_refuse(verdict, "wrong_type", "must be text");
     if (tern_copy(target, field->size, string) == 0) return 0;
-    if (field->kind == TERN_KIND_UUID) return schema_refuse(verdict, "bad_format", "must be a UUID");
-    return schema_refuse(verdict, "too_long", "must be at most %zu characters", schema_longest(field));
+    if (field->kind == TERN_KIND_UUID) return tern_schema_refuse(verdict, "bad_format", "must be a UUID");
+    return tern_schema_refuse(verdict, "too_long", "must be at most %zu characters", tern_schema_longest(field));
 }
 
 static int read_money(const struct cJSON *node, int64_t *ret_minor, struct schema_verdict *verdict)
 {
     struct tern_error err;
     const char *digits = tern_json_digits(node);
-    if (!digits) return schema_refuse(verdict, "wrong_type", "must be a number");
+    if (!digits) return tern_schema_refuse(verdict, "wrong_type", "must be a number");
     const char *point = strchr(digits, '.');
     if (point && strspn(point + 1, "0123456789") > 2)
-        return schema_refuse(verdict, "too_many_decimals", "must have at most two decimals");
-    if (tern_money_parse(digits, ret_minor, &err) < 0) return schema_refuse(verdict, "out_of_range", "%s", err.text);
+        return tern_schema_refuse(verdict, "too_many_decimals", "must have at most two decimals");
+    if (tern_money_parse(digits, ret_minor, &err) < 0)
+        return tern_schema_refuse(verdict, "out_of_range", "%s", err.text);
     return 0;
 }
 
@@ -142,7 +143,7 @@ static int read_count(const struct cJSON *node, int64_t *ret_count, struct schem
 {
     struct tern_error err;
     if (tern_json_integer(node, INT64_MIN, INT64_MAX, ret_count, &err) < 0)
-        return schema_refuse(verdict, "wrong_type", "%s", err.text);
+        return tern_schema_refuse(verdict, "wrong_type", "%s", err.text);
     return 0;
 }
 
@@ -150,8 +151,8 @@ static int read_time(const struct cJSON *node, int64_t *ret_ms, struct schema_ve
 {
     struct tern_error err;
     const char *string = tern_json_string(node);
-    if (!string) return schema_refuse(verdict, "wrong_type", "must be text");
-    if (tern_time_parse(string, ret_ms, &err) < 0) return schema_refuse(verdict, "bad_format", "%s", err.text);
+    if (!string) return tern_schema_refuse(verdict, "wrong_type", "must be text");
+    if (tern_time_parse(string, ret_ms, &err) < 0) return tern_schema_refuse(verdict, "bad_format", "%s", err.text);
     return 0;
 }
 
@@ -171,7 +172,7 @@ static void decode_value(const struct reader *reader, const struct tern_field *f
                          void *target, const struct place *place)
 {
     struct schema_verdict verdict;
-    if (read_value(field, node, target, &verdict) < 0 || schema_judge(field, target, &verdict) < 0) {
+    if (read_value(field, node, target, &verdict) < 0 || tern_schema_judge(field, target, &verdict) < 0) {
         add_verdict(reader->faults, place, &verdict);
         return;
     }
@@ -199,7 +200,7 @@ static void decode_list(const struct reader *reader, const struct tern_field *fi
         add_fault(reader->faults, place, "wrong_type", "must be a list");
         return;
     }
-    if (schema_judge_count(field, count, &verdict) < 0) {
+    if (tern_schema_judge_count(field, count, &verdict) < 0) {
         add_verdict(reader->faults, place, &verdict);
         return;
     }
@@ -328,14 +329,14 @@ static void check_list(const struct tern_field *field, const char *source, const
     struct place element = {place, NULL, 0};
     size_t count;
     memcpy(&count, source + field->count_offset, sizeof count);
-    if (schema_judge_count(field, count, &verdict) < 0) {
+    if (tern_schema_judge_count(field, count, &verdict) < 0) {
         add_verdict(faults, place, &verdict);
         return;
     }
     for (; element.index < count; element.index++)
         if (field->kind == TERN_KIND_LIST)
             check_object(field->schema, source + field->offset + element.index * field->schema->size, &element, faults);
-        else if (schema_judge_word(source + field->offset + element.index * TERN_WORD_SIZE, &verdict) < 0)
+        else if (tern_schema_judge_word(source + field->offset + element.index * TERN_WORD_SIZE, &verdict) < 0)
             add_verdict(faults, &element, &verdict);
 }
 
@@ -343,13 +344,13 @@ static void check_member(const struct tern_field *field, const char *source, con
                          struct tern_schema_faults *faults)
 {
     struct schema_verdict verdict;
-    if (field->optional && !schema_has_value(field, source)) return;
+    if (field->optional && !tern_schema_has_value(field, source)) return;
     switch (field->kind) {
     case TERN_KIND_OBJECT: check_object(field->schema, source + field->offset, place, faults); break;
     case TERN_KIND_LIST:
     case TERN_KIND_WORDS: check_list(field, source, place, faults); break;
     default:
-        if (schema_judge(field, source + field->offset, &verdict) < 0) add_verdict(faults, place, &verdict);
+        if (tern_schema_judge(field, source + field->offset, &verdict) < 0) add_verdict(faults, place, &verdict);
     }
 }
 

@@ -85,7 +85,7 @@ static void encode_object(const struct tern_schema *schema, const char *source, 
     const char *before = "{\"";
     for (size_t i = 0; i < schema->count; i++) {
         const struct tern_field *field = &schema->fields[i];
-        if (field->optional && !schema_has_value(field, source)) continue;
+        if (field->optional && !tern_schema_has_value(field, source)) continue;
         tern_text_add_bytes(out, before, 2);
         tern_text_add(out, field->name);
         tern_text_add_bytes(out, "\":", 2);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int schema_refuse(struct schema_verdict *verdict, const char *code, const char *detail, ...)
+int tern_schema_refuse(struct schema_verdict *verdict, const char *code, const char *detail, ...)
 {
     va_list arguments;
     verdict->code = code;
@@ -27,7 +27,7 @@ static bool is_bounded(const struct tern_field *field)
     return field->low != 0 || field->high != 0;
 }
 
-size_t schema_longest(const struct tern_field *field)
+size_t tern_schema_longest(const struct tern_field *field)
 {
     return field->high > 0 ? (size_t)field->high : field->size - 1;
 }
@@ -41,14 +41,14 @@ static int judge_id(const struct tern_field *field, const char *id, struct schem
 {
     (void)field;
     if (!tern_id_valid(id))
-        return schema_refuse(verdict, "bad_format", "must be 1 to 64 characters of A-Z a-z 0-9 . _ -");
+        return tern_schema_refuse(verdict, "bad_format", "must be 1 to 64 characters of A-Z a-z 0-9 . _ -");
     return 0;
 }
 
 static int judge_uuid(const char *uuid, struct schema_verdict *verdict)
 {
     char normal[TERN_UUID_SIZE];
-    if (tern_uuid_normalise(uuid, normal) < 0) return schema_refuse(verdict, "bad_format", "must be a UUID");
+    if (tern_uuid_normalise(uuid, normal) < 0) return tern_schema_refuse(verdict, "bad_format", "must be a UUID");
     return 0;
 }
 
@@ -75,13 +75,13 @@ static int judge_text(const struct tern_field *field, const char *text, struct s
 {
     const unsigned char *start = (const unsigned char *)text;
     int64_t count = count_characters(start, start + strlen(text));
-    if (count < 0) return schema_refuse(verdict, "bad_format", "must not have control characters");
+    if (count < 0) return tern_schema_refuse(verdict, "bad_format", "must not have control characters");
     if (count == 0 && field->optional) return 0;
-    if (count == 0) return schema_refuse(verdict, "bad_format", "must not be empty");
-    if ((size_t)count > schema_longest(field))
-        return schema_refuse(verdict, "too_long", "must be at most %zu characters", schema_longest(field));
+    if (count == 0) return tern_schema_refuse(verdict, "bad_format", "must not be empty");
+    if ((size_t)count > tern_schema_longest(field))
+        return tern_schema_refuse(verdict, "too_long", "must be at most %zu characters", tern_schema_longest(field));
     if ((size_t)count < shortest(field))
-        return schema_refuse(verdict, "bad_format", "must be at least %zu characters", shortest(field));
+        return tern_schema_refuse(verdict, "bad_format", "must be at least %zu characters", shortest(field));
     return 0;
 }
 
@@ -94,16 +94,16 @@ static bool is_word(const char *word, size_t low, size_t high)
 static int judge_word(const struct tern_field *field, const char *word, struct schema_verdict *verdict)
 {
     size_t low = shortest(field);
-    size_t high = schema_longest(field);
+    size_t high = tern_schema_longest(field);
     if (is_word(word, low, high)) return 0;
-    if (low == high) return schema_refuse(verdict, "bad_format", "must be %zu characters of A-Z 0-9 _", low);
-    return schema_refuse(verdict, "bad_format", "must be %zu to %zu characters of A-Z 0-9 _", low, high);
+    if (low == high) return tern_schema_refuse(verdict, "bad_format", "must be %zu characters of A-Z 0-9 _", low);
+    return tern_schema_refuse(verdict, "bad_format", "must be %zu to %zu characters of A-Z 0-9 _", low, high);
 }
 
-int schema_judge_word(const char *word, struct schema_verdict *verdict)
+int tern_schema_judge_word(const char *word, struct schema_verdict *verdict)
 {
     if (!is_word(word, 1, TERN_WORD_SIZE - 1))
-        return schema_refuse(verdict, "bad_format", "must be 1 to %d characters of A-Z 0-9 _", TERN_WORD_SIZE - 1);
+        return tern_schema_refuse(verdict, "bad_format", "must be 1 to %d characters of A-Z 0-9 _", TERN_WORD_SIZE - 1);
     return 0;
 }
 
@@ -114,13 +114,13 @@ static int judge_money(const struct tern_field *field, int64_t minor, struct sch
     if (!is_bounded(field) || (minor >= field->low && minor <= field->high)) return 0;
     tern_money_format(field->low, low);
     tern_money_format(field->high, high);
-    return schema_refuse(verdict, "out_of_range", "must be %s to %s", low, high);
+    return tern_schema_refuse(verdict, "out_of_range", "must be %s to %s", low, high);
 }
 
 static int judge_number(const struct tern_field *field, int64_t number, struct schema_verdict *verdict)
 {
     if (!is_bounded(field) || (number >= field->low && number <= field->high)) return 0;
-    return schema_refuse(verdict, "out_of_range", "must be %" PRId64 " to %" PRId64, field->low, field->high);
+    return tern_schema_refuse(verdict, "out_of_range", "must be %" PRId64 " to %" PRId64, field->low, field->high);
 }
 
 static int64_t number_at(const void *value)
@@ -130,7 +130,7 @@ static int64_t number_at(const void *value)
     return number;
 }
 
-int schema_judge(const struct tern_field *field, const void *value, struct schema_verdict *verdict)
+int tern_schema_judge(const struct tern_field *field, const void *value, struct schema_verdict *verdict)
 {
     switch (field->kind) {
     case TERN_KIND_ID: return judge_id(field, value, verdict);
@@ -148,14 +148,14 @@ int schema_judge(const struct tern_field *field, const void *value, struct schem
     return -1;
 }
 
-int schema_judge_count(const struct tern_field *field, size_t count, struct schema_verdict *verdict)
+int tern_schema_judge_count(const struct tern_field *field, size_t count, struct schema_verdict *verdict)
 {
     if (count >= (size_t)field->low && count <= (size_t)field->high) return 0;
-    return schema_refuse(verdict, "out_of_range", "must have %" PRId64 " to %" PRId64 " elements", field->low,
-                         field->high);
+    return tern_schema_refuse(verdict, "out_of_range", "must have %" PRId64 " to %" PRId64 " elements", field->low,
+                              field->high);
 }
 
-bool schema_has_value(const struct tern_field *field, const void *source)
+bool tern_schema_has_value(const struct tern_field *field, const void *source)
 {
     const char *bytes = source;
     bool present;

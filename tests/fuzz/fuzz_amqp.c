@@ -23,8 +23,8 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *delivery, s
     size_t length = strlen(delivery->message_id) + strlen(delivery->type) + strlen(delivery->content_type) +
                     strlen(delivery->correlation_id) + strlen(delivery->app_id) + strlen(delivery->exchange) +
                     strlen(delivery->routing_key);
-    TERN_ASSERT(length < 7 * (size_t)AMQP_SHORT_SIZE, "short texts are short");
-    TERN_ASSERT(delivery->header_count <= AMQP_HEADERS_MAX, "headers fit into their table");
+    TERN_ASSERT(length < 7 * (size_t)TERN_AMQP_SHORT_SIZE, "short texts are short");
+    TERN_ASSERT(delivery->header_count <= TERN_AMQP_HEADERS_MAX, "headers fit into their table");
     for (size_t i = 0; i < delivery->header_count; i++) {
         length += strlen(delivery->headers[i].name);
         if (delivery->headers[i].value != NULL) length += strlen(delivery->headers[i].value);
@@ -40,7 +40,8 @@ static int on_returned(void *self, const struct tern_amqp_returned *returned, st
 {
     (void)self;
     (void)err;
-    TERN_ASSERT(strlen(returned->message_id) < AMQP_SHORT_SIZE && strlen(returned->reply_text) < AMQP_SHORT_SIZE,
+    TERN_ASSERT(strlen(returned->message_id) < TERN_AMQP_SHORT_SIZE &&
+                    strlen(returned->reply_text) < TERN_AMQP_SHORT_SIZE,
                 "short texts are short");
     return 0;
 }
@@ -71,7 +72,7 @@ static void receive_all(struct tern_amqp *link)
     int rc = 0;
     for (int round = 0; rc == 0; round++) {
         TERN_ASSERT(round < INPUT_MAX, "the loop comes to the end of what was said");
-        rc = amqp_link_receive(link, &more, &err);
+        rc = tern_amqp_link_receive(link, &more, &err);
     }
     TERN_ASSERT(err.text[0] != '\0', "the end has a sentence");
 }
@@ -95,8 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     receive_all(link);
     amqp_destroy_connection(link->connection); /* and pair[0] */
     (void)close(pair[1]);
-    amqp_incoming_fini(&link->in);
-    amqp_outgoing_fini(&link->out);
+    tern_amqp_incoming_fini(&link->in);
+    tern_amqp_outgoing_fini(&link->out);
     free(link);
     return 0;
 }

@@ -69,8 +69,8 @@ static void check_authority(const struct tern_http_request *request)
     const char *authority = request->target.authority, *host = tern_http_header(request, "Host");
     if (authority == NULL) return;
     TERN_ASSERT(authority[strcspn(authority, "/?#@")] == '\0', "an authority is a host and perhaps a port");
-    TERN_ASSERT((host != NULL && http_authority_same(authority, host)) ||
-                    http_authority_is_own(authority, OWN_ADDRESS, OWN_PORT),
+    TERN_ASSERT((host != NULL && tern_http_authority_same(authority, host)) ||
+                    tern_http_authority_is_own(authority, OWN_ADDRESS, OWN_PORT),
                 "what was meant for another host is not answered");
 }
 
@@ -90,10 +90,10 @@ static void check_target(const char *raw, const struct http_target *target)
     }
     write_target(target, &written);
     if (!holds_slash(target)) { /* %2F is refused everywhere, a plain slash in the query is not */
-        TERN_ASSERT(http_target_parse(written.bytes, &again, &err) == 0, "a target written again is taken");
+        TERN_ASSERT(tern_http_target_parse(written.bytes, &again, &err) == 0, "a target written again is taken");
         assert_same(target, &again);
     }
-    http_target_fini(&again);
+    tern_http_target_fini(&again);
     tern_text_fini(&written);
 }
 
@@ -133,7 +133,7 @@ static void check_answer(struct tern_http_request *request)
     TERN_ASSERT(request->refused, "what the validator holds back has its answer");
     TERN_ASSERT(answer->status == 204 || (answer->status >= 400 && answer->status < 600), "a refusal says so");
     if (answer->body.length == 0) return;
-    http_answer_complete(request, answer);
+    tern_http_answer_complete(request, answer);
     TERN_ASSERT(tern_json_check(answer->body.bytes, answer->body.length, TERN_JSON_MAX_BYTES, &err) == 0,
                 "a problem is sound JSON");
 }
@@ -163,8 +163,8 @@ static const struct http_rules *the_rules(bool with_token)
         {order_routes, NULL},
         {admin_routes, NULL}
     };
-    http_routes_compile(chosen, tables, TERN_COUNT(tables));
-    http_admin_init(&admin[with_token], with_token ? "right" : "");
+    tern_http_routes_compile(chosen, tables, TERN_COUNT(tables));
+    tern_http_admin_init(&admin[with_token], with_token ? "right" : "");
     chosen->admin = &admin[with_token];
     chosen->ids = tern_ids_create(&tern_clock_system, 1);
     return chosen;
@@ -178,12 +178,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_head(text, request);
     tern_copy_whole(request->own_address, sizeof request->own_address, OWN_ADDRESS);
     request->own_port = OWN_PORT;
-    bool passed = http_validate(the_rules(with_token), request);
+    bool passed = tern_http_validate(the_rules(with_token), request);
     if (passed) check_authority(request);
     if (request->target.path != NULL) check_target(request->raw_target, &request->target);
     TERN_ASSERT(passed == (request->route != NULL && !request->refused), "what passes has a route and no answer yet");
     if (!passed) check_answer(request);
-    http_request_reset(request);
+    tern_http_request_reset(request);
     free(request);
     free(text);
     return 0;

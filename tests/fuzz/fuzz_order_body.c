@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *line_end = memchr(text, '\n', size);
     size_t body_at = line_end != NULL ? (size_t)(line_end - text) + 1 : 0;
     if (line_end != NULL) *line_end = '\0';
-    if (line_end != NULL && http_key_read(text, key) == 0)
+    if (line_end != NULL && tern_http_key_read(text, key) == 0)
         TERN_ASSERT(key[0] != '\0', "a key that was read is not empty");
     if (place_order_read(text + body_at, size - body_at, &work->placed, &faults, &err) == 0)
         place(work);

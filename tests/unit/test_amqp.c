@@ -474,10 +474,10 @@ static void an_address_is_taken_apart(void **state)
 static bool starts_nothing(struct tern_amqp *link)
 {
     struct tern_error watchdog = {0}, name = {0};
-    struct amqp_addresses addresses;
-    return amqp_watchdog_start(&link->watchdog, 1000, &watchdog) == -1 &&
+    struct tern_amqp_addresses addresses;
+    return tern_amqp_watchdog_start(&link->watchdog, 1000, &watchdog) == -1 &&
            strstr(watchdog.text, "watchdog cannot be started") != NULL &&
-           amqp_link_resolve(link, &addresses, &name) == -1 &&
+           tern_amqp_link_resolve(link, &addresses, &name) == -1 &&
            strstr(name.text, "\"localhost\" cannot be asked for") != NULL;
 }
 
@@ -1200,18 +1200,18 @@ static void the_watchdog_ends_a_call_that_lasts_too_long(void **state)
     (void)state;
     int pair[2];
     char byte;
-    struct amqp_watchdog watchdog = {0};
+    struct tern_amqp_watchdog watchdog = {0};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    amqp_watchdog_init(&watchdog);
-    amqp_watchdog_set_fd(&watchdog, pair[0]);
-    assert_int_equal(amqp_watchdog_start(&watchdog, 200, NULL), 0);
+    tern_amqp_watchdog_init(&watchdog);
+    tern_amqp_watchdog_set_fd(&watchdog, pair[0]);
+    assert_int_equal(tern_amqp_watchdog_start(&watchdog, 200, NULL), 0);
     int64_t began_ms = now_ms();
-    amqp_call_begins(&watchdog);
+    tern_amqp_call_begins(&watchdog);
     assert_int_equal(recv(pair[0], &byte, 1, 0), 0); /* shut under the call */
-    amqp_call_ends(&watchdog);
+    tern_amqp_call_ends(&watchdog);
     assert_in_range(now_ms() - began_ms, 150, 15000);
-    amqp_watchdog_stop(&watchdog);
-    amqp_watchdog_fini(&watchdog);
+    tern_amqp_watchdog_stop(&watchdog);
+    tern_amqp_watchdog_fini(&watchdog);
     (void)close(pair[0]);
     (void)close(pair[1]);
 }
@@ -1221,20 +1221,20 @@ static void the_watchdog_lets_short_calls_be(void **state)
     (void)state;
     int pair[2];
     char byte = 'x';
-    struct amqp_watchdog watchdog = {0};
+    struct tern_amqp_watchdog watchdog = {0};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    amqp_watchdog_init(&watchdog);
-    amqp_watchdog_set_fd(&watchdog, pair[0]);
-    assert_int_equal(amqp_watchdog_start(&watchdog, 500, NULL), 0);
+    tern_amqp_watchdog_init(&watchdog);
+    tern_amqp_watchdog_set_fd(&watchdog, pair[0]);
+    assert_int_equal(tern_amqp_watchdog_start(&watchdog, 500, NULL), 0);
     int64_t until_ms = now_ms() + 1000;
     while (now_ms() < until_ms) {
-        amqp_call_begins(&watchdog);
+        tern_amqp_call_begins(&watchdog);
         assert_int_equal(write(pair[1], &byte, 1), 1);
         assert_int_equal(recv(pair[0], &byte, 1, 0), 1);
-        amqp_call_ends(&watchdog);
+        tern_amqp_call_ends(&watchdog);
     }
-    amqp_watchdog_stop(&watchdog);
-    amqp_watchdog_fini(&watchdog);
+    tern_amqp_watchdog_stop(&watchdog);
+    tern_amqp_watchdog_fini(&watchdog);
     (void)close(pair[0]);
     (void)close(pair[1]);
 }

@@ -619,7 +619,7 @@ static void test_targets(void **state)
     (void)state;
     struct http_target target = {0};
     struct tern_error err;
-    assert_int_equal(http_target_parse("/a%41/b?x=1&y=%7e&&z", &target, &err), 0);
+    assert_int_equal(tern_http_target_parse("/a%41/b?x=1&y=%7e&&z", &target, &err), 0);
     assert_string_equal(target.path, "/aA/b");
     assert_int_equal(target.segment_count, 2);
     assert_string_equal(target.segments[0], "aA");
@@ -627,18 +627,18 @@ static void test_targets(void **state)
     assert_int_equal(target.query_count, 3);
     assert_string_equal(target.query[1].value, "~");
     assert_string_equal(target.query[2].value, "");
-    http_target_fini(&target);
-    assert_int_equal(http_target_parse("/", &target, &err), 0);
+    tern_http_target_fini(&target);
+    assert_int_equal(tern_http_target_parse("/", &target, &err), 0);
     assert_int_equal(target.segment_count, 0);
-    http_target_fini(&target);
-    assert_int_equal(http_target_parse("/a/?", &target, &err), 0);
+    tern_http_target_fini(&target);
+    assert_int_equal(tern_http_target_parse("/a/?", &target, &err), 0);
     assert_int_equal(target.segment_count, 2);
     assert_string_equal(target.segments[1], "");
-    http_target_fini(&target);
-    assert_int_equal(http_target_parse("", &target, &err), -1);
-    assert_int_equal(http_target_parse("/%25zz", &target, &err), 0); /* decoded once, never twice */
+    tern_http_target_fini(&target);
+    assert_int_equal(tern_http_target_parse("", &target, &err), -1);
+    assert_int_equal(tern_http_target_parse("/%25zz", &target, &err), 0); /* decoded once, never twice */
     assert_string_equal(target.path, "/%zz");
-    http_target_fini(&target);
+    tern_http_target_fini(&target);
 }
 
 static void ask_absolute(struct door *door, const char *authority, const char *rest, const char *host, int status)
@@ -739,16 +739,16 @@ static void a_key_is_one_to_255_visible_characters_quoted_or_not(void **state)
 
     (void)state;
     for (size_t i = 0; i < TERN_COUNT(cases); i++) {
-        int read = http_key_read(cases[i].header, key);
+        int read = tern_http_key_read(cases[i].header, key);
 
         if (read != (cases[i].key ? 0 : -1)) fail_msg("%s: %d", cases[i].header, read);
         if (cases[i].key) assert_string_equal(key, cases[i].key);
     }
     memset(longest, 'k', 256);
     longest[256] = '\0';
-    assert_int_equal(http_key_read(longest, key), -1);
+    assert_int_equal(tern_http_key_read(longest, key), -1);
     longest[255] = '\0';
-    assert_int_equal(http_key_read(longest, key), 0);
+    assert_int_equal(tern_http_key_read(longest, key), 0);
 }
 
 int main(void)
