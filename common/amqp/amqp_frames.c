@@ -274,7 +274,8 @@ static int cannot_read(struct tern_amqp *link, int status, struct tern_error *er
     return tern_amqp_link_status(err, status, "reading from the broker");
 }
 
-/* Frames may wait inside the library, where poll(2) does not see them. With TLS only a read that finds nothing is sure. */
+/* Frames may wait inside the library, where poll(2) does not see them. With TLS only a read that finds nothing is
+ * sure. */
 static bool has_more(const struct tern_amqp *link)
 {
     return link->tls || amqp_frames_enqueued(link->connection) || amqp_data_in_buffer(link->connection);

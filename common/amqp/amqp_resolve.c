@@ -90,7 +90,8 @@ static bool is_numeric(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-/* Until the answer, the deadline, or a stop. A wake that is read here is not lost: a new connection begins with work. */
+/* Until the answer, the deadline, or a stop. A wake that is read here is not lost: a new connection begins with
+ * work. */
 static void await_answer(struct tern_amqp *link, const struct tern_amqp_question *question)
 {
     struct pollfd fds[2] = {

@@ -62,7 +62,8 @@ static void close_text(amqp_rpc_reply_t reply, char text[TERN_AMQP_SHORT_SIZE])
                    (const char *)closed->reply_text.bytes);
 }
 
-/* Of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/': received 'a' but current is 'b'" what matters. */
+/* Of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/': received 'a' but current is 'b'" what
+ * matters. */
 static int explain_difference(struct tern_amqp *link, struct tern_error *err, amqp_rpc_reply_t reply, const char *name)
 {
     static const char before[] = "inequivalent arg '";
@@ -224,8 +225,8 @@ static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_
     (void)snprintf(ret_owner, TERN_AMQP_OWNER_SIZE, "%.*s", (int)strcspn(current, "'"), current);
 }
 
-/* Declaring is the test and the setting in one: a broker compares the alternate exchange of one that exists, and says what
- * it is. Nobody can publish to a marker, so the name stands for nothing else. */
+/* Declaring is the test and the setting in one: a broker compares the alternate exchange of one that exists, and says
+ * what it is. Nobody can publish to a marker, so the name stands for nothing else. */
 int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
                           char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err)
 {

@@ -1,7 +1,8 @@
-/* amqp_url.c - the broker's address, taken apart: amqp://user:password@host:port/vhost?heartbeat=5&connection_timeout=5000
+/* amqp_url.c - the broker's address, taken apart:
+ * amqp://user:password@host:port/vhost?heartbeat=5&connection_timeout=5000
  *
- * Not by the library, which takes nothing above ASCII behind a "%" and no query, and does not say what is wrong. A sentence
- * never repeats what may be a piece of a password. */
+ * Not by the library, which takes nothing above ASCII behind a "%" and no query, and does not say what is wrong. A
+ * sentence never repeats what may be a piece of a password. */
 #include "amqp_link.h"
 #include "common/base/percent.h"
 

@@ -1,4 +1,5 @@
-/* backoff.c - twice as long after each attempt, up to a limit, and spread so that not all come at once. */
+/* backoff.c - delays that double with each attempt up to a limit, with jitter so that retries do not come all at once.
+ * Pure. */
 #include "tern/backoff.h"
 
 int64_t tern_backoff_ms(int64_t base_ms, int64_t attempt, uint64_t random)

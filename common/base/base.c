@@ -1,7 +1,7 @@
-/* base.c - memory that is never NULL, bounded copies, and the one way in which a process gives up.
+/* base.c - memory that is never NULL, bounded copies, and the abort of a broken invariant.
  *
- * tern_broken writes its sentence with one write(2) from a buffer of its own and aborts: it must work when memory
- * is gone and in any thread. Nothing here keeps state. */
+ * tern_broken writes its sentence with one write(2) from a buffer on the stack and aborts: it works without memory and
+ * in any thread. Keeps no state. */
 #include "tern/base.h"
 
 #include <stdio.h>
@@ -11,21 +11,16 @@
 
 #include "utf8.h"
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 _Noreturn void tern_broken(const char *file, int line, const char *sentence)
 {
     char text[512];
-    int length = snprintf(text, sizeof text - 1, "tern: stopped: %s (%s:%d)", sentence, file_name(file), line);
+    const char *slash = strrchr(file, '/');
+    int length = snprintf(text, sizeof text - 1, "tern: stopped: %s (%s:%d)", sentence, slash ? slash + 1 : file, line);
     if (length < 0) length = 0;
     if ((size_t)length > sizeof text - 2) length = (int)sizeof text - 2;
     text[length] = '\n';
     ssize_t written = write(STDERR_FILENO, text, (size_t)length + 1);
-    (void)written; /* there is nobody left to tell */
+    (void)written; /* the process ends either way */
     abort();
 }
 

@@ -1,4 +1,4 @@
-/* bug.c - planted bugs: which one the environment asks for. Empty unless TERN_BUGS is defined. */
+/* bug.c - planted bugs: whether the environment asks for one. Empty unless TERN_BUGS is defined. */
 #include "tern/bug.h"
 
 #include "tern/base.h"

@@ -1,4 +1,4 @@
-/* chaos.c - kill points for tests: counts the passes of the one point that the environment names.
+/* chaos.c - kill points for tests: counts the passes of the kill point that the environment names.
  *
  * Empty unless TERN_CHAOS is defined. The counter is the only mutable global of common/, and only in test builds. */
 #include "tern/chaos.h"

@@ -1,7 +1,7 @@
 /* clock.c - the machine's clocks, and times as RFC 3339 text in UTC.
  *
- * Calendar arithmetic is done here, on the proleptic Gregorian calendar, since strptime and strftime follow the
- * locale and time zones. Years count from March, so that the leap day is a year's last. Keeps no state. */
+ * Calendar arithmetic is written out, on the proleptic Gregorian calendar, because strptime and strftime depend on the
+ * locale and the time zone. Years begin in March, so that the leap day is the last day of a year. Keeps no state. */
 #include "tern/clock.h"
 
 #include <string.h>
@@ -95,18 +95,14 @@ void tern_time_format(int64_t wall_ms, char text[TERN_TIME_SIZE])
     put_number(text + 20, 3, ms % 1000);
 }
 
-static bool is_leap(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
 static int days_in_month(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    return month == 2 && is_leap(year) ? 29 : days[month - 1];
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 && leap ? 29 : days[month - 1];
 }
 
-/* Takes exactly `digits` digits, low <= number <= high, and then `mark` unless that is 0. */
+/* Reads exactly `digits` digits, low <= number <= high, and then `mark` unless that is 0. Moves *at behind them. */
 static int take_number(const char **at, int digits, int low, int high, char mark, int *ret_number)
 {
     int number = 0;
@@ -130,7 +126,7 @@ static int take_date(const char **at, int64_t *ret_days)
     return 0;
 }
 
-/* ".5" to ".123456789", cut to milliseconds; nothing at all is 0. */
+/* An optional fraction, ".5" to ".123456789", cut to milliseconds. */
 static int take_fraction(const char **at, int *ret_ms)
 {
     *ret_ms = 0;
@@ -153,7 +149,7 @@ static int take_time_of_day(const char **at, int64_t *ret_ms)
     if (take_number(at, 2, 0, 23, ':', &hour) < 0 || take_number(at, 2, 0, 59, ':', &minute) < 0 ||
         take_number(at, 2, 0, 60, 0, &second) < 0 || take_fraction(at, &ms) < 0)
         return -1;
-    if (second == 60) { /* a leap second has no number of its own */
+    if (second == 60) { /* POSIX time has no number for a leap second */
         second = 59;
         ms = 999;
     }

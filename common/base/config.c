@@ -1,7 +1,7 @@
-/* config.c - the merged table of a program's settings, and the answers about them.
+/* config.c - the merged table of a program's settings, and the calls that read it.
  *
- * Later tables win over earlier ones with the same name. After tern_config_read nothing changes any more, so any
- * thread may ask. A question about a name or kind that the tables do not have is a broken invariant. */
+ * A key of a later table replaces one of an earlier table with the same name. After tern_config_read nothing changes,
+ * so any thread may read. Asking for a name or kind that the tables do not have is a broken invariant. */
 #include "config_private.h"
 
 #include <ctype.h>
@@ -39,7 +39,7 @@ static size_t count_rows(const struct tern_config_key *const *tables)
     return count;
 }
 
-/* Frees a text that may be a secret, and leaves nothing of it behind. */
+/* Frees a text that may be a secret, and overwrites it first. */
 static void forget(char *text)
 {
     if (text) explicit_bzero(text, strlen(text));
@@ -58,12 +58,6 @@ void tern_config_reset(struct config_value *value)
                 "a default of a table is itself allowed");
 }
 
-static void set_default(struct config_value *value, const struct tern_config_key *row)
-{
-    value->key = *row;
-    tern_config_reset(value);
-}
-
 struct tern_config *tern_config_create(const struct tern_config_key *const *tables)
 {
     size_t rows = count_rows(tables);
@@ -71,7 +65,9 @@ struct tern_config *tern_config_create(const struct tern_config_key *const *tabl
     for (; *tables; tables++) {
         for (const struct tern_config_key *row = *tables; row->name; row++) {
             struct config_value *value = tern_config_find(config, row->name);
-            set_default(value ? value : &config->values[config->count++], row);
+            if (!value) value = &config->values[config->count++];
+            value->key = *row;
+            tern_config_reset(value);
         }
     }
     return config;
@@ -103,7 +99,7 @@ void tern_config_destroy(struct tern_config *config)
     free(config);
 }
 
-/* ---- answers ---- */
+/* ---- reading ---- */
 
 static const struct config_value *find(const struct tern_config *config, const char *name)
 {

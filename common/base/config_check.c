@@ -1,14 +1,14 @@
-/* config_check.c - judges a value by its kind and says in one sentence what would be allowed.
+/* config_check.c - checks a value by its kind; the error says in one sentence what is allowed.
  *
- * Numbers are read digit by digit: no sign, no exponent, no locale. A value that may hold a secret is never part
- * of a sentence. */
+ * Numbers are read digit by digit: no sign, no exponent, no locale. A value that may hold a secret never appears in a
+ * sentence. */
 #include "config_private.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_SECONDS INT64_C(3153600000) /* a hundred years: in milliseconds still far from overflow */
+#define MOST_SECONDS INT64_C(3153600000) /* a hundred years: no overflow in milliseconds */
 #define MOST_MS      (MOST_SECONDS * 1000)
 
 enum { ECHO_MAX = 60, RATIO_DIGITS = 15 };
@@ -26,7 +26,7 @@ static int refuse(const struct config_value *value, const char *allowed, struct 
                           elsewhere ? value->origin : "", elsewhere ? ")" : "");
 }
 
-/* Digits only, up to `length` of them; false also when the number does not fit. */
+/* Exactly `length` digits; false also when the number does not fit. */
 static bool read_number(const char *digits, size_t length, int64_t *ret_number)
 {
     int64_t number = 0;
@@ -79,7 +79,8 @@ static int check_ms_range(struct config_value *value, struct tern_error *err)
     return refuse(value, "milliseconds, one number or low-high like 1000-3000", err);
 }
 
-/* Up to 15 digits behind the point: then the quotient of two exact doubles is the nearest one. */
+/* At most 15 digits behind the point: numerator and denominator are exact doubles, so the quotient is the nearest
+ * one. */
 static int check_ratio(struct config_value *value, struct tern_error *err)
 {
     static const char allowed[] = "a number from 0 to 1 like 0.8";
@@ -118,8 +119,8 @@ static int check_choice(struct config_value *value, struct tern_error *err)
     return refuse(value, allowed, err);
 }
 
-/* "scheme:" and something behind it, no blanks but in the path of a store: what the scheme means is for its reader to
- * judge. */
+/* A scheme, a colon and an address, without blanks except in the path of a store. The reader of the setting checks the
+ * rest. */
 static int check_url(const struct config_value *value, struct tern_error *err)
 {
     const char *text = value->text;
@@ -131,16 +132,10 @@ static int check_url(const struct config_value *value, struct tern_error *err)
     return refuse(value, "a URL: a scheme, a colon, an address, no blanks", err);
 }
 
-static bool has_control_characters(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F) return true;
-    return false;
-}
-
 int tern_config_check(struct config_value *value, struct tern_error *err)
 {
-    if (has_control_characters(value->text)) return refuse(value, "one line without control characters", err);
+    for (const char *c = value->text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) return refuse(value, "one line without control characters", err);
     switch (value->key.kind) {
     case TERN_CFG_PORT: return check_number(value, 1, 65535, "", err);
     case TERN_CFG_COUNT: return check_number(value, 0, INT64_MAX, "", err);

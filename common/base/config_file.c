@@ -1,8 +1,8 @@
 /* config_file.c - reads files of settings: one value per file (NAME_FILE), or NAME=value lines (--config).
  *
- * The lines may be those of a systemd EnvironmentFile: blank lines and lines that open with # or ; are comments,
- * blanks around a name or a value are dropped, one pair of quotes around a value too. A name that is unknown or
- * comes twice is a fault. Files are small: one above 64 KiB is surely not what was meant. */
+ * The lines follow systemd's EnvironmentFile: empty lines and lines that begin with # or ; are comments, blanks around
+ * a name or a value are dropped, and so is one pair of quotes around a value. An unknown or repeated name is a fault,
+ * and so is a file over 64 KiB. */
 #include "config_private.h"
 
 #include <errno.h>
@@ -99,8 +99,8 @@ static bool is_set(char *const *entries, const char *name)
     return false;
 }
 
-static void say_unknown(const struct tern_config *config, const char *path, size_t line, const char *name,
-                        struct tern_text *faults)
+static void report_unknown(const struct tern_config *config, const char *path, size_t line, const char *name,
+                           struct tern_text *faults)
 {
     struct config_suggestion nearest = {0};
     for (size_t i = 0; i < config->count; i++)
@@ -110,7 +110,7 @@ static void say_unknown(const struct tern_config *config, const char *path, size
     tern_text_add(faults, "\n");
 }
 
-/* One line as "NAME=value" for the caller to free, or NULL when it holds nothing, or a fault. */
+/* Returns the line as "NAME=value", which the caller frees; NULL for a comment or a fault. */
 static char *take_line(const struct tern_config *config, const char *path, size_t number, char *line,
                        char *const *entries, struct tern_text *faults)
 {
@@ -124,7 +124,7 @@ static char *take_line(const struct tern_config *config, const char *path, size_
     *equals = '\0';
     const char *name = trim(line);
     if (!tern_config_knows(config, name)) {
-        say_unknown(config, path, number, name, faults);
+        report_unknown(config, path, number, name, faults);
         return NULL;
     }
     if (is_set(entries, name)) {

@@ -1,7 +1,7 @@
 /* config_print.c - settings for people: the table of --help, the masked values of --print-config.
  *
- * A secret is never printed, nor is the password of a URL; the masked form says only that there is one. Defaults
- * are words of the program itself and are shown as they are. */
+ * Secrets and the passwords of URLs are never printed: the mask only shows that one is set. Defaults are part of the
+ * program and are shown as they are. */
 #include "config_private.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@ static const char mask[] = "****";
 
 /* ---- URLs ---- */
 
-/* Names of query parameters that carry secrets. */
-static bool is_telling(const char *name, size_t length)
+/* Whether a query parameter of that name may carry a secret. */
+static bool may_hold_secret(const char *name, size_t length)
 {
     static const char *const words[] = {"password", "passwd", "pwd", "secret", "token", "key", "sig"};
     char *copy = tern_copy_bytes(name, length);
@@ -28,7 +28,7 @@ static void add_query(const char *query, struct tern_text *out)
     while (*query != '\0') {
         size_t length = strcspn(query + 1, "&;") + 1; /* with the ? or & in front */
         size_t name = strcspn(query, "=");
-        if (name < length && is_telling(query + 1, name - 1)) {
+        if (name < length && may_hold_secret(query + 1, name - 1)) {
             tern_text_add_bytes(out, query, name + 1);
             tern_text_add(out, mask);
         } else {
@@ -38,7 +38,7 @@ static void add_query(const char *query, struct tern_text *out)
     }
 }
 
-/* The password reaches up to the last @ of all: one that was not escaped may itself hold @ / or ?. */
+/* The password ends at the last @: an unescaped one may contain @ / or ?. */
 void tern_config_mask_url(const char *url, struct tern_text *out)
 {
     const char *slashes = strstr(url, "//");
@@ -57,7 +57,7 @@ void tern_config_mask_url(const char *url, struct tern_text *out)
 
 /* ---- --print-config ---- */
 
-/* Quotes what the reader of a --config file would otherwise take off. */
+/* Quotes a value whose blanks or quotes the reader of a --config file would drop. */
 static void add_value(struct tern_text *out, const char *text)
 {
     size_t length = strlen(text);

@@ -1,32 +1,32 @@
-/* config_private.h - what the parts of the configuration share: the merged table with its values.
+/* config_private.h - what the config_*.c files share: the merged table with its values.
  *
- * Private to common/base. config.c keeps and answers, config_read.c finds values, config_file.c reads files,
- * config_check.c judges values, config_print.c prints. */
+ * Private to common/base. config.c owns the table, config_read.c finds values, config_file.c reads files,
+ * config_check.c checks values, config_print.c prints. */
 #ifndef TERN_BASE_CONFIG_PRIVATE_H
 #define TERN_BASE_CONFIG_PRIVATE_H
 
 #include "tern/config.h"
 
 struct config_value {
-    struct tern_config_key key;
-    char *text;       /* the value, or the default */
-    char *origin;     /* NULL: the default; "": the variable itself; else what it came from, as "--port" */
-    const char *flag; /* while reading: what the command line gave, or NULL */
+    struct tern_config_key key; /* the row of the last table that has it */
+    char *text;                 /* the value, or the default; owned */
+    char *origin;     /* NULL: the default; "": the variable itself; else the source, such as "--port"; owned */
+    const char *flag; /* while reading: the value on the command line, or NULL; argv's */
     int64_t low;      /* the number, or the low end of a range */
-    int64_t high;
+    int64_t high;     /* the high end of a range; the number otherwise */
     double ratio;
 };
 
 struct tern_config {
-    bool adopts_queue;
-    size_t count;
+    bool adopts_queue; /* --adopt-queue was given */
+    size_t count;      /* of values that are used */
     struct config_value values[];
 };
 
 /* Enough for the name of any key as a flag, an environment name, or one with _FILE. */
 enum { CONFIG_NAME_SIZE = 80 };
 
-/* The merged tables, every value its default. */
+/* Merges the tables, every value at its default. */
 struct tern_config *tern_config_create(const struct tern_config_key *const *tables);
 struct config_value *tern_config_find(const struct tern_config *config, const char *name);
 void tern_config_set(struct config_value *value, const char *text, const char *origin);
@@ -34,22 +34,22 @@ void tern_config_set(struct config_value *value, const char *text, const char *o
 void tern_config_reset(struct config_value *value);
 /* "AMQP_URL" -> "--amqp-url" */
 void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE]);
-/* Walks "A|B|C": moves *at behind the next word and returns its start, or NULL at the end. */
+/* Iterates over "A|B|C": returns the start of the next word and moves *at behind it, or returns NULL at the end. */
 const char *tern_config_next_word(const char **at, size_t *ret_length);
 
-/* Reads value->text by its kind. Returns 0, or -1 with the whole sentence. */
+/* Checks value->text by its kind and fills the numbers. Returns 0, or -1 with a sentence that names the setting. */
 int tern_config_check(struct config_value *value, struct tern_error *err);
 
-/* The whole of a small file, NUL-terminated. Returns NULL with `err`. */
+/* Reads a small file, NUL-terminated; the caller frees it. Returns NULL with `err`. */
 char *tern_config_load(const char *path, bool *ret_world_readable, struct tern_error *err);
-/* The lines of a --config file as "NAME=value" entries with a NULL behind the last; faults are added one a line. */
+/* Reads a --config file as "NAME=value" entries, NULL-terminated; appends a line to `faults` for each fault. */
 char **tern_config_load_entries(const struct tern_config *config, const char *path, bool *ret_world_readable,
                                 struct tern_text *faults);
 void tern_config_free_entries(char **entries);
-/* True when `name` stands for a key: its name, the name with _FILE, an alias. */
+/* Whether `name` is a key, a key with _FILE, or an alias. */
 bool tern_config_knows(const struct tern_config *config, const char *name);
 
-/* The candidate nearest to a mistyped word, "" when all are far; start from {0}. */
+/* The candidate nearest to a mistyped word, "" when none is near; start from {0}. */
 struct config_suggestion {
     char word[CONFIG_NAME_SIZE];
     size_t distance;

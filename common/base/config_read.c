@@ -1,9 +1,8 @@
 /* config_read.c - finds the value of every setting: flag, environment, --config file, default.
  *
- * Nothing stops at the first fault: all are collected, one sentence a line, and what is at fault stands at its default, so
- * that whoever reads the rest can name its faults too. --help and --version are answered
- * whatever else is wrong; then no source is read and every value is its default. An empty variable counts as not
- * set, since compose files pass on empty ones. Secrets are refused as flags. */
+ * All faults are collected, one sentence per line; a faulty setting keeps its default, so that later checks can report
+ * their faults too. `--help` and `--version` always work: then no source is read and every value is its default. An
+ * empty variable counts as not set, because compose files pass on empty ones. Secrets are refused as flags. */
 #include "config_private.h"
 
 #include <ctype.h>
@@ -13,8 +12,8 @@
 #include <unistd.h>
 
 struct reading {
-    struct tern_config *config;
-    struct tern_text *faults;
+    struct tern_config *config; /* what is being filled */
+    struct tern_text *faults;   /* the caller's */
     enum tern_config_action action;
     const char *file; /* of --config, or NULL */
     bool usage;       /* the command line itself is wrong */
@@ -42,12 +41,7 @@ static const struct {
 
 /* ---- suggestions ---- */
 
-static bool is_same_letter(char a, char b)
-{
-    return tolower((unsigned char)a) == tolower((unsigned char)b);
-}
-
-/* Letters to change, add or drop; words are short, and longer ones are far from each other anyway. */
+/* The edit distance of two words (Levenshtein), ignoring case; SIZE_MAX for long words. */
 static size_t distance_of(const char *a, const char *b)
 {
     size_t row[CONFIG_NAME_SIZE + 1];
@@ -59,7 +53,7 @@ static size_t distance_of(const char *a, const char *b)
         size_t diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= width; j++) {
-            size_t best = diagonal + !is_same_letter(a[i - 1], b[j - 1]);
+            size_t best = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
             if (row[j] + 1 < best) best = row[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
             diagonal = row[j];
@@ -78,7 +72,7 @@ void tern_config_suggest(struct config_suggestion *suggestion, const char *word,
     suggestion->distance = distance;
 }
 
-static void say_unknown_flag(struct reading *reading, const char *flag)
+static void report_unknown_flag(struct reading *reading, const char *flag)
 {
     struct config_suggestion nearest = {0};
     for (size_t i = 0; i < TERN_COUNT(actions); i++)
@@ -100,7 +94,7 @@ static void say_unknown_flag(struct reading *reading, const char *flag)
 
 /* ---- the command line ---- */
 
-/* RUN when the flag stands for no action. */
+/* RUN for a flag that is no action. */
 static enum tern_config_action action_of(const char *flag)
 {
     for (size_t i = 0; i < TERN_COUNT(actions); i++)
@@ -108,12 +102,7 @@ static enum tern_config_action action_of(const char *flag)
     return TERN_ACTION_RUN;
 }
 
-static bool stands_alone(const char *flag)
-{
-    return action_of(flag) != TERN_ACTION_RUN || strcmp(flag, ADOPT_QUEUE) == 0;
-}
-
-/* Of several actions the first in the table is granted. */
+/* Of several actions the first of the table wins. */
 static bool take_action(struct reading *reading, const char *flag)
 {
     enum tern_config_action action = action_of(flag);
@@ -144,7 +133,7 @@ static void give_flag(struct reading *reading, struct config_value *value, const
     value->flag = text;
 }
 
-/* Takes the flag at argv[i] with its value; returns how many words that were. */
+/* Takes the flag at argv[i] with its value; returns how many words of the command line it used. */
 static int take_flag(struct reading *reading, int argc, char **argv, int i)
 {
     char flag[CONFIG_NAME_SIZE];
@@ -155,13 +144,13 @@ static int take_flag(struct reading *reading, int argc, char **argv, int i)
     bool is_file = strcmp(flag, "--config") == 0;
     bool has_next = i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0;
     if (!value && !is_file) {
-        if (equals && stands_alone(flag)) {
+        if (equals && (action_of(flag) != TERN_ACTION_RUN || strcmp(flag, ADOPT_QUEUE) == 0)) {
             tern_text_printf(reading->faults, "%s takes no value\n", flag);
             reading->usage = true;
         } else {
-            say_unknown_flag(reading, flag);
+            report_unknown_flag(reading, flag);
         }
-        return has_next && !equals ? 2 : 1; /* a word behind it was meant as its value */
+        return has_next && !equals ? 2 : 1; /* the next word was meant as its value */
     }
     const char *text = equals ? equals + 1 : has_next ? argv[i + 1] : NULL;
     if (!text) {
@@ -207,14 +196,7 @@ static const char *look_up(const struct source *source, const char *name, size_t
     return NULL;
 }
 
-static void drop_last_newline(char *text)
-{
-    size_t length = strlen(text);
-    if (length > 0 && text[length - 1] == '\n') text[--length] = '\0';
-    if (length > 0 && text[length - 1] == '\r') text[--length] = '\0';
-}
-
-static void say_world_readable(struct reading *reading, const char *name, const char *path)
+static void report_world_readable(struct reading *reading, const char *name, const char *path)
 {
     tern_text_printf(reading->faults, "%s: %s can be read by everybody; take that right away (chmod o-r)\n", name,
                      path);
@@ -230,9 +212,11 @@ static void take_from_file(struct reading *reading, struct config_value *value, 
         tern_text_printf(reading->faults, "%s: %s\n", origin, err.text);
         return;
     }
-    drop_last_newline(content);
+    size_t length = strlen(content);
+    if (length > 0 && content[length - 1] == '\n') content[--length] = '\0';
+    if (length > 0 && content[length - 1] == '\r') content[--length] = '\0';
     if (value->key.kind == TERN_CFG_SECRET && world_readable)
-        say_world_readable(reading, origin, path);
+        report_world_readable(reading, origin, path);
     else if (value->key.kind == TERN_CFG_SECRET && content[0] == '\0')
         tern_text_printf(reading->faults, "%s: %s is empty; a secret is not\n", origin, path);
     else
@@ -245,7 +229,7 @@ static void take_plain(struct reading *reading, struct config_value *value, cons
                        const char *origin, const char *text)
 {
     if (source->path && source->world_readable && value->key.kind == TERN_CFG_SECRET)
-        say_world_readable(reading, value->key.name, source->path);
+        report_world_readable(reading, value->key.name, source->path);
     else
         tern_config_set(value, text, source->path ? source->path : origin);
 }
@@ -266,7 +250,7 @@ static bool take_alias(struct reading *reading, struct config_value *value, cons
     return false;
 }
 
-/* NAME, NAME_FILE, an alias. Returns whether the source has the setting. */
+/* Tries NAME, NAME_FILE and the aliases. Returns whether the source has the setting. */
 static bool take_from_source(struct reading *reading, struct config_value *value, const struct source *source)
 {
     char file_name[CONFIG_NAME_SIZE];
@@ -285,7 +269,8 @@ static bool take_from_source(struct reading *reading, struct config_value *value
     return true;
 }
 
-/* systemd's LoadCredential=: a file of the setting's name in $CREDENTIALS_DIRECTORY, which need not be there. */
+/* systemd's LoadCredential= (systemd.exec(5)): a file of the setting's name in $CREDENTIALS_DIRECTORY, if there is
+ * one. */
 static bool take_credential(struct reading *reading, struct config_value *value, const struct source *environment)
 {
     static const char variable[] = "CREDENTIALS_DIRECTORY";

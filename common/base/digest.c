@@ -1,4 +1,4 @@
-/* digest.c - the one place that asks OpenSSL for a hash. Never used for passwords or as a signature. */
+/* digest.c - SHA-256 by OpenSSL. Never used for passwords or signatures. */
 #include "tern/digest.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@ enum { ASK_BYTES = 1024 * 1024 };
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE])
 {
     const unsigned char *made = SHA256(bytes, length, digest);
-
     TERN_ASSERT(made == digest, "a digest of bytes in memory can always be made");
 }
 

@@ -1,7 +1,7 @@
 /* error.c - writes the sentence of an error into the caller's value.
  *
- * A sentence that is too long is cut, never in the middle of a UTF-8 character, since it may end up in a JSON
- * answer. Arguments may point into the error itself (a sentence about a sentence). Logs nothing. */
+ * A sentence that is too long is cut between UTF-8 characters, because it may become part of a JSON answer. Arguments
+ * may point into the error itself (a sentence about a sentence). Logs nothing. */
 #include "tern/error.h"
 
 #include <stdarg.h>

@@ -1,9 +1,10 @@
-/* id.c - time-ordered UUIDs, ids that sort, trace contexts, and the checks of ids that come from outside.
+/* id.c - time-ordered UUIDs, sortable ids, trace contexts, and the checks of ids that come from outside.
  *
- * A UUID is 48 bits of milliseconds, a counter of 20 bits and 54 random bits. The counter starts anew with
- * 19 random bits at each new millisecond and counts on while the clock stands or steps back; when it is full the
- * id runs a millisecond ahead of the clock. So ids of one generator ascend strictly, whatever the clock does.
- * Random bytes are fetched from the kernel by the hundred; a generator must not be used on both sides of fork(2). */
+ * A UUID has 48 bits of milliseconds, a counter of 20 bits and 54 random bits (RFC 9562, sections 5.7 and 6.2). The
+ * counter starts at 19 random bits in each new millisecond and goes on while the clock stands still or steps back; when
+ * it is full, ids run a millisecond ahead of the clock. So the ids of one generator ascend strictly, whatever the clock
+ * does. Random bytes are fetched from the kernel 512 at a time; a generator must not be used on both sides of
+ * fork(2). */
 #include "tern/id.h"
 
 #include <errno.h>
@@ -18,13 +19,13 @@
 
 struct tern_ids {
     const struct tern_clock *clock;
-    pthread_mutex_t lock; /* guards all below */
-    uint64_t seeded;      /* state of the repeatable sequence */
-    bool repeatable;
-    int64_t last_ms;
-    uint32_t counter;
-    size_t pool_left;
-    unsigned char pool[512]; /* random bytes not used yet: the last `pool_left` */
+    pthread_mutex_t lock;    /* guards all below */
+    uint64_t seeded;         /* state of the repeatable sequence */
+    bool repeatable;         /* made with a seed */
+    int64_t last_ms;         /* wall time of the last id; -1: none yet */
+    uint32_t counter;        /* of the last id */
+    size_t pool_left;        /* unused bytes of the pool */
+    unsigned char pool[512]; /* random bytes; the last `pool_left` are unused */
 };
 
 struct tern_ids *tern_ids_create(const struct tern_clock *clock, uint64_t seed)
@@ -48,7 +49,7 @@ void tern_ids_destroy(struct tern_ids *ids)
 
 /* ---- random bits, under the lock ---- */
 
-/* splitmix64: every seed gives a full period. */
+/* splitmix64 (Steele, Lea, Flood 2014): every seed has the full period. */
 static uint64_t next_seeded(struct tern_ids *ids)
 {
     ids->seeded += UINT64_C(0x9E3779B97F4A7C15);
@@ -79,7 +80,7 @@ static uint64_t next_random(struct tern_ids *ids)
     return value;
 }
 
-/* Moves time and counter on to a pair that was never used, under the lock. */
+/* Advances to a pair of time and counter that was never used; under the lock. */
 static void advance(struct tern_ids *ids)
 {
     int64_t now_ms = tern_now(ids->clock);
@@ -96,7 +97,7 @@ static void put_bits(unsigned char *at, size_t bytes, uint64_t value)
         at[i] = (unsigned char)value;
 }
 
-/* The layout of RFC 9562, 5.7: ms, version, 12 bits of counter, variant, 8 bits of counter, random. */
+/* RFC 9562, section 5.7: milliseconds, version, 12 bits of counter, variant, 8 bits of counter, random bits. */
 static void make_uuid(struct tern_ids *ids, uuid_t uuid)
 {
     pthread_mutex_lock(&ids->lock);
@@ -129,8 +130,8 @@ void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SO
     uuid_t bytes;
     make_uuid(ids, bytes);
     memcpy(id, prefix, length);
-    unsigned bits = 0; /* 130 bits are written, the first two are 0 */
-    unsigned held = 2;
+    unsigned bits = 0; /* 26 characters are 130 bits: two zeros, then the UUID */
+    unsigned held = 2; /* bits not written yet */
     size_t next = 0;
     for (size_t i = 0; i < CHARACTERS; i++) {
         if (held < 5) {
@@ -146,7 +147,7 @@ void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SO
 uint64_t tern_ids_random(struct tern_ids *ids, uint64_t bound)
 {
     TERN_ASSERT(bound > 0, "a random number has a bound above 0");
-    uint64_t surplus = (0U - bound) % bound; /* values below it would come up once more often than others */
+    uint64_t surplus = (0U - bound) % bound; /* with the values below it, small results would come more often */
     uint64_t value;
     pthread_mutex_lock(&ids->lock);
     do
@@ -165,12 +166,7 @@ static bool is_lower_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-static unsigned hex_value(char c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-/* `digits` hex digits, a random number that is not 0 in every 16 of them. */
+/* Writes `digits` hex digits, a multiple of 16; every 16 of them are a random number above 0. */
 static void put_random_hex(struct tern_ids *ids, char *at, size_t digits)
 {
     static const char hex[] = "0123456789abcdef";
@@ -187,8 +183,8 @@ void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char tracepa
     char text[TERN_TRACEPARENT_SIZE] = "00-00000000000000000000000000000000-0000000000000000-01";
     if (goes_on) {
         memcpy(text + TRACE_AT, parent + TRACE_AT, TRACE_DIGITS);
-        /* of the flags only "sampled" is known at this version, and others must not be passed on */
-        text[FLAGS_AT + 1] = (hex_value(parent[FLAGS_AT + 1]) & 1U) ? '1' : '0';
+        /* version 00 defines only the flag "sampled"; others must not be passed on */
+        text[FLAGS_AT + 1] = strchr("13579bdf", parent[FLAGS_AT + 1]) ? '1' : '0';
     } else {
         put_random_hex(ids, text + TRACE_AT, TRACE_DIGITS);
     }
@@ -198,9 +194,9 @@ void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char tracepa
 
 bool tern_traceparent_valid(const char *text)
 {
-    static const char shape[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    for (size_t i = 0; i < TRACEPARENT_LENGTH; i++) /* ends at a NUL, which fits no shape */
-        if (shape[i] == 'h' ? !is_lower_hex(text[i]) : text[i] != shape[i]) return false;
+    static const char pattern[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    for (size_t i = 0; i < TRACEPARENT_LENGTH; i++) /* a NUL ends it: the pattern has none */
+        if (pattern[i] == 'h' ? !is_lower_hex(text[i]) : text[i] != pattern[i]) return false;
     return text[TRACEPARENT_LENGTH] == '\0' && strspn(text + TRACE_AT, "0") < TRACE_DIGITS &&
            strspn(text + SPAN_AT, "0") < SPAN_DIGITS;
 }

@@ -1,9 +1,10 @@
-/* log.c - logs: what they write to, at which level, and lines that wait until they are true.
+/* log.c - logs: target, level, and lines that wait for a commit.
  *
- * A log that writes makes each line in one buffer under its lock and hands it over with one write(2), so lines of
- * several threads never mix; to a pipe or a terminal no more goes at once than it takes without waiting (PIPE_BUF). A buffered log belongs to one thread, needs no lock, and gives its lines to its target
- * at once. Buffers are kept: a line allocates nothing once they have grown. A line that the file does not take is
- * lost: logging never stops the work, and never changes errno. */
+ * A log that writes builds each line in one buffer under its lock and passes it on with one write(2), so lines of
+ * several threads never mix. A pipe or a terminal gets at most PIPE_BUF bytes per write(2), which it takes without
+ * waiting once poll(2) says so. A buffered log belongs to one thread, needs no lock, and flushes all its lines to its
+ * target at once. Buffers are kept, so a line allocates nothing once they have grown. A line that cannot be written is
+ * lost: logging never blocks the work for more than STUCK_MS, and never changes errno. */
 #include "tern/log.h"
 
 #include <errno.h>
@@ -21,28 +22,29 @@
 #include "log_line.h"
 
 enum {
-    KEPT_ROOM = 256 * 1024, /* a buffer that grew beyond it is given back after its lines are out */
+    KEPT_ROOM = 256 * 1024, /* a larger buffer is freed once its lines are written */
     QUOTA_MS = 60000,
-    STUCK_MS = 1000 /* how long a reader that does not read holds up a line; then lines are lost until it does */
+    STUCK_MS = 1000 /* how long a line waits for a reader that does not read; then lines are lost until it reads */
 };
 
 struct tern_log {
     struct tern_log *target; /* of a buffered log; NULL for one that writes */
     const struct tern_clock *clock;
-    struct log_style style;
-    char *service;
-    int fd;
-    size_t piece_most; /* bytes at once */
-    atomic_int level;
-    pthread_mutex_t lock; /* of a log that writes: guards those below and the order of lines */
-    bool stuck;           /* nobody has read for STUCK_MS */
+    struct log_style style; /* of every line; constant */
+    char *service;          /* owned; NULL in a buffered log */
+    int fd;                 /* the caller's; -1: silent, or buffered */
+    size_t piece_most;      /* bytes per write(2) */
+    atomic_int level;       /* enum tern_log_level */
+    pthread_mutex_t lock;   /* of a log that writes: guards those below and the order of lines */
+    bool stuck;             /* nobody has read for STUCK_MS */
     struct log_time time;
-    struct tern_text lines; /* buffered: all that wait; else the line being made */
+    struct tern_text lines; /* buffered: all that wait; else the line being built */
 };
 
-/* ---- how it looks ---- */
+/* ---- style ---- */
 
-/* FORCE_COLOR decides (0 and false: none), then NO_COLOR and TERM=dumb forbid, then a terminal has colours. */
+/* FORCE_COLOR decides (0 and false: no colours); then NO_COLOR and TERM=dumb forbid colours; then a terminal gets
+ * them. */
 static bool wants_colour(int fd)
 {
     const char *force = getenv("FORCE_COLOR");
@@ -54,7 +56,7 @@ static bool wants_colour(int fd)
     return isatty(fd) == 1;
 }
 
-/* systemd says in JOURNAL_STREAM ("device:inode") which file goes to the journal; it reads priorities there. */
+/* systemd names the file that is read by the journal in JOURNAL_STREAM ("device:inode", systemd.exec(5)). */
 static bool goes_to_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -71,7 +73,7 @@ static bool is_regular(int fd)
     return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
 }
 
-/* ---- making and ending ---- */
+/* ---- create and destroy ---- */
 
 struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
                                  const struct tern_clock *clock)
@@ -166,7 +168,7 @@ static const char *time_text(struct tern_log *log)
     return log->time.text;
 }
 
-/* Whether write(2) will not wait: the writer of the store, which holds no less than every answer, stands behind it. */
+/* Whether write(2) will not wait: the writer thread logs too, and every answer waits for it. */
 static bool is_read(struct tern_log *log)
 {
     struct pollfd wait = {log->fd, POLLOUT, 0};
@@ -174,7 +176,7 @@ static bool is_read(struct tern_log *log)
     return !log->stuck;
 }
 
-/* Whole lines, if they fit. */
+/* Length of the next write(2): whole lines, if they fit. */
 static size_t first_piece(const struct tern_log *log, const char *bytes, size_t length)
 {
     if (length <= log->piece_most) return length;

@@ -1,8 +1,8 @@
 /* log_line.c - the bytes of a log line: pretty, logfmt, json.
  *
- * Whatever a value holds, the line stays one line and parses: control characters (C1 and those that reorder or
- * break lines too) and bad UTF-8 become \u escapes in every format, a value is cut at 2 KB between characters.
- * Appends to the caller's text only; in steady state that text has its room already and nothing is allocated. */
+ * Whatever a value holds, the line stays one line and parses: control characters (C1 and those that reorder or break
+ * lines, too) and bad UTF-8 become \u escapes in every format, and a value is cut at 2 KB, between characters. Appends
+ * to the caller's text only, which allocates nothing once it has grown. */
 #include "log_line.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /* ---- escaping ---- */
 
-enum byte_class { PLAIN, SPACED, SPECIAL }; /* as it is; as it is inside quotes; looked at by escape() */
+enum byte_class { PLAIN, SPACED, SPECIAL }; /* unchanged; unchanged inside quotes; left to escape() */
 
 static enum byte_class class_of(unsigned char byte)
 {
@@ -19,14 +19,14 @@ static enum byte_class class_of(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7F ? SPECIAL : PLAIN;
 }
 
-/* Characters that steer a terminal, break a line or reorder it. */
+/* Characters that control a terminal, break a line or reorder it. */
 static bool is_unsafe(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7F && code <= 0x9F) || (code >= 0x2028 && code <= 0x202E) ||
            (code >= 0x2066 && code <= 0x2069);
 }
 
-/* Writes what stands for the character at `at` into `piece`; returns its length and moves `at` on. */
+/* Writes the character at `at`, or its escape, into `piece`; returns the length and moves `at` behind the character. */
 static size_t escape(const unsigned char **at, const unsigned char *end, bool quoted, char piece[6])
 {
     static const char hex[] = "0123456789abcdef";
@@ -54,7 +54,7 @@ static size_t escape(const unsigned char **at, const unsigned char *end, bool qu
     return letter ? 2 : 6;
 }
 
-/* The value with what is unsafe escaped, at most 2 KB of it. */
+/* Adds the value with unsafe characters escaped, at most 2 KB of it. */
 static void add_escaped(struct tern_text *out, const char *value, bool quoted)
 {
     static const char cut_mark[] = "...";
@@ -112,7 +112,7 @@ static void add_number(struct tern_text *out, int64_t number)
     tern_text_add_bytes(out, digits + at, sizeof digits - at);
 }
 
-/* Keys are words of the source; anything else in them would break the line, and becomes "_". */
+/* Keys are words of the source; any other character in them would break the line, and becomes "_". */
 static void add_key(struct tern_text *out, const char *key)
 {
     static const char words[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -193,7 +193,7 @@ enum { SERVICE_COLUMN = 20, MESSAGE_COLUMN = 28 };
 #define DIM     "\033[2m"
 #define PLAINLY "\033[0m"
 
-/* The longest service name of the suite ends its column; what is longer only moves its own line. */
+/* The columns fit the longest service name of the suite; a longer text moves its own line only. */
 static void pad(struct tern_text *out, size_t started, size_t column)
 {
     static const char spaces[] = "                                ";
@@ -201,7 +201,7 @@ static void pad(struct tern_text *out, size_t started, size_t column)
     if (length < column) tern_text_add_bytes(out, spaces, column - length);
 }
 
-/* One colour for each service, always the same, so that merged logs can be told apart. */
+/* One fixed colour for each service, to tell merged logs apart. */
 static const char *service_colour(const char *service)
 {
     static const char *const colours[] = {"\033[96m", "\033[36m", "\033[94m", "\033[33m", "\033[35m"};
@@ -229,7 +229,7 @@ static void add_pretty_start(struct tern_text *out, const struct log_style *styl
                                         [TERN_LOG_DEBUG] = "DEBUG "};
     const char *colour_ends = style->coloured ? PLAINLY : "";
     tern_text_add(out, style->coloured ? DIM : "");
-    tern_text_add(out, time + strlen("2026-11-23T")); /* the day is seldom in doubt at a terminal */
+    tern_text_add(out, time + strlen("2026-11-23T")); /* a terminal shows no date */
     tern_text_add(out, colour_ends);
     tern_text_add_bytes(out, " ", 1);
     tern_text_add(out, style->coloured ? level_colour(level) : "");
@@ -268,7 +268,7 @@ static void add_pretty(struct tern_text *out, const struct log_style *style, con
     tern_text_add_bytes(out, "\n", 1);
 }
 
-/* ---- any ---- */
+/* ---- all formats ---- */
 
 const char *tern_log_level_name(enum tern_log_level level)
 {

@@ -1,6 +1,6 @@
-/* log_line.h - writes one log line in one of the three formats; knows nothing of files, threads or levels asked for.
+/* log_line.h - writes one log line in one of the three formats; knows no files, threads or levels.
  *
- * Private to common/base: log.c owns the buffers and the lock, this part owns the bytes of a line. */
+ * Private to common/base: log.c owns the buffers and the lock, this file the bytes of a line. */
 #ifndef TERN_BASE_LOG_LINE_H
 #define TERN_BASE_LOG_LINE_H
 
@@ -11,15 +11,15 @@
 
 enum { TERN_LOG_FIELD_MAX = 2048 }; /* bytes of a value as written, without its quotes */
 
-/* How every line of a log looks. */
+/* The style of every line of a log. */
 struct log_style {
     enum tern_log_format format; /* never AUTO */
     bool coloured;               /* pretty only */
     bool priorities;             /* journald: "<6>" in front */
-    const char *service;
+    const char *service;         /* name; outlives the style */
 };
 
-/* The text of the last millisecond asked for; start from {.ms = INT64_MIN}. */
+/* Caches the text of the last millisecond; start from {.ms = INT64_MIN}. */
 struct log_time {
     int64_t ms;
     char text[TERN_TIME_SIZE];

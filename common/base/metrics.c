@@ -1,9 +1,9 @@
-/* Counters, gauges and histograms: a registry of families, each with one series per combination of label values.
+/* metrics.c - a registry of families, each with one series per combination of label values.
  *
- * Invariants: the set of families never changes after create, so finding one needs no lock. A series is never
- * moved or freed before the registry is, and is published with a release store once it is complete: whoever finds
- * it may add to it with plain atomics. Only the first use of a combination takes the mutex.
- * Never: keeps more than SERIES_MAX combinations per family (what comes later counts under "other"). */
+ * The set of families never changes after create, so finding one needs no lock. A series is neither moved nor freed
+ * before the registry is, and is published with a release store once it is complete: a thread that finds it counts with
+ * plain atomics. Only the first use of a combination takes the mutex. Never keeps more than SERIES_MAX combinations per
+ * family: later ones count under "other". */
 #include "tern/metrics.h"
 #include "metrics_process.h"
 
@@ -31,18 +31,18 @@ static const double bounds_counts[BOUNDS_MAX] = {1, 2, 4, 8, 16, 32, 64, 128, 25
 
 struct series {
     struct series *_Atomic next_in_chain;
-    struct series *_Atomic next_printed;
-    uint32_t hash;
-    char *labels[LABELS_MAX];  /* NULL after the last one */
-    _Atomic int64_t count;     /* a counter's value; how many a histogram has seen beyond its last bound */
-    _Atomic uint64_t bits;     /* a gauge's value or a histogram's sum, as the bits of a double */
-    _Atomic int64_t buckets[]; /* histograms: seen up to each bound, not cumulated */
+    struct series *_Atomic next_printed; /* in the order of the page */
+    uint32_t hash;                       /* of the labels */
+    char *labels[LABELS_MAX];            /* NULL after the last one; owned */
+    _Atomic int64_t count;               /* a counter's value; observations of a histogram beyond its last bound */
+    _Atomic uint64_t bits;               /* a gauge's value or a histogram's sum, as the bits of a double */
+    _Atomic int64_t buckets[];           /* histograms: observations up to each bound, not cumulated */
 };
 
 struct family {
-    const struct tern_metric *row;
-    const double *bounds; /* histograms only */
-    size_t label_count;
+    const struct tern_metric *row; /* the program's */
+    const double *bounds;          /* histograms only: BOUNDS_MAX upper bounds */
+    size_t label_count;            /* names in row->labels */
     struct series *_Atomic chains[CHAINS];
     struct series *_Atomic first; /* in the order of first use, for the page */
     struct series *last;          /* under the mutex */
@@ -356,7 +356,7 @@ static void add_family(struct tern_metrics *metrics, const struct tern_metric *r
         slot = (slot + 1) & metrics->index_mask;
     metrics->index[slot] = (uint16_t)metrics->family_count;
 
-    /* Without labels there is one series: shown as 0 before anything happened, so that rates start right. */
+    /* Without labels there is one series, printed as 0 from the start, so that rates begin at the right value. */
     if (family->label_count == 0) (void)find_or_add(metrics, family, (const char *const[LABELS_MAX]){NULL});
 }
 

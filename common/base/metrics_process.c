@@ -1,7 +1,7 @@
-/* The process_* families: cpu, memory, file descriptors and start time of this process, from /proc.
+/* metrics_process.c - the process_* families: cpu, memory, file descriptors and start time of this process, from /proc.
  *
- * Names and units are those of the Prometheus client libraries, so that common dashboards work unchanged.
- * Never: keeps anything between two pages, or fails (a line that cannot be had is left out). */
+ * Names and units are those of the Prometheus client libraries, so that common dashboards work unchanged. A value that
+ * cannot be read is left out. Keeps no state. */
 #include "metrics_process.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@ static void print_row(struct tern_text *out, const char *name, const char *kind,
     tern_text_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, kind, name, value);
 }
 
-/* The first `size - 1` bytes of a file; false when there are none. */
+/* Reads the first `size - 1` bytes of a file; false when there are none. */
 static bool read_start(const char *path, char *bytes, size_t size)
 {
     FILE *file = fopen(path, "re");
@@ -64,12 +64,12 @@ static void print_descriptors(struct tern_text *out)
         print_row(out, "process_max_fds", "gauge", "File descriptors that may be open.", (double)limit.rlim_cur);
 }
 
-/* When the machine started plus the ticks after which this process did (field 22 of its stat). */
+/* The start of the machine plus field 22 of proc_pid_stat(5), the ticks from there to the start of the process. */
 static void print_start(struct tern_text *out)
 {
     char text[1024];
     if (!read_start("/proc/self/stat", text, sizeof text)) return;
-    char *field = strrchr(text, ')'); /* ends field 2; the name inside may hold anything */
+    char *field = strrchr(text, ')'); /* ends field 2, whose name may contain anything */
     for (int number = 2; field && number < 22; number++)
         field = strchr(field + 1, ' ');
     if (!field) return;

@@ -1,7 +1,7 @@
-/* money.c - amounts between digits and int64 minor units, without a float anywhere.
+/* money.c - amounts between digits and int64 minor units, without floating point.
  *
- * Reads exactly the JSON number grammar without exponent and with at most two decimals. Every step that could
- * leave the range of int64 is checked; nothing is ever rounded. */
+ * Reads the JSON number grammar without exponent and with at most two decimals. Every step that could overflow is
+ * checked; nothing is rounded. */
 #include "tern/money.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Appends a digit to a negative total: the negative side of int64 has room for one more than the positive. */
+/* Appends a digit to a total that is counted downwards, because INT64_MIN has no positive counterpart. */
 static int take_digit(int64_t *total, char digit)
 {
     int64_t tenfold;

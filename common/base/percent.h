@@ -1,4 +1,4 @@
-/* percent.h - the byte that stands behind a "%" in a URL. */
+/* percent.h - decodes one percent-encoded byte of a URL (RFC 3986, section 2.1). */
 #ifndef TERN_BASE_PERCENT_H
 #define TERN_BASE_PERCENT_H
 
@@ -10,7 +10,7 @@ static inline int hex_digit(char digit)
     return -1;
 }
 
-/* Of "%XX"; -1 when what follows the "%" is something else. */
+/* The byte of "%XX", or -1 when two hex digits do not follow the "%". */
 static inline int percent_byte(const char *percent)
 {
     int high = hex_digit(percent[1]), low = high < 0 ? -1 : hex_digit(percent[2]);

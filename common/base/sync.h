@@ -1,7 +1,8 @@
 /* sync.h - a mutex with its condition and deadlines, and threads with a name and a stack size.
  *
- * For the rooms of common/, not for applications. Deadlines are points of CLOCK_MONOTONIC, so a step of the wall clock neither
- * ends nor prolongs a wait. A pthread call that cannot fail here but by a mistake in the program is a broken invariant. */
+ * For the rooms of common/, not for applications. Deadlines are points of CLOCK_MONOTONIC, so a step of the wall clock
+ * neither ends nor prolongs a wait. A pthread call that cannot fail here but by a mistake in the program is a broken
+ * invariant. */
 #ifndef TERN_BASE_SYNC_H
 #define TERN_BASE_SYNC_H
 
@@ -51,8 +52,8 @@ bool tern_sync_wait_until(struct tern_sync *sync, struct timespec deadline);
 /* Nanoseconds of CLOCK_MONOTONIC: to measure durations of this process where no struct tern_clock is at hand. */
 int64_t tern_monotonic_ns(void);
 
-/* Runs `run(argument)` on a new thread. `name` is what ps and debuggers show, at most 15 bytes; `stack_bytes` 0: the system's
- * usual size. Returns 0, or the errno value of pthread_create(3): then there is no thread. */
+/* Runs `run(argument)` on a new thread. `name` is what ps and debuggers show, at most 15 bytes; `stack_bytes` 0: the
+ * system's usual size. Returns 0, or the errno value of pthread_create(3): then there is no thread. */
 int tern_thread_start(pthread_t *ret_thread, const char *name, size_t stack_bytes, void *(*run)(void *),
                       void *argument);
 

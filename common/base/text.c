@@ -1,6 +1,6 @@
-/* text.c - text that grows: the room doubles, the bytes always end with a NUL once something was added.
+/* text.c - text that grows: the room doubles, and the bytes end with a NUL once something was added.
  *
- * Clearing keeps the room, so that a text used again and again stops allocating. Never shrinks by itself. */
+ * Clearing keeps the room, so that a text that is reused stops allocating. Never shrinks by itself. */
 #include "tern/text.h"
 
 #include <stdarg.h>

@@ -388,8 +388,8 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 
 static int start_daemon(struct tern_http_server *server, struct tern_error *err)
 {
-    /* Strictness 1 makes 0.9 drop some requests without a word that the validator refuses with a sentence; in 1.0 it is what
-     * refuses a bare LF and folded lines. */
+    /* Strictness 1 makes 0.9 drop some requests without a word that the validator refuses with a sentence; in 1.0 it is
+     * what refuses a bare LF and folded lines. */
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     server->daemon = MHD_start_daemon(
         flags, 0, on_accept, server, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,

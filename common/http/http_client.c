@@ -1,9 +1,9 @@
 /* http_client.c - libcurl's multi interface on one thread. (http_probe.c asks by libcurl too, alone and once.)
  *
- * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread); it
- * leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time: the
- * resolver of libcurl takes a thread for each, and one that looks in vain goes on when its call is given up, so the place
- * of such a call stays taken for as long as a resolver tries. */
+ * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread);
+ * it leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time:
+ * the resolver of libcurl takes a thread for each, and one that looks in vain goes on when its call is given up, so the
+ * place of such a call stays taken for as long as a resolver tries. */
 #include "tern/http_client.h"
 
 #include <arpa/inet.h>
@@ -120,7 +120,8 @@ static int on_connected(void *self, char *ip, char *local_ip, int port, int loca
 
 /* NOLINTEND(readability-non-const-parameter) */
 
-/* Without memory libcurl would go on with what it takes by itself: the system's certificates, the environment's proxy. */
+/* Without memory libcurl would go on with what it takes by itself: the system's certificates, the environment's
+ * proxy. */
 static void set_text(CURL *easy, CURLoption option, const char *text)
 {
     TERN_ASSERT(curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY, "memory for a request");

@@ -1,7 +1,8 @@
 /* http_internal.h - what the files of the HTTP server share: a request on its way, its validator, its connection.
  *
  * libmicrohttpd is known to http.c alone; everything declared here works on plain text and can be tested without a
- * socket. A request belongs to one connection and is used again for the next one: tern_http_request_reset in between. */
+ * socket. A request belongs to one connection and is used again for the next one: tern_http_request_reset in
+ * between. */
 #ifndef TERN_HTTP_HTTP_INTERNAL_H
 #define TERN_HTTP_HTTP_INTERNAL_H
 

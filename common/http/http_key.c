@@ -1,4 +1,5 @@
-/* http_key.c - reads the header Idempotency-Key, as draft-ietf-httpapi-idempotency-key-header-07 writes it and as others do. */
+/* http_key.c - reads the header Idempotency-Key, as draft-ietf-httpapi-idempotency-key-header-07 writes it and as
+ * others do. */
 #include "http_internal.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* http_probe.c - one GET to a server of this machine, for --healthcheck, by libcurl's easy interface.
  *
- * Only the status code of the answer counts; its body is read and dropped. The timeout covers everything. An address that means
- * every interface is asked on loopback. Never looks up a name, uses a proxy or follows a redirect. */
+ * Only the status code of the answer counts; its body is read and dropped. The timeout covers everything. An address
+ * that means every interface is asked on loopback. Never looks up a name, uses a proxy or follows a redirect. */
 #include "http_internal.h"
 
 #include <curl/curl.h>

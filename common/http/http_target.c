@@ -88,7 +88,8 @@ static int split_query(char *text, struct http_target *target, struct tern_error
     return 0;
 }
 
-/* Moves *at behind the scheme and the authority of an absolute-form target; the length of the authority, 0 for a path. */
+/* Moves *at behind the scheme and the authority of an absolute-form target; the length of the authority, 0 for a
+ * path. */
 static int skip_authority(const char **at, size_t *ret_length, struct tern_error *err)
 {
     static const char scheme[] = "http://";

@@ -141,8 +141,8 @@ static bool check_framing(struct tern_http_request *request)
         return refuse_malformed(request, "Transfer-Encoding needs HTTP/1.1.");
     if (strcasecmp(coding, "chunked") != 0)
         return refuse_malformed(request, "The only Transfer-Encoding taken is chunked.");
-    /* libmicrohttpd 0.9 ends the lines between chunks at a bare line feed, where a proxy may not: what it takes for the next
-     * request is not read. */
+    /* libmicrohttpd 0.9 ends the lines between chunks at a bare line feed, where a proxy may not: what it takes for the
+     * next request is not read. */
     request->closing = true;
     request->body_kind = HTTP_BODY_CHUNKED;
     return true;

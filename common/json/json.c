@@ -1,7 +1,8 @@
 /* json.c - the only file that calls cJSON: behind the validator, with numbers as the digits that were written.
  *
  * cJSON reads numbers into a double and alters what does not fit; so right after parsing every number becomes a raw
- * node with the digits of the text, in the order in which the validator met them. Names are compared exactly, always. */
+ * node with the digits of the text, in the order in which the validator met them. Names are compared exactly,
+ * always. */
 #include "tern/json.h"
 
 #include "common/base/utf8.h"
@@ -60,8 +61,8 @@ static char *copy_without_digits(const char *text, size_t length, const struct j
     return copy;
 }
 
-/* The text has passed the validator: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever sent it
- * must not hear so, and a message must not be parked for it. */
+/* The text has passed the validator: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever
+ * sent it must not hear so, and a message must not be parked for it. */
 static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
 {
     size_t at = 0;

@@ -1,5 +1,5 @@
-/* json_list.c - walks a list that is too large for one tree: the validator finds where an element ends, and each is a tree of its
- * own for the length of its visit. Never holds more than one. */
+/* json_list.c - walks a list that is too large for one tree: the validator finds where an element ends, and each is a
+ * tree of its own for the length of its visit. Never holds more than one. */
 #include "tern/json.h"
 
 #include "json_validator.h"

@@ -1,7 +1,7 @@
 /* mask.c - the list of names whose values are not shown, and the two ways of hiding them.
  *
- * In JSON a value is replaced as a whole. In other bytes it is blotted out by its looks: behind a name of the list to the
- * end of the word or of the quoted text, and whatever looks like an address or a card's number. */
+ * In JSON a value is replaced as a whole. In other bytes it is blotted out by its looks: behind a name of the list to
+ * the end of the word or of the quoted text, and whatever looks like an address or a card's number. */
 #include "tern/mask.h"
 
 #include <string.h>

@@ -34,7 +34,8 @@ struct tern_amqp_delivery {
     size_t body_length;
 };
 
-/* A message to publish; persistent (delivery_mode 2) unless it is transient: of no use a minute later, then it expires. */
+/* A message to publish; persistent (delivery_mode 2) unless it is transient: of no use a minute later, then it
+ * expires. */
 struct tern_amqp_message {
     const char *exchange, *routing_key;
     const char *message_id, *type, *content_type, *correlation_id, *app_id;
@@ -52,9 +53,9 @@ struct tern_amqp_returned {
     const char *reply_text, *exchange, *routing_key, *message_id;
 };
 
-/* What the owner wants to hear. NULL = not wanted. `ready` returns 0; -1 with `err`: then the link starts over; or a number
- * of milliseconds: the link stands by on this connection for so long up to twice that, or until it is woken, and calls
- * `ready` again. */
+/* What the owner wants to hear. NULL = not wanted. `ready` returns 0; -1 with `err`: then the link starts over; or a
+ * number of milliseconds: the link stands by on this connection for so long up to twice that, or until it is woken, and
+ * calls `ready` again. */
 struct tern_amqp_owner {
     int (*ready)(void *self, struct tern_amqp *link, struct tern_error *err);
     void (*lost)(void *self, const char *why); /* also when an attempt to connect failed */
@@ -134,8 +135,8 @@ struct tern_amqp_argument {
     const char *text; /* NULL: number */
     int64_t number;
 };
-/* Each an answer, or -1. FORBIDDEN, of a declaration: it is there, but was not compared with ours; of a binding or a marker:
- * it was not made. */
+/* Each an answer, or -1. FORBIDDEN, of a declaration: it is there, but was not compared with ours; of a binding or a
+ * marker: it was not made. */
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err);
 int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const struct tern_amqp_argument *arguments,
                             size_t count, struct tern_error *err);
@@ -145,8 +146,8 @@ int tern_amqp_mark_queue(struct tern_amqp *link, const char *queue, const char *
 int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern_error *err);
 /* A queue of this connection alone, which goes with it. An answer, or -1. */
 int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err);
-/* A marker that carries the name of the one who made it. TAKEN: it is there and carries another name, `ret_owner` ("" when
- * it cannot be told). */
+/* A marker that carries the name of the one who made it. TAKEN: it is there and carries another name, `ret_owner` (""
+ * when it cannot be told). */
 enum { TERN_AMQP_OWNER_SIZE = 128 };
 int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
                           char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err);
@@ -154,8 +155,8 @@ int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct ter
 int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
                    struct tern_error *err);
 /* A second consumer on the channel, of a queue of this connection alone, with a prefetch of its own: its deliveries are
- * `aside`, their tags are of one row with the others. Bound to these keys first. An answer, or -1; before tern_amqp_consume,
- * since a refusal begins the channel anew. */
+ * `aside`, their tags are of one row with the others. Bound to these keys first. An answer, or -1; before
+ * tern_amqp_consume, since a refusal begins the channel anew. */
 int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *const *keys,
                             size_t count, uint16_t prefetch, struct tern_error *err);
 int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error *err);

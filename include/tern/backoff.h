@@ -1,12 +1,13 @@
-/* tern/backoff.h - how long to wait before the next attempt: for messages, publications, jobs. Pure. */
+/* tern/backoff.h - the delay before the next attempt, for messages, publications and jobs. Pure; any thread. */
 #ifndef TERN_BACKOFF_H
 #define TERN_BACKOFF_H
 
 #include <stdint.h>
 
-/* No back-off is longer: 5 min and a quarter. */
+/* The longest delay, jitter included: 6 min 15 s. */
 enum { TERN_BACKOFF_MOST_MS = 375000 };
-/* min(200 ms * 2^(attempt-1), 5 min) with +-25% jitter: `random` is any random number. */
+/* min(base_ms * 2^(attempt - 1), 5 min) with a jitter of 25% up or down. `attempt` counts from 1; `random` is any
+ * random number. */
 int64_t tern_backoff_ms(int64_t base_ms, int64_t attempt, uint64_t random);
 
 #endif

@@ -1,8 +1,8 @@
-/* tern/bug.h - planted bugs, so that the tests themselves can be tested: each one must be caught (scripts/mutate.sh).
+/* tern/bug.h - planted bugs that test the tests: each one must be caught (scripts/mutate.sh).
  *
- * TERN_BUG(name) is true while the environment says TERN_BUG=name. Compiled in only with TERN_BUGS defined (the CMake
- * option of that name, the preset `mutants`); in every other build it is the constant false and leaves nothing behind.
- * What each of them breaks stands in tests/mutants.txt. */
+ * TERN_BUG(name) is true while the environment has TERN_BUG=name. Compiled in only with TERN_BUGS defined (the CMake
+ * option of that name, the preset `mutants`); in every other build it is the constant false. tests/mutants.txt lists
+ * what each bug breaks. */
 #ifndef TERN_BUG_H
 #define TERN_BUG_H
 

@@ -1,11 +1,11 @@
-/* tern/chaos.h - named places where tests may kill the process, on both sides of every ordering that matters.
+/* tern/chaos.h - named kill points for tests, on both sides of every ordering that matters.
  *
  * TERN_CHAOS_KILL=name:n in the environment kills the process with SIGKILL at the n-th pass of that point.
- * TERN_CHAOS_POISON=subject aborts the process when it is about to handle a message about that subject: a message that
- * kills whoever handles it.
+ * TERN_CHAOS_POISON=subject aborts the process before it handles a message about that subject, as a poison message
+ * would.
  *
- * Compiled in only with TERN_CHAOS defined: the CMake option of that name, off unless a preset for tests sets it (all
- * presets but release and fuzz). What a plain `cmake -B build` or the release preset builds has nothing of it. */
+ * Compiled in only with TERN_CHAOS defined: the CMake option of that name, which all presets but release and fuzz set.
+ * In every other build both macros are empty. */
 #ifndef TERN_CHAOS_H
 #define TERN_CHAOS_H
 

@@ -1,14 +1,15 @@
-/* tern/clock.h - time behind a seam, so that tests and the simulation can hold the hands of the clock.
+/* tern/clock.h - time behind a seam, so that tests and the simulation can set it.
  *
- * Wall time is UTC milliseconds since 1970 and may jump; steady time is milliseconds of CLOCK_BOOTTIME, never
- * jumps, and means nothing between two starts of the machine. Durations are measured with steady time only.
- * Text form: RFC 3339, UTC, always with milliseconds: 2026-11-23T14:30:00.123Z. */
+ * Wall time is UTC milliseconds since 1970 and may jump. Steady time is milliseconds of CLOCK_BOOTTIME: it never jumps,
+ * and is comparable only until the machine restarts. Measure durations with steady time only. Text form: RFC 3339, UTC,
+ * always with milliseconds: 2026-11-23T14:30:00.123Z. All calls may be made from any thread. */
 #ifndef TERN_CLOCK_H
 #define TERN_CLOCK_H
 
 #include "tern/base.h"
 
 struct tern_clock {
+    /* Called from any thread. */
     int64_t (*wall_ms)(void *self);
     int64_t (*steady_ms)(void *self);
     void *self;
@@ -28,7 +29,7 @@ static inline int64_t tern_steady(const struct tern_clock *clock)
 
 enum { TERN_TIME_SIZE = 25 }; /* with the NUL */
 
-/* Years 0000 to 9999; a time outside is clamped to them. */
+/* Times outside the years 0000 to 9999 are clamped to them. */
 void tern_time_format(int64_t wall_ms, char text[TERN_TIME_SIZE]);
 /* Strict RFC 3339: upper-case T and Z or an offset, one to nine digits of fraction or none (cut to ms), real
  * days of real months, seconds 00-59 (a leap second 60 is read as 59.999). Returns 0, or -1 with `err`. */

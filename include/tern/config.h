@@ -1,14 +1,13 @@
-/* tern/config.h - a program's settings as one table: names, kinds, defaults, help; read, checked, printed.
+/* tern/config.h - a program's settings as one table of names, kinds, defaults and help: read, checked, printed.
  *
- * A value comes from, first found wins: the flag (--amqp-url for AMQP_URL), the environment (NAME, then for
- * every key NAME_FILE: the content of that file without its last newline; then an alias; then, under systemd, the
- * file NAME in $CREDENTIALS_DIRECTORY), the file given by --config (NAME=value lines as in an EnvironmentFile,
- * # comments; an unknown key is an error), the default. NAME and NAME_FILE both set is an error. A variable that
- * is empty counts as not set. Flags that stand for themselves: --help, --version, --check-config, --print-config,
- * --healthcheck, and --adopt-queue, which is for one start and therefore neither a setting nor a variable. Secrets
- * cannot be given as flags (they would show in ps), and are masked wherever printed, as are passwords inside URLs. The
- * table prints --help. Read at start (and once more, into another one, by a daemon that reloads); read-only afterwards,
- * any thread. */
+ * The first source that has a setting wins: the flag (--amqp-url for AMQP_URL); the environment (NAME; NAME_FILE, the
+ * content of that file without its last newline; an alias; under systemd the file NAME in $CREDENTIALS_DIRECTORY); the
+ * file of --config (NAME=value lines as in an EnvironmentFile, # comments, an unknown key is an error); the default.
+ * NAME and NAME_FILE together are an error. An empty variable counts as not set. Flags without a setting: --help,
+ * --version, --check-config, --print-config, --healthcheck, and --adopt-queue, which holds for one start only. Secrets
+ * cannot be given as flags, where ps would show them, and are masked wherever they are printed, as are the passwords of
+ * URLs. A configuration is read at start (a daemon that reloads reads another one) and never changes; any thread may
+ * read it. */
 #ifndef TERN_CONFIG_H
 #define TERN_CONFIG_H
 
@@ -26,7 +25,7 @@ enum tern_config_kind {
     TERN_CFG_MS_RANGE, /* "a-b" or one number, milliseconds, a <= b */
     TERN_CFG_RATIO,    /* 0 to 1 */
     TERN_CFG_CHOICE,   /* one of the words in `limits`, "a|b|c" */
-    TERN_CFG_PATH
+    TERN_CFG_PATH      /* a path; not opened */
 };
 
 struct tern_config_key {
@@ -38,7 +37,7 @@ struct tern_config_key {
     const char *aliases; /* other environment names, "A|B"; or NULL */
 };
 
-/* What the command line asks for besides running. */
+/* What the command line asks for. */
 enum tern_config_action {
     TERN_ACTION_RUN,
     TERN_ACTION_HELP,
@@ -50,11 +49,11 @@ enum tern_config_action {
 
 struct tern_config;
 
-/* `tables` is a NULL-terminated list of tables (later ones override defaults of the same name in earlier ones).
- * `environment` is environ or a test's own list. The tables must outlive the result. Collects every fault, one
- * sentence per line in `ret_faults`. When the command line itself was wrong (exit 2): NULL, and *ret_usage true. When a
- * value was (78): with that value at its default, so that the others can be judged further. *ret_action is always set; HELP and VERSION are granted whatever else is wrong,
- * with every value at its default. */
+/* `tables` is a NULL-terminated list of tables, of which a later one replaces the keys of an earlier one; they must
+ * outlive the result. `environment` is environ or a test's own list. Appends every fault to `ret_faults`, one sentence
+ * per line. A wrong command line (exit 2) returns NULL, with *ret_usage true. A wrong value (exit 78) stays at its
+ * default, so that the others can be checked. *ret_action is always set; `--help` and `--version` always work, with
+ * every value at its default. */
 struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
                                      char **environment, enum tern_config_action *ret_action,
                                      struct tern_text *ret_faults, bool *ret_usage);
@@ -68,7 +67,8 @@ void tern_config_range(const struct tern_config *config, const char *name, int64
 bool tern_config_adopts_queue(const struct tern_config *config); /* --adopt-queue */
 bool tern_config_is_default(const struct tern_config *config, const char *name);
 
-/* Names of the settings whose values differ between two readings of the same tables; returns how many, at most `most`. */
+/* Names of the settings whose values differ between two readings of the same tables; returns how many, at most
+ * `most`. */
 size_t tern_config_changes(const struct tern_config *before, const struct tern_config *now, const char **ret_names,
                            size_t most);
 

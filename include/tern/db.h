@@ -1,15 +1,17 @@
 /* tern/db.h - the seam to a service's own store: statements, typed parameters, rows, transactions, migrations.
  *
- * One connection writes; it belongs to the writer thread. Others only read, one connection per thread. What a driver needs
- * besides (files, logs, locks, checkpoints) is its own matter: common/store/sqlite/db_sqlite.h for SQLite.
+ * One connection writes; it belongs to the writer thread. Others only read, one connection per thread. What a driver
+ * needs besides (files, logs, locks, checkpoints) is its own matter: common/store/sqlite/db_sqlite.h for SQLite.
  *
- * Statements are static const char[] texts with the parameters ?1, ?2, ...: the driver prepares each once per connection and
- * finds it again by the address of its text. Generated keys are asked for with RETURNING (tern_db_insert).
+ * Statements are static const char[] texts with the parameters ?1, ?2, ...: the driver prepares each once per
+ * connection and finds it again by the address of its text. Generated keys are asked for with RETURNING
+ * (tern_db_insert).
  *
- * Calls return -1 with an error whose fault (tern/error.h) is BUSY (a passing conflict), CONSTRAINT (a law of the schema), FULL
- * (no room; nothing was changed), BROKEN (I/O error or damage: stop the process) or OTHER. A full disk or an I/O error may end
- * a transaction by itself: then every call fails with that fault, and does nothing, until tern_db_rollback (or a
- * tern_db_commit, which fails). After BROKEN a connection only rolls back and closes: a second try might seem to work. */
+ * Calls return -1 with an error whose fault (tern/error.h) is BUSY (a passing conflict), CONSTRAINT (a law of the
+ * schema), FULL (no room; nothing was changed), BROKEN (I/O error or damage: stop the process) or OTHER. A full disk or
+ * an I/O error may end a transaction by itself: then every call fails with that fault, and does nothing, until
+ * tern_db_rollback (or a tern_db_commit, which fails). After BROKEN a connection only rolls back and closes: a second
+ * try might seem to work. */
 #ifndef TERN_DB_H
 #define TERN_DB_H
 
@@ -52,24 +54,24 @@ struct tern_db_value tern_db_null(void);
 
 /* Whether the URL names a store that there is a driver for; nothing is opened. */
 int tern_db_check_url(const char *url, struct tern_error *err);
-/* Opens the writing connection of "sqlite:path" ("sqlite:///abs/path", "sqlite::memory:" for tests), %XX decoded, and creates
- * the store with its folder when there is none. A second process, damage, a store that was there and is gone, an unknown scheme
- * are errors. */
+/* Opens the writing connection of "sqlite:path" ("sqlite:///abs/path", "sqlite::memory:" for tests), %XX decoded, and
+ * creates the store with its folder when there is none. A second process, damage, a store that was there and is gone,
+ * an unknown scheme are errors. */
 int tern_db_open(const char *url, struct tern_db **ret_db, struct tern_error *err);
 /* A read-only connection to the same store; the writing connection must be open already. */
 int tern_db_open_reader(const char *url, struct tern_db **ret_db, struct tern_error *err);
 /* Rolls back what is open. NULL is fine. */
 void tern_db_close(struct tern_db *db);
 
-/* Applies the missing steps of one family, each in a transaction of its own, and records them. A store that is newer than the
- * program, or belongs to another program (its steps have other names), is an error. */
+/* Applies the missing steps of one family, each in a transaction of its own, and records them. A store that is newer
+ * than the program, or belongs to another program (its steps have other names), is an error. */
 int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_migration *steps, struct tern_error *err);
 
 /* ---- transactions ---- */
 
 int tern_db_begin(struct tern_db *db, struct tern_error *err);
-/* Durable when it returns 0. After an error the transaction is rolled back, whatever the store answered. BROKEN: it could not be
- * rolled back, or the store has lost its place (tern_db_check). */
+/* Durable when it returns 0. After an error the transaction is rolled back, whatever the store answered. BROKEN: it
+ * could not be rolled back, or the store has lost its place (tern_db_check). */
 int tern_db_commit(struct tern_db *db, struct tern_error *err);
 /* A rollback that fails breaks the connection: tern_db_is_broken. */
 void tern_db_rollback(struct tern_db *db);
@@ -86,8 +88,8 @@ bool tern_db_is_broken(const struct tern_db *db);
 /* Runs a statement that returns no rows. Returns the number of rows it changed, or -1. */
 int tern_db_run(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                 struct tern_error *err);
-/* Runs an INSERT of one row that ends with RETURNING and the generated key. Returns 1 with the key, 0 when no row was inserted
- * (ON CONFLICT DO NOTHING), or -1. */
+/* Runs an INSERT of one row that ends with RETURNING and the generated key. Returns 1 with the key, 0 when no row was
+ * inserted (ON CONFLICT DO NOTHING), or -1. */
 int tern_db_insert(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                    int64_t *ret_key, struct tern_error *err);
 /* One integer of the first row. Returns 1 with it, 0 when there is no row, or -1. */
@@ -121,18 +123,20 @@ void tern_db_done(struct tern_db_rows *rows);
 const char *tern_db_path(const struct tern_db *db);
 /* Writing connection: whether its open has begun a new, empty store. */
 bool tern_db_is_new(const struct tern_db *db);
-/* Writing connection: whether other users of the machine can reach the store's data, which could not be taken from them. */
+/* Writing connection: whether other users of the machine can reach the store's data, which could not be taken from
+ * them. */
 bool tern_db_is_exposed(const struct tern_db *db);
 
-/* Writing connection, outside a transaction, after each batch: the housekeeping that the store needs. `now`: all of it, whether
- * it is due or not. Never waits for readers. */
+/* Writing connection, outside a transaction, after each batch: the housekeeping that the store needs. `now`: all of it,
+ * whether it is due or not. Never waits for readers. */
 int tern_db_maintain(struct tern_db *db, bool now, struct tern_error *err);
 
-/* Writing connection, any thread: -1, BROKEN, when the next start would not find what is committed from now on: the store was
- * removed, renamed, replaced or cut short since it was opened. `ret_shared`: somebody else has a way to its files. */
+/* Writing connection, any thread: -1, BROKEN, when the next start would not find what is committed from now on: the
+ * store was removed, renamed, replaced or cut short since it was opened. `ret_shared`: somebody else has a way to its
+ * files. */
 int tern_db_check(const struct tern_db *db, bool *ret_shared, struct tern_error *err);
-/* Writing connection, its thread: the same, and nobody else has written to the store. A close that finds this untrue writes
- * nothing, and leaves the store as a crash would. */
+/* Writing connection, its thread: the same, and nobody else has written to the store. A close that finds this untrue
+ * writes nothing, and leaves the store as a crash would. */
 int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err);
 
 /* How much room the store takes and has left, in bytes. */
@@ -140,16 +144,16 @@ struct tern_db_room {
     int64_t store_bytes; /* its data */
     int64_t log_bytes;   /* what was committed and is not moved into the data yet */
     int64_t free_bytes;  /* on its disk; INT64_MAX when it has none on this machine */
-    bool
-        has_reserve; /* there is room set aside to recover and stop on a full disk. Without it take nothing in: it is used up
-                          * when the store is FULL, and comes back with tern_db_maintain once there is room again */
+    /* Room is set aside to recover and stop on a full disk. It is used up when the store is FULL, and comes back with
+     * tern_db_maintain once there is room again; take nothing in meanwhile. */
+    bool has_reserve;
 };
 /* Writing connection, any thread. What cannot be read counts as 0. */
 void tern_db_room(const struct tern_db *db, struct tern_db_room *ret_room);
 
-/* Copies the store as it is now into a new file (0600), flushed and read back, while others read and write it; for a read
- * connection outside a transaction. Takes its time: `goes_on` is asked now and then, and false ends it. After an error nothing
- * is left of the copy; FULL: no room for it. */
+/* Copies the store as it is now into a new file (0600), flushed and read back, while others read and write it; for a
+ * read connection outside a transaction. Takes its time: `goes_on` is asked now and then, and false ends it. After an
+ * error nothing is left of the copy; FULL: no room for it. */
 struct tern_db_patience {
     bool (*goes_on)(void *self);
     void *self;
@@ -166,9 +170,9 @@ const char *tern_db_version(void);
 /* NULL, or a sentence about a fault of the running version, for --version. */
 const char *tern_db_version_warning(void);
 
-/* For tests: the call-th of the next calls (begin, commit, savepoint, release, run, insert, query, next; 1 = the very next)
- * fails with `fault` and does nothing; or the next commit does, or every call. 0 takes it back. tern_db_fail_pending: it has
- * not come to that yet. */
+/* For tests: the call-th of the next calls (begin, commit, savepoint, release, run, insert, query, next; 1 = the very
+ * next) fails with `fault` and does nothing; or the next commit does, or every call. 0 takes it back.
+ * tern_db_fail_pending: it has not come to that yet. */
 enum { TERN_DB_NEXT_COMMIT = -1, TERN_DB_EVERY_CALL = -2 };
 void tern_db_fail_at(struct tern_db *db, int64_t call, enum tern_fault fault);
 bool tern_db_fail_pending(const struct tern_db *db);

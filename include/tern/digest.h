@@ -1,4 +1,4 @@
-/* tern/digest.h - fingerprints of bytes: SHA-256 (FIPS 180-4), by OpenSSL. Pure; any thread. */
+/* tern/digest.h - SHA-256 (FIPS 180-4) of bytes and files, by OpenSSL. Pure; any thread. */
 #ifndef TERN_DIGEST_H
 #define TERN_DIGEST_H
 
@@ -7,8 +7,8 @@
 enum { TERN_SHA256_SIZE = 32 };
 
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE]);
-/* Of a file, from its beginning to its end. -1 with errno when it cannot be read; `goes_on` is asked for each MiB: false
- * ends it with ECANCELED. */
+/* Of a whole file, wherever its offset stands. Returns 0, or -1 with errno. `goes_on` is asked once per MiB; false ends
+ * it with ECANCELED. */
 int tern_sha256_file(int fd, bool (*goes_on)(void *self), void *self, unsigned char digest[TERN_SHA256_SIZE]);
 
 #endif

@@ -2,19 +2,18 @@
  *
  * On libmicrohttpd, in front of which stands a validator of our own: in the first callback, before any body, it refuses
  * with 400 and Connection: close whatever is no sound HTTP (two Content-Length or Host headers, Content-Length with
- * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines,
- * NUL; %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in
- * absolute-form (http://host:port/path) is taken when its host is that of the header Host, or the address that the client
- * has connected to; else 421. Then it
- * answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for routes that need the admin token, 411
- * without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body or one that nobody wants, and for an
- * Idempotency-Key that is none where one is honoured.
- * Deadlines are absolute: a head is complete 10 s after the connection's start or its last answer, the rest of a
- * request takes at most 30 s, with no pause over 10 s in its body. Limits: 512 connections, 64 per address; where one is
- * reached the longest idle connection makes room, and without an idle one the newcomer is refused and counted. Every
- * answer carries X-Request-Id, traceparent, X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is
- * answered like GET without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a
- * broken Content-Length, no Host, a head over 32 KiB.
+ * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines, NUL;
+ * %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in
+ * absolute-form (http://host:port/path) is taken when its host is that of the header Host, or the address that the
+ * client has connected to; else 421. Then it answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for
+ * routes that need the admin token, 411 without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body
+ * or one that nobody wants, and for an Idempotency-Key that is none where one is honoured. Deadlines are absolute: a
+ * head is complete 10 s after the connection's start or its last answer, the rest of a request takes at most 30 s, with
+ * no pause over 10 s in its body. Limits: 512 connections, 64 per address; where one is reached the longest idle
+ * connection makes room, and without an idle one the newcomer is refused and counted. Every answer carries
+ * X-Request-Id, traceparent, X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is answered like GET
+ * without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a broken Content-Length,
+ * no Host, a head over 32 KiB.
  *
  * The admin rule: Authorization: Bearer must carry the admin token, else 401 (both without and with a wrong one,
  * RFC 6750). Where the request comes from does not count. A server without a token answers 403.
@@ -43,7 +42,8 @@ const char *tern_http_path(const struct tern_http_request *request);
 const char *tern_http_idempotency_key(const struct tern_http_request *request);
 /* The value of {name} in the route's path; it exists, or the route would not have matched. Decoded. */
 const char *tern_http_parameter(const struct tern_http_request *request, const char *name);
-/* Query argument (decoded, ASCII, each name at most once; a "+" stays one) and header, or NULL. Header names in any case. */
+/* Query argument (decoded, ASCII, each name at most once; a "+" stays one) and header, or NULL. Header names in any
+ * case. */
 const char *tern_http_query(const struct tern_http_request *request, const char *name);
 const char *tern_http_header(const struct tern_http_request *request, const char *name);
 const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length);
@@ -64,15 +64,15 @@ struct tern_http_answer {
 };
 /* `value` is program text, never a client's input; CR and LF are a broken invariant. */
 void tern_http_set_header(struct tern_http_answer *answer, const char *name, const char *format, ...) TERN_PRINTF(3, 4);
-/* application/problem+json: type about:blank, title, status, detail, error (= title); the server adds instance (the path),
- * requestId and traceId when it sends it. Replaces the body. */
+/* application/problem+json: type about:blank, title, status, detail, error (= title); the server adds instance (the
+ * path), requestId and traceId when it sends it. Replaces the body. */
 void tern_http_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail_format, ...)
     TERN_PRINTF(4, 5);
 /* The same, 400, with `errors: [{pointer, detail, code}]`. */
 void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
                               const struct tern_schema_faults *faults);
-/* The problem of a body that could not be read (tern_schema_read_body): 400 with its faults, or without any the sentence that says
- * why it is no JSON text. */
+/* The problem of a body that could not be read (tern_schema_read_body): 400 with its faults, or without any the
+ * sentence that says why it is no JSON text. */
 void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_schema_faults *faults,
                             const struct tern_error *err);
 /* True when every query argument is one of `known` (NULL-terminated); else the answer is a 400 that names the first. */

@@ -1,8 +1,8 @@
 /* tern/http_client.h - asks others over HTTP: many slow calls at a time, on one thread, each with a deadline.
  *
- * A call is handed over and comes back through `done`, on the client's thread; whoever asked waits for nothing. Every call
- * ends: with an answer, or with a sentence that says why there is none (time-out, refused, reset, too large, stopped).
- * Only http and https, redirects are not followed, no proxy, no cookies, certificates and names are verified.
+ * A call is handed over and comes back through `done`, on the client's thread; whoever asked waits for nothing. Every
+ * call ends: with an answer, or with a sentence that says why there is none (time-out, refused, reset, too large,
+ * stopped). Only http and https, redirects are not followed, no proxy, no cookies, certificates and names are verified.
  * Connections are kept; a request whose kept connection turns out to be dead is sent once more on a new one, so what is
  * asked must bear being asked twice. The process must ignore SIGPIPE. */
 #ifndef TERN_HTTP_CLIENT_H
@@ -34,7 +34,8 @@ struct tern_http_reply {
     struct tern_error error;
 };
 
-/* On the client's thread (or the one that destroys it), once per call; it must be brief. `reply` lives as long as it runs. */
+/* On the client's thread (or the one that destroys it), once per call; it must be brief. `reply` lives as long as it
+ * runs. */
 typedef void tern_http_done(void *owner, const struct tern_http_reply *reply);
 
 int tern_http_client_create(const struct tern_http_client_settings *settings, struct tern_http_client **ret_client,

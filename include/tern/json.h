@@ -1,12 +1,13 @@
 /* tern/json.h - a strict validator in front of cJSON, and small typed calls to read and build what passed it.
  *
- * The validator takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON):
- * a BOM, numbers that are not of the grammar, equal member names (however they are escaped), \u0000, lone surrogates,
- * bad or overlong UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an
- * object, texts over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one for
- * each 16 bytes of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep their
- * digits: in a parsed tree every number is a raw node that holds its text, so nothing is ever rounded and a reprint is
- * exact. How large it may be, and that it has no exponent, is for whoever reads it to ask. No mutable state: any thread. */
+ * The validator takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON): a
+ * BOM, numbers that are not of the grammar, equal member names (however they are escaped), \u0000, lone surrogates, bad
+ * or overlong UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an
+ * object, texts over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one
+ * for each 16 bytes of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep
+ * their digits: in a parsed tree every number is a raw node that holds its text, so nothing is ever rounded and a
+ * reprint is exact. How large it may be, and that it has no exponent, is for whoever reads it to ask. No mutable state:
+ * any thread. */
 #ifndef TERN_JSON_H
 #define TERN_JSON_H
 
@@ -28,9 +29,10 @@ int tern_json_check(const char *text, size_t length, size_t max_bytes, struct te
 struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
 void tern_json_destroy(struct cJSON *node);
 
-/* Visits the elements of a list that is too large for one tree. `text` is the list, or an object whose only member `name` is
- * it; it may be of any size, while each element keeps the limits of a text of TERN_JSON_MAX_BYTES, is parsed by itself and
- * gone after its visit. 0, or -1 with a sentence: of the first fault, or of the visit that answered -1. */
+/* Visits the elements of a list that is too large for one tree. `text` is the list, or an object whose only member
+ * `name` is it; it may be of any size, while each element keeps the limits of a text of TERN_JSON_MAX_BYTES, is parsed
+ * by itself and gone after its visit. 0, or -1 with a sentence: of the first fault, or of the visit that answered
+ * -1. */
 typedef int tern_json_visit(void *self, const struct cJSON *element, struct tern_error *err);
 int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
                    struct tern_error *err);
@@ -52,8 +54,8 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
 /* Writing, straight into text: the caller keeps track of commas. Strings are escaped as RFC 8259 asks, and
  * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the validator. */
 void tern_json_write_string(struct tern_text *out, const char *string);
-/* One more member of an object that is open and has one already: ,"name":"value". An empty value is left out, or is null. The
- * name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */
+/* One more member of an object that is open and has one already: ,"name":"value". An empty value is left out, or is
+ * null. The name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */
 void tern_json_add_text(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_text_or_null(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms);

@@ -1,9 +1,9 @@
-/* tern/log.h - structured log lines on standard error: time, level, service, what happened, and its ids.
+/* tern/log.h - structured log lines on standard error: time, level, service, message, fields.
  *
- * One line per thing that happened, at most 2 KB per field, control characters and bad UTF-8 escaped, written
- * with one write(2) so that lines of several threads never mix. Formats: pretty (for a terminal; coloured when
- * allowed: NO_COLOR, FORCE_COLOR, TERM=dumb are honoured), logfmt, json. Keys are the field's own words:
- * orderId, eventId, eventType, correlationId, causationId, queue, attempt, durationMs, err. Thread-safe. */
+ * One line per occurrence, at most 2 KB per field, control characters and bad UTF-8 escaped, written with one write(2)
+ * so that lines of several threads never mix. Formats: pretty (for a terminal; coloured when NO_COLOR, FORCE_COLOR and
+ * TERM=dumb allow it), logfmt, json. Common keys: orderId, eventId, eventType, correlationId, causationId, queue,
+ * attempt, durationMs, err. Any thread, except a buffered log. */
 #ifndef TERN_LOG_H
 #define TERN_LOG_H
 
@@ -30,8 +30,7 @@ static inline struct tern_log_field tern_log_text(const char *key, const char *t
 #define TERN_INT(key, value) ((struct tern_log_field){(key), NULL, (int64_t)(value)})
 #define TERN_LOG_END         ((struct tern_log_field){NULL, NULL, 0})
 
-/* `fd` stays the caller's; with -1 the log is silent: no line is made or waited for. AUTO is pretty on a terminal, else
- * logfmt. */
+/* `fd` stays the caller's; with -1 the log is silent and costs nothing. AUTO is pretty on a terminal, else logfmt. */
 struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
                                  const struct tern_clock *clock);
 void tern_log_destroy(struct tern_log *log);
@@ -43,20 +42,23 @@ bool tern_log_enabled(const struct tern_log *log, enum tern_log_level level);
 int tern_log_level_parse(const char *name, enum tern_log_level *ret_level);
 int tern_log_format_parse(const char *name, enum tern_log_format *ret_format);
 
-/* tern_log_info(log, "order placed", TERN_STR("orderId", id), TERN_INT("lines", 2)); a NULL log is silent. */
+/* tern_log_info(log, "order placed", TERN_STR("orderId", id), TERN_INT("lines", 2)); a NULL log is silent. The list of
+ * fields ends with TERN_LOG_END, which the macros add when they are given one field at least. */
 void tern_log_write(struct tern_log *log, enum tern_log_level level, const char *message, ...);
 #define tern_log_error(log, ...) tern_log_write((log), TERN_LOG_ERROR, __VA_ARGS__, TERN_LOG_END)
 #define tern_log_warn(log, ...)  tern_log_write((log), TERN_LOG_WARN, __VA_ARGS__, TERN_LOG_END)
 #define tern_log_info(log, ...)  tern_log_write((log), TERN_LOG_INFO, __VA_ARGS__, TERN_LOG_END)
 #define tern_log_debug(log, ...) tern_log_write((log), TERN_LOG_DEBUG, __VA_ARGS__, TERN_LOG_END)
 
-/* For lines that a fault makes come with every event: at most so many a minute, the rest is counted. Zeroed before use; for
- * one thread. */
+/* Limits a warning that a fault would repeat with every event to so many lines per minute; the rest is counted. Start
+ * from {0}; one thread. */
 struct tern_log_quota {
-    int64_t until_ms, lines, left_out;
+    int64_t until_ms; /* steady: end of the current minute */
+    int64_t lines;    /* written in it */
+    int64_t left_out; /* since the last line that was written */
 };
-/* The level of the next line: WARN, with how many were left out since the last one that was written; or DEBUG when the minute has
- * had its `most`. `now_ms` is of the steady clock. */
+/* The level of the next line: WARN, with the number of lines left out since the last one; or DEBUG once this minute has
+ * had `most` lines. `now_ms` is steady time. */
 enum tern_log_level tern_log_quota_take(struct tern_log_quota *quota, int64_t most, int64_t now_ms,
                                         int64_t *ret_left_out);
 /* A field that is left out when it is 0. */
@@ -65,9 +67,9 @@ static inline struct tern_log_field tern_log_count(const char *key, int64_t coun
     return count == 0 ? tern_log_text(key, "") : (struct tern_log_field){key, NULL, count};
 }
 
-/* A log that keeps its lines until they are true: the writer thread logs inside a transaction into a buffer and
- * flushes it (one write) after the commit; what a savepoint undid is cut off again. Same service, level, format as
- * `target`, which must outlive it. For one thread. */
+/* A log that keeps its lines until they are true: the writer thread logs inside a transaction into a buffer, and
+ * flushes it with one write(2) after the commit; the lines of a savepoint that was undone are cut off. Same service,
+ * level and format as `target`, which must outlive it. One thread. */
 struct tern_log *tern_log_create_buffered(struct tern_log *target);
 size_t tern_log_mark(const struct tern_log *log);
 void tern_log_undo(struct tern_log *log, size_t mark);

@@ -1,10 +1,10 @@
-/* tern/metrics.h - counters, gauges and histograms, declared with their prose and printed as Prometheus text.
+/* tern/metrics.h - counters, gauges and histograms, declared with their help and printed in Prometheus' text format.
  *
- * A family is a constant row: name (the printer adds the prefix tern_ unless the name begins with process_ or
- * http_), kind, label names, help. A program hands its rows to a registry; incrementing names the row and the
- * label values. Label values must be few: event types, results, routes; never ids (after 512 combinations of a
- * family, new ones are counted under "other"). Thread-safe, no locks on the hot path once a label value has been
- * seen. Families without labels are on the page from the start, as 0; the others once they have a series. */
+ * A family is a constant row: name (printed with the prefix tern_, unless it begins with process_ or http_), kind,
+ * label names, help. A program registers its rows; a count names the row and the label values. Label values must be
+ * few: event types, results, routes, never ids (after 512 combinations of a family, new ones count under "other"). Any
+ * thread; no locks once a combination was seen. A family without labels is printed from the start, as 0; another one
+ * once it has a series. */
 #ifndef TERN_METRICS_H
 #define TERN_METRICS_H
 
@@ -68,21 +68,20 @@ TERN_METRICS(TERN_METRIC_EXTERN)
 
 struct tern_metrics;
 
-/* Holds the library's families; a program adds its own (NULL-terminated list). process_* (cpu, resident memory,
- * open fds, start time) are read when the page is printed. */
+/* A registry of the library's families and those of `more`, a NULL-terminated list or NULL. The process_* families
+ * (cpu, memory, descriptors, start time) are read when the page is printed. */
 struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more);
 void tern_metrics_destroy(struct tern_metrics *metrics);
 
-/* Label values in the order of the row's names, NULL for none: tern_metric_add(m, &TERN_METRIC_x, 1, "a", "b").
- * Two at most; three for http_requests_total. A counter takes no negative amount, a gauge does. As many values as
- * the row has labels, and a row the registry was given: all else is a broken invariant. A NULL `metrics` counts
- * nothing. */
+/* Label values in the order of the row's names, NULL after the last one: tern_metric_add(m, &TERN_METRIC_x, 1, "a",
+ * "b", NULL). A counter takes no negative amount; a gauge does. Another number of values than the row has labels, or a
+ * row that was not registered, is a broken invariant. A NULL `metrics` counts nothing. */
 void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row, int64_t amount, const char *first,
                      const char *second, const char *third);
 void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first,
                      const char *second);
 void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first);
-/* The page, text/plain; version=0.0.4. */
+/* Appends the page: text/plain; version=0.0.4 (Prometheus exposition formats). */
 void tern_metrics_print(struct tern_metrics *metrics, struct tern_text *out);
 
 #endif

@@ -68,12 +68,12 @@ int tern_schema_decode(const struct tern_schema *schema, const struct cJSON *obj
 /* The same, tolerant, with the first fault as the error's sentence ("#/amount: must be ..."). */
 int tern_schema_decode_event(const struct tern_schema *schema, const struct cJSON *object, void *target,
                              struct tern_error *err);
-/* Parses the body of a request and decodes it strictly. Returns 0, or -1: with no fault it is no JSON text, and `err` says why;
- * else the faults say it all. `target` is written only when it is JSON. */
+/* Parses the body of a request and decodes it strictly. Returns 0, or -1: with no fault it is no JSON text, and `err`
+ * says why; else the faults say it all. `target` is written only when it is JSON. */
 int tern_schema_read_body(const struct tern_schema *schema, const char *text, size_t length, void *target,
                           struct tern_schema_faults *faults, struct tern_error *err);
-/* Parses a text of at most `max_bytes` and decodes it as an event is decoded: what a service wrote itself, such as the payload of
- * a job. 0, or -1 with a sentence. */
+/* Parses a text of at most `max_bytes` and decodes it as an event is decoded: what a service wrote itself, such as the
+ * payload of a job. 0, or -1 with a sentence. */
 int tern_schema_read(const struct tern_schema *schema, const char *text, size_t length, size_t max_bytes, void *target,
                      struct tern_error *err);
 /* Whether decoding would take back what `source` holds: every rule of the schema, on the struct. 0, or -1 with the

@@ -1,16 +1,16 @@
-/* tern/text.h - a growing piece of text: what is being written, its length, its room.
+/* tern/text.h - a growing text: its bytes, its length, its room.
  *
- * `bytes` is NUL-terminated once something was added, and may be NULL before. Start from {0}; owned by the
- * caller, given back by tern_text_fini. Running out of memory stops the process (tern/base.h). */
+ * Start from {0}; owned by the caller, freed by tern_text_fini; one thread at a time. Running out of memory aborts the
+ * process (tern/base.h). */
 #ifndef TERN_TEXT_H
 #define TERN_TEXT_H
 
 #include "tern/base.h"
 
 struct tern_text {
-    char *bytes;
-    size_t length;
-    size_t room;
+    char *bytes;   /* NUL-terminated once something was added; NULL before */
+    size_t length; /* in bytes, without the NUL */
+    size_t room;   /* allocated bytes */
 };
 
 void tern_text_add(struct tern_text *text, const char *piece);

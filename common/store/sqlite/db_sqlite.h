@@ -3,10 +3,10 @@
  * Everything hangs on struct tern_db, one per connection, used by one thread at a time. No call here logs.
  *
  * Settings: WAL, synchronous=FULL (both read back at open), foreign_keys, busy_timeout 5 s, no automatic checkpoint,
- * quick_check at open. A store is its inode: symbolic links are followed once, everything lies beside the file that they lead
- * to, and an flock on it and on "<file>.lock" refuses a second process by whatever name it comes. All files are for their owner
- * alone (0600). "<file>.ballast" holds 8 MB, the reserve of tern_db_room: given up when the disk is full, so that recovery and
- * shutdown have room. */
+ * quick_check at open. A store is its inode: symbolic links are followed once, everything lies beside the file that
+ * they lead to, and an flock on it and on "<file>.lock" refuses a second process by whatever name it comes. All files
+ * are for their owner alone (0600). "<file>.ballast" holds 8 MB, the reserve of tern_db_room: given up when the disk is
+ * full, so that recovery and shutdown have room. */
 #ifndef TERN_STORE_DB_SQLITE_H
 #define TERN_STORE_DB_SQLITE_H
 
@@ -79,8 +79,8 @@ bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err);
 
 /* db_sqlite_transaction.c */
 
-/* Moves the log into the file when it holds more than `pages` pages, and makes the ballast again when it is missing. Writing
- * connection, outside a transaction; never waits for readers. */
+/* Moves the log into the file when it holds more than `pages` pages, and makes the ballast again when it is missing.
+ * Writing connection, outside a transaction; never waits for readers. */
 int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err);
 
 /* db_sqlite_statement.c */

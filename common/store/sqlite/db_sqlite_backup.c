@@ -1,9 +1,9 @@
 /* db_sqlite_backup.c - a copy of the store, as it is at one moment, while it is being written to.
  *
- * A read-only connection of its own holds one snapshot from the first page to the last, so no commit makes the copy begin
- * again; the log cannot be used anew until the copy is done, no more. What was copied is flushed every few
- * megabytes: one great flush at the end could keep the writer's waiting. The copy is left in rollback mode, which a store
- * in use never is: that tells a restored one from a store that has lost its log (db_sqlite_file.c). */
+ * A read-only connection of its own holds one snapshot from the first page to the last, so no commit makes the copy
+ * begin again; the log cannot be used anew until the copy is done, no more. What was copied is flushed every few
+ * megabytes: one great flush at the end could keep the writer's waiting. The copy is left in rollback mode, which a
+ * store in use never is: that tells a restored one from a store that has lost its log (db_sqlite_file.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

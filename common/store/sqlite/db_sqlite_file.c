@@ -2,8 +2,8 @@
  *
  * <store>.lock and the file itself are held with flock for as long as the store is open, so that a second process is
  * refused, by whatever name it comes. The lock file is never removed: it also says whether the store was closed in
- * order. <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened before
- * SQLite's and closed after them: closing it drops the locks (fcntl) that SQLite holds. */
+ * order. <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened
+ * before SQLite's and closed after them: closing it drops the locks (fcntl) that SQLite holds. */
 #include "db_sqlite.h"
 
 #include <errno.h>
@@ -86,7 +86,8 @@ static int lock(int fd, const char *name, struct tern_error *err)
                                 : tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
 }
 
-/* The locked descriptor of a file that is there or, with O_CREAT in `flags`, is made. -1 with errno 0: `err` is filled. */
+/* The locked descriptor of a file that is there or, with O_CREAT in `flags`, is made. -1 with errno 0: `err` is
+ * filled. */
 static int open_locked(const char *name, int flags, struct tern_error *err)
 {
     int fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
@@ -207,7 +208,8 @@ static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 }
 
 /* A second process that comes by another name of the file, or after the lock file was removed, meets this lock. It is
- * asked for after the lock file's: closing a descriptor drops SQLite's own locks on the file, if the process has any. */
+ * asked for after the lock file's: closing a descriptor drops SQLite's own locks on the file, if the process has
+ * any. */
 static int hold_file(struct tern_db *db, struct tern_error *err)
 {
     db->file = open_locked(db->path, 0, err);

@@ -5,7 +5,8 @@
  * is told of it, and about once a second besides. A file that is open keeps its inode: no other can have its number.
  * The main file changes at a checkpoint only, and only this process makes one: another time of writing or another
  * length is somebody who copies over it. The log is never shorter than our last commit has left it, but for the cut to
- * its limit: a commit or a checkpoint of a log with a hole would ruin what is whole yet. Reads directory entries, never the store; repairs nothing but the lock file. */
+ * its limit: a commit or a checkpoint of a log with a hole would ruin what is whole yet. Reads directory entries, never
+ * the store; repairs nothing but the lock file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

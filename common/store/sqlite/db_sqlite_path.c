@@ -37,7 +37,8 @@ static int decode(char *text, struct tern_error *err)
     return 0;
 }
 
-/* "?mode=rw" would be the beginning of another file's name for who expects it to be an option, and the other way round. */
+/* "?mode=rw" would be the beginning of another file's name for who expects it to be an option, and the other way
+ * round. */
 static int refuse_query(const char *path, struct tern_error *err)
 {
     const char *end = strpbrk(path, "?#");

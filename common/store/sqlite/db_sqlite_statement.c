@@ -1,9 +1,9 @@
 /* The SQLite driver's statements: prepared once, found again by the address of their text, bound, stepped, read.
  *
- * A statement is reset, and its parameters are forgotten, as soon as its rows are done: what the caller passed may
- * go away then, and no open read keeps the log from being checkpointed. The same statement used again while its rows are
- * being read gets a fresh twin. Once the store has ended a transaction by itself, no statement runs until the
- * caller has rolled back: it would be committed alone. */
+ * A statement is reset, and its parameters are forgotten, as soon as its rows are done: what the caller passed may go
+ * away then, and no open read keeps the log from being checkpointed. The same statement used again while its rows are
+ * being read gets a fresh twin. Once the store has ended a transaction by itself, no statement runs until the caller
+ * has rolled back: it would be committed alone. */
 #include "db_sqlite.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* The SQLite driver's transactions, savepoints and checkpoints.
  *
- * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another writer. After
- * a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error may end
- * a transaction in the middle: then every call but rollback answers with that fault. */
+ * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another writer.
+ * After a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error
+ * may end a transaction in the middle: then every call but rollback answers with that fault. */
 #include "db_sqlite.h"
 
 enum { CHECKPOINT_PAGES = 2000 }; /* 8 MB of log */
