@@ -1,8 +1,8 @@
-/* json.c - the only file that calls cJSON: behind the validator, with numbers as the digits that were written.
+/* json.c - parses, reads and writes JSON; the only file that calls cJSON.
  *
- * cJSON reads numbers into a double and alters what does not fit; so right after parsing every number becomes a raw
- * node with the digits of the text, in the order in which the validator met them. Names are compared exactly,
- * always. */
+ * cJSON parses only what the validator has accepted. It would read numbers into a double and change what does not fit,
+ * so each number becomes a raw node with the digits of the text, in the order in which the validator met them. Member
+ * names are compared exactly. Never rounds a number. */
 #include "tern/json.h"
 
 #include "common/base/utf8.h"
@@ -36,7 +36,7 @@ static void keep_digits(struct cJSON *node, const char *digits, size_t length)
     node->type = (node->type & ~0xFF) | cJSON_Raw;
 }
 
-/* Walks the tree in the order of the text; `*at` is the number that comes next. */
+/* Walks the tree in the order of the text; `*at` counts the numbers that were restored. */
 static void restore_digits(struct cJSON *node, const char *text, const struct json_marks *numbers, size_t *at)
 {
     for (; node; node = node->next) {
@@ -50,10 +50,10 @@ static void restore_digits(struct cJSON *node, const char *text, const struct js
     }
 }
 
-/* Every number is a 0 to cJSON, which would cut one of more than 63 bytes and trip over the rest. */
+/* Gives cJSON a 0 for each number, because it reads at most 63 bytes of one and fails at the rest. */
 static char *copy_without_digits(const char *text, size_t length, const struct json_marks *numbers)
 {
-    char *copy = tern_copy_bytes(text, length); /* cJSON is asked to find the NUL behind the value */
+    char *copy = tern_copy_bytes(text, length); /* cJSON must find the NUL behind the value */
     for (size_t i = 0; i < numbers->count; i++) {
         memset(copy + numbers->items[i].at, ' ', numbers->items[i].note);
         copy[numbers->items[i].at] = '0';
@@ -61,14 +61,14 @@ static char *copy_without_digits(const char *text, size_t length, const struct j
     return copy;
 }
 
-/* The text has passed the validator: cJSON takes it, unless memory is gone, and that is no fault of the text. Whoever
- * sent it must not hear so, and a message must not be parked for it. */
+/* cJSON parses whatever the validator has accepted, unless it is out of memory. That is our failure: do not report it
+ * to the sender, or park the message. */
 static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
 {
     size_t at = 0;
     char *copy = copy_without_digits(text, length, numbers);
     struct cJSON *root = cJSON_ParseWithLengthOpts(copy, length + 1, NULL, 1);
-    TERN_ASSERT(root, "there is memory for a text that has passed the validator");
+    TERN_ASSERT(root, "there is memory for a text that the validator accepted");
     free(copy);
     restore_digits(root, text, numbers, &at);
     TERN_ASSERT(at == numbers->count, "the tree has every number of the text");
@@ -160,11 +160,6 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
 
 /* ---- writing ----------------------------------------------------------------------------------------------- */
 
-static bool goes_as_it_is(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
 static void write_escaped(struct tern_text *out, unsigned char c)
 {
     static const char letters[] = "btn\0fr"; /* of 0x08 to 0x0D; 0x0B has none */
@@ -178,8 +173,8 @@ static void write_escaped(struct tern_text *out, unsigned char c)
     tern_text_add_bytes(out, escape, 2);
 }
 
-/* Writes the character at `at`, which may be more than one byte; what is not UTF-8 becomes U+FFFD, so that
- * whatever is written can be read. Returns how many bytes it has taken. */
+/* Writes the character at `at`; a byte that is not UTF-8 becomes U+FFFD, so that whatever is written can be parsed.
+ * Returns the bytes read. */
 static size_t write_special(struct tern_text *out, const unsigned char *at, const unsigned char *end)
 {
     if (*at < 0x80) {
@@ -202,7 +197,7 @@ void tern_json_write_string(struct tern_text *out, const char *string)
     tern_text_add_bytes(out, "\"", 1);
     while (at < end) {
         const unsigned char *plain = at;
-        while (at < end && goes_as_it_is(*at))
+        while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
             at++;
         if (at > plain) tern_text_add_bytes(out, plain, (size_t)(at - plain));
         if (at < end) at += write_special(out, at, end);
@@ -234,7 +229,7 @@ void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms
 void tern_json_print(const struct cJSON *node, struct tern_text *out)
 {
     char *text = cJSON_PrintUnformatted(node);
-    TERN_ASSERT(text, "a tree can be printed");
+    TERN_ASSERT(text, "there is memory for a printed tree");
     tern_text_add(out, text);
     cJSON_free(text);
 }

@@ -1,5 +1,7 @@
-/* json_list.c - walks a list that is too large for one tree: the validator finds where an element ends, and each is a
- * tree of its own for the length of its visit. Never holds more than one. */
+/* json_list.c - visits the elements of a list that is too large for one tree.
+ *
+ * The validator finds the end of an element; then the element is parsed, visited and freed. Never holds more than
+ * one. */
 #include "tern/json.h"
 
 #include "json_validator.h"
@@ -8,7 +10,7 @@
 
 struct walk {
     const char *text;
-    size_t length, at;
+    size_t length, at; /* of the text; the next byte */
     struct tern_error *err;
 };
 
@@ -34,17 +36,10 @@ static bool take(struct walk *walk, const char *token)
     return true;
 }
 
-static int open_member(struct walk *walk, const char *name)
-{
-    if (take(walk, "\"") && take(walk, name) && take(walk, "\"") && take(walk, ":")) return 0;
-    return refuse(walk, "another member than the list");
-}
-
 static int visit_one(struct walk *walk, tern_json_visit *visit, void *self)
 {
-    size_t start;
     skip_space(walk);
-    start = walk->at;
+    size_t start = walk->at;
     if (tern_json_validate_value(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
     struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
     int status = node ? visit(self, node, walk->err) : -1;
@@ -67,7 +62,8 @@ int tern_json_each(const char *text, size_t length, const char *name, tern_json_
 {
     struct walk walk = {text, length, 0, err};
     bool wrapped = take(&walk, "{");
-    if (wrapped && open_member(&walk, name) < 0) return -1;
+    if (wrapped && !(take(&walk, "\"") && take(&walk, name) && take(&walk, "\"") && take(&walk, ":")))
+        return refuse(&walk, "another member than the list");
     if (!take(&walk, "[")) return refuse(&walk, "a list is missing");
     if (visit_all(&walk, visit, self) < 0) return -1;
     if (wrapped && !take(&walk, "}")) return refuse(&walk, "another member than the list");

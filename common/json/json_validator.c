@@ -1,10 +1,11 @@
-/* json_validator.c - decides in one pass whether a text is JSON that may be handed to cJSON.
+/* json_validator.c - checks in one pass whether a text is JSON that cJSON may parse.
  *
- * Recursive descent whose depth is bounded by TERN_JSON_MAX_DEPTH, a table look-up per byte of a string, and no
- * allocation for messages of usual size. Names of one object are compared as characters, so "a" and "\u0061" are
- * the same name. Nothing is changed, converted or rounded here; positions in sentences count bytes from 1. */
+ * Recursive descent with a depth of at most TERN_JSON_MAX_DEPTH, one table look-up per byte of a string, no allocation
+ * for messages of usual size. Member names are compared as characters, so "a" and "\u0061" are equal. Positions in
+ * sentences count bytes from 1. Never changes, converts or rounds anything. */
 #include "json_validator.h"
 
+#include "common/base/percent.h"
 #include "common/base/utf8.h"
 #include "tern/json.h"
 
@@ -12,11 +13,11 @@
 #include <string.h>
 
 struct scan {
-    const unsigned char *text, *at, *end;
-    int depth;
-    size_t values_left;
-    struct json_marks names; /* of all objects that are open, innermost last */
-    struct json_marks *numbers;
+    const unsigned char *text, *at, *end; /* the caller's text; `at` is the next byte */
+    int depth;                            /* of open objects and lists */
+    size_t values_left;                   /* that may still come */
+    struct json_marks names;              /* of all open objects, innermost last */
+    struct json_marks *numbers;           /* the caller's, or NULL */
     struct tern_error *err;
 };
 
@@ -50,7 +51,7 @@ static void add_mark(struct json_marks *marks, size_t at, size_t note)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------- */
 
-/* What a byte means inside a string. */
+/* The class of a byte inside a string. */
 enum { PLAIN, QUOTE, ESCAPE, CONTROL, WIDE };
 
 #define ROW(a) a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a
@@ -99,20 +100,13 @@ static void skip_space(struct scan *scan)
 
 /* ---- strings ----------------------------------------------------------------------------------------------- */
 
-static int hex_value(unsigned char digit)
-{
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
 /* The four digits at `at`, or -1. */
 static int32_t code_unit(const unsigned char *at, const unsigned char *end)
 {
     int32_t unit = 0;
     if (end - at < 4) return -1;
     for (size_t i = 0; i < 4; i++) {
-        int value = hex_value(at[i]);
+        int value = hex_digit((char)at[i]);
         if (value < 0) return -1;
         unit = unit * 16 + value;
     }
@@ -204,7 +198,7 @@ static int check_exponent(struct scan *scan)
     return pass_digits(scan) > 0 ? 0 : refuse(scan, "a digit is missing in the exponent");
 }
 
-/* At the first digit or the minus. How large it may be is for whoever reads it to say. */
+/* At the first digit or the minus. The reader of the number checks its range. */
 static int check_number(struct scan *scan)
 {
     const unsigned char *start = scan->at;
@@ -269,7 +263,7 @@ static bool same_name(const unsigned char *one, const unsigned char *other)
     return true;
 }
 
-/* `name` stands behind its opening quote; the names of this object begin at `first`. */
+/* `name` points behind its opening quote; the names of this object begin at `first`. */
 static int add_name(struct scan *scan, const unsigned char *name, size_t first)
 {
     uint32_t hash = hash_of(name);
@@ -366,14 +360,6 @@ static int check_value(struct scan *scan)
     return 0;
 }
 
-static int check_text(struct scan *scan)
-{
-    if (scan->end - scan->at >= 3 && memcmp(scan->at, "\xEF\xBB\xBF", 3) == 0)
-        return refuse(scan, "a byte order mark is not taken");
-    if (check_value(scan) < 0) return -1;
-    return scan->at == scan->end ? 0 : refuse(scan, "something follows the value");
-}
-
 static void init_scan(struct scan *scan, const char *text, size_t length, size_t max_bytes, struct tern_error *err)
 {
     scan->text = scan->at = (const unsigned char *)text;
@@ -405,7 +391,9 @@ int tern_json_validate(const char *text, size_t length, size_t max_bytes, struct
     struct scan scan;
     init_scan(&scan, text, length, max_bytes, err);
     scan.numbers = numbers;
-    int rc = check_text(&scan);
+    int rc = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? refuse(&scan, "a byte order mark is not taken")
+                                                                 : check_value(&scan);
+    if (rc == 0 && scan.at != scan.end) rc = refuse(&scan, "something follows the value");
     tern_json_marks_fini(&scan.names);
     return rc;
 }

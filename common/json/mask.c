@@ -1,7 +1,8 @@
-/* mask.c - the list of names whose values are not shown, and the two ways of hiding them.
+/* mask.c - the names whose values are not shown, and the two ways of masking them.
  *
- * In JSON a value is replaced as a whole. In other bytes it is blotted out by its looks: behind a name of the list to
- * the end of the word or of the quoted text, and whatever looks like an address or a card's number. */
+ * In JSON a value is replaced as a whole. In other bytes it is masked by pattern: from a listed name to the end of the
+ * word or quoted text behind it, and whatever looks like an e-mail address or a card number. Never changes what is
+ * stored. */
 #include "tern/mask.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@
 
 static const struct {
     const char *name;
-    enum tern_mask from; /* hidden by this mask and by those behind it */
+    enum tern_mask from; /* masked by this mask and the later ones */
 } hidden[] = {
     {"paymentToken",  TERN_MASK_SECRETS },
     {"token",         TERN_MASK_SECRETS },
@@ -35,7 +36,7 @@ static bool is_hidden(const char *name, enum tern_mask mask)
 }
 
 void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
-                     struct tern_text *out) /* as deep as the validator lets */
+                     struct tern_text *out) /* recursion: at most TERN_JSON_MAX_DEPTH */
 {
     bool object = tern_json_is_object(node);
     const char *name = tern_json_name(node);
@@ -66,7 +67,7 @@ static bool is_word_byte(unsigned char byte)
     return byte > ' ' && byte != 0x7f && !strchr("\"',:;{}[]()<>=&", byte);
 }
 
-/* What stands behind a secret name: after quotes, colons and blanks, to the end of the word or of the quoted text. */
+/* Masks the value behind a name: after quotes, colons and blanks, to the end of the word or the quoted text. */
 static void blot_value(char *at, const char *end)
 {
     const char *opened = NULL;
@@ -75,7 +76,7 @@ static void blot_value(char *at, const char *end)
         at++;
     }
     for (; at < end && (opened ? *at != '"' : is_word_byte((unsigned char)*at)); at++) {
-        if (opened && *at == '\\' && at + 1 < end) *at++ = '*'; /* a quote behind it does not end the text */
+        if (opened && *at == '\\' && at + 1 < end) *at++ = '*'; /* an escaped quote does not end the text */
         *at = '*';
     }
 }
@@ -89,7 +90,7 @@ static void blot_names(char *bytes, size_t length)
     }
 }
 
-/* Whether a word holds an @, or a row of digits as long as a card's. */
+/* Whether a word contains an @, or as many digits in a row as a card number. */
 static bool looks_personal(const char *word, size_t length)
 {
     size_t digits = 0;

@@ -1,8 +1,8 @@
-/* schema.c - from a JSON object to the C struct that a schema describes, and the check of such a struct.
+/* schema.c - decodes a JSON object into the C struct of a schema, and checks such a struct.
  *
- * All faults of a body are collected, each with its place; the place is a chain of frames on the stack and becomes
- * text only when there is a fault. Members usually come in the order of the table, so the search for a member
- * begins behind the one found last. Never allocates, never recurses deeper than schemas are nested. */
+ * All faults of a body are collected, each with its place: a chain of frames on the stack that becomes text only for a
+ * fault. Members usually come in the order of the table, so the search for a member starts behind the last one found.
+ * Never allocates; the recursion is as deep as the schema. */
 #include "tern/schema.h"
 
 #include "schema_rules.h"
@@ -14,11 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where in the body we are: a member, or an element when `name` is NULL. */
+/* A place in the body. */
 struct place {
-    const struct place *parent;
-    const char *name;
-    size_t index;
+    const struct place *parent; /* NULL: the body itself */
+    const char *name;           /* of a member; NULL: an element */
+    size_t index;               /* of an element */
 };
 
 struct reader {
@@ -28,16 +28,16 @@ struct reader {
 
 /* ---- faults ------------------------------------------------------------------------------------------------ */
 
-/* What a URI fragment may hold as it is (RFC 3986, section 3.5), without "/" and "~", which a pointer escapes. */
-static bool goes_into_fragment(char c)
+/* Characters of a URI fragment that need no escape (RFC 3986, section 3.5), without "/" and "~" (RFC 6901). */
+static bool is_fragment_character(char c)
 {
     return c != '\0' && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._!$&'()*+,;=:@?", c);
 }
 
-/* One character of a member name as RFC 6901 and RFC 3986 write it. */
+/* Writes one character of a member name as RFC 6901 and RFC 3986 escape it; returns the length. */
 static size_t escape_character(char piece[4], char c)
 {
-    if (goes_into_fragment(c)) {
+    if (is_fragment_character(c)) {
         piece[0] = c;
         piece[1] = '\0';
         return 1;
@@ -46,7 +46,7 @@ static size_t escape_character(char piece[4], char c)
     return (size_t)snprintf(piece, 4, "%%%02X", (unsigned)(unsigned char)c);
 }
 
-/* Appends whole pieces only; a pointer that is too long is cut. */
+/* Appends a whole piece, or nothing when it does not fit. */
 static size_t add_piece(char *pointer, size_t size, size_t length, const char *piece, size_t piece_length)
 {
     if (length + piece_length >= size) return length;
@@ -76,19 +76,14 @@ static size_t write_pointer(const struct place *place, char *pointer, size_t siz
     return add_piece(pointer, size, length, index, (size_t)index_length);
 }
 
-static void copy_cut(char *target, size_t size, const char *text)
-{
-    (void)snprintf(target, size, "%s", text);
-}
-
 void tern_schema_fault(struct tern_schema_faults *faults, const char *code, const char *pointer, const char *detail,
                        ...)
 {
     va_list arguments;
     if (faults->count++ >= TERN_SCHEMA_MAX_FAULTS) return;
     struct tern_schema_fault *fault = &faults->items[faults->count - 1];
-    copy_cut(fault->code, sizeof fault->code, code);
-    copy_cut(fault->pointer, sizeof fault->pointer, pointer);
+    tern_copy_cut(fault->code, sizeof fault->code, code);
+    tern_copy_cut(fault->pointer, sizeof fault->pointer, pointer);
     va_start(arguments, detail);
     (void)vsnprintf(fault->detail, sizeof fault->detail, detail, arguments);
     va_end(arguments);
@@ -156,7 +151,7 @@ static int read_time(const struct cJSON *node, int64_t *ret_ms, struct schema_ve
     return 0;
 }
 
-/* From JSON to C, without the bounds. */
+/* Reads a value from JSON without checking its bounds. */
 static int read_value(const struct tern_field *field, const struct cJSON *node, void *target,
                       struct schema_verdict *verdict)
 {
@@ -184,15 +179,10 @@ static void decode_value(const struct reader *reader, const struct tern_field *f
 static void decode_object(const struct reader *reader, const struct tern_schema *schema, const struct cJSON *object,
                           char *target, const struct place *place);
 
-static void decode_word(const struct reader *reader, const struct cJSON *node, char *target, const struct place *place)
-{
-    static const struct tern_field word = {.kind = TERN_KIND_WORD, .size = TERN_WORD_SIZE};
-    decode_value(reader, &word, node, target, place);
-}
-
 static void decode_list(const struct reader *reader, const struct tern_field *field, const struct cJSON *list,
                         char *target, const struct place *place)
 {
+    static const struct tern_field word = {.kind = TERN_KIND_WORD, .size = TERN_WORD_SIZE};
     struct schema_verdict verdict;
     struct place element = {place, NULL, 0};
     size_t count = tern_json_size(list);
@@ -207,7 +197,7 @@ static void decode_list(const struct reader *reader, const struct tern_field *fi
     const struct cJSON *node = tern_json_first(list);
     for (; node; node = tern_json_next(node), element.index++) {
         if (field->kind == TERN_KIND_WORDS)
-            decode_word(reader, node, target + field->offset + element.index * TERN_WORD_SIZE, &element);
+            decode_value(reader, &word, node, target + field->offset + element.index * TERN_WORD_SIZE, &element);
         else
             decode_object(reader, field->schema, node, target + field->offset + element.index * field->schema->size,
                           &element);
@@ -230,7 +220,8 @@ static void decode_member(const struct reader *reader, const struct tern_field *
     }
 }
 
-/* Index of the field, searched from `start` on and then from the beginning; schema->count when there is none. */
+/* Index of the field of that name, searched from `start` to the end and then from the beginning; schema->count:
+ * none. */
 static size_t find_field(const struct tern_schema *schema, const char *name, size_t start)
 {
     for (size_t i = 0; i < schema->count; i++) {
@@ -240,7 +231,7 @@ static size_t find_field(const struct tern_schema *schema, const char *name, siz
     return schema->count;
 }
 
-/* Returns the set of fields that were there. */
+/* Returns the set of fields that were present, as bits. */
 static uint64_t decode_members(const struct reader *reader, const struct tern_schema *schema,
                                const struct cJSON *object, char *target, const struct place *parent)
 {

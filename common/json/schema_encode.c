@@ -1,7 +1,7 @@
-/* schema_encode.c - from a C struct to the JSON object that its schema describes.
+/* schema_encode.c - encodes a C struct as the JSON object of its schema, and fits text for a member.
  *
- * Numbers are written from integers, so nothing is rounded; optional members that have nothing to say are left out.
- * Does not judge: what goes out is checked before, by tern_schema_check. */
+ * Numbers are written from integers, so nothing is rounded. Optional members without a value are left out. Never checks
+ * the struct: tern_schema_check does. */
 #include "tern/schema.h"
 
 #include "common/base/utf8.h"
@@ -20,7 +20,7 @@ static int64_t number_at(const char *value)
     return number;
 }
 
-/* As PRId64 would, several times faster: it stands in the path of every message. */
+/* Like PRId64, several times faster: every message passes here. */
 static void write_number(struct tern_text *out, int64_t number)
 {
     char digits[24];
@@ -102,7 +102,7 @@ void tern_schema_encode(const struct tern_schema *schema, const void *source, st
 
 /* ---- fitting ----------------------------------------------------------------------------------------------- */
 
-/* The next character of any bytes, made harmless: at most 3 bytes for a bad one. Moves `*at` behind it. */
+/* The next character, with control characters and bad bytes replaced. Returns its length and moves `*at` behind it. */
 static size_t next_piece(const unsigned char **at, const unsigned char *end, const char **ret_piece)
 {
     size_t length = tern_utf8_length(*at, end);

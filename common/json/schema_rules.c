@@ -1,6 +1,6 @@
-/* schema_rules.c - the rules of the field kinds, on values that are in C already.
+/* schema_rules.c - the rules of the field kinds, on values of C structs.
  *
- * Pure: looks at one value, says yes or why not. Knows neither JSON nor where the value stands. */
+ * Checks one value, and explains a refusal. Pure: knows neither JSON nor the place of the value. */
 #include "schema_rules.h"
 
 #include "common/base/utf8.h"
@@ -37,12 +37,10 @@ static size_t shortest(const struct tern_field *field)
     return field->low > 0 ? (size_t)field->low : 1;
 }
 
-static int judge_id(const struct tern_field *field, const char *id, struct schema_verdict *verdict)
+static int judge_id(const char *id, struct schema_verdict *verdict)
 {
-    (void)field;
-    if (!tern_id_valid(id))
-        return tern_schema_refuse(verdict, "bad_format", "must be 1 to 64 characters of A-Z a-z 0-9 . _ -");
-    return 0;
+    if (tern_id_valid(id)) return 0;
+    return tern_schema_refuse(verdict, "bad_format", "must be 1 to 64 characters of A-Z a-z 0-9 . _ -");
 }
 
 static int judge_uuid(const char *uuid, struct schema_verdict *verdict)
@@ -52,13 +50,13 @@ static int judge_uuid(const char *uuid, struct schema_verdict *verdict)
     return 0;
 }
 
-/* U+0000 to U+001F, U+007F, and U+0080 to U+009F. */
+/* The control characters of Unicode: U+0000 to U+001F, U+007F to U+009F. */
 static bool is_control(const unsigned char *c)
 {
     return *c < 0x20 || *c == 0x7F || (*c == 0xC2 && c[1] < 0xA0);
 }
 
-/* How many characters the text has, or -1 when it has one that is not taken. */
+/* The number of characters, or -1 when there is a control character or bad UTF-8. */
 static int64_t count_characters(const unsigned char *at, const unsigned char *end)
 {
     int64_t count = 0;
@@ -133,7 +131,7 @@ static int64_t number_at(const void *value)
 int tern_schema_judge(const struct tern_field *field, const void *value, struct schema_verdict *verdict)
 {
     switch (field->kind) {
-    case TERN_KIND_ID: return judge_id(field, value, verdict);
+    case TERN_KIND_ID: return judge_id(value, verdict);
     case TERN_KIND_UUID: return judge_uuid(value, verdict);
     case TERN_KIND_TEXT: return judge_text(field, value, verdict);
     case TERN_KIND_WORD: return judge_word(field, value, verdict);
@@ -144,8 +142,7 @@ int tern_schema_judge(const struct tern_field *field, const void *value, struct 
     case TERN_KIND_LIST:
     case TERN_KIND_WORDS: break;
     }
-    TERN_ASSERT(false, "only single values are judged one by one");
-    return -1;
+    tern_broken(__FILE__, __LINE__, "objects and lists are judged by their members");
 }
 
 int tern_schema_judge_count(const struct tern_field *field, size_t count, struct schema_verdict *verdict)

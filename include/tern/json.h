@@ -1,13 +1,12 @@
-/* tern/json.h - a strict validator in front of cJSON, and small typed calls to read and build what passed it.
+/* tern/json.h - a strict validator in front of cJSON, and typed calls to read and write JSON.
  *
- * The validator takes RFC 8259 texts and refuses what cJSON 1.7.15 lets through or changes (docs: pitfalls of cJSON): a
- * BOM, numbers that are not of the grammar, equal member names (however they are escaped), \u0000, lone surrogates, bad
- * or overlong UTF-8, raw control characters, anything after the value, depth over 16, more than 256 members in an
- * object, texts over the caller's size limit, and more values than TERN_JSON_MAX_VALUES (or, where that is more, one
- * for each 16 bytes of the limit): a tree of nothing but zeros takes forty times the room of its text. Numbers keep
- * their digits: in a parsed tree every number is a raw node that holds its text, so nothing is ever rounded and a
- * reprint is exact. How large it may be, and that it has no exponent, is for whoever reads it to ask. No mutable state:
- * any thread. */
+ * The validator accepts RFC 8259 texts and refuses what cJSON 1.7.15 accepts or changes silently: a BOM, numbers
+ * outside the grammar, equal member names (however they are escaped), \u0000, lone surrogates, bad or overlong UTF-8,
+ * raw control characters, anything after the value, a depth over 16, more than 256 members in an object, texts over the
+ * caller's limit, and more values than TERN_JSON_MAX_VALUES (or one for each 16 bytes of the limit, if that is more),
+ * because a tree of zeros takes forty times the room of its text. Numbers keep their digits: in a parsed tree each
+ * number is a raw node with its text, so nothing is rounded and a reprint is exact. The reader of a number checks its
+ * range and exponent. No mutable state: any thread. */
 #ifndef TERN_JSON_H
 #define TERN_JSON_H
 
@@ -23,21 +22,21 @@ enum {
     TERN_JSON_MAX_VALUES = TERN_JSON_MAX_BYTES / 16
 };
 
-/* The validator alone: 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */
+/* Validates only. Returns 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */
 int tern_json_check(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
-/* Validate, then parse. NULL with a sentence when refused. `text` needs no NUL behind it. */
+/* Validates and parses; `text` needs no NUL behind it. Returns the root, or NULL with a sentence. */
 struct cJSON *tern_json_parse(const char *text, size_t length, size_t max_bytes, struct tern_error *err);
 void tern_json_destroy(struct cJSON *node);
 
 /* Visits the elements of a list that is too large for one tree. `text` is the list, or an object whose only member
- * `name` is it; it may be of any size, while each element keeps the limits of a text of TERN_JSON_MAX_BYTES, is parsed
- * by itself and gone after its visit. 0, or -1 with a sentence: of the first fault, or of the visit that answered
- * -1. */
+ * `name` is the list; it may have any size. Each element keeps the limits of a text of TERN_JSON_MAX_BYTES, is parsed
+ * by itself and freed after its visit. Returns 0, or -1 with a sentence: of the first fault, or of the visit that
+ * returned -1. */
 typedef int tern_json_visit(void *self, const struct cJSON *element, struct tern_error *err);
 int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
                    struct tern_error *err);
 
-/* Reading. Member names are compared exactly. `tern_json_member` gives NULL when there is none. */
+/* Reading; NULL is accepted wherever a node is. The member of that exact name, or NULL. */
 const struct cJSON *tern_json_member(const struct cJSON *object, const char *name);
 bool tern_json_is_object(const struct cJSON *node);
 bool tern_json_is_array(const struct cJSON *node);
@@ -51,11 +50,11 @@ const struct cJSON *tern_json_next(const struct cJSON *node);
 /* A whole number within [low, high]; 0 or -1 with a sentence. */
 int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err);
 
-/* Writing, straight into text: the caller keeps track of commas. Strings are escaped as RFC 8259 asks, and
- * what is not UTF-8 becomes U+FFFD, so that whatever was written passes the validator. */
+/* Writing, appended to a text; the caller adds the commas. Strings are escaped (RFC 8259, section 7), and bytes that
+ * are not UTF-8 become U+FFFD, so that the validator accepts whatever was written. */
 void tern_json_write_string(struct tern_text *out, const char *string);
-/* One more member of an object that is open and has one already: ,"name":"value". An empty value is left out, or is
- * null. The name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */
+/* Appends a member to an object that has one already: ,"name":"value". An empty value is left out, or written as null.
+ * The name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */
 void tern_json_add_text(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_text_or_null(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms);

@@ -1,10 +1,10 @@
-/* tern/schema.h - describes a C struct as a JSON object once, and from that decodes, checks and encodes it.
+/* tern/schema.h - describes a C struct as a JSON object once; decodes, checks and encodes it by that description.
  *
- * Events and request bodies use the same few field kinds and so the same error sentences. A schema is a constant
- * table of fields by offset; the structs hold their values inline (no pointers, nothing to free), so a decoded
- * struct can be copied and kept. Decoding a request is strict: a member that the schema does not know is an
- * error. Decoding an event is tolerant: unknown members are ignored (same major version = compatible).
- * All faults of a body are collected, each with its JSON pointer (RFC 6901, in URI fragment form "#/items/0"). */
+ * Events and request bodies use the same field kinds, and so the same error sentences. A schema is a constant table of
+ * fields by offset. The structs hold their values inline (no pointers, nothing to free), so a decoded struct can be
+ * copied and kept. Requests are decoded strictly: an unknown member is a fault. Events are decoded tolerantly: unknown
+ * members are ignored (the same major version is compatible). All faults of a body are collected, each with its JSON
+ * pointer (RFC 6901, in the URI fragment form "#/items/0"). Pure; any thread. */
 #ifndef TERN_SCHEMA_H
 #define TERN_SCHEMA_H
 
@@ -25,18 +25,18 @@ enum tern_kind {
 
 enum { TERN_ID_SIZE = 65, TERN_WORD_SIZE = 24 };
 
-/* One member. An optional one may be absent or null: then text is "", a number or time 0, a list empty, the `present`
- * of an object false; and while it is so, it is left out when encoding. Optional text may also come as "". */
+/* One member. An optional one may be absent or null; it is then "", 0, an empty list, or an object whose `present` is
+ * false, and with that value it is left out when encoding. Optional text may also arrive as "". */
 struct tern_field {
-    const char *name; /* the JSON member, plain ASCII */
+    const char *name; /* of the JSON member, plain ASCII */
     enum tern_kind kind;
     bool optional;
-    size_t offset;
+    size_t offset;       /* of the value in the struct */
     size_t size;         /* of the char array, or of the struct */
     size_t count_offset; /* LIST, WORDS: of the size_t */
     int64_t low, high;   /* bounds; for TEXT high = most characters; low = high = 0: no bounds of its own */
-    const struct tern_schema *schema;
-    size_t present_offset; /* OBJECT with optional: offset of a bool in the outer struct; otherwise 0 */
+    const struct tern_schema *schema; /* OBJECT, LIST: of the nested struct */
+    size_t present_offset;            /* OBJECT with optional: offset of a bool in the outer struct; otherwise 0 */
 };
 
 struct tern_schema {
@@ -49,9 +49,9 @@ enum { TERN_SCHEMA_MAX_FIELDS = 64 };
 enum { TERN_SCHEMA_MAX_FAULTS = 16 };
 
 struct tern_schema_fault {
-    char pointer[96];
-    char detail[96];
-    char code[24]; /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
+    char pointer[96]; /* "#/items/0/quantity"; cut to fit */
+    char detail[96];  /* what is required: "must be ..." */
+    char code[24];    /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
 };
 
 struct tern_schema_faults {
@@ -61,32 +61,32 @@ struct tern_schema_faults {
 
 enum tern_strictness { TERN_STRICT, TERN_TOLERANT };
 
-/* Zeroes `target`, then fills it; `faults` is begun anew. Returns 0, or -1 with at least one fault; what is at fault
- * is then unspecified in `target`. */
+/* Zeroes `target` and fills it; resets `faults`. Returns 0, or -1 with at least one fault; the faulty members of
+ * `target` are then unspecified. */
 int tern_schema_decode(const struct tern_schema *schema, const struct cJSON *object, enum tern_strictness strictness,
                        void *target, struct tern_schema_faults *faults);
 /* The same, tolerant, with the first fault as the error's sentence ("#/amount: must be ..."). */
 int tern_schema_decode_event(const struct tern_schema *schema, const struct cJSON *object, void *target,
                              struct tern_error *err);
-/* Parses the body of a request and decodes it strictly. Returns 0, or -1: with no fault it is no JSON text, and `err`
- * says why; else the faults say it all. `target` is written only when it is JSON. */
+/* Parses the body of a request and decodes it strictly. Returns 0, or -1: without a fault the body is no JSON text, and
+ * `err` says why; `target` is then unchanged. */
 int tern_schema_read_body(const struct tern_schema *schema, const char *text, size_t length, void *target,
                           struct tern_schema_faults *faults, struct tern_error *err);
-/* Parses a text of at most `max_bytes` and decodes it as an event is decoded: what a service wrote itself, such as the
- * payload of a job. 0, or -1 with a sentence. */
+/* Parses a text of at most `max_bytes` that the service wrote itself, such as the payload of a job, and decodes it
+ * tolerantly. Returns 0, or -1 with a sentence. */
 int tern_schema_read(const struct tern_schema *schema, const char *text, size_t length, size_t max_bytes, void *target,
                      struct tern_error *err);
-/* Whether decoding would take back what `source` holds: every rule of the schema, on the struct. 0, or -1 with the
- * first fault as the sentence. */
+/* Checks a struct against every rule of the schema, so that decoding will accept what encoding writes. Returns 0, or -1
+ * with the first fault as the sentence. */
 int tern_schema_check(const struct tern_schema *schema, const void *source, struct tern_error *err);
 /* Appends the JSON object, members in the order of the table. Numbers are exact; texts are escaped. */
 void tern_schema_encode(const struct tern_schema *schema, const void *source, struct tern_text *out);
-/* Adds a fault of the caller's own checks; only counts it once there are TERN_SCHEMA_MAX_FAULTS. */
+/* Adds a fault found by the caller; beyond TERN_SCHEMA_MAX_FAULTS it is only counted. */
 void tern_schema_fault(struct tern_schema_faults *faults, const char *code, const char *pointer, const char *detail,
                        ...) TERN_PRINTF(4, 5);
 
-/* Makes any text fit for a TEXT member of `size` bytes and `characters` characters: control characters become spaces,
- * what is not UTF-8 becomes U+FFFD, and it is cut between characters. */
+/* Fits any text into a TEXT member of `size` bytes and at most `characters` characters: control characters become
+ * spaces, bytes that are not UTF-8 become U+FFFD, and the rest is cut off between characters. */
 void tern_schema_fit_text(char *target, size_t size, size_t characters, const char *text);
 
 #endif
