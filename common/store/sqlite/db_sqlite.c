@@ -1,9 +1,9 @@
-/* The SQLite driver of tern/db.h: connections, their settings, and what an error means.
+/* db_sqlite.c - connections of the SQLite driver: their settings, and what an error means.
  *
- * One connection writes and checkpoints, because SQLite before 3.51.3 can damage a log that one connection resets
- * while another commits; the others cannot write at all. Every setting that durability rests on is read back, since
- * SQLite answers an unknown or refused one with silence. The driver never retries: after an I/O error a second
- * try may succeed falsely. */
+ * One connection writes and checkpoints, because SQLite before 3.51.3 can damage a log that one connection resets while
+ * another commits (sqlite.org/wal.html); the others cannot write at all. Every setting that durability depends on is
+ * read back, because SQLite ignores an unknown or refused one silently. Never retries: after an I/O error a second try
+ * may succeed falsely. */
 #include "db_sqlite.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 enum { BUSY_MS = 5000 };
 
-/* A pragma and what it must answer; NULL: it answers nothing that matters. */
+/* A pragma and its required answer; NULL: any. */
 struct setting {
     const char *sql, *answer;
 };
@@ -50,7 +50,7 @@ static const struct setting reader_settings[] = {
     {"PRAGMA journal_mode",      "wal"},
 };
 
-/* What the system said last about the log, or the file. SQLite's own sqlite3_system_errno is not set by a commit. */
+/* The last errno of the log, or of the file: sqlite3_system_errno is not set by a commit. */
 static int last_errno(const struct tern_db *db)
 {
     sqlite3_file *log = NULL;
@@ -61,8 +61,8 @@ static int last_errno(const struct tern_db *db)
     return error != 0 ? error : sqlite3_system_errno(db->handle);
 }
 
-/* Without room SQLite says FULL, but for a quota and for its index of the log. A flush that failed is never that:
- * what it has lost cannot be known. */
+/* SQLite reports a full disk as FULL, except for a quota and for the index of the log. A failed flush is never a full
+ * disk: what it has lost cannot be known. */
 static bool lacks_room(int code, int error)
 {
     return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP) &&
@@ -91,7 +91,7 @@ void tern_sqlite_break(struct tern_db *db)
     }
 }
 
-/* What happened to the transaction is asked here, at the error, because SQLite ends it by itself on some. */
+/* Notes here, at the error, whether SQLite has ended the transaction by itself, which some errors do. */
 static void note_loss(struct tern_db *db, enum tern_fault fault)
 {
     if (fault == TERN_FAULT_BROKEN) tern_sqlite_break(db);
@@ -169,13 +169,14 @@ static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pag
 static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
 {
     const char *name = db->path ? db->path : ":memory:";
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation; only before the first open */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                         0); /* saves a lock for each allocation; works before the first open only */
     int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     TERN_ASSERT(db->handle, "there is memory for the store");
     if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "open", err);
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                      NULL); /* only an orderly close takes the log away */
+                      NULL); /* only an orderly close removes the log */
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
@@ -203,14 +204,7 @@ static struct tern_db *create(bool reader)
     return db;
 }
 
-/* Behind the end of a log that a crash left there may be pieces of a commit that never was: the next look at the log is
- * not to meet them. Where this does not work, on a full disk, the old log goes on. */
-static void begin_a_new_log(const struct tern_db *db)
-{
-    (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-}
-
-/* A store on a full disk cannot even be read before its log is recovered: that is what the ballast is for. */
+/* On a full disk a store cannot even be read before its log is recovered; the ballast makes room for that. */
 static int open_writer(struct tern_db *db, struct tern_error *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -225,16 +219,18 @@ static int open_writer(struct tern_db *db, struct tern_error *err)
     }
     if (result < 0) return -1;
     tern_sqlite_keep_ballast(db);
-    (void)tern_sqlite_note_open(db, true); /* before the log is empty, which the word of a crash may deny */
-    begin_a_new_log(db);
+    (void)tern_sqlite_note_open(db, true); /* before the log is emptied: the lock file may say it is not empty */
+    /* Behind the end of a log that a crash left there may be frames of a commit that never completed, which the next
+     * check of the log must not find. On a full disk this fails, and the old log goes on. */
+    (void)sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (tern_sqlite_note_files(db, err) < 0) {
-        tern_sqlite_break(db); /* its word in the lock file stays as a crash would leave it */
+        tern_sqlite_break(db); /* the lock file stays as a crash would leave it */
         return -1;
     }
     return 0;
 }
 
-/* An earlier version took a "%20" literally: the store that it made is not to be left behind in silence. */
+/* An earlier version did not decode "%20": refuses to begin a new store beside one that it made. */
 static int refuse_undecoded(const struct tern_db *db, const char *url, struct tern_error *err)
 {
     const char *raw = url + strlen("sqlite:");
@@ -244,7 +240,7 @@ static int refuse_undecoded(const struct tern_db *db, const char *url, struct te
                           db->given, raw);
 }
 
-/* Whether the path is the resolved one as it stands, seen from the working folder. */
+/* Whether the given path, seen from the working folder, is the resolved one. */
 static bool is_direct(const struct tern_db *db)
 {
     char folder[PATH_MAX];
@@ -301,7 +297,7 @@ void tern_db_close(struct tern_db *db)
     if (db->handle) {
         tern_db_rollback(db);
         if (tern_db_check_unchanged(db, NULL) < 0) tern_sqlite_break(db);
-        /* First: without its log it must not look as if it were open. */
+        /* Before the close removes the log: an open store must have one. */
         if (!db->broken && tern_sqlite_note_open(db, false))
             sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         close_handle(db);
@@ -324,9 +320,9 @@ const char *tern_db_version(void)
 const char *tern_db_version_warning(void)
 {
     int version = sqlite3_libversion_number();
-    bool mended =
+    bool fixed =
         version >= 3051003 || (version >= 3050007 && version < 3051000) || (version >= 3044006 && version < 3045000);
-    return mended ? NULL
-                  : "this SQLite is older than 3.51.3 and may damage a store that two connections write: "
-                    "never open the store's file with another program while the service runs";
+    return fixed ? NULL
+                 : "this SQLite is older than 3.51.3 and may damage a store that two connections write: "
+                   "never open the store's file with another program while the service runs";
 }

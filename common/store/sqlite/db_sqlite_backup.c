@@ -1,9 +1,9 @@
-/* db_sqlite_backup.c - a copy of the store, as it is at one moment, while it is being written to.
+/* db_sqlite_backup.c - copies the store as it is at one moment, while it is being written to.
  *
- * A read-only connection of its own holds one snapshot from the first page to the last, so no commit makes the copy
- * begin again; the log cannot be used anew until the copy is done, no more. What was copied is flushed every few
- * megabytes: one great flush at the end could keep the writer's waiting. The copy is left in rollback mode, which a
- * store in use never is: that tells a restored one from a store that has lost its log (db_sqlite_file.c). */
+ * A read-only connection holds one snapshot from the first page to the last, so no commit restarts the copy; meanwhile
+ * the log cannot be reset. The copy is flushed every few megabytes, because one large flush at the end could delay the
+ * writer's. It is left in rollback mode, which a store in use never has: that distinguishes a restored backup from a
+ * store that has lost its log (db_sqlite_file.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18, CHECK_STEPS = 10
 
 static const char snapshot[] = "SELECT count(*) FROM sqlite_schema";
 
-/* By the code alone: a step of a copy leaves its own sentence on neither connection. */
+/* Explains the code alone: a step of a backup leaves its message on neither connection. */
 static int fail(int code, struct tern_error *err)
 {
     enum tern_fault fault = (code & 0xff) == SQLITE_FULL ? TERN_FAULT_FULL : TERN_FAULT_OTHER;
@@ -77,7 +77,7 @@ static int has_to_end(void *self)
     return !patience->goes_on(patience->self);
 }
 
-/* What nobody has read is no backup. */
+/* A backup counts only after it was read back. */
 static int check_copy(const char *path, const struct tern_db_patience *patience, struct tern_error *err)
 {
     sqlite3 *copy = NULL;
@@ -99,7 +99,8 @@ static int check_copy(const char *path, const struct tern_db_patience *patience,
 static int finish(const char *path, int fd, const struct tern_db_patience *patience, struct tern_db_copy *ret_copy,
                   struct tern_error *err)
 {
-    static const unsigned char rollback_mode[] = {1, 1}; /* who may write and read it: file format, section 1.3 */
+    static const unsigned char rollback_mode[] = {
+        1, 1}; /* write and read version: sqlite.org/fileformat.html, section 1.3 */
     struct stat about;
     if (pwrite(fd, rollback_mode, sizeof rollback_mode, VERSIONS_AT) != (ssize_t)sizeof rollback_mode)
         return tern_error_set(err, "the copy cannot be written: %s", strerror(errno));
@@ -121,7 +122,7 @@ int tern_db_copy(struct tern_db *reader, const char *path, const struct tern_db_
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return tern_error_set(err, "the copy %s cannot be made: %s", path, strerror(errno));
     int status = fchmod(fd, 0600) < 0 ? tern_error_set(err, "the copy cannot be made private: %s", strerror(errno)) : 0;
-    /* SQLite is not to follow links, and takes none on the way either. */
+    /* SQLite opens with NOFOLLOW, which refuses links in the folders too. */
     if (status == 0 && !realpath(path, real))
         status = tern_error_set(err, "the copy %s cannot be found: %s", path, strerror(errno));
     if (status == 0) status = tern_db_begin(reader, err);

@@ -1,9 +1,9 @@
-/* The SQLite driver's files: who may use them, what an earlier end has left, and room for the worst day.
+/* db_sqlite_file.c - the files of a store: locks, the state that the last end left, rights, room.
  *
- * <store>.lock and the file itself are held with flock for as long as the store is open, so that a second process is
- * refused, by whatever name it comes. The lock file is never removed: it also says whether the store was closed in
- * order. <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened
- * before SQLite's and closed after them: closing it drops the locks (fcntl) that SQLite holds. */
+ * <store>.lock and the file itself are held with flock(2) while the store is open, so that a second process is refused
+ * by whatever name it comes. The lock file is never removed: it also records whether the store was closed in order.
+ * <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened before
+ * SQLite's and closed after them, because closing any descriptor of a file drops SQLite's fcntl(2) locks on it. */
 #include "db_sqlite.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 enum { BALLAST_BYTES = 8 * 1024 * 1024, FULL_BELOW_BYTES = 1024 * 1024 };
 
-/* Not in every linux/magic.h. */
+/* Missing in some versions of linux/magic.h. */
 #define MAGIC_CIFS 0xFF534D42u
 #define MAGIC_SMB2 0xFE534D42u
 
@@ -30,7 +30,7 @@ static void beside(const struct tern_db *db, const char *ending, char name[PATH_
     snprintf(name, PATH_MAX, "%s%s", db->path, ending);
 }
 
-/* A new name is durable once the folder that holds it was flushed. */
+/* A new name is durable once its folder was flushed. */
 static void flush_folder_of(const char *path)
 {
     char folder[PATH_MAX];
@@ -68,8 +68,8 @@ static int refuse_network(const char *folder, struct tern_error *err)
     return 0;
 }
 
-/* What a store holds (addresses, telephone numbers) is for its service alone, whatever the umask was. A file that is
- * another user's, or on a file system without rights, is used as it is: tern_db_is_exposed. */
+/* A store holds addresses and telephone numbers, so only its service may read it, whatever the umask is. A file of
+ * another user, or on a file system without rights, is used as it is: see tern_db_is_exposed. */
 static int make_private(int fd, const char *name, struct tern_error *err)
 {
     struct stat about;
@@ -86,8 +86,8 @@ static int lock(int fd, const char *name, struct tern_error *err)
                                 : tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
 }
 
-/* The locked descriptor of a file that is there or, with O_CREAT in `flags`, is made. -1 with errno 0: `err` is
- * filled. */
+/* Opens a file (with O_CREAT in `flags`: or creates it) and locks it. Returns the descriptor, or -1 with `err` and with
+ * errno: 0 when it could be opened. */
 static int open_locked(const char *name, int flags, struct tern_error *err)
 {
     int fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
@@ -105,10 +105,11 @@ static int open_locked(const char *name, int flags, struct tern_error *err)
     return fd;
 }
 
-static const char is_open[] = "open\n", is_used[] = "used\n", /* open, and its log is not empty */
-    is_shut[] = "shut\n"; /* of one length: written in place, a full disk takes it */
+/* The words of the lock file, of equal length: written in place, they need no room on a full disk. */
+static const char is_open[] = "open\n", is_used[] = "used\n" /* open, with a log that is not empty */,
+                  is_shut[] = "shut\n";
 
-/* What the lock file says; UNKNOWN when it has never seen a store. */
+/* The word of the lock file; UNKNOWN when it has none. */
 static enum tern_sqlite_end last_end(const struct tern_db *db)
 {
     static const char *const words[] = {
@@ -120,7 +121,7 @@ static enum tern_sqlite_end last_end(const struct tern_db *db)
     return TERN_SQLITE_UNKNOWN;
 }
 
-/* By its name: somebody may have removed the file that is locked, and the next start reads what is there then. */
+/* Opens it by name: the locked file may have been removed, and the next start reads the one of that name. */
 static bool write_word(const struct tern_db *db, const char *word)
 {
     char name[PATH_MAX];
@@ -136,7 +137,7 @@ static bool write_word(const struct tern_db *db, const char *word)
 bool tern_sqlite_note_open(struct tern_db *db, bool open)
 {
     if (db->lock < 0 || db->noted_open == open) return false;
-    if (open) flush_folder_of(db->path); /* the log has its name in it before anybody may miss it */
+    if (open) flush_folder_of(db->path); /* the log must have its name before its absence means a loss */
     db->noted_open = open;
     return write_word(db, open ? is_open : is_shut);
 }
@@ -162,14 +163,14 @@ void tern_sqlite_keep_length(const struct tern_db *db, int64_t length)
     (void)write_word(db, words);
 }
 
-/* 0: nothing is known. */
+/* The length of the log that tern_sqlite_keep_length has recorded; 0: none. */
 static int64_t kept_length(const struct tern_db *db)
 {
     char digits[32] = "";
     return pread(db->lock, digits, sizeof digits - 1, sizeof is_used - 1) > 0 ? strtoll(digits, NULL, 10) : 0;
 }
 
-/* SQLite would begin an empty store in its place, and throw its log away. */
+/* Without the file SQLite would begin an empty store, and discard the log. */
 static int check_nothing_is_missing(const struct tern_db *db, struct tern_error *err)
 {
     if (tern_sqlite_log_bytes(db) > 0) {
@@ -185,7 +186,7 @@ static int check_nothing_is_missing(const struct tern_db *db, struct tern_error 
     return 0;
 }
 
-/* A store in use is always in WAL mode; a backup (db_sqlite_backup.c) is not, until it is opened. */
+/* A store in use is in WAL mode; a backup (db_sqlite_backup.c) is not, until it is opened. */
 static bool is_backup(const struct tern_db *db)
 {
     enum { WRITE_VERSION_AT = 18, ROLLBACK_JOURNAL = 1 };
@@ -207,9 +208,8 @@ static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
     return tern_sqlite_check_log(db, last_end(db), kept_length(db), err);
 }
 
-/* A second process that comes by another name of the file, or after the lock file was removed, meets this lock. It is
- * asked for after the lock file's: closing a descriptor drops SQLite's own locks on the file, if the process has
- * any. */
+/* Refuses a second process that comes by another name of the file, or after the lock file was removed. Taken after the
+ * lock file's lock: closing a descriptor drops SQLite's own locks on the file, if this process has any. */
 static int hold_file(struct tern_db *db, struct tern_error *err)
 {
     db->file = open_locked(db->path, 0, err);
@@ -224,7 +224,8 @@ static int create_file(struct tern_db *db, struct tern_error *err)
     return db->file >= 0 ? 0 : -1;
 }
 
-/* What an older version, or a copy, has left readable to others; SQLite gives new ones the rights of the file. */
+/* Files that an older version, or a copy, left readable to others; SQLite gives new ones the rights of the store's
+ * file. */
 static void make_log_private(const struct tern_db *db)
 {
     static const char *const endings[] = {"-wal", "-shm", ".ballast"};
@@ -342,7 +343,7 @@ static bool make_ballast(const char *name)
     return made;
 }
 
-/* Only with as much room again beside it: or it would itself be what fills the disk. */
+/* Needs twice its room on the disk, or the ballast itself would fill it. */
 void tern_sqlite_keep_ballast(struct tern_db *db)
 {
     char name[PATH_MAX];

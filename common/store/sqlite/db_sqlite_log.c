@@ -1,9 +1,9 @@
-/* The SQLite driver's look at the write-ahead log that a crash left, before SQLite recovers it.
+/* db_sqlite_log.c - checks the write-ahead log that a crash left, before SQLite recovers it.
  *
- * SQLite takes from a log what its checksums prove, and ends at the first frame that they do not: right for a commit
- * that was cut short, but silent about a log that is gone or damaged, and with it orders that were answered. A commit
- * is on the disk before the next one begins, so at most the last one can be unfinished: two commits behind the last
- * provable frame are damage. Reads only. */
+ * SQLite replays a log up to the first frame whose checksum fails. That is right for a commit that was cut short, but a
+ * log that is gone or damaged in the middle loses committed orders silently. A commit is on the disk before the next
+ * one begins, so at most the last one can be incomplete: two commits behind the last valid frame are damage. The format
+ * is that of sqlite.org/fileformat.html, section 4. Reads only. */
 #include "db_sqlite.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 enum { LOG_HEADER = 32, FRAME_HEADER = 24, PAGE_MIN = 512, PAGE_MAX = 65536, NAME_ROOM = 4096 };
 
-#define LOG_MAGIC 0x377f0682u /* the last bit says in which order its checksums read */
+#define LOG_MAGIC 0x377f0682u /* its last bit is the byte order of the checksums */
 
 struct sum {
     uint32_t first, second;
@@ -27,8 +27,8 @@ struct log_file {
     bool big_endian;
     uint32_t page_size;
     unsigned char salts[8];
-    struct sum sum;                               /* up to the last frame that is proved */
-    unsigned char frame[FRAME_HEADER + PAGE_MAX]; /* the one being looked at */
+    struct sum sum;                               /* up to the last valid frame */
+    unsigned char frame[FRAME_HEADER + PAGE_MAX]; /* the one being checked */
 };
 
 static uint32_t big(const unsigned char *bytes)
@@ -50,12 +50,12 @@ static struct sum add_up(struct sum sum, bool big_endian, const unsigned char *b
     return sum;
 }
 
-static bool says(const unsigned char *bytes, struct sum sum)
+static bool matches(const unsigned char *bytes, struct sum sum)
 {
     return big(bytes) == sum.first && big(bytes + 4) == sum.second;
 }
 
-/* False when there is no log in it: empty, never finished, or damaged here. */
+/* False: empty, never completed, or damaged. */
 static bool read_header(struct log_file *log)
 {
     unsigned char header[LOG_HEADER];
@@ -66,7 +66,7 @@ static bool read_header(struct log_file *log)
     log->page_size = big(header + 8);
     log->sum = add_up(nothing, log->big_endian, header, 24);
     memcpy(log->salts, header + 16, sizeof log->salts);
-    return says(header + 24, log->sum) && log->page_size >= PAGE_MIN && log->page_size <= PAGE_MAX;
+    return matches(header + 24, log->sum) && log->page_size >= PAGE_MIN && log->page_size <= PAGE_MAX;
 }
 
 static bool read_frame(struct log_file *log, int64_t number)
@@ -75,17 +75,17 @@ static bool read_frame(struct log_file *log, int64_t number)
     return pread(log->fd, log->frame, size, LOG_HEADER + number * (off_t)size) == (ssize_t)size;
 }
 
-/* Of this log, not left over from one before it. */
+/* Whether the frame belongs to this log, not to an earlier use of the file. */
 static bool is_ours(const struct log_file *log)
 {
     return memcmp(log->frame + 8, log->salts, sizeof log->salts) == 0;
 }
 
-static bool is_proved(struct log_file *log)
+static bool is_valid(struct log_file *log)
 {
     struct sum sum = add_up(log->sum, log->big_endian, log->frame, 8);
     sum = add_up(sum, log->big_endian, log->frame + FRAME_HEADER, log->page_size);
-    if (!is_ours(log) || !says(log->frame + 16, sum)) return false;
+    if (!is_ours(log) || !matches(log->frame + 16, sum)) return false;
     log->sum = sum;
     return true;
 }
@@ -106,8 +106,8 @@ static bool is_damaged(struct log_file *log, bool was_used)
     int64_t number = 0;
     int commits = 0;
     if (!read_header(log))
-        return was_used || has_frames(log); /* they were written after a header that was on the disk */
-    while (read_frame(log, number) && is_proved(log))
+        return was_used || has_frames(log); /* frames are written after their header is on the disk */
+    while (read_frame(log, number) && is_valid(log))
         number++;
     for (; commits < 2 && read_frame(log, number); number++)
         commits += is_ours(log) && ends_a_commit(log) ? 1 : 0;
@@ -124,7 +124,7 @@ int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, in
                                 "it was not closed in order and its log (-wal) is gone, with what was committed last; "
                                 "remove its .lock file to go on without that");
     }
-    if (fd < 0) return 0; /* SQLite says what is wrong with a log that cannot be read */
+    if (fd < 0) return 0; /* SQLite reports a log that cannot be read */
     struct log_file *log = tern_alloc(sizeof *log);
     log->fd = fd;
     bool damaged = tern_sqlite_log_bytes(db) < least || is_damaged(log, end == TERN_SQLITE_USED);

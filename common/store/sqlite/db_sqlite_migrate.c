@@ -1,9 +1,8 @@
-/* The SQLite driver's migrations: numbered steps of a family, each applied once, each in a transaction of its own.
+/* db_sqlite_migrate.c - migrations: numbered steps of a family, each applied once, in a transaction of its own.
  *
- * What was applied stands in schema_migration, written in the same transaction as the step, so that a crash leaves
- * either both or neither. A store with a step that this program does not know is refused: an older program would break
- * the laws of the newer schema. So is one whose steps have other names: it is another program's. A step may not begin
- * or end transactions. */
+ * schema_migration records a step in the step's own transaction, so that a crash leaves both or neither. A store with a
+ * step that this program does not know is refused, because an older program would break the laws of the newer schema;
+ * so is one whose steps have other names: it belongs to another program. A step must not begin or end a transaction. */
 #include "db_sqlite.h"
 
 static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_migration ("

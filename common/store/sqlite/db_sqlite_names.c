@@ -1,12 +1,11 @@
-/* db_sqlite_names.c - whether the names of a store still lead to the files that are open.
+/* db_sqlite_names.c - checks that the names of a store still lead to the open files, and that only we change them.
  *
- * A file that has lost its name, or whose name leads to another file, is written to as before, and nobody finds it
- * again: what is committed then is lost to the next start. So the names are checked after every commit, before anybody
- * is told of it, and about once a second besides. A file that is open keeps its inode: no other can have its number.
- * The main file changes at a checkpoint only, and only this process makes one: another time of writing or another
- * length is somebody who copies over it. The log is never shorter than our last commit has left it, but for the cut to
- * its limit: a commit or a checkpoint of a log with a hole would ruin what is whole yet. Reads directory entries, never
- * the store; repairs nothing but the lock file. */
+ * A file that has lost its name can still be written, but the next start will not find what is committed to it. So the
+ * names are checked after every commit, before it is acknowledged, and about once a second. An open file keeps its
+ * inode, which no other file can have. The main file changes at a checkpoint only, and only this process makes one:
+ * another modification time or length means that somebody copies over it. The log is never shorter than our last commit
+ * left it, except for the cut to its limit: a commit or checkpoint on a log with a hole would damage what is still
+ * whole. Reads directory entries, never the store; repairs nothing but the lock file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,14 +23,14 @@ static const struct {
     {"-shm", "index (-shm)"},
 };
 
-static int look(const char *path, int which, struct stat *about)
+static int stat_file(const char *path, int which, struct stat *about)
 {
     char name[PATH_MAX];
     (void)snprintf(name, sizeof name, "%s%s", path, files[which].ending);
     return stat(name, about);
 }
 
-static int tell(const struct tern_db *db, int which, const char *what_happened, struct tern_error *err)
+static int report(const struct tern_db *db, int which, const char *what_happened, struct tern_error *err)
 {
     tern_sqlite_keep_word(db);
     return tern_error_fault(err, TERN_FAULT_BROKEN, "the %s of the store %s %s while it was in use", files[which].what,
@@ -40,14 +39,14 @@ static int tell(const struct tern_db *db, int which, const char *what_happened, 
 
 static int check_name(const struct tern_db *db, const char *path, int which, struct stat *about, struct tern_error *err)
 {
-    if (look(path, which, about) < 0)
-        return tell(db, which, errno == ENOENT ? "was removed or renamed" : "came out of reach", err);
+    if (stat_file(path, which, about) < 0)
+        return report(db, which, errno == ENOENT ? "was removed or renamed" : "came out of reach", err);
     if (about->st_dev == db->files.device[which] && about->st_ino == db->files.inode[which]) return 0;
-    return tell(db, which, "was replaced by another", err);
+    return report(db, which, "was replaced by another", err);
 }
 
-/* The first `count` files, and the file by the name in the configuration: after a link was turned the next start would
- * come to another store. */
+/* Checks the first `count` files, and the file by its configured name: after a link was changed the next start would
+ * open another store. */
 static int check_names(const struct tern_db *db, int count, struct stat about[TERN_SQLITE_FILES],
                        struct tern_error *err)
 {
@@ -57,7 +56,7 @@ static int check_names(const struct tern_db *db, int count, struct stat about[TE
     return 0;
 }
 
-/* The length is read on both sides of the look at the file: a commit of the writer thread may lie between. */
+/* Reads the expected length before and after the file: a commit of the writer thread may change it meanwhile. */
 static int check_log(const struct tern_db *db, struct stat *about, struct tern_error *err)
 {
     int64_t before = atomic_load(&db->files.log_length);
@@ -66,7 +65,7 @@ static int check_log(const struct tern_db *db, struct stat *about, struct tern_e
     int64_t least = before < after ? before : after;
     if (about->st_size >= least) return 0;
     tern_sqlite_keep_length(db, least);
-    return tell(db, LOG, "was cut short", err);
+    return report(db, LOG, "was cut short", err);
 }
 
 int tern_db_check(const struct tern_db *db, bool *ret_shared, struct tern_error *err)
@@ -86,11 +85,11 @@ int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
     if (!db->files.noted) return 0;
-    /* What was committed is in these two. */
+    /* Committed data is in these two. */
     if (check_names(db, MAIN + 1, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     const struct timespec *then = &db->files.written, *now = &about[MAIN].st_mtim;
     if (about[MAIN].st_size != db->files.length || now->tv_sec != then->tv_sec || now->tv_nsec != then->tv_nsec)
-        return tell(db, MAIN, "was written to by somebody else", err);
+        return report(db, MAIN, "was written to by somebody else", err);
     return 0;
 }
 
@@ -100,7 +99,7 @@ int tern_sqlite_check_log_length(const struct tern_db *db, struct tern_error *er
     return db->files.noted ? check_log(db, &about, err) : 0;
 }
 
-/* One that changes nothing leaves the lower mark until the next. */
+/* A commit that changes nothing leaves the lower length until the next one. */
 void tern_sqlite_expect_commit(struct tern_db *db)
 {
     if (atomic_load(&db->files.log_length) > TERN_SQLITE_LOG_LIMIT)
@@ -110,13 +109,13 @@ void tern_sqlite_expect_commit(struct tern_db *db)
 void tern_sqlite_note_log(struct tern_db *db)
 {
     struct stat about;
-    if (look(db->path, LOG, &about) == 0) atomic_store(&db->files.log_length, about.st_size);
+    if (stat_file(db->path, LOG, &about) == 0) atomic_store(&db->files.log_length, about.st_size);
 }
 
 void tern_sqlite_note_written(struct tern_db *db)
 {
     struct stat about;
-    if (look(db->path, MAIN, &about) < 0) return; /* the next check tells */
+    if (stat_file(db->path, MAIN, &about) < 0) return; /* the next check reports it */
     db->files.written = about.st_mtim;
     db->files.length = about.st_size;
 }
@@ -125,7 +124,7 @@ int tern_sqlite_note_files(struct tern_db *db, struct tern_error *err)
 {
     struct stat about;
     for (int which = 0; which < TERN_SQLITE_FILES; which++) {
-        if (look(db->path, which, &about) < 0)
+        if (stat_file(db->path, which, &about) < 0)
             return tern_error_set(err, "its %s cannot be found: %s", files[which].what, strerror(errno));
         db->files.device[which] = about.st_dev;
         db->files.inode[which] = about.st_ino;

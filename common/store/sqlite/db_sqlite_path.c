@@ -1,8 +1,8 @@
-/* db_sqlite_path.c - which file a store's URL names.
+/* db_sqlite_path.c - finds the file of a store's URL.
  *
- * There is one reading: "sqlite:" and a path, or "sqlite://" and an absolute one, %XX decoded, no query, no fragment.
- * The path is then resolved once, with every symbolic link followed, and only the result is used from there on: the
- * log and the lock lie beside the file itself, by whatever name it was reached. Never makes anything. */
+ * A URL is "sqlite:" and a path, or "sqlite://" and an absolute path, %XX decoded, without query and fragment. The path
+ * is resolved once, following every symbolic link, and only the result is used afterwards: the log and the lock lie
+ * beside the file itself, by whatever name it was reached. Never creates anything. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -37,8 +37,7 @@ static int decode(char *text, struct tern_error *err)
     return 0;
 }
 
-/* "?mode=rw" would be the beginning of another file's name for who expects it to be an option, and the other way
- * round. */
+/* A "?mode=rw" could be meant as an option or as part of the file name. */
 static int refuse_query(const char *path, struct tern_error *err)
 {
     const char *end = strpbrk(path, "?#");
@@ -100,7 +99,7 @@ static int append(char path[PATH_MAX], const char *name, size_t length, struct t
     return 0;
 }
 
-/* Folders that are not there yet will be made as they are written. */
+/* Missing folders will be created by these names. */
 static int append_missing(char real[PATH_MAX], const char *rest, struct tern_error *err)
 {
     while (*(rest += strspn(rest, "/")) != '\0') {
@@ -127,7 +126,7 @@ static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX]
     return append_missing(real, folder + strlen(there), err);
 }
 
-/* `name` is the path; then what the link at its place leads to, seen from the link's folder. */
+/* `name` is the path; after a link, its target as seen from the folder of the link. */
 int tern_sqlite_resolve(const char *path, char **ret_real, struct tern_error *err)
 {
     char name[PATH_MAX], folder[PATH_MAX], real[PATH_MAX], target[PATH_MAX];
@@ -137,7 +136,7 @@ int tern_sqlite_resolve(const char *path, char **ret_real, struct tern_error *er
         tern_sqlite_folder_of(name, folder);
         if (file[0] == '\0' || strcmp(file, ".") == 0 || strcmp(file, "..") == 0)
             return tern_error_set(err, "it is a folder");
-        /* The folder behind a link is not made: it may be a disk that is not mounted. */
+        /* The folder of a link's target is never created: it may be a disk that is not mounted. */
         if (resolve_folder(folder, links == 0, real, err) < 0 || append(real, file, strlen(file), err) < 0) return -1;
         ssize_t length = readlink(real, target, sizeof target - 1);
         if (length < 0) {

@@ -1,9 +1,9 @@
-/* The SQLite driver's statements: prepared once, found again by the address of their text, bound, stepped, read.
+/* db_sqlite_statement.c - statements: prepared once, cached by the address of their text, bound, stepped, read.
  *
- * A statement is reset, and its parameters are forgotten, as soon as its rows are done: what the caller passed may go
- * away then, and no open read keeps the log from being checkpointed. The same statement used again while its rows are
- * being read gets a fresh twin. Once the store has ended a transaction by itself, no statement runs until the caller
- * has rolled back: it would be committed alone. */
+ * A statement is reset, and its parameters are cleared, as soon as its rows are done: the caller's values may go away,
+ * and no open read delays a checkpoint. A statement that is used again while its rows are being read gets a second
+ * instance. Once SQLite has ended a transaction by itself, no statement runs until the caller has rolled back: it would
+ * be committed alone. */
 #include "db_sqlite.h"
 
 #include <stdlib.h>
@@ -38,16 +38,11 @@ struct tern_db_value tern_db_null(void)
 
 /* ---- the cache ------------------------------------------------------------------------------------------- */
 
-static size_t place_of(const char *sql, size_t room)
-{
-    uint64_t mixed = (uint64_t)(uintptr_t)sql * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(mixed >> 32) & (room - 1);
-}
-
-/* The slot of this text, or the free one where it belongs. */
+/* The slot of this text, or the free slot for it. */
 static struct tern_db_statement **slot_of(const struct tern_db *db, const char *sql)
 {
-    size_t at = place_of(sql, db->slot_room);
+    uint64_t hash = (uint64_t)(uintptr_t)sql * UINT64_C(0x9E3779B97F4A7C15);
+    size_t at = (size_t)(hash >> 32) & (db->slot_room - 1);
     while (db->slots[at] && db->slots[at]->sql != sql)
         at = (at + 1) & (db->slot_room - 1);
     return &db->slots[at];
@@ -73,7 +68,7 @@ static struct tern_db_statement *prepare(struct tern_db *db, const char *sql, un
         tern_sqlite_fail(db, code, "prepare", err);
         return NULL;
     }
-    TERN_ASSERT(handle, "a statement says something");
+    TERN_ASSERT(handle, "a statement is not empty");
     struct tern_db_statement *statement = tern_alloc(sizeof *statement);
     statement->sql = sql;
     statement->handle = handle;
@@ -99,7 +94,7 @@ void tern_sqlite_forget_statements(struct tern_db *db)
     db->slot_count = 0;
 }
 
-/* The cached statement, or a fresh one when that is being read. */
+/* The cached statement, or a second instance while the cached one is in use. */
 static struct tern_db_statement *find(struct tern_db *db, const char *sql, bool *ret_borrowed, struct tern_error *err)
 {
     make_room(db);
@@ -137,7 +132,7 @@ static int bind_all(struct tern_db *db, const struct tern_db_statement *statemen
     return 0;
 }
 
-/* After some errors SQLite has rolled back already; what ran now would be a transaction of its own. */
+/* After some errors SQLite has rolled back already: a statement would now be a transaction of its own. */
 int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err)
 {
     if (db->broken)

@@ -1,8 +1,8 @@
-/* The SQLite driver's transactions, savepoints and checkpoints.
+/* db_sqlite_transaction.c - transactions, savepoints and checkpoints.
  *
- * A writing transaction takes the write lock when it begins, so that it can never fail half-way for another writer.
- * After a failed commit nothing of it is left, but when the files have gone from under it. A full disk or an I/O error
- * may end a transaction in the middle: then every call but rollback answers with that fault. */
+ * A writing transaction takes the write lock when it begins, so that no other writer can make it fail half-way. Nothing
+ * remains of a failed commit, unless the files were removed under it. A full disk or an I/O error may end a transaction
+ * in the middle: then every call but rollback fails with that fault. */
 #include "db_sqlite.h"
 
 enum { CHECKPOINT_PAGES = 2000 }; /* 8 MB of log */
@@ -19,7 +19,7 @@ bool tern_db_in_transaction(const struct tern_db *db)
     return sqlite3_get_autocommit(db->handle) == 0;
 }
 
-/* A great transaction writes to the log before its commit: so this is asked when it begins, too. */
+/* Before a begin, too: a large transaction writes to the log before its commit. */
 static int check_log(struct tern_db *db, struct tern_error *err)
 {
     if (db->reader || db->broken || tern_sqlite_check_log_length(db, err) == 0) return 0;
@@ -66,7 +66,7 @@ bool tern_db_is_broken(const struct tern_db *db)
     return db->broken;
 }
 
-/* What is still open after it would be committed with the next transaction: nothing may run any more. */
+/* If it stays open, its changes would be committed with the next transaction: break the connection. */
 void tern_db_rollback(struct tern_db *db)
 {
     if (tern_db_in_transaction(db)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
@@ -91,7 +91,7 @@ int tern_db_release(struct tern_db *db, struct tern_error *err)
     return 0;
 }
 
-/* "Rollback to" leaves the savepoint open; releasing it afterwards changes nothing more. */
+/* ROLLBACK TO leaves the savepoint open; the release after it changes nothing. */
 int tern_db_undo(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->in_savepoint, "what is undone was set");
@@ -110,13 +110,13 @@ int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err
     if (db->ballast_gone) tern_sqlite_keep_ballast(db);
     if (!db->path || db->wal_pages <= pages) return 0;
     if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) return -1;
-    if (tern_db_check_unchanged(db, err) < 0) { /* before what somebody else has done becomes ours */
+    if (tern_db_check_unchanged(db, err) < 0) { /* before a checkpoint mixes somebody else's changes with ours */
         tern_sqlite_break(db);
         return -1;
     }
     int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     tern_sqlite_note_written(db);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return tern_sqlite_fail(db, code, "cannot checkpoint", err);
-    db->wal_pages = 0; /* known again after the next commit */
+    db->wal_pages = 0; /* counted again at the next commit */
     return 0;
 }
