@@ -1,9 +1,9 @@
 /* amqp.c - the life of a link: connect, serve, lose, wait, again.
  *
- * There is one recovery path: whatever goes wrong destroys the connection, tells the owner and waits a jittered
- * while that a stop cuts short. The link's thread sleeps in one poll(2) over the socket and an eventfd, at most a
- * second, because heartbeats move only here. A wake costs a system call only when the thread is really asleep.
- * Never logs, never gives up by itself. */
+ * There is one recovery path: any error destroys the connection, tells the owner, and waits with a jittered back-off
+ * that a stop ends early. The link's thread sleeps in one poll(2) on the socket and an eventfd, for a second at most,
+ * because heartbeats are sent only here. A wake costs a system call only while the thread sleeps. Never logs, never
+ * gives up by itself. */
 #include "amqp_link.h"
 
 #include <errno.h>
@@ -79,7 +79,7 @@ void tern_amqp_destroy(struct tern_amqp *link)
     tern_amqp_incoming_fini(&link->in);
     tern_amqp_outgoing_fini(&link->out);
     tern_amqp_link_forget_question(link);
-    explicit_bzero(link->address_text, link->address_size); /* it is cut into pieces: one holds the password */
+    explicit_bzero(link->address_text, link->address_size); /* one of its pieces is the password */
     free(link->address_text);
     free(link->ca_file);
     free(link->connection_name);
@@ -116,7 +116,7 @@ struct tern_amqp_link_state tern_amqp_state(const struct tern_amqp *link)
     };
 }
 
-/* Waits for the socket, a wake, or the time. Returns what the socket has to say. */
+/* Waits for the socket, a wake, or the time. Returns the events of the socket. */
 static short sleep_for(struct tern_amqp *link, int fd, int timeout_ms)
 {
     struct pollfd fds[2] = {
@@ -157,15 +157,7 @@ static int take_in(struct tern_amqp *link, short events, bool *more, struct tern
     return keep_alive(link, err);
 }
 
-/* Takes what is there, lets the owner work, sends what came of it. */
-static int one_round(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
-{
-    if (take_in(link, events, more, err) < 0) return -1;
-    if (link->owner.work && link->owner.work(link->owner.self, link, err) < 0) return -1;
-    return tern_amqp_link_flush(link, err);
-}
-
-/* A last round for what is due, bounded; then goodbye. */
+/* Lets the owner work once more, sends what is due for GOODBYE_MS at most, and closes the connection in order. */
 static void leave(struct tern_amqp *link)
 {
     struct tern_error ignored;
@@ -181,10 +173,12 @@ static void leave(struct tern_amqp *link)
 
 static int serve(struct tern_amqp *link, struct tern_error *err)
 {
-    bool more = true; /* the set-up may have left frames behind */
+    bool more = true; /* the set-up may have left frames in the library */
     short events = 0;
     while (!atomic_load(&link->stopping)) {
-        if (one_round(link, events, &more, err) < 0) return -1;
+        if (take_in(link, events, &more, err) < 0) return -1;
+        if (link->owner.work && link->owner.work(link->owner.self, link, err) < 0) return -1;
+        if (tern_amqp_link_flush(link, err) < 0) return -1;
         events = sleep_for(link, link->fd, more ? 0 : POLL_MS);
     }
     leave(link);
@@ -198,16 +192,7 @@ static int random_below(int bound)
     return (int)((int64_t)random % bound);
 }
 
-static int ask_owner(struct tern_amqp *link, struct tern_error *err)
-{
-    link->in_set_up = true;
-    int ready = link->owner.ready ? link->owner.ready(link->owner.self, link, err) : 0;
-    link->in_set_up = false;
-    link->now_ms = link->probed_ms = tern_steady(link->settings.clock);
-    return ready;
-}
-
-/* Keeps the connection alive meanwhile; nothing else moves on it. */
+/* Waits between two calls of `ready`, keeping the connection alive; nothing else is sent. */
 static int stand_by(struct tern_amqp *link, int ms, struct tern_error *err)
 {
     int64_t until_ms = link->now_ms + ms + random_below(ms + 1);
@@ -226,10 +211,14 @@ static int set_up(struct tern_amqp *link, struct tern_error *err)
     if (tern_amqp_link_connect(link, err) < 0 || tern_amqp_link_open_channel(link, err) < 0) return -1;
     atomic_fetch_add(&link->connects, 1);
     link->received_ms = link->sent_ms = tern_steady(link->settings.clock);
-    int ready;
-    while ((ready = ask_owner(link, err)) > 0)
+    for (;;) {
+        link->in_set_up = true;
+        int ready = link->owner.ready ? link->owner.ready(link->owner.self, link, err) : 0;
+        link->in_set_up = false;
+        link->now_ms = link->probed_ms = tern_steady(link->settings.clock);
+        if (ready <= 0) return ready;
         if (stand_by(link, ready, err) < 0) return -1;
-    return ready;
+    }
 }
 
 static int one_connection(struct tern_amqp *link, struct tern_error *err)
@@ -246,19 +235,16 @@ static int one_connection(struct tern_amqp *link, struct tern_error *err)
     return result;
 }
 
-/* Twice as long after each failure, and between half and all of that. */
-static int backoff_ms(const struct tern_amqp_limits *limits, unsigned attempt)
+/* The delay doubles with each failure; half of it is jitter. A stop ends it. */
+static void back_off(struct tern_amqp *link, unsigned attempt)
 {
+    const struct tern_amqp_limits *limits = &link->settings.limits;
     int64_t wait_ms = limits->backoff_min_ms;
     for (unsigned i = 1; i < attempt && wait_ms < limits->backoff_max_ms; i++)
         wait_ms *= 2;
     if (wait_ms > limits->backoff_max_ms) wait_ms = limits->backoff_max_ms;
-    return (int)wait_ms / 2 + random_below((int)wait_ms / 2 + 1);
-}
-
-static void back_off(struct tern_amqp *link, unsigned attempt)
-{
-    int64_t until_ms = tern_steady(&tern_clock_system) + backoff_ms(&link->settings.limits, attempt);
+    wait_ms = wait_ms / 2 + random_below((int)wait_ms / 2 + 1);
+    int64_t until_ms = tern_steady(&tern_clock_system) + wait_ms;
     int64_t left_ms;
     while (!atomic_load(&link->stopping) && (left_ms = until_ms - tern_steady(&tern_clock_system)) > 0)
         (void)sleep_for(link, -1, (int)left_ms);

@@ -1,9 +1,9 @@
 /* amqp_connect.c - from an address to a logged-in connection, and back.
  *
- * Every step has an end: connecting, the TLS handshake and the login have the RPC limit, the socket has
- * TCP_USER_TIMEOUT. TLS verifies the peer and its name, 1.2 or newer. The capabilities are announced, or the broker
- * would never tell us that it blocks us or has cancelled our consumer. A connection that is sick is destroyed,
- * never closed politely: that would be one more call to wait for. */
+ * Every step is bounded: connect, TLS handshake and login by the RPC limit, the socket by TCP_USER_TIMEOUT. TLS is 1.2
+ * or newer and verifies the peer and its name. Our capabilities are announced, or the broker would not report that it
+ * blocks us or has cancelled our consumer. A broken connection is destroyed, never closed in order: that would be one
+ * more call to wait for. */
 #include "amqp_link.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static int explain_connect(struct tern_amqp *link, int status, struct tern_error
     return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
 }
 
-/* Waits for the outcome of a connect(2). 0, or its errno. */
+/* Waits for the result of a connect(2). Returns 0 or its errno. */
 static int await_connected(int fd, int timeout_ms)
 {
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
@@ -95,7 +95,8 @@ static int await_connected(int fd, int timeout_ms)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-/* The library would not say why it failed. A socket as the library makes them, or -1 with errno. */
+/* Connects a socket with the options that the library would set; the library would not report why it failed. Returns -1
+ * with errno. */
 static int connect_to(const char *address, int port, int timeout_ms)
 {
     const struct addrinfo numbers = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
@@ -119,14 +120,8 @@ static int connect_to(const char *address, int port, int timeout_ms)
     return -1;
 }
 
-static int unreached(struct tern_amqp *link, int error, struct tern_error *err)
-{
-    (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
-                         strerror(error));
-    return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
-}
-
-/* With TLS the library must be given the name, which it asks for once more: just answered, so soon answered again. */
+/* With TLS the library needs the name and resolves it again; the resolver has just answered it, so it answers at
+ * once. */
 static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_error *err)
 {
     struct timeval timeout = milliseconds(link->connect_ms);
@@ -139,7 +134,11 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
     }
     for (size_t i = 0; fd < 0 && i < addresses.count && !atomic_load(&link->stopping); i++)
         fd = connect_to(addresses.text[i], link->address.port, link->connect_ms);
-    if (fd < 0) return unreached(link, errno, err);
+    if (fd < 0) {
+        (void)tern_error_set(err, "cannot connect to the broker at %s:%d: %s", link->address.host, link->address.port,
+                             strerror(errno));
+        return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
+    }
     amqp_tcp_socket_set_sockfd(socket, fd);
     return 0;
 }
@@ -182,7 +181,8 @@ static amqp_rpc_reply_t log_in(struct tern_amqp *link)
                                       link->address.user, link->address.password);
 }
 
-/* From here on heartbeats are ours (amqp_send.c). A frame boundary is sure: the login ended with a whole frame. */
+/* From here on we send the heartbeats (amqp_send.c). The login has ended with a whole frame, so none is in the
+ * middle. */
 static int take_over_heartbeats(struct tern_amqp *link, struct tern_error *err)
 {
     link->heartbeat_ms = amqp_get_heartbeat(link->connection) * 1000;
@@ -194,7 +194,7 @@ static int take_over_heartbeats(struct tern_amqp *link, struct tern_error *err)
     return status == AMQP_STATUS_OK ? 0 : tern_amqp_link_status(err, status, "tuning the connection");
 }
 
-/* A broker refuses a user with 403, a vhost with 530. */
+/* RabbitMQ refuses a user with 403 and a vhost with 530. */
 static int explain_login(struct tern_amqp *link, amqp_rpc_reply_t reply, struct tern_error *err)
 {
     const struct amqp_connection_info *address = &link->address;
@@ -213,15 +213,6 @@ static int explain_login(struct tern_amqp *link, amqp_rpc_reply_t reply, struct 
                                                                : TERN_AMQP_OTHER);
 }
 
-static int log_in_checked(struct tern_amqp *link, struct tern_error *err)
-{
-    struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
-    (void)amqp_set_handshake_timeout(link->connection, &timeout);
-    (void)amqp_set_rpc_timeout(link->connection, &timeout);
-    amqp_rpc_reply_t reply = log_in(link);
-    return reply.reply_type == AMQP_RESPONSE_NORMAL ? take_over_heartbeats(link, err) : explain_login(link, reply, err);
-}
-
 int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
 {
     TERN_ASSERT(!link->connection, "a link has one connection at a time");
@@ -234,7 +225,14 @@ int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
     tern_amqp_call_begins(&link->watchdog);
     int result = open_socket(link, err);
     if (result == 0 && atomic_load(&link->stopping)) result = tern_error_set(err, "stopping");
-    if (result == 0) result = log_in_checked(link, err);
+    if (result == 0) {
+        struct timeval timeout = milliseconds(link->settings.limits.rpc_ms);
+        (void)amqp_set_handshake_timeout(link->connection, &timeout);
+        (void)amqp_set_rpc_timeout(link->connection, &timeout);
+        amqp_rpc_reply_t reply = log_in(link);
+        result = reply.reply_type == AMQP_RESPONSE_NORMAL ? take_over_heartbeats(link, err)
+                                                          : explain_login(link, reply, err);
+    }
     tern_amqp_call_ends(&link->watchdog);
     return result;
 }

@@ -1,9 +1,9 @@
-/* amqp_frames.c - the frame loop: turns what the broker sends into calls of the owner.
+/* amqp_frames.c - the frame loop: turns the broker's frames into calls of the owner.
  *
- * Works on single frames and never waits: a message may come in any pieces at any time. The announced size of a body
- * is checked before anything is kept; a body that is too big is thrown away frame by frame. Texts are copied, so
- * the library's buffers are released after every frame and memory stays flat. Anything that does not belong here,
- * and every close by the broker, is an error: the link starts over. */
+ * Handles single frames and never waits: a message may arrive in any pieces at any time. The announced size of a body
+ * is checked before anything is allocated; a body that is too large is dropped frame by frame. Texts are copied, so the
+ * library's buffers are released after every frame and memory stays constant. An unexpected frame, and every close by
+ * the broker, is an error: the link starts over. */
 #include "amqp_link.h"
 
 #include <poll.h>
@@ -41,7 +41,7 @@ static void *room_for(void *block, size_t *room, size_t wanted)
     return bigger;
 }
 
-/* There is room for every text of the header frame: each costs more bytes on the wire than its copy. */
+/* Every text of the header frame fits: each takes more bytes on the wire than its copy. */
 static const char *keep_text(struct tern_amqp_incoming *in, amqp_bytes_t bytes)
 {
     TERN_ASSERT(bytes.len < in->texts_room - in->texts_length, "the texts of a frame fit into its size");
@@ -121,7 +121,7 @@ static int on_return(struct tern_amqp *link, const amqp_basic_return_t *method)
     return 0;
 }
 
-/* The message is complete: tell the owner. */
+/* Passes the complete message to the owner. */
 static int message_done(struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_amqp_incoming *in = &link->in;
@@ -168,12 +168,6 @@ static int on_confirm(struct tern_amqp *link, uint64_t sequence, bool multiple, 
     return link->owner.confirmed ? link->owner.confirmed(link->owner.self, sequence, multiple, acked, err) : 0;
 }
 
-static int on_cancel_ok(struct tern_amqp *link)
-{
-    if (link->consumer_number == 0 && link->owner.cancelled) link->owner.cancelled(link->owner.self);
-    return 0;
-}
-
 /* The answer to a probe, or to another count. */
 static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *answer, struct tern_error *err)
 {
@@ -201,7 +195,9 @@ static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method
     case AMQP_BASIC_CANCEL_METHOD:
         return tern_error_set(err, "the broker cancelled the consumer of \"%s\": the queue was deleted or moved",
                               link->queue);
-    case AMQP_BASIC_CANCEL_OK_METHOD: return on_cancel_ok(link);
+    case AMQP_BASIC_CANCEL_OK_METHOD:
+        if (link->consumer_number == 0 && link->owner.cancelled) link->owner.cancelled(link->owner.self);
+        return 0;
     case AMQP_QUEUE_DECLARE_OK_METHOD: return on_declare_ok(link, method->decoded, err);
     case AMQP_BASIC_QOS_OK_METHOD:
     case AMQP_BASIC_CONSUME_OK_METHOD: return 0;
@@ -242,7 +238,7 @@ static int on_frame(struct tern_amqp *link, const amqp_frame_t *frame, struct te
     }
 }
 
-/* Reads and forgets, past the library, until the broker has closed: so it has taken what was said last. */
+/* Reads past the library and drops, until the broker closes the connection: then it has handled our last frame. */
 static void wait_for_its_end(struct tern_amqp *link)
 {
     char bytes[4096];
@@ -254,8 +250,9 @@ static void wait_for_its_end(struct tern_amqp *link)
         left_ms = until_ms - tern_steady(&tern_clock_system);
 }
 
-/* The library cannot decode the headers of a delivery (newer ones refuse deep tables). It would come again for ever, so
- * the second time it is handed to the dead-letter exchange; once may be the wire's fault. */
+/* The library cannot decode the headers of a delivery (newer versions refuse deep tables). The broker would redeliver
+ * it for ever, so a redelivered one goes to the dead-letter exchange; the first time may be an error of
+ * transmission. */
 static int cannot_decode(struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_error ignored;
@@ -274,13 +271,6 @@ static int cannot_read(struct tern_amqp *link, int status, struct tern_error *er
     return tern_amqp_link_status(err, status, "reading from the broker");
 }
 
-/* Frames may wait inside the library, where poll(2) does not see them. With TLS only a read that finds nothing is
- * sure. */
-static bool has_more(const struct tern_amqp *link)
-{
-    return link->tls || amqp_frames_enqueued(link->connection) || amqp_data_in_buffer(link->connection);
-}
-
 int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err)
 {
     const struct timeval at_once = {0, 0};
@@ -296,7 +286,9 @@ int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_e
         if (status != AMQP_STATUS_OK) return cannot_read(link, status, err);
         if (on_frame(link, &frame, err) < 0) return -1;
         amqp_maybe_release_buffers(link->connection);
-        if (!has_more(link)) {
+        /* Frames may wait inside the library, where poll(2) does not see them; with TLS only a read that finds none is
+         * sure. */
+        if (!link->tls && !amqp_frames_enqueued(link->connection) && !amqp_data_in_buffer(link->connection)) {
             *ret_more = false;
             return 0;
         }

@@ -1,17 +1,17 @@
-/* amqp_link.h - what the files of the AMQP link share. Only common/amqp/ includes it.
+/* amqp_link.h - what the files of the AMQP link share. Private to common/amqp.
  *
  *   amqp.c           life of a link: connect, serve, lose, wait, again; wake and stop
  *   amqp_connect.c   address, socket, TLS, login, orderly close
  *   amqp_resolve.c   the addresses of the broker's name
- *   amqp_frames.c    what comes in: the frame loop
- *   amqp_url.c       the broker's address, taken apart
- *   amqp_send.c      what goes out: one buffer, one send(2) per burst, heartbeats
- *   amqp_setup.c     calls that wait for the broker's answer: declare, bind, consume; sentences of its refusals
+ *   amqp_frames.c    receives: the frame loop
+ *   amqp_url.c       parses the broker's URL
+ *   amqp_send.c      sends: one buffer, one send(2) per burst, heartbeats
+ *   amqp_setup.c     calls that wait for the broker's answer: declare, bind, consume; explains its refusals
  *   amqp_watchdog.c  shuts the socket under a call that lasts too long
  *
- * rabbitmq-c reads, decodes and encodes, and makes the calls of the set-up. Its own heartbeats are switched off
- * after the login, and bursts are written by us, because it would wait for ever in a send and would put a heartbeat
- * into the middle of a half-sent burst. TLS is the exception: there it writes frame by frame. */
+ * rabbitmq-c reads, decodes, encodes, and makes the calls of the set-up. Its heartbeats are switched off after the
+ * login and we write the bursts, because it would wait for ever in a send, and put a heartbeat into the middle of a
+ * half-sent burst. With TLS it writes frame by frame. */
 #ifndef TERN_AMQP_AMQP_LINK_H
 #define TERN_AMQP_AMQP_LINK_H
 
@@ -24,7 +24,7 @@
 #define TERN_AMQP_ASIDE_TAG "tern-aside"
 enum { TERN_AMQP_CHANNEL = 1, TERN_AMQP_FRAME_MAX = 131072, TERN_AMQP_HEADERS_MAX = 32, TERN_AMQP_SHORT_SIZE = 256 };
 
-/* Odd while the link's thread is inside the library: the watchdog sees whether it moves. */
+/* Watches the calls into the library. */
 struct tern_amqp_watchdog {
     pthread_t thread;
     struct tern_sync sync; /* guards `fd` and `ending` */
@@ -35,16 +35,16 @@ struct tern_amqp_watchdog {
     int limit_ms;     /* the longest that one call may last */
 };
 
-/* Nothing to do when it runs already; -1 when there is no thread to be had. */
+/* Does nothing when it runs already. -1: no thread could be started. */
 int tern_amqp_watchdog_start(struct tern_amqp_watchdog *watchdog, int limit_ms, struct tern_error *err);
 void tern_amqp_watchdog_stop(struct tern_amqp_watchdog *watchdog);
 void tern_amqp_watchdog_init(struct tern_amqp_watchdog *watchdog);
 void tern_amqp_watchdog_fini(struct tern_amqp_watchdog *watchdog);
 void tern_amqp_watchdog_set_fd(struct tern_amqp_watchdog *watchdog, int fd);
-/* Any thread: whatever the link waits for on its socket ends now. */
+/* Ends whatever the link waits for on its socket. Any thread. */
 void tern_amqp_watchdog_shut(struct tern_amqp_watchdog *watchdog);
 
-/* Every call into the library that may wait stands between these two. */
+/* Around every call into the library that may wait. */
 static inline void tern_amqp_call_begins(struct tern_amqp_watchdog *watchdog)
 {
     atomic_store_explicit(&watchdog->beat, atomic_load_explicit(&watchdog->beat, memory_order_relaxed) | 1U,
@@ -59,23 +59,23 @@ static inline void tern_amqp_call_ends(struct tern_amqp_watchdog *watchdog)
 
 enum tern_amqp_expects { TERN_AMQP_EXPECTS_METHOD, TERN_AMQP_EXPECTS_HEADER, TERN_AMQP_EXPECTS_BODY };
 
-/* The message that is coming in. Texts are copies, so that the library's buffers can be released at any time. */
+/* The message that is being received. Texts are copies, so that the library's buffers can be released at any time. */
 struct tern_amqp_incoming {
-    enum tern_amqp_expects expects;
-    bool is_return;
-    struct tern_amqp_delivery delivery;
+    enum tern_amqp_expects expects;     /* kind of the next frame */
+    bool is_return;                     /* basic.return, not basic.deliver */
+    struct tern_amqp_delivery delivery; /* points into the members below */
     struct tern_amqp_returned returned;
     char exchange[TERN_AMQP_SHORT_SIZE], routing_key[TERN_AMQP_SHORT_SIZE], reply_text[TERN_AMQP_SHORT_SIZE];
     struct tern_amqp_header headers[TERN_AMQP_HEADERS_MAX];
-    char *texts; /* of properties and headers */
+    char *texts; /* of properties and headers, each with a NUL; owned */
     size_t texts_length, texts_room;
-    uint64_t body_size, body_seen;
-    bool body_kept;
-    unsigned char *body; /* only for a body that came in more than one frame */
+    uint64_t body_size, body_seen; /* announced, received */
+    bool body_kept;                /* not dropped for its size */
+    unsigned char *body;           /* only for a body that came in more than one frame */
     size_t body_room;
 };
 
-/* Encoded frames that the socket has not taken yet: bytes[start, end). */
+/* Encoded frames that are not sent yet: bytes[start, end). */
 struct tern_amqp_outgoing {
     unsigned char *bytes;
     size_t start, end, room;
@@ -94,30 +94,31 @@ struct tern_amqp {
     struct amqp_connection_info address; /* points into address_text */
     char *address_text, *ca_file, *connection_name;
     size_t address_size;
-    struct tern_amqp_question *question; /* for the addresses of the broker's name; may outlive a connection */
+    struct tern_amqp_question *question; /* under way, for the addresses of the broker's name; NULL: none */
     struct tern_amqp_watchdog watchdog;
 
-    int wake_fd;
-    atomic_bool stopping, woken, asleep;
-    atomic_bool connected, blocked;
-    atomic_int trouble;
+    int wake_fd;                         /* eventfd that ends a poll(2) */
+    atomic_bool stopping, woken, asleep; /* asked to stop, asked to wake, in poll(2) */
+    atomic_bool connected, blocked;      /* for tern_amqp_state */
+    atomic_int trouble;                  /* enum tern_amqp_trouble */
     atomic_uint_fast64_t connects;
 
-    /* One connection. */
-    amqp_connection_state_t connection;
-    int fd;
+    /* The rest belongs to the link's thread, and to one connection. */
+    amqp_connection_state_t connection; /* NULL: none */
+    int fd;                             /* its socket; -1: none */
     bool tls, in_set_up, was_woken;
     int heartbeat_ms;
-    int connect_ms; /* patience with one connect(2) */
-    int64_t now_ms, received_ms, sent_ms, probed_ms, connected_ms;
-    uint64_t next_sequence;
-    unsigned consumer_number; /* 0: none; the tag is "tern-<number>" */
+    int connect_ms;                                        /* limit of one connect(2) */
+    int64_t now_ms;                                        /* steady time of this round, as are the next */
+    int64_t received_ms, sent_ms, probed_ms, connected_ms; /* when that last happened; connected_ms 0: not yet */
+    uint64_t next_sequence;                                /* of the next publisher confirm */
+    unsigned consumer_number;                              /* 0: none; the tag is "tern-<number>" */
     char queue[TERN_AMQP_SHORT_SIZE];
     struct tern_amqp_incoming in;
     struct tern_amqp_outgoing out;
 };
 
-/* amqp_url.c: cuts `text` into pieces in place. */
+/* amqp_url.c: cuts `text` into pieces in place; the URL points into it. */
 struct tern_amqp_url {
     struct amqp_connection_info parts;
     int heartbeat_s, connection_timeout_ms; /* 0: not given */
@@ -130,18 +131,18 @@ int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err);
 void tern_amqp_link_say_goodbye(struct tern_amqp *link);
 void tern_amqp_link_disconnect(struct tern_amqp *link);
 
-/* Always -1: `err` is of that kind. */
+/* Notes the kind of an error. Always returns -1. */
 static inline int tern_amqp_link_trouble(struct tern_amqp *link, enum tern_amqp_trouble trouble)
 {
     atomic_store(&link->trouble, (int)trouble);
     return -1;
 }
 
-/* amqp_resolve.c: waits at most the RPC limit, and not at all once the link is to stop. */
+/* amqp_resolve.c: waits for the RPC limit at most, and not at all once the link is to stop. */
 int tern_amqp_link_resolve(struct tern_amqp *link, struct tern_amqp_addresses *ret_addresses, struct tern_error *err);
 void tern_amqp_link_forget_question(struct tern_amqp *link);
 
-/* amqp_frames.c: takes what has arrived; *ret_more when there is more than one round should take. */
+/* amqp_frames.c: handles what has arrived; *ret_more: there is more than one round should handle. */
 int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err);
 void tern_amqp_incoming_reset(struct tern_amqp_incoming *incoming);
 void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming);
@@ -150,7 +151,7 @@ void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming);
 int tern_amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
                                struct tern_error *err);
 int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err);
-/* Hands the socket what it takes without waiting. */
+/* Sends what the socket takes without waiting. */
 int tern_amqp_link_flush(struct tern_amqp *link, struct tern_error *err);
 static inline size_t tern_amqp_link_unsent(const struct tern_amqp *link)
 {
@@ -160,9 +161,9 @@ void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing);
 
 /* amqp_setup.c */
 int tern_amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err);
-/* Asks whether the queue still knows its consumer; the answer is a frame like any other. */
+/* Asks whether the queue still has its consumer; the answer arrives in the frame loop. */
 int tern_amqp_link_probe(struct tern_amqp *link, struct tern_error *err);
-/* Always -1: the sentence of a negative status, of a reply, of a close by the broker. */
+/* Explain a negative status, a reply, a close by the broker. Always return -1. */
 int tern_amqp_link_status(struct tern_error *err, int status, const char *doing);
 int tern_amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing);
 int tern_amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing);

@@ -1,8 +1,8 @@
-/* amqp_resolve.c - asks for the addresses of a name on a thread of its own, because getaddrinfo(3) knows no deadline.
+/* amqp_resolve.c - resolves a name on a thread of its own, because getaddrinfo(3) has no deadline.
  *
- * A link has at most one question under way. The question belongs to both sides: whoever is done with it last frees
- * it, so that a link may give up, or be destroyed, while the answer is still awaited. An address that is written in
- * numbers is no question. Never waits longer than it is told. */
+ * A link has one question under way at most. Link and thread own it together, and the last of them frees it: so the
+ * link may give up, or be destroyed, before the answer. A numeric address needs no question. Never waits longer than
+ * the RPC limit. Why this is no library: docs/adr/0015. */
 #include "amqp_link.h"
 
 #include <arpa/inet.h>
@@ -18,10 +18,10 @@
 enum { STACK_BYTES = 256 * 1024 };
 
 struct tern_amqp_question {
-    atomic_int owners;
-    atomic_bool answered;
-    int done_fd;
-    int status; /* of getaddrinfo; valid once answered, as are the addresses */
+    atomic_int owners;    /* 2: link and thread; the last one frees it */
+    atomic_bool answered; /* `status` and `addresses` are valid */
+    int done_fd;          /* eventfd: answered */
+    int status;           /* of getaddrinfo(3) */
     struct tern_amqp_addresses addresses;
     char host[];
 };
@@ -59,7 +59,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* The thread is its second owner. */
+/* Starts the thread, its second owner. */
 static int start_asking(struct tern_amqp_question *question)
 {
     pthread_t thread;
@@ -69,7 +69,7 @@ static int start_asking(struct tern_amqp_question *question)
     return failed;
 }
 
-/* NULL when the machine has no descriptor or thread to spare now. */
+/* NULL: no descriptor or thread is to be had now. */
 static struct tern_amqp_question *new_question(const char *host, struct tern_error *err)
 {
     size_t length = strlen(host);
@@ -84,13 +84,7 @@ static struct tern_amqp_question *new_question(const char *host, struct tern_err
     return NULL;
 }
 
-static bool is_numeric(const char *host)
-{
-    unsigned char bytes[16];
-    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
-}
-
-/* Until the answer, the deadline, or a stop. A wake that is read here is not lost: a new connection begins with
+/* Waits for the answer, the deadline or a stop. A wake that is read here is not lost: a new connection begins with
  * work. */
 static void await_answer(struct tern_amqp *link, const struct tern_amqp_question *question)
 {
@@ -110,9 +104,11 @@ static void await_answer(struct tern_amqp *link, const struct tern_amqp_question
 int tern_amqp_link_resolve(struct tern_amqp *link, struct tern_amqp_addresses *ret_addresses, struct tern_error *err)
 {
     const char *host = link->address.host;
-    if (is_numeric(host)) {
+    unsigned char numeric[16];
+    if (inet_pton(AF_INET, host, numeric) == 1 || inet_pton(AF_INET6, host, numeric) == 1) {
         ret_addresses->count = 1;
-        return tern_copy(ret_addresses->text[0], TERN_AMQP_ADDRESS_SIZE, host);
+        tern_copy_whole(ret_addresses->text[0], TERN_AMQP_ADDRESS_SIZE, host);
+        return 0;
     }
     if (!link->question) link->question = new_question(host, err);
     if (!link->question) return -1;

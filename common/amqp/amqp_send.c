@@ -1,9 +1,9 @@
-/* amqp_send.c - what goes out: frames are gathered in one buffer, and a burst costs one send(2).
+/* amqp_send.c - sends: frames are gathered in one buffer, and a burst costs one send(2).
  *
- * The payloads are encoded by rabbitmq-c. The library itself would make three system calls per message and wait for
- * ever when the broker stops reading; we hand the socket what it takes and keep the rest until poll(2) says that
- * there is room. Frames leave whole and in order: nobody else writes while bytes are waiting here. With TLS the
- * socket belongs to the library, so there each frame goes straight through it, under the watchdog. */
+ * rabbitmq-c encodes the payloads. It would make three system calls per message, and wait for ever when the broker
+ * stops reading; we give the socket what it takes and keep the rest until poll(2) reports room. Frames leave whole and
+ * in order: nobody else writes while bytes wait here. With TLS the socket belongs to the library, so each frame goes
+ * straight through it, under the watchdog. */
 #include "amqp_link.h"
 
 #include <errno.h>
@@ -12,14 +12,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define TRANSIENT_MS "60000" /* a transient message expires, in whatever queue of a stranger it lies */
+#define TRANSIENT_MS "60000" /* expiration of a transient message, in any queue */
 
 enum {
     FRAME_HEADER = 7,
     FRAME_END = 1,
-    METHOD_ROOM = 4096,      /* most of any method that is sent here: names are 255 bytes at most */
-    BURST_BYTES = 64 * 1024, /* handed to the socket without waiting for the end of the callback */
-    UNSENT_MAX = 256 * 1024  /* beyond that nothing is published until the socket has taken some */
+    METHOD_ROOM = 4096,      /* the largest method that is sent here: names have at most 255 bytes */
+    BURST_BYTES = 64 * 1024, /* sent without waiting for the end of the callback */
+    UNSENT_MAX = 256 * 1024  /* beyond it nothing is published until the socket has taken some */
 };
 
 void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing)
@@ -27,7 +27,7 @@ void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing)
     free(outgoing->bytes);
 }
 
-/* Room for `wanted` more bytes behind the end. */
+/* Makes room for `wanted` more bytes behind the end. */
 static void make_room(struct tern_amqp_outgoing *out, size_t wanted)
 {
     if (out->start == out->end) out->start = out->end = 0;
@@ -50,7 +50,7 @@ static void put(unsigned char *target, uint64_t value, size_t bytes)
     }
 }
 
-/* Closes the frame whose payload stands behind its header already. */
+/* Completes the frame whose payload is already in place behind the room for its header. */
 static void finish_frame(struct tern_amqp_outgoing *out, unsigned type, amqp_channel_t channel, size_t payload)
 {
     unsigned char *frame = out->bytes + out->end;
@@ -137,7 +137,7 @@ int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err)
 {
     if (!link->tls) {
         make_room(&link->out, FRAME_HEADER + FRAME_END);
-        if (tern_amqp_link_unsent(link) == 0) /* bytes that wait are a sign of life as good */
+        if (tern_amqp_link_unsent(link) == 0) /* waiting bytes are as good a sign of life */
             finish_frame(&link->out, AMQP_FRAME_HEARTBEAT, 0, 0);
         return 0;
     }
@@ -159,7 +159,7 @@ bool tern_amqp_may_publish(const struct tern_amqp *link)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
 }
 
-/* Returns how many bytes the encoded properties need at most. */
+/* Returns the largest possible size of the encoded properties, in bytes. */
 static size_t set_properties(const struct tern_amqp_message *message, amqp_table_entry_t *entries,
                              amqp_basic_properties_t *properties)
 {

@@ -1,8 +1,8 @@
 /* amqp_setup.c - the calls of the set-up, which wait for the broker's answer, and the sentences of its refusals.
  *
  * They run only inside the owner's `ready`, when nothing else is under way, each with the RPC limit. What a consumer
- * needs later (another prefetch, a cancel, a probe) is sent as a frame, and its answer comes in like any other:
- * nothing that is called while messages flow waits for anything. */
+ * needs later (another prefetch, a cancel, a probe) is sent as a frame, and its answer arrives in the frame loop: no
+ * call that is made while messages flow waits for anything. */
 #include "amqp_link.h"
 
 #include <stdio.h>
@@ -62,8 +62,8 @@ static void close_text(amqp_rpc_reply_t reply, char text[TERN_AMQP_SHORT_SIZE])
                    (const char *)closed->reply_text.bytes);
 }
 
-/* Of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/': received 'a' but current is 'b'" what
- * matters. */
+/* Picks the argument and the values out of "PRECONDITION_FAILED - inequivalent arg 'x' for queue 'q' in vhost '/':
+ * received 'a' but current is 'b'". */
 static int explain_difference(struct tern_amqp *link, struct tern_error *err, amqp_rpc_reply_t reply, const char *name)
 {
     static const char before[] = "inequivalent arg '";
@@ -82,7 +82,7 @@ static int explain_difference(struct tern_amqp *link, struct tern_error *err, am
     return tern_amqp_link_trouble(link, TERN_AMQP_TOPOLOGY);
 }
 
-/* Ends a call; 0 when the broker said yes. */
+/* Ends a call. Returns 0 when the broker granted it. */
 static int rpc_ends(struct tern_amqp *link, struct tern_error *err, const char *doing, const char *name)
 {
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(link->connection);
@@ -110,7 +110,7 @@ int tern_amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err)
     return reply.reply_type == AMQP_RESPONSE_NORMAL ? 0 : tern_amqp_link_reply(err, reply, "opening a channel");
 }
 
-/* The broker closed the channel and waits for our word; then the same number may be opened again. */
+/* The broker has closed the channel; after our close-ok the same number can be opened again. */
 static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
 {
     amqp_channel_close_ok_t answer = {0};
@@ -119,9 +119,10 @@ static int reopen_channel(struct tern_amqp *link, struct tern_error *err)
     return tern_amqp_link_open_channel(link, err);
 }
 
-/* The channel is open again when the broker has closed it over a refusal. */
-enum { NONE = -1 };
+enum { NONE = -1 }; /* no reply code means TAKEN */
 
+/* Ends a call whose refusal closes the channel; the channel is open again afterwards. Reply code `taken` means
+ * TAKEN. */
 static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *err, const char *doing, const char *name)
 {
     int code = close_code(amqp_get_rpc_reply(link->connection));
@@ -130,7 +131,7 @@ static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *e
     return code == taken ? TERN_AMQP_TAKEN : TERN_AMQP_FORBIDDEN;
 }
 
-/* Somebody else made it, or should have. */
+/* After a refused declaration: it exists already, or it is missing and somebody else must declare it. */
 static int forbidden(struct tern_amqp *link, int there, const char *name, struct tern_error *err)
 {
     if (there == TERN_AMQP_GRANTED) return TERN_AMQP_FORBIDDEN;
@@ -211,7 +212,7 @@ int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_er
     return answer_of_rpc(link, RESOURCE_LOCKED, err, "declaring the queue", name);
 }
 
-/* Of "... received 'x' but current is 'y'" the last word in quotes. */
+/* Reads y out of "... received 'x' but current is 'y'". */
 static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_SIZE])
 {
     static const char before[] = "but current is '";
@@ -225,8 +226,8 @@ static void read_current(amqp_rpc_reply_t reply, char ret_owner[TERN_AMQP_OWNER_
     (void)snprintf(ret_owner, TERN_AMQP_OWNER_SIZE, "%.*s", (int)strcspn(current, "'"), current);
 }
 
-/* Declaring is the test and the setting in one: a broker compares the alternate exchange of one that exists, and says
- * what it is. Nobody can publish to a marker, so the name stands for nothing else. */
+/* The declaration both checks and sets: for an existing exchange the broker compares the alternate exchange, and names
+ * the current one. Nobody can publish to a marker, so its alternate exchange can hold the owner's name. */
 int tern_amqp_claim_queue(struct tern_amqp *link, const char *queue, const char *marker, const char *owner,
                           char ret_owner[TERN_AMQP_OWNER_SIZE], struct tern_error *err)
 {
@@ -250,29 +251,26 @@ int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct ter
     return rpc_ends(link, err, "deleting the marker", marker);
 }
 
-int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
-                   struct tern_error *err)
-{
-    rpc_begins(link);
-    (void)amqp_queue_bind(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
-                          amqp_cstring_bytes(key), amqp_empty_table);
-    return answer_of_rpc(link, NONE, err, "binding the queue", queue);
-}
-
-static int bind_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+static int bind_queue(struct tern_amqp *link, const char *queue, const char *exchange, const char *key, int taken,
                       struct tern_error *err)
 {
     rpc_begins(link);
     (void)amqp_queue_bind(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
                           amqp_cstring_bytes(key), amqp_empty_table);
-    return answer_of_rpc(link, RESOURCE_LOCKED, err, "binding the queue", queue);
+    return answer_of_rpc(link, taken, err, "binding the queue", queue);
+}
+
+int tern_amqp_bind(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
+                   struct tern_error *err)
+{
+    return bind_queue(link, queue, exchange, key, NONE, err);
 }
 
 int tern_amqp_consume_aside(struct tern_amqp *link, const char *queue, const char *exchange, const char *const *keys,
                             size_t count, uint16_t prefetch, struct tern_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        int bound = bind_aside(link, queue, exchange, keys[i], err);
+        int bound = bind_queue(link, queue, exchange, keys[i], RESOURCE_LOCKED, err);
         if (bound != TERN_AMQP_GRANTED) return bound;
     }
     if (tern_amqp_prefetch(link, prefetch, err) < 0) return -1;

@@ -1,8 +1,7 @@
-/* amqp_url.c - the broker's address, taken apart:
- * amqp://user:password@host:port/vhost?heartbeat=5&connection_timeout=5000
+/* amqp_url.c - parses the broker's URL: amqp://user:password@host:port/vhost?heartbeat=5&connection_timeout=5000
  *
- * Not by the library, which takes nothing above ASCII behind a "%" and no query, and does not say what is wrong. A
- * sentence never repeats what may be a piece of a password. */
+ * rabbitmq-c's parser takes nothing above ASCII behind a "%" and no query, and does not report what is wrong. A
+ * sentence never repeats what may be part of a password. */
 #include "amqp_link.h"
 #include "common/base/percent.h"
 
@@ -17,7 +16,7 @@ enum { PORT = 5672, TLS_PORT = 5671, PORT_MOST = 65535, VHOST_MOST = 255, NAME_M
 
 static const struct parameter {
     const char *name, *unit;
-    size_t offset;
+    size_t offset; /* of the int in struct tern_amqp_url; 0: not given */
     int least, most;
 } parameters[] = {
     {"heartbeat",          "seconds",      offsetof(struct tern_amqp_url, heartbeat_s),           1,   60   },
@@ -41,7 +40,7 @@ static int decode(char *text, const char *what, struct tern_error *err)
     return 0;
 }
 
-/* Cuts `text` at the first `mark`. What is behind it, or NULL. */
+/* Cuts `text` at the first `mark`. Returns the rest behind it, or NULL. */
 static char *cut(char *text, char mark)
 {
     char *at = strchr(text, mark);
@@ -50,7 +49,7 @@ static char *cut(char *text, char mark)
     return at + 1;
 }
 
-/* From `least` to `most`; -1: it is none of these. */
+/* A number from `least` to `most`, or -1. */
 static int number_of(const char *text, int least, int most)
 {
     size_t length = strlen(text);
@@ -60,13 +59,6 @@ static int number_of(const char *text, int least, int most)
 }
 
 /* ---- the query ------------------------------------------------------------------------------------------------- */
-
-static const struct parameter *find_parameter(const char *name)
-{
-    for (size_t i = 0; i < TERN_COUNT(parameters); i++)
-        if (strcmp(parameters[i].name, name) == 0) return &parameters[i];
-    return NULL;
-}
 
 static int refuse_parameter(const char *name, struct tern_error *err)
 {
@@ -79,7 +71,9 @@ static int refuse_parameter(const char *name, struct tern_error *err)
 static int take_parameter(char *text, struct tern_amqp_url *url, struct tern_error *err)
 {
     const char *value = cut(text, '=');
-    const struct parameter *known = find_parameter(text);
+    const struct parameter *known = NULL;
+    for (size_t i = 0; i < TERN_COUNT(parameters); i++)
+        if (strcmp(parameters[i].name, text) == 0) known = &parameters[i];
     if (!known) return refuse_parameter(text, err);
     int *target = (int *)(void *)((char *)url + known->offset);
     if (*target != 0) return tern_error_set(err, "%s is in the broker's address twice", known->name);
@@ -91,16 +85,7 @@ static int take_parameter(char *text, struct tern_amqp_url *url, struct tern_err
     return 0;
 }
 
-static int take_query(char *query, struct tern_amqp_url *url, struct tern_error *err)
-{
-    for (char *next; query && *query != '\0'; query = next) {
-        next = cut(query, '&');
-        if (take_parameter(query, url, err) < 0) return -1;
-    }
-    return 0;
-}
-
-/* ---- what stands before it ------------------------------------------------------------------------------------- */
+/* ---- what comes before it ------------------------------------------------------------------------------------- */
 
 static int take_login(char *login, struct amqp_connection_info *parts, struct tern_error *err)
 {
@@ -161,5 +146,9 @@ int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_e
     if (place && take_login(login, parts, err) < 0) return -1;
     if (take_place(place ? place : login, parts, err) < 0) return -1;
     if (vhost && take_vhost(vhost, parts, err) < 0) return -1;
-    return take_query(query, ret_url, err);
+    for (char *next; query && *query != '\0'; query = next) {
+        next = cut(query, '&');
+        if (take_parameter(query, ret_url, err) < 0) return -1;
+    }
+    return 0;
 }

@@ -1,9 +1,9 @@
 /* amqp_watchdog.c - a small thread beside a link that shuts the socket under a library call that lasts too long.
  *
  * rabbitmq-c may wait for ever in a send or behind half a frame. The link makes its beat odd before a call and even
- * after it; the watchdog looks a few times per limit and, when the same odd beat stands for the whole limit, shuts
- * the socket: the call returns with an error and the link starts over. The socket is named and unnamed under the
- * mutex, so that a number that was closed and used again is never shut. Never touches the library itself. */
+ * after it; the watchdog checks a few times per limit, and when the same odd beat stays for the whole limit, it shuts
+ * the socket: the call fails and the link starts over. The descriptor is set and cleared under the mutex, so that a
+ * number that was closed and reused is never shut. Never calls the library. */
 #include "amqp_link.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* rabbitmq_c.h - the one place that knows where rabbitmq-c keeps its headers (they moved with 0.12). */
+/* rabbitmq_c.h - includes the headers of rabbitmq-c, which moved with version 0.12. Private to common/amqp. */
 #ifndef TERN_AMQP_RABBITMQ_C_H
 #define TERN_AMQP_RABBITMQ_C_H
 

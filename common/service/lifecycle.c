@@ -116,8 +116,7 @@ static bool on_settled(void *self)
     struct tern_error err = {0};
     if (app->settled_deliveries) tern_consumer_flush(app->consumer);
     app->settled_deliveries = false;
-    if (tern_db_maintain(app->db, false, &err) < 0 && err.fault == TERN_FAULT_BROKEN)
-        on_fatal(app, &err);
+    if (tern_db_maintain(app->db, false, &err) < 0 && err.fault == TERN_FAULT_BROKEN) on_fatal(app, &err);
     if (!atomic_load(&app->status.draining)) tern_upkeep_purge(&app->upkeep, &app->ctx);
     bool low = atomic_load(&app->status.disk_low);
     return atomic_exchange(&app->status.disk_low, tern_upkeep_look(&app->upkeep, &app->ctx, low)) != low;
