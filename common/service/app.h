@@ -18,7 +18,7 @@
 #include "writer.h"
 
 enum { TERN_SENTENCE_SIZE = 240 };
-enum { TERN_READERS = 4, TERN_COMMAND_DEADLINE_MS = 5000 };
+enum { TERN_READERS = 4, TERN_COMMAND_DEADLINE_MS = 5000, TERN_CHECKPOINT_PAGES = 2000 };
 
 /* Read-only connections for HTTP requests: opened when needed, lent, given back. */
 struct tern_readers {

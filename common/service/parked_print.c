@@ -1,6 +1,6 @@
 /* parked_print.c - held messages as JSON.
  *
- * A body that passes the JSON validator is shown as it is, values of secret members replaced. Another one is shown as text
+ * A body that passes the JSON gate is shown as it is, values of secret members replaced. Another one is shown as text
  * when it is text, else as base64; there the values behind secret names, whatever holds an @ and long rows of digits
  * are blotted out, byte by byte. The store keeps every byte. */
 #include "parked_print.h"
