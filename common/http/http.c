@@ -1,11 +1,11 @@
-/* The HTTP server on libmicrohttpd: one thread per connection, which reads, asks the validator, then the handler.
+/* http.c - the HTTP server on libmicrohttpd: one thread per connection, which reads, validates, calls the handler.
  *
- * The validator decides in the first callback, before any body is read or asked for. A refusal goes out at once with
- * Connection: close when the rest of the connection cannot be trusted or would be too much to read; otherwise after
- * the unwanted body, and the connection lives on. A handler runs only once the whole body is here.
- * Invariants: a connection is known to the sweeper while its descriptor is open; `in_flight` counts the requests
- * between the end of their head and the end of their answer.
- * Never: suspends a connection, uses libmicrohttpd's timeout, decoding, cookies or forms, or logs. */
+ * The validator decides in the first callback, before a body is read or asked for. A refusal is sent at once with
+ * Connection: close when the rest of the connection cannot be trusted or would be too much to read; otherwise after the
+ * unwanted body, and the connection stays open. A handler runs only once the whole body has arrived. The sweeper knows
+ * a connection exactly while its descriptor is open; `in_flight` counts the requests between the end of their head and
+ * the end of their answer. Never suspends a connection, uses libmicrohttpd's timeout, decoding, cookies or forms, or
+ * logs. */
 #include "http_internal.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    POOL_BYTES = 32768,       /* of each connection: bounds the size of a head */
-    STACK_BYTES = 256 * 1024, /* of each connection's thread; only what is touched is resident */
+    POOL_BYTES = 32768,       /* per connection: limits the size of a head */
+    STACK_BYTES = 256 * 1024, /* per connection; only touched pages are resident */
     LINGER_MS = 1000,
     DEFAULT_CONNECTIONS = 512,
     DEFAULT_PER_ADDRESS = 64,
@@ -34,16 +34,16 @@ struct tern_http_server {
     const struct tern_clock *clock;
     struct tern_metrics *metrics;
     struct http_limits limits;
-    int header_ms, request_ms;
-    uint16_t port;
-    int listener;
+    int header_ms, request_ms; /* deadlines of a head and of a request */
+    uint16_t port;             /* that it listens on */
+    int listener;              /* its socket; -1: none */
     struct MHD_Daemon *daemon;
-    bool checks_layout; /* libmicrohttpd before 1.0 does not refuse bare LF, folds and NULs itself */
+    bool checks_layout; /* libmicrohttpd before 1.0 does not refuse bare LF, folded lines and NULs itself */
 
-    atomic_int in_flight;
-    atomic_size_t large_bytes; /* of all large answers that are on their way */
-    atomic_bool draining;
-    struct tern_sync drained; /* in_flight reached 0 while draining */
+    atomic_int in_flight;      /* requests from the end of their head to the end of their answer */
+    atomic_size_t large_bytes; /* of all large answers that are being sent */
+    atomic_bool draining;      /* tern_http_stop was called */
+    struct tern_sync drained;  /* signals that in_flight has reached 0 while draining */
 };
 
 /* ---- one request: head -------------------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ static struct http_connection *connection_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-/* The request line is here; what we return is handed to the other callbacks as *state. */
+/* libmicrohttpd has read the request line; the other callbacks get the result as *state. */
 static void *on_target(void *self, const char *raw, struct MHD_Connection *connection)
 {
     (void)self;
@@ -68,11 +68,12 @@ static void *on_target(void *self, const char *raw, struct MHD_Connection *conne
 
 struct head_walk {
     struct tern_http_request *request;
-    const char *next; /* where the next header must begin if nothing lies between; NULL: not checked */
+    const char *next; /* where the next header must begin, with nothing in between; NULL: not checked */
 };
 
-/* libmicrohttpd 0.9 cuts the head in place: it puts a NUL over the colon and over both bytes of each CRLF. So each name
- * begins two bytes behind the value before it. A bare LF, a folded line and a NUL inside a value all break that. */
+/* libmicrohttpd 0.9 cuts the head in place: it overwrites the colon and both bytes of each CRLF with a NUL. So each
+ * name begins two bytes behind the previous value, unless there was a bare LF, a folded line or a NUL inside a
+ * value. */
 static enum MHD_Result on_header(void *self, enum MHD_ValueKind kind, const char *name, size_t name_length,
                                  const char *value, size_t value_length)
 {
@@ -96,7 +97,7 @@ static void read_head(const struct tern_http_server *server, struct MHD_Connecti
 {
     struct head_walk walk = {request, NULL};
     if (server->checks_layout) {
-        /* "GET /path HTTP/1.1", and nothing else between: a NUL would cut a part off before it is looked at. */
+        /* "GET /path HTTP/1.1" and nothing in between: a NUL would hide a part from the validator. */
         const char *target = request->method + strlen(request->method) + 1;
         request->sloppy_layout = request->version != target + strlen(request->raw_target) + 1;
         walk.next = request->version + strlen(request->version) + 2;
@@ -112,7 +113,7 @@ static void set_deadline(struct http_connection *own, int64_t when_ms)
     atomic_store_explicit(&own->deadline_ms, when_ms, memory_order_relaxed);
 }
 
-/* While a body comes in, pauses are as short as those of a head; all together may not pass the request's end. */
+/* Each pause in a body is limited like a head, and all of them by the deadline of the request. */
 static void extend_body_deadline(const struct tern_http_server *server, struct http_connection *own, int64_t now)
 {
     int64_t pause_ends = now + server->header_ms;
@@ -156,7 +157,7 @@ static void count_answer(const struct tern_http_server *server, const struct ter
                         (double)(tern_monotonic_ns() - request->started_ns) / 1e9, request->pattern);
 }
 
-/* Adds the "Name: value\n" lines that the handler wrote. */
+/* Adds the "Name: value\n" lines of tern_http_set_header. */
 static void add_own_headers(struct MHD_Response *response, char *lines)
 {
     while (lines && *lines != '\0') {
@@ -204,7 +205,7 @@ static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_C
 
 /* ---- libmicrohttpd's callbacks ------------------------------------------------------------------------------ */
 
-/* The address that the client has connected to, for a target that names one. */
+/* Notes the address that the client has connected to; only a target in absolute-form needs it. */
 static void note_own_address(const struct tern_http_server *server, struct http_connection *own)
 {
     unsigned char key[HTTP_ADDRESS_KEY];
@@ -228,7 +229,7 @@ static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Conne
     return MHD_YES;
 }
 
-/* Too much is swallowed to its end, so that the client gets to read its 413; within limits. */
+/* A body that is too long is read to its end, within limits, so that the client can read its 413. */
 static enum MHD_Result on_body(struct tern_http_server *server, struct http_connection *own, const char *bytes,
                                size_t *length)
 {
@@ -247,7 +248,8 @@ static enum MHD_Result on_body(struct tern_http_server *server, struct http_conn
     return request->swallowed <= HTTP_SWALLOW_MAX ? MHD_YES : MHD_NO;
 }
 
-/* Whoever asks for much and reads slowly must not fill the memory: pages are large, what is only said once is not. */
+/* Clients that ask for large pages and read them slowly must not fill the memory. The answer to a command is never
+ * dropped. */
 static void bound_large(struct tern_http_server *server, struct http_connection *own)
 {
     struct tern_http_answer *answer = &own->request.answer;
@@ -255,7 +257,7 @@ static void bound_large(struct tern_http_server *server, struct http_connection 
     if (length < HTTP_LARGE_ANSWER || strcmp(own->request.method, "GET") != 0) return;
     own->large_bytes = length;
     size_t before = atomic_fetch_add(&server->large_bytes, length);
-    if (before == 0 || before + length <= HTTP_LARGE_ANSWERS_MOST) return; /* one alone goes out, however large it is */
+    if (before == 0 || before + length <= HTTP_LARGE_ANSWERS_MOST) return; /* a single one is sent, however large */
     tern_text_fini(&answer->body);
     tern_text_fini(&answer->headers);
     (void)tern_http_refuse(&own->request, 503, "Service Unavailable", "Too many large answers are still being read.");
@@ -280,7 +282,7 @@ static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_C
 static enum MHD_Result on_request(void *self, struct MHD_Connection *connection, const char *path, const char *method,
                                   const char *version, const char *bytes, size_t *length, void **state)
 {
-    (void)path; /* decoded by us from the raw target */
+    (void)path; /* http_target.c decodes the raw target */
     struct tern_http_server *server = self;
     struct http_connection *own = *state;
     TERN_ASSERT(own, "a request has a request line");
@@ -291,7 +293,7 @@ static enum MHD_Result on_request(void *self, struct MHD_Connection *connection,
     return on_complete(server, connection, own);
 }
 
-/* Leaves everything as it came: the path is decoded by http_target.c, once. */
+/* Leaves escapes as they are: http_target.c decodes them, once. */
 static size_t leave_escaped(void *self, struct MHD_Connection *connection, char *text)
 {
     (void)self;
@@ -299,8 +301,8 @@ static size_t leave_escaped(void *self, struct MHD_Connection *connection, char 
     return strlen(text);
 }
 
-/* A close with unread bytes makes the kernel reset the connection, and the client may lose the answer it was sent. So
- * say that we are done, and read on for a moment. */
+/* A close(2) with unread bytes resets the connection, and the client may lose its answer (RFC 9112, section 9.6). So
+ * shut our side first, and read for a moment. */
 static void linger(int fd)
 {
     char bytes[4096];
@@ -344,7 +346,7 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     if (lingers) linger(own->fd);
 }
 
-/* On the thread that accepts, before the connection is anything else. */
+/* On the accepting thread, before anything else happens on the connection. */
 static enum MHD_Result on_accept(void *self, const struct sockaddr *address, socklen_t length)
 {
     (void)length;
@@ -388,8 +390,8 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 
 static int start_daemon(struct tern_http_server *server, struct tern_error *err)
 {
-    /* Strictness 1 makes 0.9 drop some requests without a word that the validator refuses with a sentence; in 1.0 it is
-     * what refuses a bare LF and folded lines. */
+    /* Strictness 1 makes 0.9 drop some requests silently that the validator refuses with a sentence; 1.0 needs it to
+     * refuse a bare LF and folded lines. */
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC;
     server->daemon = MHD_start_daemon(
         flags, 0, on_accept, server, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,
@@ -433,7 +435,7 @@ static void destroy_server(struct tern_http_server *server)
     free(server);
 }
 
-/* Ten looks in the time of the shortest deadline, at most every 10 ms and at least once a second. */
+/* Ten checks within the shortest deadline, every 10 ms at most and once a second at least. */
 static int tick_of(const struct tern_http_server *server)
 {
     int shortest = server->header_ms < server->request_ms ? server->header_ms : server->request_ms;
@@ -486,10 +488,10 @@ void tern_http_stop(struct tern_http_server *server, int timeout_ms)
     if (!server) return;
     atomic_store(&server->draining, true);
     (void)MHD_quiesce_daemon(server->daemon);    /* the listener is ours again */
-    (void)shutdown(server->listener, SHUT_RDWR); /* refuse, rather than let clients wait in the backlog */
+    (void)shutdown(server->listener, SHUT_RDWR); /* clients are refused instead of waiting in the backlog */
     tern_http_sweeper_release_idle(&server->sweeper);
     wait_for_flight(server, timeout_ms);
-    MHD_stop_daemon(server->daemon); /* waits for every connection's thread, and so for handlers that still run */
+    MHD_stop_daemon(server->daemon); /* waits for the threads of all connections, and so for running handlers */
     tern_http_sweeper_stop(&server->sweeper);
     destroy_server(server);
 }

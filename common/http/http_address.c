@@ -1,6 +1,7 @@
-/* Addresses in their text form: what to bind and to connect to, and the listening socket.
+/* http_address.c - addresses as text: to bind, to compare, to listen on.
  *
- * Only numbers (and "localhost", which is 127.0.0.1): asking a name server could block a start or a health check. */
+ * Takes numbers only (and "localhost", which is 127.0.0.1), because a name server could delay a start or a health
+ * check. */
 #include "http_internal.h"
 
 #include <arpa/inet.h>
@@ -33,7 +34,7 @@ int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_s
     return tern_error_set(err, "\"%s\" is not an IPv4 or IPv6 address", address);
 }
 
-/* "[::1]:3001" -> "::1" and 3001. False: it is longer than any name, or its port is none. */
+/* Splits "[::1]:3001" into "::1" and 3001. False: too long for a host name, or no valid port. */
 static bool split_authority(const char *authority, char ret_host[256], uint16_t *ret_port)
 {
     bool bracketed = authority[0] == '[';
@@ -60,7 +61,7 @@ bool tern_http_authority_same(const char *one, const char *other)
            strcasecmp(hosts[0], hosts[1]) == 0 && ports[0] == ports[1];
 }
 
-/* By number: "localhost" is 127.0.0.1 here, and an IPv4 address may have come in over an IPv6 socket. */
+/* Compares numbers: "localhost" is 127.0.0.1, and IPv4 may arrive over an IPv6 socket. */
 bool tern_http_authority_is_own(const char *authority, const char *address, uint16_t port)
 {
     struct sockaddr_storage storages[2];

@@ -1,9 +1,9 @@
-/* Who may use the routes marked TERN_HTTP_ADMIN: whoever sends the token as Authorization: Bearer (RFC 6750: 401 both
- * without and with a wrong one).
+/* http_admin.c - checks the admin token of routes with TERN_HTTP_ADMIN: Authorization: Bearer (RFC 6750), 401 without
+ * it or with a wrong one.
  *
- * No address is trusted: a request that a proxy on this machine forwards, or that a page in a browser on it makes,
- * looks like a local one. Without a token the routes are closed.
- * Never: tells by its timing how much of a token was right. */
+ * No address is trusted: a request that a local proxy forwards, or that a page in a local browser makes, looks like a
+ * local one. Without a token the routes are closed. The time of the check never reveals how much of a token was
+ * right. */
 #include "http_internal.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ bool tern_http_admin_replace(struct http_admin *admin, const char *token)
     return other;
 }
 
-/* Takes as long for a wrong token as for the right one of the same length. */
+/* Takes equally long for all tokens of one length. */
 static bool token_matches(const char *given, const char *token)
 {
     size_t given_length = strlen(given);

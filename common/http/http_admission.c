@@ -1,12 +1,11 @@
-/* Whether one more connection is let in.
+/* http_admission.c - decides whether one more connection is admitted.
  *
- * At a limit the longest idle connection (of the same address, or of all) makes room: a load balancer that keeps its
- * connections open still gets its health probe answered. Idle is a connection of which nothing is read or waiting to be
- * read: no request line has come in, and no byte lies in its socket. It is told to end by SHUT_RD alone, so that a
- * request that arrives at this very moment is still answered. When none is idle the newcomer is refused and counted.
- * libmicrohttpd's own limits reset without a word; they stand higher, and are never met.
- * Runs on the thread that accepts, which alone adds connections to the list; under the sweeper's mutex.
- * Never: closes a connection with a request on its way, or waits. */
+ * At a limit the longest idle connection (of the same address, or of all) makes room, so that a load balancer that
+ * keeps its connections open still gets its health probe answered. A connection is idle when no request line has
+ * arrived and no byte waits in its socket. It is ended by SHUT_RD alone, so that a request that arrives at this moment
+ * is still answered. When none is idle, the new connection is refused and counted. libmicrohttpd's own limits reset
+ * connections silently; they are higher, and never reached. Runs on the accepting thread, which alone adds connections
+ * to the list, under the sweeper's mutex. Never closes a connection with a request under way, or waits. */
 #include "http_internal.h"
 
 #include <arpa/inet.h>
@@ -40,7 +39,7 @@ static bool is_from(const struct http_connection *one, const unsigned char *key)
     return !key || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
 }
 
-/* Of one address, or of all (NULL). */
+/* The longest idle connection of one address, or of all (NULL). */
 static struct http_connection *longest_idle(const struct http_sweeper *sweeper, const unsigned char *key)
 {
     struct http_connection *longest = NULL;
@@ -71,7 +70,7 @@ static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
     struct http_connection *longest = longest_idle(sweeper, key);
     if (!longest) return false;
     longest->leaving = true;
-    (void)shutdown(longest->fd, SHUT_RD); /* its thread wakes up and ends it */
+    (void)shutdown(longest->fd, SHUT_RD); /* wakes its thread, which ends it */
     return true;
 }
 

@@ -1,7 +1,7 @@
-/* What goes back: headers that a handler adds, and problems in the shape of RFC 9457.
+/* http_answer.c - what an answer adds: headers of a handler, and problems (RFC 9457).
  *
- * A problem is built without knowing its request; its requestId, traceId and instance are put in when it is sent.
- * Never: lets a line break into a header. */
+ * A problem is built without its request; instance, requestId and traceId are added when it is sent. Never lets a line
+ * break into a header. */
 #include "http_internal.h"
 #include "tern/json.h"
 #include "tern/schema.h"
@@ -23,7 +23,7 @@ void tern_http_set_header(struct tern_http_answer *answer, const char *name, con
     tern_text_printf(&answer->headers, "%s: %s\n", name, value);
 }
 
-/* Leaves the object open for more members. */
+/* Begins the JSON object; the caller adds members and closes it. */
 static void begin_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail)
 {
     answer->status = status;
@@ -113,9 +113,9 @@ void tern_http_answer_complete(const struct tern_http_request *request, struct t
     if (!answer->content_type) answer->content_type = "application/json";
     if (strcmp(answer->content_type, problem_type) != 0 || out->length == 0 || out->bytes[out->length - 1] != '}')
         return;
-    out->length--; /* opens the object again */
+    out->length--; /* reopens the object */
     if (request->target.path) {
-        /* As it came: a reference has its escapes, and the validator let nothing else through. */
+        /* With its escapes, as a URI reference needs it; the validator accepts nothing that needs others. */
         tern_text_add(out, ",\"instance\":\"");
         tern_text_add_bytes(out, request->raw_target, strcspn(request->raw_target, "?"));
         tern_text_add(out, "\"");

@@ -1,9 +1,9 @@
-/* http_client.c - libcurl's multi interface on one thread. (http_probe.c asks by libcurl too, alone and once.)
+/* http_client.c - the HTTP client: libcurl's multi interface on one thread.
  *
- * Invariants: a call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread);
- * it leaves it only through end_call, which calls `done` once. Few calls look up a name or connect at the same time:
- * the resolver of libcurl takes a thread for each, and one that looks in vain goes on when its call is given up, so the
- * place of such a call stays taken for as long as a resolver tries. */
+ * A call is in exactly one list, `waiting` (any thread, under the lock) or `active` (the client's thread), and leaves
+ * it only through end_call, which calls `done` once. Few calls resolve a name or connect at the same time: libcurl's
+ * resolver starts a thread for each, which goes on when its call has timed out, so the place of such a call stays taken
+ * for as long as a resolver tries. */
 #include "tern/http_client.h"
 
 #include <arpa/inet.h>
@@ -38,8 +38,8 @@ struct call {
     void *owner;
     struct tern_text body;
     size_t head_bytes;
-    bool connected; /* or it is known that it never will be */
-    bool too_large;
+    bool connected; /* or known never to connect: it holds no place in `connecting` */
+    bool too_large; /* head or body */
     char why[CURL_ERROR_SIZE];
 };
 
@@ -50,18 +50,18 @@ struct list {
 struct tern_http_client {
     struct tern_http_client_settings settings;
     char *ca_file;
-    atomic_llong certificates_from_s; /* steady: what libcurl keeps of the certificates must not be older; 0: any */
+    atomic_llong certificates_from_s; /* steady: cached certificates must not be older; 0: any age */
     CURLM *multi;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the next three */
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* guards the next two */
     struct list waiting;
-    unsigned calls;
-    bool stopping;
+    unsigned calls; /* waiting or active */
 
-    struct list active; /* the client's thread */
-    unsigned connecting;
-    int64_t left_at_ms[CONNECTING_MOST]; /* steady: when calls were given up that looked for a name; a ring */
-    unsigned left_first, left_count;     /* their places count as `connecting` */
+    struct list active;  /* the client's thread, as all that follows */
+    unsigned connecting; /* calls that resolve or connect, and places of those that timed out resolving */
+    int64_t left_at_ms[CONNECTING_MOST]; /* steady: when those timed out; a ring of `left_count` from `left_first` */
+    unsigned left_first, left_count;
 };
 
 static void list_add(struct list *list, struct call *call)
@@ -80,7 +80,7 @@ static void list_remove(struct list *list, struct call *call)
 
 /* ---- one call ---- */
 
-/* The parameters of the callbacks are those that libcurl declares. */
+/* libcurl declares the parameters of the callbacks. */
 /* NOLINTBEGIN(readability-non-const-parameter) */
 static size_t on_head(char *bytes, size_t one, size_t length, void *self)
 {
@@ -120,14 +120,13 @@ static int on_connected(void *self, char *ip, char *local_ip, int port, int loca
 
 /* NOLINTEND(readability-non-const-parameter) */
 
-/* Without memory libcurl would go on with what it takes by itself: the system's certificates, the environment's
- * proxy. */
+/* Without memory libcurl would use its defaults: the system's certificates, the proxy of the environment. */
 static void set_text(CURL *easy, CURLoption option, const char *text)
 {
     TERN_ASSERT(curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY, "memory for a request");
 }
 
-/* libcurl keeps parsed certificates for a day: not beyond the last time that they were to be read again. */
+/* libcurl caches parsed certificates for a day; the cache must not be older than tern_http_client_read_certificates. */
 static void set_certificate_age(CURL *easy, const struct tern_http_client *client)
 {
     int64_t from_s = atomic_load(&client->certificates_from_s);
@@ -139,7 +138,7 @@ static void set_certificate_age(CURL *easy, const struct tern_http_client *clien
 static void set_bounds(CURL *easy, const struct tern_http_client *client)
 {
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* nobody waits for a name that is looked up in vain */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread at the end */
     set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     set_text(easy, CURLOPT_PROXY, "");
@@ -183,7 +182,7 @@ static void set_request(struct call *call, const struct tern_http_call *asked)
         (void)curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(asked->body));
         if (set == CURLE_OK) set = curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, asked->body);
         add_header(call, "Content-Type: application/json");
-        add_header(call, "Expect:"); /* nobody is asked whether a small body may follow */
+        add_header(call, "Expect:"); /* no 100-continue for a small body */
     }
     for (const char *const *line = asked->headers; line && *line; line++)
         add_header(call, *line);
@@ -214,7 +213,7 @@ static void free_call(struct call *call)
     free(call);
 }
 
-/* It is in no list any more, and libcurl does not work on it. */
+/* Calls `done` and frees the call, which is in no list and no longer added to libcurl. */
 static void end_call(struct call *call, const struct tern_http_reply *reply)
 {
     struct tern_http_client *client = call->client;
@@ -241,7 +240,7 @@ static void take_off(struct tern_http_client *client, struct call *call)
     (void)curl_multi_remove_handle(client->multi, call->easy);
 }
 
-/* It was given up while its name was looked for: that thread goes on. */
+/* Keeps the place of a call that timed out while resolving: its resolver thread goes on. */
 static void leave_its_place(struct tern_http_client *client, struct call *call)
 {
     curl_off_t looked_up_us = 0;
@@ -305,36 +304,28 @@ static void finish_calls(struct tern_http_client *client)
     int left;
     while ((message = curl_multi_info_read(client->multi, &left))) {
         void *call = NULL;
-        CURLcode result = message->data.result; /* taking the call off takes the message with it */
+        CURLcode result = message->data.result; /* removing the call frees the message */
         if (message->msg != CURLMSG_DONE) continue;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
         finish(client, call, result);
     }
 }
 
-static bool is_stopping(struct tern_http_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    bool stopping = client->stopping;
-    pthread_mutex_unlock(&client->lock);
-    return stopping;
-}
-
 static void *client_thread(void *argument)
 {
     struct tern_http_client *client = argument;
-    while (!is_stopping(client)) {
+    while (!atomic_load(&client->stopping)) {
         int running;
         begin_calls(client);
         (void)curl_multi_perform(client->multi, &running);
         finish_calls(client);
-        begin_calls(client); /* what has connected made room */
+        begin_calls(client); /* connected calls have made room */
         (void)curl_multi_poll(client->multi, NULL, 0, POLL_MS, NULL);
     }
     return NULL;
 }
 
-/* From the next whole second on; until then they are read for every connection. */
+/* libcurl's cache counts whole seconds: until the next one certificates are read for every connection. */
 void tern_http_client_read_certificates(struct tern_http_client *client)
 {
     atomic_store(&client->certificates_from_s, tern_steady(&tern_clock_system) / 1000 + 1);
@@ -371,7 +362,7 @@ int tern_http_client_create(const struct tern_http_client_settings *settings, st
     return tern_error_set(err, "the thread of the HTTP client could not be started (error %d)", error);
 }
 
-/* The thread has ended, and the list is looked at no more. */
+/* Ends all calls of a list, after the thread has ended. */
 static void end_list(struct tern_http_client *client, struct call *call)
 {
     while (call) {
@@ -385,9 +376,7 @@ static void end_list(struct tern_http_client *client, struct call *call)
 void tern_http_client_destroy(struct tern_http_client *client)
 {
     if (!client) return;
-    pthread_mutex_lock(&client->lock);
-    client->stopping = true;
-    pthread_mutex_unlock(&client->lock);
+    atomic_store(&client->stopping, true);
     (void)curl_multi_wakeup(client->multi);
     pthread_join(client->thread, NULL);
     end_list(client, client->active.first);
@@ -402,7 +391,7 @@ int tern_http_client_send(struct tern_http_client *client, const struct tern_htt
                           void *owner, struct tern_error *err)
 {
     pthread_mutex_lock(&client->lock);
-    bool taken = !client->stopping && client->calls < client->settings.most_calls;
+    bool taken = !atomic_load(&client->stopping) && client->calls < client->settings.most_calls;
     if (taken) client->calls++;
     pthread_mutex_unlock(&client->lock);
     if (!taken) return tern_error_set(err, "%u calls are under way already", client->settings.most_calls);
@@ -423,7 +412,7 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
 }
 
-/* Want of memory is no fault of the URL. */
+/* Out of memory is our failure, not a fault of the URL. */
 static bool is_good(CURLUcode code)
 {
     TERN_ASSERT(code != CURLUE_OUT_OF_MEMORY, "memory for a URL");

@@ -1,8 +1,8 @@
-/* http_internal.h - what the files of the HTTP server share: a request on its way, its validator, its connection.
+/* http_internal.h - what the files of the HTTP server share: a request, its validation, its connection. Private to
+ * common/http.
  *
- * libmicrohttpd is known to http.c alone; everything declared here works on plain text and can be tested without a
- * socket. A request belongs to one connection and is used again for the next one: tern_http_request_reset in
- * between. */
+ * Only http.c knows libmicrohttpd; everything declared here works on plain text and can be tested without a socket. A
+ * request belongs to one connection and is reused for the next one, after tern_http_request_reset. */
 #ifndef TERN_HTTP_HTTP_INTERNAL_H
 #define TERN_HTTP_HTTP_INTERNAL_H
 
@@ -15,15 +15,15 @@
 
 enum {
     HTTP_BODY_MAX = 65536,
-    HTTP_SWALLOW_MAX = 1 << 20, /* of a body that is not wanted; more of it ends the connection */
+    HTTP_SWALLOW_MAX = 1 << 20, /* bytes of an unwanted body; more of it ends the connection */
     HTTP_LARGE_ANSWER = 65536,
-    HTTP_LARGE_ANSWERS_MOST = 32 << 20, /* on their way at once */
+    HTTP_LARGE_ANSWERS_MOST = 32 << 20, /* bytes of them that are being sent */
     HTTP_TARGET_MAX = 4096,
     HTTP_HEADERS_MAX = 100,
     HTTP_QUERY_MAX = 32,
     HTTP_SEGMENTS_MAX = 12,
     HTTP_ADDRESS_KEY = 16,
-    HTTP_LEAVING_MOST = 64, /* connections on their way out at once, above the limit */
+    HTTP_LEAVING_MOST = 64, /* connections that were told to end and still count, above the limit */
     HTTP_REPORT_MS = 60000,
     HTTP_REQUEST_ID_SIZE = 65
 };
@@ -32,9 +32,9 @@ struct http_pair {
     const char *name, *value;
 };
 
-/* A request target taken apart: everything decoded, in `memory`. */
+/* A parsed request target: everything decoded, pointing into `memory`. */
 struct http_target {
-    char *memory;
+    char *memory;          /* owned */
     const char *path;      /* "/orders/ORD-1" */
     const char *authority; /* "shop.example:3001"; NULL: the target was a path alone */
     size_t segment_count;
@@ -43,11 +43,11 @@ struct http_target {
     struct http_pair query[HTTP_QUERY_MAX];
 };
 
-/* A row of a route table, its path taken apart. */
+/* A row of a route table, its path split. */
 struct http_route {
-    const struct tern_http_route *row;
-    void *self;
-    char *memory;
+    const struct tern_http_route *row; /* the program's */
+    void *self;                        /* of its handler */
+    char *memory;                      /* of the segments; owned */
     size_t segment_count;
     const char *segments[HTTP_SEGMENTS_MAX]; /* "orders", "{orderId}" */
 };
@@ -58,7 +58,7 @@ struct http_admin {
     char *token; /* "": there is none, and the routes are closed */
 };
 
-/* What the validator knows of its server; but for `admin` constant once it runs. */
+/* What the validator knows of its server; constant once it runs, except the token of `admin`. */
 struct http_rules {
     struct http_route *routes;
     size_t route_count;
@@ -69,11 +69,11 @@ struct http_rules {
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 
 struct tern_http_request {
-    /* where the client has come to; "" when nobody asks for it (a target in absolute-form does) */
+    /* the address that the client has connected to; "" unless the target is in absolute-form */
     char own_address[TERN_HTTP_PEER_SIZE];
     uint16_t own_port;
 
-    /* what the client sent; headers live in libmicrohttpd's memory until the request is over */
+    /* as received; headers live in libmicrohttpd's memory until the request is over */
     const char *method, *version;
     struct http_target target;
     size_t header_count;
@@ -87,18 +87,18 @@ struct tern_http_request {
     char request_id[HTTP_REQUEST_ID_SIZE];
     char traceparent[TERN_TRACEPARENT_SIZE];
 
-    /* what became of it */
-    const struct http_route *route; /* the row that fits method and path */
+    /* its result */
+    const struct http_route *route; /* the row of method and path; NULL: none */
     const char *pattern;            /* its path, for the metrics; "unmatched" */
     struct tern_http_answer answer;
-    bool refused;     /* the answer stands before a handler was asked */
-    bool closing;     /* the connection ends with this answer: what follows on it cannot be trusted, or is unread */
+    bool refused;     /* answered without a handler */
+    bool closing;     /* the connection ends with this answer: the rest cannot be trusted, or is unread */
     size_t swallowed; /* bytes of a body nobody wants */
 
-    /* how far it is */
-    char *raw_target; /* NULL: the request line was not read */
+    /* its progress */
+    char *raw_target; /* NULL: the request line was not read; owned */
     bool head_done, counted;
-    int64_t started_ns, ends_ms;
+    int64_t started_ns, ends_ms; /* monotonic begin; steady deadline */
 };
 
 void tern_http_request_reset(struct tern_http_request *request);
@@ -106,7 +106,7 @@ const char *tern_http_find(const struct http_pair *pairs, size_t count, const ch
 
 /* ---- http_target.c ---- */
 
-/* Takes the raw target apart. On an error `target` holds nothing. */
+/* Parses the raw target. On an error `target` is empty. */
 int tern_http_target_parse(const char *raw, struct http_target *target, struct tern_error *err);
 void tern_http_target_fini(struct http_target *target);
 
@@ -135,19 +135,19 @@ int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
 
 /* ---- http_address.c ---- */
 
-/* Whether an authority ("host" or "host:port", 80 when there is none) names this address and port. */
+/* Whether an authority ("host" or "host:port"; default 80) names this address and port. */
 bool tern_http_authority_is_own(const char *authority, const char *address, uint16_t port);
 /* Whether two authorities name the same host and port. */
 bool tern_http_authority_same(const char *one, const char *other);
 int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage,
                            socklen_t *ret_length, struct tern_error *err);
-/* A listening socket and the port it got (when asked for port 0: any free one); or -1. */
+/* Returns a listening socket and its port (0 asks for any free one), or -1. */
 int tern_http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err);
 
 /* ---- http_validator.c ---- */
 
-/* Everything that can be said from the head alone. False: refused (or OPTIONS answered); `closing` says whether the
- * answer must go out at once. */
+/* Checks everything that the head alone decides. False: refused (or OPTIONS answered); with `closing` the answer must
+ * be sent at once. */
 bool tern_http_validate(const struct http_rules *rules, struct tern_http_request *request);
 
 /* ---- http_answer.c ---- */
@@ -158,29 +158,29 @@ bool tern_http_refuse(struct tern_http_request *request, int status, const char 
 /* Adds requestId, traceId and instance to a problem. */
 void tern_http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer);
 
-/* ---- http_sweeper.c: hangs up on connections that are over their deadline ---- */
+/* ---- http_sweeper.c: ends connections that are over their deadline ---- */
 
 struct http_connection {
-    struct http_connection *before, *after;
+    struct http_connection *before, *after; /* in the list of the sweeper */
     int fd;
-    unsigned char address[HTTP_ADDRESS_KEY];
-    bool leaving;                               /* under the mutex: it was told to make room for another */
+    unsigned char address[HTTP_ADDRESS_KEY];    /* of the client: tern_http_address_key */
+    bool leaving;                               /* under the mutex: it was ended to make room for another */
     atomic_bool in_request;                     /* between request line and end of answer */
     _Atomic int64_t idle_since_ms, deadline_ms; /* steady time */
     atomic_bool busy;                           /* between head and end of answer */
-    size_t large_bytes;                         /* of its answer, while that is large and on its way */
+    size_t large_bytes;                         /* of its answer, while a large one is being sent */
     struct tern_http_request request;
 };
 
 struct http_sweeper {
     struct tern_sync sync; /* guards the list, `stopping` and what was refused */
     pthread_t thread;
-    struct http_connection *first;
+    struct http_connection *first; /* the newest */
     const struct tern_clock *clock;
-    int tick_ms;
+    int tick_ms; /* between two checks */
     bool stopping;
 
-    /* under the mutex: connections that were refused and not reported yet, and where the last one came from */
+    /* refused connections that are not reported yet, and the address of the last one */
     uint64_t refused;
     unsigned char refused_last[HTTP_ADDRESS_KEY];
     int64_t reported_ms; /* steady time; 0: never */
@@ -205,10 +205,10 @@ struct http_limits {
 
 enum http_admission { HTTP_ADMITTED, HTTP_REPLACES, HTTP_REFUSED_ADDRESS, HTTP_REFUSED_TOTAL };
 
-/* Whether a connection from there is let in, ending an idle one in its favour where a limit is reached. */
+/* Whether a connection from that address is admitted; at a limit, an idle one is ended in its favour. */
 enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
                                     const struct sockaddr *address);
-/* IPv4 as IPv4-mapped IPv6, without the port. */
+/* The address without the port; IPv4 as IPv4-mapped IPv6 (RFC 4291, section 2.5.5.2). */
 void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
 void tern_http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
 

@@ -1,13 +1,8 @@
-/* http_key.c - reads the header Idempotency-Key, as draft-ietf-httpapi-idempotency-key-header-07 writes it and as
- * others do. */
+/* http_key.c - reads the header Idempotency-Key: a quoted string as in draft-ietf-httpapi-idempotency-key-header-07, or
+ * bare. */
 #include "http_internal.h"
 
 #include <string.h>
-
-static bool is_visible(char c)
-{
-    return c > ' ' && c < 0x7f;
-}
 
 int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE])
 {
@@ -15,13 +10,12 @@ int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE])
     const char *at = header + (quoted ? 1 : 0);
     char key[TERN_HTTP_KEY_SIZE];
     size_t length = 0;
-
     for (; *at != '\0' && *at != '"'; at++) {
         if (quoted && *at == '\\') {
             at++;
             if (*at != '"' && *at != '\\') return -1;
         }
-        if (!is_visible(*at) || length == TERN_HTTP_KEY_SIZE - 1) return -1;
+        if (*at <= ' ' || *at >= 0x7f || length == TERN_HTTP_KEY_SIZE - 1) return -1;
         key[length++] = *at;
     }
     if (length == 0 || *at != (quoted ? '"' : '\0') || (quoted && at[1] != '\0')) return -1;

@@ -1,7 +1,6 @@
-/* What a handler can read of a request: plain look-ups in what the validator let through.
+/* http_request.c - what a handler can read of a request that the validator has accepted.
  *
- * Everything returned lives as long as the handler runs.
- * Never: decodes or checks (the validator did), or changes the request. */
+ * Everything that is returned lives as long as the handler runs. Never decodes, checks or changes the request. */
 #include "http_internal.h"
 
 #include <netdb.h>
@@ -91,7 +90,7 @@ const char *tern_http_unknown_query(const struct tern_http_request *request, con
     return NULL;
 }
 
-/* Gives back what one request needed; the connection keeps the struct for its next one. */
+/* Frees what one request needed; the connection reuses the struct for its next one. */
 void tern_http_request_reset(struct tern_http_request *request)
 {
     tern_http_target_fini(&request->target);

@@ -1,8 +1,7 @@
-/* The route table's walker: which row fits a method and a path, and what to say when none does.
+/* http_routes.c - the route table: finds the row of a method and a path, and answers when there is none.
  *
- * The first row that fits wins, in the order of the tables. HEAD is served by GET rows; OPTIONS is answered here.
- * A parameter takes exactly one segment that is not empty.
- * Never: looks at anything of a request but its method and its path. */
+ * The first matching row wins, in the order of the tables. GET rows serve HEAD; OPTIONS is answered here. A parameter
+ * matches exactly one segment that is not empty. Looks at nothing of a request but its method and its path. */
 #include "http_internal.h"
 
 #include <stdlib.h>
@@ -57,7 +56,7 @@ static bool path_fits(const struct http_route *route, const struct http_target *
     return true;
 }
 
-/* "GET, HEAD, POST, OPTIONS": what the rows that fit the path take. */
+/* Sets Allow: the methods of the rows that match the path, such as "GET, HEAD, POST, OPTIONS". */
 static void allow(const struct http_rules *rules, struct tern_http_request *request)
 {
     struct tern_text methods = {0};
@@ -74,7 +73,7 @@ static void allow(const struct http_rules *rules, struct tern_http_request *requ
 static bool answer_options(const struct http_rules *rules, struct tern_http_request *request)
 {
     request->answer.status = 204;
-    request->refused = true; /* no handler is asked */
+    request->refused = true; /* no handler runs */
     allow(rules, request);
     return false;
 }

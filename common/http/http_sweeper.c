@@ -1,12 +1,11 @@
-/* Hangs up on connections that are over their deadline.
+/* http_sweeper.c - ends connections that are over their deadline, on a thread of its own.
  *
- * libmicrohttpd's own timeout counts inactivity only (a byte per second lives for ever), and in its last second
- * version 0.9.75 spins instead of waiting; so it is switched off, and this thread keeps every deadline. It looks at
- * the connections once per tick while there are any, and sleeps without a timeout when there are none.
- * It also reports the connections that were refused: the first one at once, then once a minute with their number.
- * A connection is on the list exactly as long as its descriptor is open: it is taken off, under the mutex, before
- * libmicrohttpd closes it, so that shutdown() never meets somebody else's descriptor.
- * Never: closes a descriptor, or waits or reports while it holds the mutex. */
+ * libmicrohttpd's own timeout counts inactivity only (one byte per second keeps a connection for ever), and version
+ * 0.9.75 spins in its last second; so it is switched off, and this thread enforces every deadline. It checks the
+ * connections once per tick while there are any, and sleeps without a timeout when there are none. It also reports
+ * refused connections: the first one at once, then once a minute with their number. A connection is on the list exactly
+ * while its descriptor is open: it is removed, under the mutex, before libmicrohttpd closes it, so that shutdown(2)
+ * never hits a reused descriptor. Never closes a descriptor, and never waits or reports while it holds the mutex. */
 #include "http_internal.h"
 
 #include <string.h>
@@ -20,10 +19,10 @@ static void hang_up_late(struct http_sweeper *sweeper)
     int64_t now = tern_steady(sweeper->clock);
     for (struct http_connection *one = sweeper->first; one; one = one->after)
         if (now >= atomic_load_explicit(&one->deadline_ms, memory_order_relaxed))
-            (void)shutdown(one->fd, SHUT_RDWR); /* its thread wakes up and ends it */
+            (void)shutdown(one->fd, SHUT_RDWR); /* wakes its thread, which ends it */
 }
 
-/* Under the mutex, which it gives up meanwhile. */
+/* Under the mutex, which it releases during the report. */
 static void report_refused(struct http_sweeper *sweeper)
 {
     char peer[TERN_HTTP_PEER_SIZE];
@@ -111,6 +110,6 @@ void tern_http_sweeper_release_idle(struct http_sweeper *sweeper)
     tern_sync_lock(&sweeper->sync);
     for (struct http_connection *one = sweeper->first; one; one = one->after)
         if (!atomic_load(&one->busy))
-            (void)shutdown(one->fd, SHUT_RD); /* what has already arrived is still read and answered */
+            (void)shutdown(one->fd, SHUT_RD); /* a request that has arrived is still read and answered */
     tern_sync_unlock(&sweeper->sync);
 }

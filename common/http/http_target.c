@@ -1,10 +1,9 @@
-/* Takes a request target apart: path, segments, query, each percent-decoded once; in absolute-form (http://host/path)
- * the authority too, as it came.
+/* http_target.c - parses a request target: path, segments and query, each percent-decoded once; in absolute-form
+ * (http://host/path) also the authority, as it came.
  *
- * Only what RFC 3986 allows gets through, and less: no %00 or other control characters, nothing outside ASCII, no
- * encoded slash, no "//", "." or ".." in the path, no query name twice. So a path that passed means the same to
- * every reader. A "+" in the query stays a "+" (times carry offsets; no value here holds a space).
- * Never: guesses, repairs, or decodes twice. */
+ * Accepts less than RFC 3986: no %00 or other control characters, nothing outside ASCII, no encoded slash, no "//", "."
+ * or ".." in the path, no query name twice. So an accepted path means the same to every reader. A "+" in the query
+ * stays a "+" (times carry offsets; no value here holds a space). Never guesses, repairs, or decodes twice. */
 #include "common/base/percent.h"
 #include "http_internal.h"
 
@@ -55,7 +54,7 @@ static int split_path(char *text, struct http_target *target, struct tern_error 
         if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
             return tern_error_set(err, "The path holds a dot segment.");
         if (target->segment_count < HTTP_SEGMENTS_MAX) target->segments[target->segment_count] = text;
-        target->segment_count++; /* beyond the last place only counted: no route is that long */
+        target->segment_count++; /* beyond the array only counted: no route is that long */
         if (last) return 0;
         text = slash + 1;
     }
@@ -88,8 +87,7 @@ static int split_query(char *text, struct http_target *target, struct tern_error
     return 0;
 }
 
-/* Moves *at behind the scheme and the authority of an absolute-form target; the length of the authority, 0 for a
- * path. */
+/* Moves *at to the authority of an absolute-form target and returns its length; 0 for a path. */
 static int skip_authority(const char **at, size_t *ret_length, struct tern_error *err)
 {
     static const char scheme[] = "http://";
@@ -113,7 +111,7 @@ static int take_apart(const char *raw, struct http_target *target, struct tern_e
     if (check_characters(raw, err) < 0 || skip_authority(&rest, &authority_length, err) < 0) return -1;
     const char *authority = rest;
     rest += authority_length;
-    const char *root = rest[0] == '/' ? "" : "/"; /* http://host and http://host?query mean the root */
+    const char *root = rest[0] == '/' ? "" : "/"; /* http://host and http://host?query are the root */
 
     size_t length = strlen(root) + strlen(rest);
     target->memory = tern_alloc(2 * (length + 1) + authority_length + 1);

@@ -1,9 +1,9 @@
-/* The strict validator: everything that can be said about a request from its head alone.
+/* http_validator.c - checks everything that the head alone decides about a request.
  *
- * In this order: is it sound HTTP (400, 431, 414, 505, and the connection ends: whoever disagrees with us about where
- * a message ends must not get a second one through), is there such a route (404, 405), may the client use it (401,
- * 403), can its body be taken (411, 413, 415, 417, 400). Every test is on what was received; nothing is repaired.
- * Never: looks at the body, or asks a handler. */
+ * In this order: is it sound HTTP (400, 431, 414, 505, and the connection ends, because a reader that disagrees with us
+ * about the end of a message could smuggle a second one); is there such a route (404, 405); may the client use it (401,
+ * 403); can its body be accepted (411, 413, 415, 417, 400). Every check is on what was received; nothing is repaired.
+ * Never looks at the body, or calls a handler. */
 #include "http_internal.h"
 
 #include <string.h>
@@ -100,8 +100,8 @@ static bool check_host(struct tern_http_request *request)
     return true;
 }
 
-/* RFC 9112, 3.2.2: the host of a target in absolute-form counts, and not the header. What was meant for another host is
- * not answered as if it were ours. */
+/* RFC 9112, section 3.2.2: the host of a target in absolute-form replaces the header Host. A request for another host
+ * is not answered. */
 static bool check_authority(struct tern_http_request *request)
 {
     const char *authority = request->target.authority;
@@ -130,7 +130,7 @@ static bool read_length(struct tern_http_request *request, const char *digits)
     return true;
 }
 
-/* Where the message ends: exactly one way of saying so. */
+/* The end of the message must be given in exactly one way (RFC 9112, section 6.3). */
 static bool check_framing(struct tern_http_request *request)
 {
     const char *coding = tern_http_header(request, "Transfer-Encoding");
@@ -141,8 +141,8 @@ static bool check_framing(struct tern_http_request *request)
         return refuse_malformed(request, "Transfer-Encoding needs HTTP/1.1.");
     if (strcasecmp(coding, "chunked") != 0)
         return refuse_malformed(request, "The only Transfer-Encoding taken is chunked.");
-    /* libmicrohttpd 0.9 ends the lines between chunks at a bare line feed, where a proxy may not: what it takes for the
-     * next request is not read. */
+    /* libmicrohttpd 0.9 ends the lines between chunks at a bare line feed, and a proxy may not: do not read what it
+     * takes for the next request. */
     request->closing = true;
     request->body_kind = HTTP_BODY_CHUNKED;
     return true;
@@ -150,7 +150,7 @@ static bool check_framing(struct tern_http_request *request)
 
 /* ---- the body ----------------------------------------------------------------------------------------------- */
 
-/* application/json, with no charset or utf-8. */
+/* application/json, without a charset or with utf-8. */
 static bool is_json(const char *type)
 {
     size_t length = strcspn(type, "; \t");
@@ -203,7 +203,7 @@ static bool check_body(struct tern_http_request *request)
     return check_type(request);
 }
 
-/* A call that is idempotent by itself may carry a key, and nobody looks at it. */
+/* The key of a call that is idempotent by itself is ignored. */
 static bool check_key(struct tern_http_request *request)
 {
     const char *header = tern_http_header(request, "Idempotency-Key");
@@ -213,21 +213,20 @@ static bool check_key(struct tern_http_request *request)
                             "The key must be 1 to 255 visible ASCII characters, in quotes or bare.");
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------------------- */
+/* ---- the whole head ---------------------------------------------------------------------------------------------- */
 
 static void name_request(const struct http_rules *rules, struct tern_http_request *request)
 {
     static const char id_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     const char *id = tern_http_header(request, "X-Request-Id");
     size_t length = id ? strspn(id, id_characters) : 0;
-    if (length > 0 && id[length] == '\0' && tern_copy(request->request_id, sizeof request->request_id, id) == 0)
-        ; /* the client's own */
-    else
+    bool usable = length > 0 && id[length] == '\0';
+    if (!usable || tern_copy(request->request_id, sizeof request->request_id, id) < 0)
         tern_ids_uuid(rules->ids, request->request_id);
     tern_ids_traceparent(rules->ids, tern_http_header(request, "traceparent"), request->traceparent);
 }
 
-/* An unwanted body of moderate size is read and forgotten, so that the connection can go on; any other is not. */
+/* An unwanted body of moderate size is read and dropped, and the connection goes on; otherwise the connection ends. */
 static void decide_closing(struct tern_http_request *request)
 {
     bool readable = request->body_kind == HTTP_BODY_NONE ||

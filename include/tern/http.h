@@ -1,25 +1,24 @@
 /* tern/http.h - a small strict HTTP/1.1 server: a table of routes, one thread per connection, RFC 9457 errors.
  *
- * On libmicrohttpd, in front of which stands a validator of our own: in the first callback, before any body, it refuses
- * with 400 and Connection: close whatever is no sound HTTP (two Content-Length or Host headers, Content-Length with
+ * On libmicrohttpd, with a validator of our own in front: in the first callback, before any body, it refuses with 400
+ * and Connection: close what is not sound HTTP (two Content-Length or Host headers, Content-Length with
  * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines, NUL;
  * %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in
- * absolute-form (http://host:port/path) is taken when its host is that of the header Host, or the address that the
+ * absolute-form (http://host:port/path) is accepted when its host is that of the header Host, or the address that the
  * client has connected to; else 421. Then it answers from the route table: 404, 405 with Allow, OPTIONS, 401/403 for
- * routes that need the admin token, 411 without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty body
- * or one that nobody wants, and for an Idempotency-Key that is none where one is honoured. Deadlines are absolute: a
- * head is complete 10 s after the connection's start or its last answer, the rest of a request takes at most 30 s, with
- * no pause over 10 s in its body. Limits: 512 connections, 64 per address; where one is reached the longest idle
- * connection makes room, and without an idle one the newcomer is refused and counted. Every answer carries
- * X-Request-Id, traceparent, X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is answered like GET
- * without a body. libmicrohttpd answers a few things itself, in HTML: a garbled request line, a broken Content-Length,
- * no Host, a head over 32 KiB.
+ * routes that need the admin token, 411 without a length, 413 over 64 KiB, 415 with Accept-Post, 400 for an empty or
+ * unwanted body, and for an invalid Idempotency-Key where one is honoured. Deadlines are absolute: a head is complete
+ * 10 s after the start of its connection or the last answer, the rest of a request takes 30 s at most, with no pause
+ * over 10 s in its body. Limits: 512 connections, 64 per address; at a limit the longest idle connection makes room,
+ * and without an idle one the new connection is refused and counted. Every answer carries X-Request-Id, traceparent,
+ * X-Content-Type-Options: nosniff, Cache-Control: no-store. HEAD is answered like GET without a body. libmicrohttpd
+ * itself answers some errors in HTML: a garbled request line, a broken Content-Length, no Host, a head over 32 KiB.
  *
- * The admin rule: Authorization: Bearer must carry the admin token, else 401 (both without and with a wrong one,
- * RFC 6750). Where the request comes from does not count. A server without a token answers 403.
+ * Admin routes need Authorization: Bearer with the admin token, else 401 (without it and with a wrong one, RFC 6750).
+ * The address of the client does not count. A server without a token answers 403.
  *
- * Handlers run on the connection's thread (stack 256 KiB) once the whole body is here, and may block (5 s at most).
- * The process must ignore SIGPIPE. */
+ * Handlers run on the connection's thread (stack 256 KiB) once the whole body has arrived, and may block for 5 s. The
+ * process must ignore SIGPIPE. */
 #ifndef TERN_HTTP_H
 #define TERN_HTTP_H
 
@@ -34,38 +33,37 @@ enum { TERN_HTTP_PEER_SIZE = 64, TERN_HTTP_KEY_SIZE = 256 };
 struct tern_http_server;
 struct tern_schema_faults;
 
-/* What a handler may read; everything lives as long as the handler runs. */
+/* What a handler may read. Everything that is returned lives as long as the handler runs. */
 struct tern_http_request;
 const char *tern_http_method(const struct tern_http_request *request);
 const char *tern_http_path(const struct tern_http_request *request);
-/* The Idempotency-Key without quotes; "" when none came, or the route is not marked TERN_HTTP_ONCE. */
+/* The Idempotency-Key without quotes; "" without one, or on a route without TERN_HTTP_ONCE. */
 const char *tern_http_idempotency_key(const struct tern_http_request *request);
-/* The value of {name} in the route's path; it exists, or the route would not have matched. Decoded. */
+/* The decoded value of {name} in the route's path. A name that the path does not have is a broken invariant. */
 const char *tern_http_parameter(const struct tern_http_request *request, const char *name);
-/* Query argument (decoded, ASCII, each name at most once; a "+" stays one) and header, or NULL. Header names in any
- * case. */
+/* A query argument (decoded, ASCII, each name at most once; "+" is a plus) and a header (name in any case), or NULL. */
 const char *tern_http_query(const struct tern_http_request *request, const char *name);
 const char *tern_http_header(const struct tern_http_request *request, const char *name);
 const char *tern_http_body(const struct tern_http_request *request, size_t *ret_length);
-/* The client's valid traceparent continued, or a fresh one. Never NULL. */
+/* A new span of the client's trace when its traceparent is valid, else of a new trace. Never NULL. */
 const char *tern_http_traceparent(const struct tern_http_request *request);
 const char *tern_http_request_id(const struct tern_http_request *request);
-/* Writes the address that the request came from ("127.0.0.1"), or "". */
+/* Writes the address of the client ("127.0.0.1"), or "". */
 void tern_http_peer(const struct tern_http_request *request, char peer[TERN_HTTP_PEER_SIZE]);
-/* Names of query arguments that are not in `known` (NULL-terminated): the first one, or NULL when all are. */
+/* The first query argument that is not in `known` (NULL-terminated), or NULL. */
 const char *tern_http_unknown_query(const struct tern_http_request *request, const char *const *known);
 
-/* What a handler fills. Starts as 200 without body. */
+/* What a handler fills. Starts as 200 without a body. */
 struct tern_http_answer {
     int status;
     struct tern_text body;
     const char *content_type; /* static text; default application/json */
     struct tern_text headers; /* "Name: value\n" lines, added by tern_http_set_header */
 };
-/* `value` is program text, never a client's input; CR and LF are a broken invariant. */
+/* The value is program text, never a client's input, shorter than 2 KB; CR and LF are a broken invariant. */
 void tern_http_set_header(struct tern_http_answer *answer, const char *name, const char *format, ...) TERN_PRINTF(3, 4);
-/* application/problem+json: type about:blank, title, status, detail, error (= title); the server adds instance (the
- * path), requestId and traceId when it sends it. Replaces the body. */
+/* Replaces the body by a problem (RFC 9457, application/problem+json): type about:blank, title, status, detail, error
+ * (= title). The server adds instance (the path), requestId and traceId when it sends it. */
 void tern_http_problem(struct tern_http_answer *answer, int status, const char *title, const char *detail_format, ...)
     TERN_PRINTF(4, 5);
 /* The same, 400, with `errors: [{pointer, detail, code}]`. */
@@ -75,7 +73,8 @@ void tern_http_problem_faults(struct tern_http_answer *answer, const char *title
  * sentence that says why it is no JSON text. */
 void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_schema_faults *faults,
                             const struct tern_error *err);
-/* True when every query argument is one of `known` (NULL-terminated); else the answer is a 400 that names the first. */
+/* True when every query argument is in `known` (NULL-terminated); else the answer is a 400 that names the first other
+ * one. */
 bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
                            const char *const *known);
 
@@ -86,20 +85,20 @@ enum tern_http_flags {
     TERN_HTTP_ADMIN = 1,         /* needs the admin token */
     TERN_HTTP_JSON = 2,          /* takes a JSON body: another content type is 415, none is 411 or 400 */
     TERN_HTTP_JSON_OPTIONAL = 4, /* takes a JSON body, or none at all */
-    TERN_HTTP_SLOW = 8, /* its handler may take longer than a request's deadline; the answer is then waited for */
-    TERN_HTTP_ONCE = 16 /* not idempotent by itself: honours an Idempotency-Key; one that is none is 400 */
+    TERN_HTTP_SLOW = 8,          /* its handler may exceed the deadline of a request */
+    TERN_HTTP_ONCE = 16          /* not idempotent by itself: honours an Idempotency-Key; an invalid one is 400 */
 };
 
 struct tern_http_route {
     const char *method; /* GET, POST, PUT, DELETE; NULL ends a table */
     const char *path;   /* "/orders/{orderId}/events" */
     tern_http_handler *handler;
-    unsigned flags;
-    const char *help;
+    unsigned flags;   /* of enum tern_http_flags */
+    const char *help; /* one line, for documentation */
 };
 
-/* So many connections were refused since the last call, the last one from `peer`; the first one is told at once, then
- * at most one call a minute. On a thread of the server, which may wait for it. */
+/* Reports the number of connections refused since the last call, and the address of the last one: the first at once,
+ * then once a minute at most. Called on a thread of the server, and may block. */
 typedef void tern_http_refused(void *self, uint64_t connections, const char *peer);
 
 struct tern_http_settings {
@@ -115,23 +114,26 @@ struct tern_http_settings {
     void *self;                   /* of `refused` */
 };
 
-/* One table with the `self` that its handlers get. The first row that fits method and path wins, table by table. */
+/* One table, and the `self` of its handlers. The first row that matches method and path wins, table by table. */
 struct tern_http_routes {
     const struct tern_http_route *table;
     void *self;
 };
 
-/* Whether a server can be bound to it: an IPv4 or IPv6 address in numbers, or "localhost". */
+/* Whether a server can bind to the address: numeric IPv4 or IPv6, or "localhost". */
 int tern_http_check_address(const char *address, struct tern_error *err);
+/* Starts serving; copies the settings, but `clock`, `ids`, `metrics` and the tables must outlive the server. 0 or
+ * -1. */
 int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err);
 uint16_t tern_http_port(const struct tern_http_server *server);
-/* From the next request on; true when it is another one than before. Any thread. */
+/* Replaces the token, from the next request on. Returns whether it differs from the old one. Any thread. */
 bool tern_http_replace_admin_token(struct tern_http_server *server, const char *token);
-/* Stops accepting, lets what is in flight finish (at most timeout_ms; a handler that runs is always waited for), then
+/* Stops accepting, waits `timeout_ms` at most for requests in flight, and for running handlers in any case, then
  * closes. NULL is fine. */
 void tern_http_stop(struct tern_http_server *server, int timeout_ms);
-/* One GET, for --healthcheck: the status code, or -1. An address that means every interface is asked on loopback. */
+/* One GET, for --healthcheck. Returns the status code, or -1. An address that means every interface is asked on
+ * loopback. */
 int tern_http_probe(const char *address, uint16_t port, const char *path, int timeout_ms, struct tern_error *err);
 /* "libmicrohttpd 0.9.75". */
 const char *tern_http_version(void);
