@@ -1,232 +1,295 @@
-/* publisher.c - the publisher lane: rows of the event log to the broker, confirms back to the writer.
+/* publisher.c - publishes committed rows of the event log, and reports to the writer what the broker confirmed.
  *
- * One path for fresh commits and for what a crash left: read the log from the cursor, send as long as the window has
- * room. The cursor falls back to the last answered row when a connection is lost. Nothing counts as published before
- * its confirm. A mandatory event that comes back means that a route is missing: it is held, and the topology is
- * declared anew. Never writes to the store: the writer takes the progress and records it. */
-#include "publisher_parts.h"
+ * The publisher owns these objects, none of which knows it or calls back; only here do they meet.
+ *
+ *                          +-- publish_returned  rows that came back, and later rows of their subjects
+ *     event log --rows-->  +-- position          new rows, in the order of the log
+ *                          +-- republish asked   rows that somebody asked for
+ *                          +-- republish lost    the recent log, after queue_loss found lost queues
+ *                          +-- publish_control   beacons, requests to resend
+ *                                   |
+ *                             publish_sender --> broker --> publish_window      what is not answered yet
+ *                                                                 |
+ *     writer <-- publish_progress <-- report <-- answers <--------+-- publish_stall   nothing is answered
+ *
+ * A round (on_work): returned rows first, because they are older, then new rows, then republished ones; the first
+ * beacon of a connection goes before all. Fresh commits and what a crash left take the same way: read the log above
+ * the position while the window has room. A lost connection takes the position back to the last answered row.
+ * Nothing counts as published before its confirm. Never writes to the store: the writer takes the progress and
+ * records it. */
+#include "tern/publisher.h"
+
+#include "publish_control.h"
+#include "publish_progress.h"
+#include "publish_send.h"
+#include "publish_stall.h"
+#include "publish_window.h"
+#include "queue_loss.h"
+#include "republish.h"
+#include "returned.h"
 #include "tern/backoff.h"
 #include "tern/bug.h"
 #include "tern/chaos.h"
-#include "tern/topology.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     STACK_BYTES = 16 * 1024 * 1024,
     CONFIRM_MS = 30000,
-    REDECLARE_MS = 5000, /* at most that often because of returns */
-    STUBBORN_MS = 60000, /* at most that often because of rows that are refused again and again */
+    REDECLARE_MS = 5000, /* at most that often because of returned events */
+    STUBBORN_MS = 60000, /* at most that often because of events that are refused again and again */
     STUBBORN_ATTEMPTS = 6,
-    STAND_BY_MS = 1000, /* it is woken when the queue is ours */
-    WINDOW_MAX = 65535,
-    AGAIN_PER_S = 500,
-    AGAIN_PAGE = 32
+    STAND_BY_MS = 1000, /* the link is woken when the queue is ours */
+    PROBE_MS = 10000,
+    ASKED_FOR_PER_S = 500,
+    LOST_PER_S = 2000
 };
 
 #define LINK_LABEL "publisher"
 
-/* ---- sending ------------------------------------------------------------------------------------------------- */
+struct tern_publisher {
+    struct tern_publisher_settings settings;
+    char *service, *queue_type; /* copies of those in the settings */
+    const struct tern_clock *clock;
+    struct tern_amqp *link;
+    pthread_t thread;
+    bool started;
 
-static void event_of_row(const struct tern_publisher *publisher, const struct tern_log_row *row,
-                         struct tern_event *event)
-{
-    memset(event, 0, sizeof *event);
-    event->timestamp_ms = row->logged_at_ms;
-    event->number = row->number;
-    (void)tern_copy(event->event_id, sizeof event->event_id, row->event_id);
-    (void)tern_copy(event->type, sizeof event->type, row->type);
-    (void)tern_copy(event->producer, sizeof event->producer, publisher->service);
-    (void)tern_copy(event->correlation_id, sizeof event->correlation_id, row->correlation_id);
-    (void)tern_copy(event->subject, sizeof event->subject, row->subject);
-    (void)tern_copy(event->traceparent, sizeof event->traceparent, row->traceparent);
-}
+    /* Any thread. */
+    atomic_int_fast64_t committed; /* rows up to this seq are */
+    atomic_bool asked_waits;       /* rows to republish were committed */
+    atomic_bool changes_wait;      /* more returned rows changed than a report has room for */
+    atomic_bool up;                /* connected and set up */
+    atomic_bool owned;             /* the service's queue is ours */
+    atomic_bool flushing;          /* only new and returned rows are published any more */
+    struct publish_progress progress;
+    struct publish_control control; /* the requests in it */
+    struct publish_stall stall;     /* its age */
 
-/* Opens a slot for it; the caller says what it stands for. */
-struct publish_slot *publisher_send_row(struct tern_publisher *publisher, const struct tern_log_row *row,
-                                        enum publish_nudge nudge, struct tern_error *err)
-{
-    struct tern_event event;
-    struct tern_event_headers headers;
-    struct tern_amqp_message message;
-    uint64_t sequence;
-    const struct tern_event_type *type = tern_catalogue_find(publisher->settings.catalogue, row->type);
-    bool heard = type != NULL && type->heard_by[0] != NULL;
-    event_of_row(publisher, row, &event);
-    event.nudge = nudge == PUBLISH_NUDGE;
-    event.republished = nudge == PUBLISH_REPUBLISHED;
-    tern_event_message(&event, publisher->settings.catalogue->exchange, heard, row->body, row->body_length, &headers,
-                       &message);
-    if (tern_amqp_publish(publisher->link, &message, &sequence, err) < 0) return NULL;
-    TERN_ASSERT(sequence == publisher->window.next, "the window counts as the broker does");
-    struct publish_slot *slot = publish_window_add(&publisher->window);
-    slot->seq = row->seq;
-    slot->sent_ms = publisher->now_ms;
-    slot->type = type != NULL ? type->name : "unknown";
-    memcpy(slot->event_id, event.event_id, sizeof slot->event_id);
-    memcpy(slot->subject, event.subject, sizeof slot->subject);
-    memcpy(slot->correlation_id, event.correlation_id, sizeof slot->correlation_id);
-    return slot;
-}
+    /* The publisher's thread only. */
+    struct publish_sender sender;
+    struct publish_window window;
+    struct publish_returned returned;
+    struct republish asked, lost;
+    struct queue_loss loss;
+    int64_t position;        /* every own row up to this seq was published, or is returned */
+    int64_t read_through;    /* everything committed up to this seq was read */
+    int64_t unblocked_ms;    /* steady, as all times here: when the broker was blocked last */
+    int64_t declared_ms;     /* when the topology was declared last */
+    bool blocked;            /* the broker says that it takes nothing now */
+    bool redeclare;          /* a route may be missing: declare the topology on a new connection */
+    struct tern_ids *chance; /* for the jitter */
+    struct tern_log *story;  /* the lines of a burst of confirms, written at once */
+    struct tern_log_quota came_back;
+};
 
-bool publisher_may_send(struct tern_publisher *publisher)
-{
-    return publish_window_free(&publisher->window) > 0 && atomic_load(&publisher->owned) &&
-           tern_amqp_may_publish(publisher->link);
-}
+/* ---- one round of work --------------------------------------------------------------------------------------- */
 
 struct row_visit {
     struct tern_publisher *publisher;
-    bool stopped; /* there was a row that must wait */
-    bool sent;    /* the held row was there, and was sent */
+    struct republish *republish;
+    bool stopped; /* a row must wait for a better moment */
+    bool sent;
 };
 
-/* A new row. Returns 1 when it must wait for a better moment. */
-static int visit_new(void *self, const struct tern_log_row *row, struct tern_error *err)
+static int visit_returned(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
     struct row_visit *visit = self;
-    struct tern_publisher *publisher = visit->publisher;
-    struct publish_holds *holds = &publisher->holds;
-    visit->stopped = !publisher_may_send(publisher) || holds->dirty >= TERN_PROGRESS_HOLDS;
-    if (visit->stopped) return 1;
-    if (holds->count > 0 && publish_holds_find(holds, row->seq) != NULL) {
-        /* held since before the connection was lost: sent again when it is due */
-    } else if (holds->count > 0 && publish_holds_has_subject(holds, row->subject)) {
-        publish_holds_behind(holds, row->seq, row->subject, publisher->now_ms);
-    } else if (publisher_send_row(publisher, row, PUBLISH_NEW, err) == NULL) {
-        return -1;
-    }
-    publisher->cursor = row->seq;
-    return 0;
-}
-
-static int visit_held(void *self, const struct tern_log_row *row, struct tern_error *err)
-{
-    struct row_visit *visit = self;
-    struct publish_slot *slot = publisher_send_row(visit->publisher, row, PUBLISH_NEW, err);
-    if (slot == NULL) return -1;
-    slot->held = true;
+    if (publish_send_row(&visit->publisher->sender, row, PUBLISH_RETURNED, row->seq, false, err) < 0) return -1;
     visit->sent = true;
     return 1;
 }
 
-/* What came back is tried again before anything new: it is older. */
-static int send_held(struct tern_publisher *publisher, struct tern_error *err)
+static int send_returned(struct tern_publisher *publisher, struct tern_error *err)
 {
-    struct publish_held *held;
-    while (publisher_may_send(publisher) && (held = publish_holds_due(&publisher->holds, publisher->now_ms)) != NULL) {
+    struct publish_returned *returned = &publisher->returned;
+    int64_t now_ms = publisher->sender.now_ms;
+    struct returned_row *row;
+    while (publish_may_send(&publisher->sender) && (row = publish_returned_due(returned, now_ms))) {
         struct row_visit visit = {.publisher = publisher};
-        if (tern_event_log_own(publisher->settings.reader, held->seq - 1, held->seq, 1, visit_held, &visit, err) < 0)
+        if (tern_event_log_own(publisher->settings.reader, row->seq - 1, row->seq, 1, visit_returned, &visit, err) < 0)
             return -1;
-        held->in_flight = visit.sent;
-        if (!visit.sent) publish_holds_release(&publisher->holds, held->seq, publisher->now_ms);
+        row->in_flight = visit.sent;
+        if (!visit.sent) publish_returned_confirm(returned, row->seq, now_ms);
     }
     return 0;
 }
 
-/* Pages are worth a query: not one for each confirmed row. */
-static bool page_is_worth_it(const struct tern_publisher *publisher)
+static int visit_new(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
-    const struct publish_window *window = &publisher->window;
-    return window->open == 0 || publish_window_free(window) >= window->size / 4;
+    struct row_visit *visit = self;
+    struct tern_publisher *publisher = visit->publisher;
+    struct publish_returned *returned = &publisher->returned;
+    visit->stopped = !publish_may_send(&publisher->sender) || returned->unreported >= TERN_PROGRESS_HOLDS;
+    if (visit->stopped) return 1;
+    /* A row that came back before the connection was lost is tried when it is due. */
+    if (returned->count == 0 || !publish_returned_find(returned, row->seq)) {
+        if (returned->count > 0 && publish_returned_has_subject(returned, row->subject))
+            publish_returned_add_behind(returned, row->seq, row->subject, publisher->sender.now_ms);
+        else if (publish_send_row(&publisher->sender, row, PUBLISH_NEW, row->seq, false, err) < 0)
+            return -1;
+    }
+    publisher->position = row->seq;
+    return 0;
 }
 
+/* Reads whole pages: a query for each confirmed row would cost more than it brings. */
 static int send_new(struct tern_publisher *publisher, struct tern_error *err)
 {
-    while (page_is_worth_it(publisher) && publisher->holds.dirty == 0 &&
-           publisher->holds.count - publisher->holds.released < PUBLISH_HOLDS_MAX) {
-        int64_t committed = atomic_load(&publisher->committed);
-        if (publisher->read_to >= committed || !publisher_may_send(publisher)) return 0;
-        int limit = (int)publish_window_free(&publisher->window);
-        int64_t before = publisher->cursor;
+    const struct publish_window *window = &publisher->window;
+    while ((window->open == 0 || publish_window_room(window) >= window->size / 4) &&
+           publisher->returned.unreported == 0 &&
+           publish_returned_waiting(&publisher->returned) < PUBLISH_RETURNED_MAX) {
+        int64_t committed = atomic_load(&publisher->committed), before = publisher->position;
+        if (publisher->read_through >= committed || !publish_may_send(&publisher->sender)) return 0;
+        int limit = (int)publish_window_room(window);
         struct row_visit visit = {.publisher = publisher};
         int visited = tern_event_log_own(publisher->settings.reader, before, -1, limit, visit_new, &visit, err);
         if (visited < 0) return -1;
-        if (visited < limit && !visit.stopped) publisher->read_to = committed;
-        if (publisher->cursor == before) return 0;
+        if (visited < limit && !visit.stopped) publisher->read_through = committed;
+        if (publisher->position == before) return 0;
     }
     return 0;
 }
 
-/* ---- saying again -------------------------------------------------------------------------------------------- */
-
-struct again_visit {
-    struct tern_publisher *publisher;
-    int64_t position;
-    bool republished;
-};
-
-/* What was not sent yet, or came back, goes out by itself, and in its order. */
-bool publisher_is_on_its_way(struct tern_publisher *publisher, int64_t seq)
+static int visit_republished(void *self, const struct tern_log_row *row, int64_t position, bool nudge,
+                             struct tern_error *err)
 {
-    const struct publish_held *held = publish_holds_find(&publisher->holds, seq);
-    return held != NULL ? !held->released : seq > publisher->cursor;
-}
-
-static int visit_again(void *self, const struct tern_log_row *row, struct tern_error *err)
-{
-    struct again_visit *visit = self;
+    const struct row_visit *visit = self;
     struct tern_publisher *publisher = visit->publisher;
-    if (publisher_is_on_its_way(publisher, row->seq)) return 0;
-    struct publish_slot *slot =
-        publisher_send_row(publisher, row, visit->republished ? PUBLISH_REPUBLISHED : PUBLISH_NUDGE, err);
-    if (slot == NULL) return -1;
-    slot->republished = visit->republished;
-    publish_again_sent(&publisher->again, slot, visit->position);
+    struct republish *republish = visit->republish;
+    const struct returned_row *returned = publish_returned_find(&publisher->returned, row->seq);
+    const struct tern_event_type *type = tern_catalogue_find(publisher->settings.catalogue, row->type);
+    if (returned ? !returned->confirmed : row->seq > publisher->position) return 0; /* goes out in its own order */
+    if (republish->kind == PUBLISH_LOST && !(type && type->heard_by[0])) return 0;
+    if (publish_send_row(&publisher->sender, row, republish->kind, position, nudge, err) < 0) return -1;
+    republish_sent(republish);
+    if (republish->kind == PUBLISH_LOST) TERN_CHAOS_POINT("forgot.mid");
     return 0;
 }
 
-static int send_again_page(struct tern_publisher *publisher, int room, struct tern_error *err)
+static int send_republished(struct tern_publisher *publisher, struct republish *republish, struct tern_error *err)
 {
-    struct publish_again *again = &publisher->again;
-    struct tern_outbox_again rows[AGAIN_PAGE];
-    int limit = room < AGAIN_PAGE ? room : AGAIN_PAGE;
-    int count = tern_outbox_again_list(publisher->settings.reader, again->cursor, rows, limit, err);
-    for (int i = 0; i < count; i++) {
-        struct again_visit visit = {publisher, rows[i].id, rows[i].republished};
-        if (tern_event_log_own(publisher->settings.reader, rows[i].seq - 1, rows[i].seq, 1, visit_again, &visit, err) <
-            0)
-            return -1;
-        again->cursor = rows[i].id;
+    struct row_visit visit = {.publisher = publisher, .republish = republish};
+    republish_retry(republish, publisher->sender.now_ms);
+    while (republish->more && publish_may_send(&publisher->sender)) {
+        size_t room = republish_room(republish, &publisher->window, publisher->sender.now_ms);
+        if (room == 0) return 0;
+        if (republish_read(republish, publisher->settings.reader, room, visit_republished, &visit, err) < 0) return -1;
     }
-    if (count < limit) again->more = false;
-    return count < 0 ? -1 : 0;
+    return 0;
 }
 
-static int send_again(struct tern_publisher *publisher, struct tern_error *err)
+static int send_all(struct tern_publisher *publisher, struct tern_error *err)
 {
-    struct publish_again *again = &publisher->again;
-    publish_again_retry(again, publisher->now_ms);
-    if (atomic_load(&publisher->again_waits) && atomic_exchange(&publisher->again_waits, false)) again->more = true;
-    while (again->more && publisher_may_send(publisher)) {
-        size_t room = publish_again_room(again, &publisher->window, publisher->settings.again_per_s, publisher->now_ms);
-        if (room == 0) return 0;
-        if (send_again_page(publisher, (int)room, err) < 0) return -1;
+    bool flushing = atomic_load(&publisher->flushing);
+    if (!flushing && publish_control_send(&publisher->control, &publisher->sender, publisher->settings.reader, err) < 0)
+        return -1;
+    if (send_returned(publisher, err) < 0 || send_new(publisher, err) < 0) return -1;
+    if (flushing) return 0;
+    if (atomic_load(&publisher->asked_waits) && atomic_exchange(&publisher->asked_waits, false))
+        publisher->asked.more = true;
+    return send_republished(publisher, &publisher->asked, err) < 0 ? -1
+                                                                   : send_republished(publisher, &publisher->lost, err);
+}
+
+static int check_confirms(struct tern_publisher *publisher, struct tern_error *err)
+{
+    const struct publish_window *window = &publisher->window;
+    if (window->open == 0 || publisher->blocked || TERN_BUG(confirm_never_late)) return 0;
+    int64_t since_ms = publish_window_slot(window, window->first)->sent_ms;
+    if (since_ms < publisher->unblocked_ms) since_ms = publisher->unblocked_ms;
+    if (publisher->sender.now_ms - since_ms <= CONFIRM_MS) return 0;
+    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, "timeout", NULL, NULL);
+    return tern_error_set(err, "the broker has not confirmed an event for %d s", CONFIRM_MS / 1000);
+}
+
+/* Every own row up to here is confirmed by the broker, or is known to the writer as returned. */
+static int64_t confirmed_through(const struct tern_publisher *publisher)
+{
+    int64_t through = publish_window_frontier(&publisher->window, PUBLISH_NEW, publisher->position);
+    if (TERN_BUG(published_before_confirm)) through = publisher->position;
+    int64_t unreported = publish_returned_lowest_unreported(&publisher->returned);
+    return unreported <= through ? unreported - 1 : through;
+}
+
+/* What happened since the last report goes to the writer. */
+static void report(struct tern_publisher *publisher)
+{
+    struct publish_window *window = &publisher->window;
+    int64_t to_wall_ms = tern_now(publisher->clock) - tern_steady(publisher->clock);
+    tern_log_flush(publisher->story);
+    struct tern_publish_progress *news = publish_progress_open(&publisher->progress);
+    size_t changes = news->hold_count;
+    publish_returned_report(&publisher->returned, to_wall_ms, news);
+    int64_t through = confirmed_through(publisher), before = news->mark;
+    if (through > before) news->mark = through;
+    int64_t settled = publish_window_take_settled(window);
+    settled += (int64_t)publish_returned_pass(&publisher->returned, news->mark);
+    news->confirmed += settled;
+    bool added = news->hold_count > changes || news->mark > before || settled > 0;
+    if (republish_pass(&publisher->asked, window)) {
+        news->again_done = republish_report(&publisher->asked, publisher->settings.log);
+        added = true;
     }
+    if (republish_pass(&publisher->lost, window)) {
+        news->republish_id = publisher->lost.loss.id;
+        news->republished = republish_report(&publisher->lost, publisher->settings.log);
+        added = true;
+    }
+    atomic_store(&publisher->changes_wait, publisher->returned.unreported > 0);
+    bool announce = publish_progress_close(&publisher->progress, added, window->open, publisher->read_through);
+    if (!announce) return;
+    TERN_CHAOS_POINT("pub.after_confirm_before_mark");
+    if (publisher->settings.progress) publisher->settings.progress(publisher->settings.self);
+}
+
+static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
+{
+    struct tern_publisher *publisher = self;
+    const struct tern_publisher_settings *settings = &publisher->settings;
+    int probe_ms = settings->link.limits.probe_ms > 0 ? settings->link.limits.probe_ms : PROBE_MS;
+    int64_t now_ms = publisher->sender.now_ms = tern_steady(publisher->clock);
+    if (check_confirms(publisher, err) < 0) return -1;
+    if (!atomic_load(&publisher->owned)) {
+        report(publisher);
+        return 0;
+    }
+    if (queue_loss_probe(&publisher->loss, link, probe_ms, now_ms, err) < 0) return -1;
+    /* A route may be missing: once all is answered, a new connection declares the topology again. */
+    bool wants_topology = publisher->redeclare && now_ms - publisher->declared_ms >= REDECLARE_MS;
+    if (!wants_topology && send_all(publisher, err) < 0) {
+        if (err->fault == TERN_FAULT_BROKEN && settings->broken) settings->broken(settings->self, err);
+        return -1;
+    }
+    report(publisher);
+    if (wants_topology && publisher->window.open == 0)
+        return tern_error_set(err, "events that somebody hears come back: declaring the topology again");
+    publish_stall_watch(&publisher->stall, now_ms, publisher->window.open,
+                        publish_returned_waiting(&publisher->returned),
+                        publish_returned_oldest_ms(&publisher->returned));
     return 0;
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------- */
 
-static uint64_t chance(struct tern_publisher *publisher)
+static int64_t back_off(struct tern_publisher *publisher, int64_t attempt)
 {
-    return tern_ids_random(publisher->chance, UINT32_MAX);
+    return tern_backoff_ms(publisher->settings.retry_base_ms, attempt, tern_ids_random(publisher->chance, UINT32_MAX));
 }
 
-static void slot_failed(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
+static void row_came_back(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
 {
-    const struct publish_held *before = publish_holds_find(&publisher->holds, slot->seq);
-    int64_t attempt = before != NULL ? before->attempts + 1 : 1;
-    int64_t wait_ms = tern_backoff_ms(publisher->settings.retry_base_ms, attempt, chance(publisher));
-    int64_t now_ms = tern_steady(publisher->clock), left_out;
-    publish_holds_failed(&publisher->holds, slot->seq, slot->subject, reason, now_ms, now_ms + wait_ms);
-    /* RabbitMQ goes on refusing on a channel when the limit of a full queue is lifted: only a new channel learns of it */
-    if (attempt >= STUBBORN_ATTEMPTS && publisher->now_ms - publisher->declared_ms >= STUBBORN_MS)
+    const struct returned_row *before = publish_returned_find(&publisher->returned, slot->position);
+    int64_t attempt = before ? before->attempts + 1 : 1, now_ms = tern_steady(publisher->clock), left_out;
+    publish_returned_add(&publisher->returned, slot->position, slot->subject, reason, now_ms,
+                         now_ms + back_off(publisher, attempt));
+    /* RabbitMQ goes on refusing on a channel when the limit of a full queue is lifted: only a new channel learns of
+     * it. */
+    if (attempt >= STUBBORN_ATTEMPTS && publisher->sender.now_ms - publisher->declared_ms >= STUBBORN_MS)
         publisher->redeclare = true;
-    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, reason, NULL, NULL);
     enum tern_log_level level = tern_log_quota_take(&publisher->came_back, 1, now_ms, &left_out);
     tern_log_write(publisher->settings.log, level, "event came back from the broker, held",
                    TERN_STR("eventType", slot->type), TERN_STR("eventId", slot->event_id),
@@ -234,25 +297,26 @@ static void slot_failed(struct tern_publisher *publisher, const struct publish_s
                    tern_log_count("leftOut", left_out), TERN_LOG_END);
 }
 
-static void again_failed(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
+static void row_confirmed(struct tern_publisher *publisher, const struct publish_slot *slot)
 {
-    struct publish_again *again = slot->stream;
-    int64_t wait_ms = tern_backoff_ms(publisher->settings.retry_base_ms, ++again->attempts, chance(publisher));
-    publish_again_failed(again, slot->position, publisher->now_ms + wait_ms);
-    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, reason, NULL, NULL);
+    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_published_total, 1, slot->type, NULL, NULL);
+    tern_log_info(publisher->story, "published", TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
+                  TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id));
+    if (slot->kind == PUBLISH_RETURNED)
+        publish_returned_confirm(&publisher->returned, slot->position, publisher->sender.now_ms);
 }
 
-static void again_answered(struct tern_publisher *publisher, const struct publish_slot *slot, bool confirmed)
+static void republish_answered(struct tern_publisher *publisher, struct republish *republish,
+                               const struct publish_slot *slot, bool confirmed)
 {
     if (!confirmed) {
-        again_failed(publisher, slot, slot->returned ? "return" : "nack");
+        int64_t wait_ms = back_off(publisher, republish->attempts + 1);
+        republish_failed(republish, slot->position, publisher->sender.now_ms + wait_ms);
         return;
     }
-    bool asked_for = slot->stream == &publisher->again;
-    publish_again_confirmed(slot->stream);
-    if (!asked_for) publisher->memory.said++;
+    republish_confirmed(republish);
     tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_said_again_total, 1, slot->type, NULL, NULL);
-    tern_log_write(publisher->story, asked_for && !slot->republished ? TERN_LOG_INFO : TERN_LOG_DEBUG, "said again",
+    tern_log_write(publisher->story, slot->nudge ? TERN_LOG_INFO : TERN_LOG_DEBUG, "said again",
                    TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
                    TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id), TERN_LOG_END);
 }
@@ -260,21 +324,20 @@ static void again_answered(struct tern_publisher *publisher, const struct publis
 static void slot_answered(struct tern_publisher *publisher, struct publish_slot *slot, bool acked)
 {
     bool confirmed = (acked || TERN_BUG(nack_ignored)) && !slot->returned;
+    const char *reason = slot->returned ? "return" : "nack";
     publish_window_close(&publisher->window, slot, confirmed);
-    if (slot->control) return;
-    if (confirmed) publisher_stall_confirmed(publisher);
-    if (slot->stream != NULL) {
-        again_answered(publisher, slot, confirmed);
-        return;
-    }
-    if (!confirmed) {
-        slot_failed(publisher, slot, slot->returned ? "return" : "nack");
-        return;
-    }
-    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_published_total, 1, slot->type, NULL, NULL);
-    tern_log_info(publisher->story, "published", TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
-                  TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id));
-    if (slot->held) publish_holds_release(&publisher->holds, slot->seq, publisher->now_ms);
+    if (slot->kind == PUBLISH_CONTROL) return;
+    if (confirmed && publish_stall_confirmed(&publisher->stall, publisher->sender.now_ms))
+        publish_returned_retry_all(&publisher->returned, publisher->sender.now_ms);
+    if (!confirmed)
+        tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, reason, NULL, NULL);
+    if (slot->kind == PUBLISH_ASKED_FOR || slot->kind == PUBLISH_LOST)
+        republish_answered(publisher, slot->kind == PUBLISH_LOST ? &publisher->lost : &publisher->asked, slot,
+                           confirmed);
+    else if (confirmed)
+        row_confirmed(publisher, slot);
+    else
+        row_came_back(publisher, slot, reason);
 }
 
 static int on_confirmed(void *self, uint64_t sequence, bool multiple, bool acked, struct tern_error *err)
@@ -299,62 +362,33 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
     struct tern_publisher *publisher = self;
     (void)err;
     struct publish_slot *slot = publish_window_find(&publisher->window, message->message_id);
-    if (slot != NULL) slot->returned = !TERN_BUG(return_ignored);
+    if (slot) slot->returned = !TERN_BUG(return_ignored);
     publisher->redeclare = true;
     return 0;
 }
 
 /* ---- the connection ------------------------------------------------------------------------------------------ */
 
-static int check_confirms(struct tern_publisher *publisher, struct tern_error *err)
+/* A loss is in the store before its markers are made again, so a crash repeats it and never skips it. */
+static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
 {
-    struct publish_window *window = &publisher->window;
-    if (window->open == 0 || publisher->blocked || TERN_BUG(confirm_never_late)) return 0;
-    int64_t since_ms = publish_window_slot(window, window->first)->sent_ms;
-    if (since_ms < publisher->unblocked_ms) since_ms = publisher->unblocked_ms;
-    if (publisher->now_ms - since_ms <= CONFIRM_MS) return 0;
-    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, "timeout", NULL, NULL);
-    return tern_error_set(err, "the broker has not confirmed an event for %d s", CONFIRM_MS / 1000);
-}
-
-/* After that nothing new is sent until all is answered; then a new connection declares the routes again. */
-static bool wants_new_topology(const struct tern_publisher *publisher)
-{
-    return publisher->redeclare && publisher->now_ms - publisher->declared_ms >= REDECLARE_MS;
-}
-
-/* What is new goes first. */
-static int send_all(struct tern_publisher *publisher, struct tern_error *err)
-{
-    if (!atomic_load(&publisher->flushing) && publisher_send_control(publisher, err) < 0) return -1;
-    if (send_held(publisher, err) < 0 || send_new(publisher, err) < 0) return -1;
-    if (atomic_load(&publisher->flushing)) return 0;
-    return send_again(publisher, err) < 0 ? -1 : publisher_republish(publisher, err);
-}
-
-static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
-{
-    struct tern_publisher *publisher = self;
-    (void)link;
-    publisher->now_ms = tern_steady(publisher->clock);
-    if (check_confirms(publisher, err) < 0) return -1;
-    if (!atomic_load(&publisher->owned)) {
-        publisher_report(publisher);
-        return 0;
+    const struct tern_publisher_settings *settings = &publisher->settings;
+    struct tern_broker_news lost = {.lost = true, .through_seq = publisher->position}, made = {0};
+    char forbidden[TERN_NAMES_SIZE];
+    if (queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0) return -1;
+    if (lost.count > 0) {
+        TERN_CHAOS_POINT("forgot.before_record");
+        if (settings->remember(settings->self, &lost, err) < 0) return -1;
+        TERN_CHAOS_POINT("forgot.before_marker");
+        queue_loss_recorded(&publisher->loss, &lost, settings->log, settings->metrics);
+        republish_begin(&publisher->lost, &lost.republish);
     }
-    if (publisher_probe_markers(publisher, err) < 0) return -1;
-    if (!wants_new_topology(publisher)) {
-        if (send_all(publisher, err) < 0) {
-            if (err->fault == TERN_FAULT_BROKEN && publisher->settings.broken)
-                publisher->settings.broken(publisher->settings.self, err);
-            return -1;
-        }
-    } else if (publisher->window.open == 0) {
-        publisher_report(publisher);
-        return tern_error_set(err, "events that somebody hears come back: declaring the topology again");
-    }
-    publisher_report(publisher);
-    publisher_stall_watch(publisher);
+    if (queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
+    if (forbidden[0] != '\0' && settings->lacks) settings->lacks(settings->self, TERN_LACKS_MARKERS, forbidden);
+    if (made.count == 0) return 0;
+    TERN_CHAOS_POINT("forgot.before_noted");
+    if (settings->remember(settings->self, &made, err) < 0) return -1;
+    queue_loss_recorded(&publisher->loss, &made, settings->log, settings->metrics);
     return 0;
 }
 
@@ -362,35 +396,36 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_publisher *publisher = self;
     if (!atomic_load(&publisher->owned)) return STAND_BY_MS;
-    struct tern_topology_gaps gaps; /* the consumer tells them */
+    struct tern_topology_gaps gaps; /* the consumer reports them */
     if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, &gaps, err) < 0 ||
-        publisher_recall(publisher, err) < 0 || tern_amqp_select_confirms(link, err) < 0)
+        check_queues(publisher, err) < 0 || tern_amqp_select_confirms(link, err) < 0)
         return -1;
-    publisher->now_ms = publisher->declared_ms = tern_steady(publisher->clock);
+    publisher->sender.now_ms = publisher->declared_ms = tern_steady(publisher->clock);
     atomic_store(&publisher->up, true);
-    publisher_stall_pause(publisher, false);
+    publish_returned_shift(&publisher->returned, publish_stall_resume(&publisher->stall, publisher->sender.now_ms));
     publisher->redeclare = false;
-    publisher->beacon_ms = INT64_MIN / 2;
-    publish_holds_retry_returned(&publisher->holds, publisher->now_ms);
+    publish_control_connected(&publisher->control);
+    publish_returned_retry_unrouted(&publisher->returned, publisher->sender.now_ms);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
     if (publisher->settings.connected) publisher->settings.connected(publisher->settings.self);
     return 0;
 }
 
-/* Open confirms are unknown now: those rows are sent again. */
-static void forget_connection(struct tern_publisher *publisher)
+/* The answers of what is open will never come: those rows are published again. */
+static void reset_connection(struct tern_publisher *publisher)
 {
-    int64_t frontier = publish_window_frontier(&publisher->window, publisher->cursor);
-    if (TERN_BUG(open_confirms_forgotten)) frontier = publisher->cursor;
-    if (publisher->window.open > 0)
-        tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total,
-                        (int64_t)publisher->window.open, "lost", NULL, NULL);
-    publish_again_lost(&publisher->again, &publisher->window);
-    publish_again_lost(&publisher->memory.stream, &publisher->window);
-    publish_window_reset(&publisher->window, frontier);
-    publish_holds_reset(&publisher->holds, frontier, tern_steady(publisher->clock));
-    if (frontier < publisher->cursor) publisher->read_to = 0;
-    publisher->cursor = frontier;
+    struct publish_window *window = &publisher->window;
+    int64_t frontier = publish_window_frontier(window, PUBLISH_NEW, publisher->position);
+    if (TERN_BUG(open_confirms_forgotten)) frontier = publisher->position;
+    if (window->open > 0)
+        tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, (int64_t)window->open, "lost",
+                        NULL, NULL);
+    republish_reset(&publisher->asked, window);
+    republish_reset(&publisher->lost, window);
+    publish_window_reset(window, frontier);
+    publish_returned_reset(&publisher->returned, frontier, tern_steady(publisher->clock));
+    if (frontier < publisher->position) publisher->read_through = 0;
+    publisher->position = frontier;
 }
 
 static void set_blocked(struct tern_publisher *publisher, bool blocked)
@@ -407,9 +442,9 @@ static void on_lost(void *self, const char *why)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_amqp_reconnects_total, 1, LINK_LABEL, NULL, NULL);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
     set_blocked(publisher, false);
-    publisher_stall_pause(publisher, true);
-    forget_connection(publisher);
-    publisher_report(publisher);
+    publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
+    reset_connection(publisher);
+    report(publisher);
     if (publisher->settings.lost) publisher->settings.lost(publisher->settings.self, why);
 }
 
@@ -417,32 +452,67 @@ static void on_blocked(void *self, bool blocked, const char *reason)
 {
     struct tern_publisher *publisher = self;
     set_blocked(publisher, blocked);
-    publisher_stall_pause(publisher, blocked);
+    if (blocked)
+        publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
+    else
+        publish_returned_shift(&publisher->returned, publish_stall_resume(&publisher->stall, publisher->unblocked_ms));
     if (publisher->settings.blocked) publisher->settings.blocked(publisher->settings.self, blocked, reason);
 }
 
+/* ---- any thread ---------------------------------------------------------------------------------------------- */
+
+void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq)
+{
+    int_fast64_t known = atomic_load_explicit(&publisher->committed, memory_order_relaxed);
+    while (known < last_seq && !atomic_compare_exchange_weak(&publisher->committed, &known, last_seq))
+        ;
+    tern_amqp_wake(publisher->link);
+}
+
+void tern_publisher_own(struct tern_publisher *publisher, bool owned)
+{
+    atomic_store(&publisher->owned, owned);
+    tern_amqp_wake(publisher->link);
+}
+
+void tern_publisher_said_again(struct tern_publisher *publisher)
+{
+    atomic_store(&publisher->asked_waits, true);
+    tern_amqp_wake(publisher->link);
+}
+
+void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_resend *resend)
+{
+    publish_control_ask(&publisher->control, resend);
+    tern_amqp_wake(publisher->link);
+}
+
+bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress)
+{
+    bool waits = publish_progress_take(&publisher->progress, ret_progress);
+    if (atomic_load(&publisher->changes_wait)) tern_amqp_wake(publisher->link);
+    return waits;
+}
+
+void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms)
+{
+    if (!publisher->started) return;
+    atomic_store(&publisher->flushing, true);
+    tern_amqp_wake(publisher->link);
+    publish_progress_await_idle(&publisher->progress, &publisher->committed, &publisher->up, timeout_ms);
+}
+
+int64_t tern_publisher_stalled_ms(const struct tern_publisher *publisher)
+{
+    return publish_stall_ms(&publisher->stall, tern_steady(publisher->clock));
+}
+
+struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher)
+{
+    return tern_amqp_state(publisher->link);
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------- */
-
-/* The store keeps wall time, which may have been set back meanwhile: nothing waits longer than a back-off. */
-static int64_t steady_of(const struct tern_publisher *publisher, int64_t wall_ms)
-{
-    int64_t delay_ms = wall_ms - tern_now(publisher->clock);
-    if (delay_ms > TERN_BACKOFF_MOST_MS) delay_ms = TERN_BACKOFF_MOST_MS;
-    return tern_steady(publisher->clock) + delay_ms;
-}
-
-static int load_holds(struct tern_publisher *publisher, struct tern_error *err)
-{
-    const int limit = PUBLISH_HOLDS_MAX + WINDOW_MAX; /* the window may have been larger before */
-    struct tern_outbox_held *rows = tern_alloc((size_t)limit * sizeof *rows);
-    int count = tern_outbox_held(publisher->settings.reader, rows, limit, err);
-    for (int i = 0; i < count; i++) {
-        rows[i].next_try_ms = steady_of(publisher, rows[i].next_try_ms);
-        publish_holds_load(&publisher->holds, &rows[i]);
-    }
-    free(rows);
-    return count < 0 ? -1 : 0;
-}
 
 static int create_link(struct tern_publisher *publisher, struct tern_error *err)
 {
@@ -460,64 +530,72 @@ static int create_link(struct tern_publisher *publisher, struct tern_error *err)
     (void)snprintf(name, sizeof name, "%s-pub", publisher->service);
     settings.connection_name = name;
     settings.body_max = 0;
-    return tern_amqp_create(&settings, &owner, &publisher->link, err);
+    int created = tern_amqp_create(&settings, &owner, &publisher->link, err);
+    publisher->settings.link.url = NULL; /* the link has its own copies */
+    publisher->sender = (struct publish_sender){.link = publisher->link,
+                                                .window = &publisher->window,
+                                                .catalogue = publisher->settings.catalogue,
+                                                .service = publisher->service,
+                                                .clock = publisher->clock,
+                                                .owned = &publisher->owned};
+    return created;
 }
 
-static void init_condition(pthread_cond_t *condition)
+/* What earlier runs left to be done. */
+static int load(struct tern_publisher *publisher, struct tern_error *err)
 {
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    TERN_ASSERT(pthread_cond_init(condition, &attributes) == 0, "a condition can be made");
-    (void)pthread_condattr_destroy(&attributes);
-}
-
-static size_t window_size(unsigned wanted)
-{
-    return wanted == 0 ? 1 : wanted > WINDOW_MAX ? WINDOW_MAX : wanted;
+    const struct tern_publisher_settings *settings = &publisher->settings;
+    struct tern_republish loss;
+    if (publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
+    if (!settings->remember) return 0;
+    if (queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
+        tern_republish_load(settings->reader, &loss, err) < 0)
+        return -1;
+    republish_begin(&publisher->lost, &loss);
+    return 0;
 }
 
 int tern_publisher_create(const struct tern_publisher_settings *settings, struct tern_publisher **ret_publisher,
                           struct tern_error *err)
 {
     struct tern_publisher *publisher = tern_alloc(sizeof *publisher);
+    size_t window = settings->window == 0 ? 1 : settings->window;
     publisher->settings = *settings;
     publisher->service = tern_copy_text(settings->service);
     publisher->queue_type = tern_copy_text(settings->queue_type);
-    publisher->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
-    publisher->cursor = publisher->mark = publisher->progress.mark = settings->start.mark;
+    publisher->clock = settings->link.clock ? settings->link.clock : &tern_clock_system;
+    publisher->position = settings->start.mark;
     publisher->declared_ms = INT64_MIN / 2;
-    publisher->progress_ms = publisher->paused_ms = tern_steady(publisher->clock); /* there is no connection yet */
     atomic_store(&publisher->committed, settings->start.last_seq);
     atomic_store(&publisher->owned, !settings->needs_queue);
-    publish_window_init(&publisher->window, window_size(settings->window));
-    publish_again_init(&publisher->again, 0);
-    if (publisher->settings.again_per_s == 0) publisher->settings.again_per_s = AGAIN_PER_S;
+    publish_progress_init(&publisher->progress, settings->start.mark);
+    publish_control_init(&publisher->control, settings->store, settings->republish_ms, settings->beacon_ms);
+    publish_stall_init(&publisher->stall, settings->log, tern_steady(publisher->clock));
+    publish_window_init(&publisher->window, window > PUBLISH_WINDOW_MAX ? PUBLISH_WINDOW_MAX : window);
+    republish_init(&publisher->asked, PUBLISH_ASKED_FOR,
+                   settings->again_per_s > 0 ? settings->again_per_s : ASKED_FOR_PER_S);
+    republish_init(&publisher->lost, PUBLISH_LOST, LOST_PER_S);
     publisher->chance = tern_ids_create(publisher->clock, settings->seed);
-    publisher->story = settings->log != NULL ? tern_log_create_buffered(settings->log) : NULL;
-    TERN_ASSERT(pthread_mutex_init(&publisher->mutex, NULL) == 0, "a mutex can be made");
-    init_condition(&publisher->changed);
-    if (create_link(publisher, err) < 0 || load_holds(publisher, err) < 0 ||
-        publisher_memory_load(publisher, err) < 0) {
+    publisher->story = settings->log ? tern_log_create_buffered(settings->log) : NULL;
+    if (create_link(publisher, err) < 0 || load(publisher, err) < 0) {
         tern_publisher_destroy(publisher);
         return -1;
     }
-    publisher->settings.link.url = NULL; /* the link has its own copies */
     *ret_publisher = publisher;
     return 0;
 }
 
 void tern_publisher_destroy(struct tern_publisher *publisher)
 {
-    if (publisher == NULL) return;
+    if (!publisher) return;
     tern_publisher_stop(publisher);
     tern_amqp_destroy(publisher->link);
-    publish_window_fini(&publisher->window);
     tern_log_destroy(publisher->story);
     tern_ids_destroy(publisher->chance);
-    publish_holds_fini(&publisher->holds);
-    (void)pthread_cond_destroy(&publisher->changed);
-    (void)pthread_mutex_destroy(&publisher->mutex);
+    publish_returned_fini(&publisher->returned);
+    publish_window_fini(&publisher->window);
+    publish_control_fini(&publisher->control);
+    publish_progress_fini(&publisher->progress);
     free(publisher->service);
     free(publisher->queue_type);
     free(publisher);
@@ -545,14 +623,9 @@ int tern_publisher_start(struct tern_publisher *publisher, struct tern_error *er
 
 void tern_publisher_stop(struct tern_publisher *publisher)
 {
-    if (publisher == NULL || !publisher->started) return;
+    if (!publisher || !publisher->started) return;
     tern_amqp_stop(publisher->link);
     (void)pthread_join(publisher->thread, NULL);
     publisher->started = false;
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
-}
-
-struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher)
-{
-    return tern_amqp_state(publisher->link);
 }

@@ -1,15 +1,15 @@
-/* tern/publisher.h - the publisher lane: sends what was committed, in order, and reports what the broker confirmed.
+/* tern/publisher.h - publishes what was committed, in order, and reports what the broker confirmed.
  *
- * Runs on one thread with one AMQP connection and a read-only connection to the store. It is woken when
- * something was committed, reads the event log from its cursor in pages (memory stays bounded, a restart is the
- * same path), publishes with a window of several hundred unconfirmed, `mandatory` when the catalogue says that
- * somebody hears it. A row counts as published from its confirm only; a return comes before the confirm and
- * means: not published. Returned and nacked rows are held with back-off, and later rows of the same subject
- * behind them. When the connection is lost every open confirm is unknown: those rows are sent again, same eventId.
- * A confirm that takes over 30 s is a lost connection. Rows that somebody asked for again (tern_say_again) go out
- * beside the new ones, flagged as nudges, at a bounded rate; a failed one is tried again later. When the broker has lost a queue that hears
- * this service, the recent log is said again in the same way (tern/broker_memory.h). Progress is handed to the writer,
- * which records it. */
+ * One thread with one AMQP connection and a read-only connection to the store. It is woken when something was
+ * committed, reads the event log above its position in pages (memory stays bounded, a restart is the same path) and
+ * publishes with a window of several hundred unconfirmed, `mandatory` when the catalogue names a consumer. A row
+ * counts as published from its confirm only; a return comes before the confirm and means: not published. Returned
+ * and nacked rows are tried again with back-off, and later rows of the same subject wait behind them. When the
+ * connection is lost every open confirm is unknown: those rows are published again, same eventId. A confirm that
+ * takes over 30 s is a lost connection. Rows that somebody asked for (tern_say_again) are republished beside the new
+ * ones, flagged, at a bounded rate; one that fails is tried again later. When the broker has lost a queue that
+ * consumes events of this service, the recent log is republished in the same way (tern/broker_memory.h). The writer
+ * takes the progress and records it. */
 #ifndef TERN_PUBLISHER_H
 #define TERN_PUBLISHER_H
 
@@ -59,17 +59,18 @@ struct tern_publisher_settings {
 /* What happened since it was last taken. */
 enum { TERN_PROGRESS_HOLDS = 64 };
 struct tern_publish_hold {
-    int64_t seq, next_try_ms; /* next_try_ms 0: the broker confirmed this held row: release it */
+    int64_t seq, next_try_ms; /* UTC; next_try_ms 0: the broker confirmed this returned row */
     char subject[TERN_ID_SIZE];
     char reason[16]; /* return, nack, behind */
 };
 struct tern_publish_progress {
-    int64_t mark;      /* every OWN row up to here is confirmed or held (holds of this and earlier reports) */
-    int64_t confirmed; /* how many rows were confirmed since the last take */
-    int64_t republish_id, republished; /* of that loss the rows up to here are said again and confirmed; 0: no news */
-    int64_t again_done;                /* rows asked for again, up to this id, are confirmed; 0: no news */
+    int64_t mark;         /* every OWN row up to here is confirmed, or returned as this or an earlier report says */
+    int64_t confirmed;    /* how many rows were confirmed since the last take */
+    int64_t republish_id; /* of a loss; 0: no news */
+    int64_t republished;  /* of that loss the rows up to this seq are republished and confirmed */
+    int64_t again_done;   /* rows asked for, up to this id of outbox_again, are confirmed; 0: no news */
     size_t hold_count;
-    struct tern_publish_hold holds[TERN_PROGRESS_HOLDS];
+    struct tern_publish_hold holds[TERN_PROGRESS_HOLDS]; /* what changed about returned rows */
 };
 
 int tern_publisher_create(const struct tern_publisher_settings *settings, struct tern_publisher **ret_publisher,
@@ -90,7 +91,8 @@ bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_p
 int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err);
 /* Drain: waits at most timeout_ms until everything sent is confirmed and everything committed was sent. */
 void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms);
-/* Any thread: for how long the broker has refused, or not confirmed, what is published, half a minute at least; 0: it confirms. */
+/* Any thread: for how long the broker has refused, or not confirmed, what is published, half a minute at least; 0:
+ * it confirms. */
 int64_t tern_publisher_stalled_ms(const struct tern_publisher *publisher);
 void tern_publisher_stop(struct tern_publisher *publisher);
 struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher);

@@ -1,11 +1,9 @@
-/* test_publisher.c - the publisher lane: its window and its holds alone, and the whole lane against a fake broker. */
+/* test_publisher.c - the publisher against a fake broker. */
 #include "fake_broker.h"
 #include "folder.h"
 #include "tern/publisher.h"
 #include "tern_test.h"
 #include "wait_for.h"
-
-#include "common/outbox/publisher_parts.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,143 +21,6 @@ static const struct tern_event_type types[] = {
 };
 static const char *const services[] = {"payment-service", NULL};
 static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
-
-/* ---- the window ---------------------------------------------------------------------------------------------- */
-
-static struct publish_slot *open_row(struct publish_window *window, int64_t seq)
-{
-    struct publish_slot *slot = publish_window_add(window);
-    slot->seq = seq;
-    return slot;
-}
-
-static void the_frontier_stops_before_the_lowest_open_row(void **state)
-{
-    (void)state;
-    struct publish_window window;
-    publish_window_init(&window, 4);
-    assert_int_equal(publish_window_frontier(&window, 7), 7);
-    for (int64_t seq = 8; seq <= 14; seq += 2) /* rows in between were taken in: not ours */
-        (void)open_row(&window, seq);
-    assert_int_equal(publish_window_free(&window), 0);
-    publish_window_close(&window, publish_window_slot(&window, 2), true);
-    publish_window_pass(&window);
-    assert_int_equal(publish_window_frontier(&window, 14), 7);
-    assert_int_equal(window.settled, 0);
-    publish_window_close(&window, publish_window_slot(&window, 1), true);
-    publish_window_pass(&window);
-    assert_int_equal(publish_window_frontier(&window, 14), 11);
-    assert_int_equal(window.settled, 2);
-    assert_int_equal(publish_window_free(&window), 2);
-    publish_window_fini(&window);
-}
-
-static void a_held_row_does_not_hold_back_the_frontier(void **state)
-{
-    (void)state;
-    struct publish_window window;
-    publish_window_init(&window, 4);
-    open_row(&window, 3)->held = true;
-    (void)open_row(&window, 9);
-    assert_int_equal(publish_window_frontier(&window, 9), 8);
-    publish_window_close(&window, publish_window_slot(&window, 2), true);
-    publish_window_pass(&window);
-    assert_int_equal(publish_window_frontier(&window, 9), 9);
-    publish_window_reset(&window, 9);
-    assert_int_equal(window.settled, 1); /* row 9 counts although the held one before it is unknown */
-    assert_int_equal(publish_window_free(&window), 4);
-    publish_window_fini(&window);
-}
-
-static void a_lost_connection_counts_only_what_is_behind_the_frontier(void **state)
-{
-    (void)state;
-    struct publish_window window;
-    publish_window_init(&window, 4);
-    for (int64_t seq = 1; seq <= 3; seq++)
-        (void)open_row(&window, seq);
-    publish_window_close(&window, publish_window_slot(&window, 2), true); /* sent again: it counts then */
-    int64_t frontier = publish_window_frontier(&window, 3);
-    assert_int_equal(frontier, 0);
-    publish_window_reset(&window, frontier);
-    assert_int_equal(window.settled, 0);
-    publish_window_fini(&window);
-}
-
-/* ---- the holds ----------------------------------------------------------------------------------------------- */
-
-static void only_the_first_row_of_a_subject_is_tried(void **state)
-{
-    (void)state;
-    struct publish_holds holds = {0};
-    publish_holds_failed(&holds, 7, "A", "nack", 0, 100);
-    publish_holds_failed(&holds, 5, "A", "return", 0, 200); /* the earlier row came back later */
-    publish_holds_behind(&holds, 9, "A", 100);
-    publish_holds_failed(&holds, 8, "B", "nack", 0, 150);
-    assert_null(publish_holds_due(&holds, 149));
-    assert_int_equal(publish_holds_due(&holds, 150)->seq, 8);
-    assert_int_equal(publish_holds_due(&holds, 200)->seq, 5);
-    publish_holds_release(&holds, 5, 300);
-    assert_int_equal(publish_holds_due(&holds, 300)->seq, 7); /* due at once */
-    publish_holds_find(&holds, 7)->in_flight = true;
-    publish_holds_find(&holds, 8)->in_flight = true;
-    assert_null(publish_holds_due(&holds, 1000)); /* 9 still waits behind 7 */
-    publish_holds_release(&holds, 7, 400);
-    assert_int_equal(publish_holds_due(&holds, 400)->seq, 9);
-    assert_true(publish_holds_has_subject(&holds, "A"));
-    publish_holds_release(&holds, 9, 500);
-    assert_false(publish_holds_has_subject(&holds, "A"));
-    publish_holds_fini(&holds);
-}
-
-static void a_lost_connection_takes_back_what_was_confirmed_behind_the_cursor(void **state)
-{
-    (void)state;
-    struct publish_holds holds = {0};
-    struct tern_publish_progress progress = {0};
-    publish_holds_failed(&holds, 3, "C", "nack", 0, 100);
-    publish_holds_failed(&holds, 5, "A", "nack", 0, 100);
-    publish_holds_behind(&holds, 6, "A", 100);
-    publish_holds_failed(&holds, 7, "B", "nack", 0, 100);
-    publish_holds_release(&holds, 7, 200);
-    publish_holds_report(&holds, &progress);
-    publish_holds_release(&holds, 3, 200);
-    publish_holds_release(&holds, 5, 200);
-    publish_holds_reset(&holds, 4, 300);
-    assert_null(publish_holds_find(&holds, 7)); /* goes out with what is new, also to a broker that lost its disk */
-    assert_true(publish_holds_find(&holds, 3)->released);
-    assert_int_equal(publish_holds_due(&holds, 300)->seq, 5); /* the writer has not heard of its release */
-    publish_holds_find(&holds, 5)->in_flight = true;
-    assert_null(publish_holds_due(&holds, 1000)); /* 6 waits behind it again */
-    assert_int_equal(holds.released, 1);
-    publish_holds_fini(&holds);
-}
-
-static void the_writer_is_told_of_every_hold_and_release(void **state)
-{
-    (void)state;
-    struct publish_holds holds = {0};
-    struct tern_publish_progress progress = {0};
-    for (int64_t seq = 1; seq <= 100; seq++)
-        publish_holds_failed(&holds, seq, "A", "return", 0, 1000);
-    publish_holds_report(&holds, &progress);
-    assert_int_equal(progress.hold_count, TERN_PROGRESS_HOLDS);
-    assert_int_equal(publish_holds_lowest_unrecorded(&holds), 65);
-    progress.hold_count = 0;
-    publish_holds_report(&holds, &progress);
-    assert_int_equal(progress.hold_count, 36);
-    assert_int_equal(progress.holds[0].seq, 65);
-    assert_int_equal(publish_holds_lowest_unrecorded(&holds), INT64_MAX);
-    publish_holds_release(&holds, 1, 2000);
-    progress.hold_count = 0;
-    publish_holds_report(&holds, &progress);
-    assert_int_equal(progress.hold_count, 1);
-    assert_int_equal(progress.holds[0].next_try_ms, 0);
-    assert_int_equal(publish_holds_pass(&holds, 0), 0); /* below the mark only is it done with */
-    assert_int_equal(publish_holds_pass(&holds, 1), 1);
-    assert_int_equal(holds.count, 99);
-    publish_holds_fini(&holds);
-}
 
 /* ---- a lane with a store and a fake broker --------------------------------------------------------------------- */
 
@@ -1092,25 +953,6 @@ static void what_is_held_is_not_overtaken_by_being_said_again(void **state)
     lane_stop(&lane);
 }
 
-static void saying_again_takes_a_quarter_of_the_window_and_its_rate(void **state)
-{
-    (void)state;
-    struct publish_window window;
-    struct publish_again again;
-    publish_window_init(&window, 16);
-    publish_again_init(&again, 0);
-    assert_int_equal(publish_again_room(&again, &window, 500, 1000000), 4);
-    for (int64_t id = 1; id <= 4; id++)
-        publish_again_sent(&again, publish_window_add(&window), id);
-    assert_int_equal(publish_again_room(&again, &window, 500, 1000000), 0);
-    publish_window_reset(&window, 0);
-    publish_again_lost(&again, &window);
-    again.allowed = 0;
-    assert_int_equal(publish_again_room(&again, &window, 500, 1000001), 0);
-    assert_int_equal(publish_again_room(&again, &window, 500, 1000005), 2); /* two in four ms */
-    publish_window_fini(&window);
-}
-
 /* ---- a broker that forgot ------------------------------------------------------------------------------------ */
 
 static int64_t number(const struct lane *lane, const char *sql)
@@ -1291,12 +1133,6 @@ static void a_queue_that_is_deleted_while_connected_is_noticed_by_the_probe(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_frontier_stops_before_the_lowest_open_row),
-        cmocka_unit_test(a_held_row_does_not_hold_back_the_frontier),
-        cmocka_unit_test(a_lost_connection_counts_only_what_is_behind_the_frontier),
-        cmocka_unit_test(only_the_first_row_of_a_subject_is_tried),
-        cmocka_unit_test(the_writer_is_told_of_every_hold_and_release),
-        cmocka_unit_test(a_lost_connection_takes_back_what_was_confirmed_behind_the_cursor),
         cmocka_unit_test(rows_go_out_in_order_and_count_when_confirmed),
         cmocka_unit_test(the_mark_never_passes_an_unconfirmed_row),
         cmocka_unit_test(no_more_than_the_window_is_under_way),
@@ -1322,7 +1158,6 @@ int main(void)
         cmocka_unit_test(what_is_said_again_and_refused_is_said_later_without_holding_up_the_new),
         cmocka_unit_test(what_was_said_again_into_a_lost_connection_is_said_on_the_next),
         cmocka_unit_test(what_is_held_is_not_overtaken_by_being_said_again),
-        cmocka_unit_test(saying_again_takes_a_quarter_of_the_window_and_its_rate),
         cmocka_unit_test(a_first_start_makes_its_markers_and_says_nothing_again),
         cmocka_unit_test(a_broker_that_has_the_marker_hears_nothing_again),
         cmocka_unit_test(a_broker_that_forgot_hears_the_recent_log_again),

@@ -1,8 +1,8 @@
-/* publisher_window.c - the ring of unconfirmed publications.
+/* publish_window.c - the ring of unanswered publications.
  *
- * Sequence numbers of a connection have no gaps, so a slot is found by its number alone; confirms may come in any order
- * and for ranges. New rows are opened in ascending seq, therefore the first open new row bounds what is answered. */
-#include "publisher_parts.h"
+ * A sequence number alone finds its slot, in whatever order the broker confirms. New rows are opened in ascending
+ * seq, so the first open one bounds the answered ones; republished rows may have gone back to an earlier position. */
+#include "publish_window.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +18,24 @@ void publish_window_fini(struct publish_window *window)
     free(window->slots);
 }
 
-struct publish_slot *publish_window_slot(struct publish_window *window, uint64_t sequence)
+struct publish_slot *publish_window_slot(const struct publish_window *window, uint64_t sequence)
 {
-    TERN_ASSERT(sequence >= window->first && sequence < window->next, "a sequence number under way is asked for");
+    TERN_ASSERT(sequence >= window->first && sequence < window->next, "only a sequence number under way has a slot");
     return &window->slots[sequence % window->size];
 }
 
-struct publish_slot *publish_window_add(struct publish_window *window)
+struct publish_slot *publish_window_open(struct publish_window *window, enum publish_kind kind, int64_t position,
+                                         int64_t now_ms)
 {
-    TERN_ASSERT(publish_window_free(window) > 0, "the window has room");
+    TERN_ASSERT(publish_window_room(window) > 0, "the window has room");
     struct publish_slot *slot = &window->slots[window->next % window->size];
-    *slot = (struct publish_slot){.open = true};
+    *slot = (struct publish_slot){.kind = kind, .open = true, .position = position, .sent_ms = now_ms};
     window->next++;
     window->open++;
     return slot;
 }
 
-struct publish_slot *publish_window_find(struct publish_window *window, const char *event_id)
+struct publish_slot *publish_window_find(const struct publish_window *window, const char *event_id)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
         struct publish_slot *slot = publish_window_slot(window, sequence);
@@ -53,7 +54,7 @@ void publish_window_close(struct publish_window *window, struct publish_slot *sl
 
 static bool counts(const struct publish_slot *slot)
 {
-    return slot->confirmed && !slot->held;
+    return slot->confirmed && slot->kind == PUBLISH_NEW;
 }
 
 void publish_window_pass(struct publish_window *window)
@@ -66,20 +67,29 @@ void publish_window_pass(struct publish_window *window)
     }
 }
 
-int64_t publish_window_frontier(struct publish_window *window, int64_t cursor)
+int64_t publish_window_frontier(const struct publish_window *window, enum publish_kind kind, int64_t through)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
         const struct publish_slot *slot = publish_window_slot(window, sequence);
-        if (slot->open && !slot->held) return slot->seq - 1;
+        if (!slot->open || slot->kind != kind) continue;
+        if (slot->position <= through) through = slot->position - 1;
+        if (kind == PUBLISH_NEW) break; /* the others are above it */
     }
-    return cursor;
+    return through;
+}
+
+int64_t publish_window_take_settled(struct publish_window *window)
+{
+    int64_t settled = window->settled;
+    window->settled = 0;
+    return settled;
 }
 
 void publish_window_reset(struct publish_window *window, int64_t frontier)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
         const struct publish_slot *slot = publish_window_slot(window, sequence);
-        if (counts(slot) && slot->seq <= frontier) window->settled++; /* the others are sent, and counted, again */
+        if (counts(slot) && slot->position <= frontier) window->settled++;
     }
     window->first = window->next = 1;
     window->open = 0;

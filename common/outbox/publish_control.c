@@ -1,0 +1,78 @@
+/* publish_control.c - beacons when they are due, and the requests of other threads in the order of asking.
+ *
+ * Requests that find no room in the window are dropped, never kept. */
+#include "publish_control.h"
+
+#include "tern/beacon.h"
+
+#include <string.h>
+
+void publish_control_init(struct publish_control *control, const char *store, int64_t republish_ms, int interval_ms)
+{
+    control->store = store;
+    control->republish_ms = republish_ms;
+    control->interval_ms = interval_ms == 0 ? TERN_BEACON_MS : interval_ms;
+    TERN_ASSERT(pthread_mutex_init(&control->mutex, NULL) == 0, "a mutex can be made");
+}
+
+void publish_control_fini(struct publish_control *control)
+{
+    (void)pthread_mutex_destroy(&control->mutex);
+}
+
+void publish_control_ask(struct publish_control *control, const struct tern_resend *request)
+{
+    (void)pthread_mutex_lock(&control->mutex);
+    if (control->count < PUBLISH_REQUESTS) control->requests[control->count++] = *request;
+    (void)pthread_mutex_unlock(&control->mutex);
+    atomic_store(&control->waits, true);
+}
+
+void publish_control_connected(struct publish_control *control)
+{
+    control->beacon_ms = INT64_MIN / 2;
+}
+
+static int send_beacon(struct publish_control *control, const struct publish_sender *sender, struct tern_db *reader,
+                       struct tern_error *err)
+{
+    struct tern_beacon beacon = {.count = 0};
+    struct tern_text body = {0};
+    if (!control->store || control->interval_ms < 0 || sender->now_ms - control->beacon_ms < control->interval_ms)
+        return 0;
+    control->beacon_ms = sender->now_ms;
+    (void)tern_copy(beacon.store, sizeof beacon.store, control->store);
+    if (tern_beacon_read(reader, sender->catalogue, sender->service, control->republish_ms, &beacon, err) < 0)
+        return -1;
+    if (beacon.count == 0) return 0;
+    tern_beacon_encode(&beacon, &body);
+    int sent = publish_send_control(sender, TERN_CONTROL_BEACON, sender->service, &body, err);
+    tern_text_fini(&body);
+    return sent;
+}
+
+static int send_requests(struct publish_control *control, const struct publish_sender *sender, struct tern_error *err)
+{
+    struct tern_resend requests[PUBLISH_REQUESTS];
+    if (!atomic_load(&control->waits) || !atomic_exchange(&control->waits, false)) return 0;
+    (void)pthread_mutex_lock(&control->mutex);
+    size_t count = control->count;
+    memcpy(requests, control->requests, count * sizeof *requests);
+    control->count = 0;
+    (void)pthread_mutex_unlock(&control->mutex);
+    for (size_t i = 0; i < count && publish_may_send(sender); i++) {
+        struct tern_text body = {0};
+        tern_resend_encode(&requests[i], &body);
+        int sent = publish_send_control(sender, TERN_CONTROL_RESEND, requests[i].type->producer, &body, err);
+        tern_text_fini(&body);
+        if (sent < 0) return -1;
+    }
+    return 0;
+}
+
+int publish_control_send(struct publish_control *control, const struct publish_sender *sender, struct tern_db *reader,
+                         struct tern_error *err)
+{
+    if (!publish_may_send(sender)) return 0;
+    return send_beacon(control, sender, reader, err) < 0 ? -1 : send_requests(control, sender, err);
+}

@@ -1,0 +1,91 @@
+/* queue_loss.c - the markers on the queues, and which of them the store knows.
+ *
+ * A marker of a lost queue is made again only after the loss is in the store: until then it stays away and the next
+ * set-up finds the same, so a crash repeats a loss and never skips it. Publishes nothing, writes no store. */
+#include "queue_loss.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool consumes(const struct tern_catalogue *catalogue, const char *service, const char *queue)
+{
+    for (size_t i = 0; i < catalogue->type_count; i++)
+        if (strcmp(catalogue->types[i].producer, service) == 0 && tern_catalogue_hears(&catalogue->types[i], queue))
+            return true;
+    return false;
+}
+
+int queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalogue, const char *service,
+                    struct tern_db *reader, struct tern_error *err)
+{
+    for (const char *const *queue = catalogue->services; *queue; queue++) {
+        if (!consumes(catalogue, service, *queue)) continue;
+        TERN_ASSERT(loss->count < TERN_COUNT(loss->markers), "a catalogue has few services");
+        int noted = tern_broker_memory_has(reader, *queue, err);
+        if (noted < 0) return -1;
+        struct queue_marker *marker = &loss->markers[loss->count++];
+        *marker = (struct queue_marker){.queue = *queue, .noted = noted > 0};
+        (void)snprintf(marker->name, sizeof marker->name, "%.32s.known.%.56s.%.56s", catalogue->exchange, service,
+                       *queue);
+    }
+    return 0;
+}
+
+int queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms, struct tern_broker_news *ret_lost,
+                    struct tern_error *err)
+{
+    loss->checked_ms = now_ms;
+    for (size_t i = 0; i < loss->count; i++) {
+        const struct queue_marker *marker = &loss->markers[i];
+        if (!marker->noted) continue;
+        int there = tern_amqp_has_marker(link, marker->name, err);
+        if (there < 0) return -1;
+        if (there == 0) ret_lost->queues[ret_lost->count++] = marker->queue;
+    }
+    return 0;
+}
+
+int queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_broker_news *ret_made,
+                    char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err)
+{
+    ret_forbidden[0] = '\0';
+    for (size_t i = 0; i < loss->count; i++) {
+        const struct queue_marker *marker = &loss->markers[i];
+        if (marker->noted) continue;
+        int answer = tern_amqp_mark_queue(link, marker->queue, marker->name, err);
+        if (answer < 0) return -1;
+        if (answer == TERN_AMQP_FORBIDDEN) {
+            size_t length = strlen(ret_forbidden);
+            (void)snprintf(ret_forbidden + length, TERN_NAMES_SIZE - length, "%s%s", length > 0 ? ", " : "",
+                           marker->queue);
+        } else {
+            ret_made->queues[ret_made->count++] = marker->queue;
+        }
+    }
+    return 0;
+}
+
+void queue_loss_recorded(struct queue_loss *loss, const struct tern_broker_news *news, struct tern_log *log,
+                         struct tern_metrics *metrics)
+{
+    for (size_t i = 0; i < loss->count; i++)
+        for (size_t k = 0; k < news->count; k++)
+            if (loss->markers[i].queue == news->queues[k]) loss->markers[i].noted = !news->lost;
+    if (!news->lost) return;
+    for (size_t i = 0; i < news->count; i++)
+        tern_log_warn(log, "the broker has forgotten a queue, and what was in it", TERN_STR("queue", news->queues[i]));
+    tern_metric_add(metrics, &TERN_METRIC_broker_forgot_total, (int64_t)news->count, NULL, NULL, NULL);
+    if (news->republish.id > 0)
+        tern_log_info(log, "saying the recent log again", TERN_INT("afterSeq", news->republish.after_seq),
+                      TERN_INT("throughSeq", news->republish.through_seq));
+}
+
+int queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
+                     struct tern_error *err)
+{
+    if (now_ms - loss->checked_ms < interval_ms) return 0;
+    loss->checked_ms = now_ms;
+    for (size_t i = 0; i < loss->count; i++)
+        if (loss->markers[i].noted && tern_amqp_expect_marker(link, loss->markers[i].name, err) < 0) return -1;
+    return 0;
+}
