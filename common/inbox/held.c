@@ -13,8 +13,7 @@
 
 static const char add_row[] =
     "INSERT INTO held (event_id, type, subject, state, attempts, next_try_ms, first_at_ms, last_at_ms, reason, error,"
-    " traceparent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (event_id) DO NOTHING"
-    " RETURNING position";
+    " traceparent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (event_id) DO NOTHING";
 static const char find_event[] = "SELECT position FROM held WHERE event_id = ?1";
 static const char has_position[] = "SELECT 1 FROM held WHERE position = ?1";
 static const char has_raw[] = "SELECT 1 FROM (SELECT body FROM held WHERE event_id IS NULL ORDER BY position DESC"
@@ -44,7 +43,7 @@ void tern_held_fini(struct tern_held *held)
 int tern_held_add(struct tern_db *db, struct tern_held *held, struct tern_error *err)
 {
     int added = tern_db_insert(
-        db, add_row,
+        db, add_row, "position",
         TERN_DB_ARGS(tern_db_text(held->event_id), tern_db_text(held->type), tern_db_text(held->subject),
                      tern_db_int(held->state), tern_db_int(held->attempts), tern_db_int(held->next_try_ms),
                      tern_db_int(held->first_at_ms), tern_db_int(held->last_at_ms), tern_db_text(held->reason),

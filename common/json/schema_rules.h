@@ -9,7 +9,7 @@
 /* Why a value is refused. */
 struct schema_verdict {
     const char *code; /* of struct tern_schema_fault; static */
-    char detail[sizeof((struct tern_schema_fault *)0)->detail];
+    char detail[TERN_SCHEMA_DETAIL_SIZE];
 };
 
 /* Writes the verdict. Always returns -1. */

@@ -15,8 +15,7 @@ static const char newest_version[] = "SELECT subject_version FROM event_log WHER
                                      " ORDER BY subject_version DESC LIMIT 1";
 static const char append_row[] =
     "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id,"
-    " causation_id, traceparent, body, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-    " RETURNING seq";
+    " causation_id, traceparent, body, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 static const char stream_rows[] = "SELECT " COLUMNS "FROM event_log WHERE subject = ?1 AND subject_version > ?2"
                                   " ORDER BY subject_version LIMIT ?3";
 static const char own_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
@@ -71,7 +70,7 @@ int tern_event_log_append(struct tern_db *db, const struct tern_event *event, en
     }
     if (next_version(db, event->subject, &version, err) < 0 ||
         (origin == TERN_ORIGIN_OWN && number == 0 && next_number(db, event->type, &number, err) < 0) ||
-        tern_db_insert(db, append_row,
+        tern_db_insert(db, append_row, "seq",
                        TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(now_ms),
                                     tern_db_text(event->event_id), tern_db_text(event->type),
                                     tern_db_text(event->subject), tern_db_text(event->correlation_id),

@@ -4,8 +4,7 @@
  * needs besides (files, logs, locks, checkpoints) is its own matter: common/store/sqlite/db_sqlite.h for SQLite.
  *
  * Statements are static const char[] texts with the parameters ?1, ?2, ...: the driver prepares each once per
- * connection and finds it again by the address of its text. Generated keys are asked for with RETURNING
- * (tern_db_insert).
+ * connection and finds it again by the address of its text.
  *
  * Calls return -1 with an error whose fault (tern/error.h) is BUSY (a passing conflict), CONSTRAINT (a law of the
  * schema), FULL (no room; nothing was changed), BROKEN (I/O error or damage: stop the process) or OTHER. A full disk or
@@ -88,10 +87,10 @@ bool tern_db_is_broken(const struct tern_db *db);
 /* Runs a statement that returns no rows. Returns the number of rows it changed, or -1. */
 int tern_db_run(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                 struct tern_error *err);
-/* Runs an INSERT of one row that ends with RETURNING and the generated key. Returns 1 with the key, 0 when no row was
- * inserted (ON CONFLICT DO NOTHING), or -1. */
-int tern_db_insert(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
-                   int64_t *ret_key, struct tern_error *err);
+/* Runs an INSERT of one row whose column `key` the store generates. Returns 1 with the key, 0 when no row was inserted (ON
+ * CONFLICT DO NOTHING), or -1. A driver whose store does not know the last key by itself appends RETURNING and `key`. */
+int tern_db_insert(struct tern_db *db, const char *sql, const char *key, const struct tern_db_value *values,
+                   size_t count, int64_t *ret_key, struct tern_error *err);
 /* One integer of the first row. Returns 1 with it, 0 when there is no row, or -1. */
 int tern_db_get_int(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                     int64_t *ret_value, struct tern_error *err);

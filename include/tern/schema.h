@@ -46,12 +46,12 @@ struct tern_schema {
 };
 
 enum { TERN_SCHEMA_MAX_FIELDS = 64 };
-enum { TERN_SCHEMA_MAX_FAULTS = 16 };
+enum { TERN_SCHEMA_MAX_FAULTS = 16, TERN_SCHEMA_DETAIL_SIZE = 96 };
 
 struct tern_schema_fault {
-    char pointer[96]; /* "#/items/0/quantity"; cut to fit */
-    char detail[96];  /* what is required: "must be ..." */
-    char code[24];    /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
+    char pointer[96];                     /* "#/items/0/quantity"; cut to fit */
+    char detail[TERN_SCHEMA_DETAIL_SIZE]; /* what is required: "must be ..." */
+    char code[24]; /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
 };
 
 struct tern_schema_faults {

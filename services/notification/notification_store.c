@@ -36,12 +36,12 @@ int contact_add(struct tern_db *db, const char *order_id, const struct contact *
 
 static const char insert_notification[] =
     "INSERT INTO notification (dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title,"
-    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING RETURNING id";
+    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING";
 
 int notification_add(struct tern_db *db, const struct message *message, const char *recipient, int64_t now_ms,
                      int64_t *ret_id, struct tern_error *err)
 {
-    return tern_db_insert(db, insert_notification,
+    return tern_db_insert(db, insert_notification, "id",
                           TERN_DB_ARGS(tern_db_text(message->dedup_key), tern_db_text(message->type),
                                        tern_db_text(message->order_id), tern_db_text(message->product_id),
                                        tern_db_text(recipient ? NOTIFICATION_PENDING : NOTIFICATION_WAITING),
