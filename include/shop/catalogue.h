@@ -74,10 +74,10 @@
 /* ---- schemas ----------------------------------------------------------------------------------------------- */
 
 /* Of the values that payloads are made of, for request bodies that carry the same. Lines and pieces: that of one. */
-extern const struct tern_shape shop_line_shape;
-extern const struct tern_shape shop_piece_shape;
-extern const struct tern_shape shop_customer_shape;
-extern const struct tern_shape shop_address_shape;
+extern const struct tern_schema shop_line_schema;
+extern const struct tern_schema shop_piece_schema;
+extern const struct tern_schema shop_customer_schema;
+extern const struct tern_schema shop_address_schema;
 
 /* ---- payloads in JSON
  * ---------------------------------------------------------------------------------------------- */
@@ -222,7 +222,7 @@ extern const struct tern_catalogue shop_catalogue;
 /* SHOP_EVENT_COUNT when the shop has no event of this type. */
 enum shop_event shop_event_named(const char *type);
 /* How the payload of `event` looks. */
-const struct tern_shape *shop_shape(enum shop_event event);
+const struct tern_schema *shop_schema(enum shop_event event);
 
 /* What the lines cost together, in minor units. Within the limits of lines, quantity and price nothing overflows. */
 int64_t shop_total(const struct shop_lines *items);
@@ -230,10 +230,10 @@ int64_t shop_total(const struct shop_lines *items);
 /* Whether `text` is one plain e-mail address: without a name, comment or separator that a mail header would read. */
 bool shop_is_email(const char *text);
 
-/* Fills a member of kind text with any text: made fit and cut, see tern_shape_fit_text. */
+/* Fills a member of kind text with any text: made fit and cut, see tern_schema_fit_text. */
 static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
 {
-    tern_shape_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
+    tern_schema_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
 }
 
 /* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, shop_emit

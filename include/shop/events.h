@@ -18,7 +18,7 @@
 #define SHOP_EVENTS_H
 
 #include "tern/event.h"
-#include "tern/shape.h"
+#include "tern/schema.h"
 
 struct tern_context;
 struct tern_emitted;

@@ -1,9 +1,9 @@
-/* catalogue.c - the tables that the rows of shop/catalogue.h become (event types, field tables, shapes), and the calls
+/* catalogue.c - the tables that the rows of shop/catalogue.h become (event types, field tables, schemas), and the calls
  * of shop/events.h.
  *
  * Everything is constant. A struct of shop/events.h that differs from its rows does not compile, and neither does a
  * call without its prototype (-Wmissing-prototypes). What is decoded was of the right type and of a compatible version;
- * what is emitted was checked against its own shape, so that no event leaves which its consumers would have to
+ * what is emitted was checked against its own schema, so that no event leaves which its consumers would have to
  * refuse. */
 #include "shop/catalogue.h"
 
@@ -25,19 +25,19 @@
         .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member), \
         .size = SIZE_OF(type, member), .low = (low_), .high = (high_)                                 \
     }
-#define MANY(type, json, member, kind_, presence, low_, shape_)                                           \
+#define MANY(type, json, member, kind_, presence, low_, schema_)                                          \
     {                                                                                                     \
         .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member.at),  \
         .size = SIZE_OF(type, member.at[0]), .count_offset = offsetof(type, member.count), .low = (low_), \
-        .high = TERN_COUNT(((type *)0)->member.at), .shape = (shape_)                                     \
+        .high = TERN_COUNT(((type *)0)->member.at), .schema = (schema_)                                   \
     }
-#define OBJECT(type, json, member, presence, shape_)                                                           \
+#define OBJECT(type, json, member, presence, schema_)                                                          \
     {                                                                                                          \
         .name = (json), .kind = TERN_KIND_OBJECT, .optional = IS_##presence, .offset = offsetof(type, member), \
-        .size = SIZE_OF(type, member), .shape = (shape_), .present_offset = offsetof(type, member.given)       \
+        .size = SIZE_OF(type, member), .schema = (schema_), .present_offset = offsetof(type, member.given)     \
     }
 /* clang-format off */
-#define SHAPE(type, fields) {(fields), TERN_COUNT(fields), sizeof(type)}
+#define SCHEMA(type, fields) {(fields), TERN_COUNT(fields), sizeof(type)}
 /* clang-format on */
 
 static const struct tern_field line_fields[] = {
@@ -61,10 +61,10 @@ static const struct tern_field address_fields[] = {
     VALUE(struct shop_address, "zipCode", zip_code, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
 };
 
-const struct tern_shape shop_line_shape = SHAPE(struct shop_line, line_fields);
-const struct tern_shape shop_piece_shape = SHAPE(struct shop_piece, piece_fields);
-const struct tern_shape shop_customer_shape = SHAPE(struct shop_customer, customer_fields);
-const struct tern_shape shop_address_shape = SHAPE(struct shop_address, address_fields);
+const struct tern_schema shop_line_schema = SCHEMA(struct shop_line, line_fields);
+const struct tern_schema shop_piece_schema = SCHEMA(struct shop_piece, piece_fields);
+const struct tern_schema shop_customer_schema = SCHEMA(struct shop_customer, customer_fields);
+const struct tern_schema shop_address_schema = SCHEMA(struct shop_address, address_fields);
 
 /* clang-format off */
 /* The kinds of a payload's rows: P is the payload, m the member, n its name in JSON, p whether it must be there. */
@@ -76,11 +76,11 @@ const struct tern_shape shop_address_shape = SHAPE(struct shop_address, address_
 #define FIELD_money(P, m, n, p)    VALUE(P, n, m, TERN_KIND_MONEY, p, 0, SHOP_TOTAL_MAX_MINOR),
 #define FIELD_count(P, m, n, p)    VALUE(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
 #define FIELD_time(P, m, n, p)     VALUE(P, n, m, TERN_KIND_TIME, p, 0, 0),
-#define FIELD_lines(P, m, n, p)    MANY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_shape),
-#define FIELD_pieces(P, m, n, p)   MANY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_shape),
+#define FIELD_lines(P, m, n, p)    MANY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_schema),
+#define FIELD_pieces(P, m, n, p)   MANY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_schema),
 #define FIELD_words(P, m, n, p)    MANY(P, n, m, TERN_KIND_WORDS, p, 0, NULL),
-#define FIELD_customer(P, m, n, p) OBJECT(P, n, m, p, &shop_customer_shape),
-#define FIELD_address(P, m, n, p)  OBJECT(P, n, m, p, &shop_address_shape),
+#define FIELD_customer(P, m, n, p) OBJECT(P, n, m, p, &shop_customer_schema),
+#define FIELD_address(P, m, n, p)  OBJECT(P, n, m, p, &shop_address_schema),
 /* clang-format on */
 
 /* ---- the structs of shop/events.h are those of the rows -------------------------------------------------------- */
@@ -117,9 +117,9 @@ SHOP_EVENTS(AS_SAME_STRUCT)
     static const struct tern_field payload##_fields[] = {SHOP_##id##_FIELDS(AS_FIELD, payload)};
 SHOP_EVENTS(AS_FIELDS)
 
-#define AS_SHAPE(id, payload, type, version, producer, subject, consumers) \
-    [SHOP_##id] = SHAPE(struct shop_##payload, payload##_fields),
-static const struct tern_shape shapes[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SHAPE)};
+#define AS_SCHEMA(id, payload, type, version, producer, subject, consumers) \
+    [SHOP_##id] = SCHEMA(struct shop_##payload, payload##_fields),
+static const struct tern_schema schemas[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SCHEMA)};
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */
 
@@ -146,24 +146,24 @@ enum shop_event shop_event_named(const char *type)
     return row ? (enum shop_event)(row - shop_event_types) : SHOP_EVENT_COUNT;
 }
 
-const struct tern_shape *shop_shape(enum shop_event event)
+const struct tern_schema *shop_schema(enum shop_event event)
 {
-    TERN_ASSERT((unsigned)event < SHOP_EVENT_COUNT, "only events of the catalogue have a shape");
-    return &shapes[event];
+    TERN_ASSERT((unsigned)event < SHOP_EVENT_COUNT, "only events of the catalogue have a schema");
+    return &schemas[event];
 }
 
 /* ---- decode and emit --------------------------------------------------------------------------------------- */
 
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err)
 {
-    const struct tern_shape *shape = shop_shape(expected);
+    const struct tern_schema *schema = shop_schema(expected);
     const struct tern_event_type *type = &shop_event_types[expected];
     if (strcmp(event->type, type->name) != 0)
         return tern_error_set(err, "the event is of type %s, not %s", event->type, type->name);
     if (!tern_version_compatible(event->version, type->version))
         return tern_error_set(err, "%s of version %s cannot be read by a reader of %s", type->name, event->version,
                               type->version);
-    if (tern_shape_decode_event(shape, event->data, ret_payload, err) < 0)
+    if (tern_schema_decode_event(schema, event->data, ret_payload, err) < 0)
         return tern_error_prefix(err, "%s", type->name);
     return 0;
 }
@@ -186,9 +186,9 @@ bool shop_is_email(const char *text)
 
 int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err)
 {
-    const struct tern_shape *shape = shop_shape(event);
-    if (tern_shape_check(shape, payload, err) < 0) return tern_error_prefix(err, "%s", shop_event_types[event].name);
-    tern_shape_encode(shape, payload, out);
+    const struct tern_schema *schema = shop_schema(event);
+    if (tern_schema_check(schema, payload, err) < 0) return tern_error_prefix(err, "%s", shop_event_types[event].name);
+    tern_schema_encode(schema, payload, out);
     return 0;
 }
 

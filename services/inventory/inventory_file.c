@@ -23,7 +23,7 @@ static const struct tern_field product_fields[] = {
     FIELD("reserved", TERN_KIND_COUNT, reserved, true, SHOP_STOCK_MAX),
     FIELD("updatedAt", TERN_KIND_TIME, updated_at_ms, true, 0),
 };
-static const struct tern_shape product_shape = {product_fields, TERN_COUNT(product_fields), sizeof(struct stock)};
+static const struct tern_schema product_schema = {product_fields, TERN_COUNT(product_fields), sizeof(struct stock)};
 
 /* ---- the products ---- */
 
@@ -36,10 +36,10 @@ struct walk {
 static int visit_product(void *self, const struct cJSON *item, struct tern_error *err)
 {
     struct walk *walk = self;
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct stock stock;
     walk->number++;
-    if (tern_shape_decode(&product_shape, item, TERN_STRICT, &stock, &faults) < 0)
+    if (tern_schema_decode(&product_schema, item, TERN_STRICT, &stock, &faults) < 0)
         return tern_error_set(err, "product %zu: %s: %s", walk->number, faults.items[0].pointer,
                               faults.items[0].detail);
     stock.reserved = 0; /* that of the store which the list was taken from */

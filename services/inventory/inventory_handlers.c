@@ -17,8 +17,8 @@
 int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
 {
     struct shop_inventory_updated updated = {.new_quantity = stock->quantity, .updated_at_ms = stock->updated_at_ms};
-    (void)tern_copy(updated.product_id, sizeof updated.product_id, stock->product_id);
-    (void)tern_copy(updated.name, sizeof updated.name, stock->name);
+    tern_copy_whole(updated.product_id, sizeof updated.product_id, stock->product_id);
+    tern_copy_whole(updated.name, sizeof updated.name, stock->name);
     return shop_emit_inventory_updated(ctx, &updated, NULL, err);
 }
 
@@ -26,7 +26,7 @@ static int emit_released(struct tern_context *ctx, const struct reservation *res
 {
     struct shop_inventory_released released = {.released_at_ms = reservation->updated_at_ms};
     if (reservation->was_reserved) released.items = reservation->items;
-    (void)tern_copy(released.order_id, sizeof released.order_id, reservation->order_id);
+    tern_copy_whole(released.order_id, sizeof released.order_id, reservation->order_id);
     return shop_emit_inventory_released(ctx, &released, NULL, err);
 }
 
@@ -64,8 +64,8 @@ static int refuse(struct tern_context *ctx, struct reservation *reservation, siz
 
     struct shop_product_out_of_stock out = {
         .requested = piece->quantity, .available = stock.quantity, .notified_at_ms = ctx->now_ms};
-    (void)tern_copy(out.order_id, sizeof out.order_id, reservation->order_id);
-    (void)tern_copy(out.product_id, sizeof out.product_id, piece->product_id);
+    tern_copy_whole(out.order_id, sizeof out.order_id, reservation->order_id);
+    tern_copy_whole(out.product_id, sizeof out.product_id, piece->product_id);
     return shop_emit_product_out_of_stock(ctx, &out, NULL, err);
 }
 
@@ -83,7 +83,7 @@ static int reserve(struct tern_context *ctx, struct reservation *reservation, st
     reservation->was_reserved = true;
     if (reservation_save(ctx->db, reservation, err) < 0) return -1;
     struct shop_inventory_reserved reserved = {.items = *items, .reserved_at_ms = ctx->now_ms};
-    (void)tern_copy(reserved.order_id, sizeof reserved.order_id, reservation->order_id);
+    tern_copy_whole(reserved.order_id, sizeof reserved.order_id, reservation->order_id);
     if (shop_emit_inventory_reserved(ctx, &reserved, NULL, err) < 0) return -1;
     tern_log_info(ctx->log, "reserved", TERN_STR("orderId", reservation->order_id),
                   TERN_INT("products", (int64_t)items->count));
@@ -107,7 +107,7 @@ static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_piece
             if (strcmp(ret_pieces->at[k].product_id, lines->at[i].product_id) == 0) piece = &ret_pieces->at[k];
         if (!piece) {
             piece = &ret_pieces->at[ret_pieces->count++];
-            (void)tern_copy(piece->product_id, sizeof piece->product_id, lines->at[i].product_id);
+            tern_copy_whole(piece->product_id, sizeof piece->product_id, lines->at[i].product_id);
         }
         piece->quantity = (TERN_BUG(lines_not_added) ? 0 : piece->quantity) + lines->at[i].quantity;
     }
@@ -119,7 +119,7 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     struct shop_order_placed order;
     struct reservation reservation = {.state = RESERVATION_PLACED};
     if (shop_order_placed_decode(event, &order, err) < 0) return TERN_REJECT;
-    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, order.order_id);
+    tern_copy_whole(reservation.order_id, sizeof reservation.order_id, order.order_id);
     int known = reservation_load(ctx->db, order.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
     if (known && reservation.state != RESERVATION_PAID) return TERN_DONE; /* a tombstone, or done before */
@@ -137,7 +137,7 @@ static enum tern_outcome on_payment_processed(struct tern_context *ctx, const st
     struct shop_payment_processed payment;
     struct reservation reservation = {.state = RESERVATION_PAID, .updated_at_ms = ctx->now_ms};
     if (shop_payment_processed_decode(event, &payment, err) < 0) return TERN_REJECT;
-    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, payment.order_id);
+    tern_copy_whole(reservation.order_id, sizeof reservation.order_id, payment.order_id);
     int known = reservation_load(ctx->db, payment.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
     bool expired = TERN_BUG(dedup_expires) && reservation.state == RESERVATION_RESERVED;
@@ -175,7 +175,7 @@ static enum tern_outcome on_order_cancelled(struct tern_context *ctx, const stru
     struct shop_order_cancelled cancelled;
     struct reservation reservation = {.state = RESERVATION_PLACED};
     if (shop_order_cancelled_decode(event, &cancelled, err) < 0) return TERN_REJECT;
-    (void)tern_copy(reservation.order_id, sizeof reservation.order_id, cancelled.order_id);
+    tern_copy_whole(reservation.order_id, sizeof reservation.order_id, cancelled.order_id);
     int known = reservation_load(ctx->db, cancelled.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
     bool again = known && reservation.state == RESERVATION_RELEASED;

@@ -12,12 +12,12 @@ static const char *const no_query[] = {NULL};
 
 static void write_stock(const struct stock *stock, struct tern_text *out)
 {
-    char updated[TERN_TIME_SIZE];
-    tern_time_format(stock->updated_at_ms, updated);
     tern_text_printf(out, "{\"productId\":\"%s\",\"name\":", stock->product_id);
     tern_json_write_string(out, stock->name);
-    tern_text_printf(out, ",\"quantity\":%lld,\"reserved\":%lld,\"updatedAt\":\"%s\"}", (long long)stock->quantity,
-                     (long long)stock->reserved, updated);
+    tern_text_printf(out, ",\"quantity\":%lld,\"reserved\":%lld", (long long)stock->quantity,
+                     (long long)stock->reserved);
+    tern_json_add_time(out, "updatedAt", stock->updated_at_ms);
+    tern_text_add(out, "}");
 }
 
 static int add_to_list(void *self, const struct stock *stock)
@@ -84,8 +84,9 @@ static const struct tern_field put_fields[] = {
     QUANTITY_FIELD(0),
 };
 static const struct tern_field restock_fields[] = {QUANTITY_FIELD(1)};
-static const struct tern_shape put_shape = {put_fields, TERN_COUNT(put_fields), sizeof(struct stock_body)};
-static const struct tern_shape restock_shape = {restock_fields, TERN_COUNT(restock_fields), sizeof(struct stock_body)};
+static const struct tern_schema put_schema = {put_fields, TERN_COUNT(put_fields), sizeof(struct stock_body)};
+static const struct tern_schema restock_schema = {restock_fields, TERN_COUNT(restock_fields),
+                                                  sizeof(struct stock_body)};
 
 enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
@@ -102,10 +103,10 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
 
     if (!known) {
         *stock = (struct stock){0};
-        (void)tern_copy(stock->product_id, sizeof stock->product_id, command->product_id);
-        (void)tern_copy(stock->name, sizeof stock->name, command->product_id);
+        tern_copy_whole(stock->product_id, sizeof stock->product_id, command->product_id);
+        tern_copy_whole(stock->name, sizeof stock->name, command->product_id);
     }
-    if (command->body.name[0]) (void)tern_copy(stock->name, sizeof stock->name, command->body.name);
+    if (command->body.name[0]) tern_copy_whole(stock->name, sizeof stock->name, command->body.name);
     stock->quantity = command->adds ? stock->quantity + command->body.quantity : command->body.quantity;
     stock->updated_at_ms = stock->updated_at_ms < ctx->now_ms ? ctx->now_ms : stock->updated_at_ms + 1;
     if (stock_put(ctx->db, stock, err) < 0 || inventory_emit_updated(ctx, stock, err) < 0) return TERN_RETRY;
@@ -135,47 +136,34 @@ static void answer_refused(struct tern_http_answer *answer, const struct stock_c
     }
 }
 
-/* Reads the body strictly. False when the answer is written already. */
-static bool read_body(const struct tern_http_request *request, const struct tern_shape *shape, struct stock_body *body,
-                      struct tern_http_answer *answer)
-{
-    struct tern_error err = {0};
-    struct tern_shape_faults faults;
-    size_t length;
-    const char *text = tern_http_body(request, &length);
-    struct cJSON *tree = tern_json_parse(text, length, TERN_JSON_MAX_BYTES, &err);
-    if (!tree) {
-        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
-        return false;
-    }
-    int status = tern_shape_decode(shape, tree, TERN_STRICT, body, &faults);
-    tern_json_destroy(tree);
-    if (status < 0) tern_http_problem_faults(answer, "Invalid stock", &faults);
-    return status == 0;
-}
-
 static void change_stock(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
                          bool adds)
 {
     struct tern_error err = {0};
     struct tern_conversation conversation = {0};
     struct stock_command command = {.product_id = tern_http_parameter(request, "productId"), .adds = adds};
-    const struct tern_shape *shape = adds ? &restock_shape : &put_shape;
+    const struct tern_schema *schema = adds ? &restock_schema : &put_schema;
+    struct tern_schema_faults faults;
     struct tern_text asked = {0};
+    size_t length;
+    const char *body = tern_http_body(request, &length);
     const struct tern_once once = {inventory_change_stock, &command, inventory_answer_change, &asked, NULL};
     if (!tern_http_query_known(request, answer, no_query)) return;
     if (!tern_id_valid(command.product_id)) {
         tern_http_problem(answer, 400, "Invalid product id", "A product id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
         return;
     }
-    if (!read_body(request, shape, &command.body, answer)) return;
+    if (tern_schema_read_body(schema, body, length, &command.body, &faults, &err) < 0) {
+        tern_http_problem_body(answer, "Invalid stock", &faults, &err);
+        return;
+    }
     if (!tern_app_accepts(app, &err)) {
         tern_app_unavailable(answer, &err);
         return;
     }
     tern_ids_uuid(tern_app_ids(app), conversation.correlation_id);
-    (void)tern_copy(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
-    tern_shape_encode(shape, &command.body, &asked);
+    tern_copy_whole(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
+    tern_schema_encode(schema, &command.body, &asked);
     if (!tern_app_answer_once(app, request, &once, &conversation, answer, &err)) answer_refused(answer, &command, &err);
     tern_text_fini(&asked);
 }

@@ -32,18 +32,9 @@ static const struct tern_field items_fields[] = {
      .size = sizeof(struct shop_piece),
      .count_offset = offsetof(struct shop_pieces, count),
      .high = SHOP_LINES_MAX,
-     .shape = &shop_piece_shape},
+     .schema = &shop_piece_schema},
 };
-static const struct tern_shape items_shape = {items_fields, TERN_COUNT(items_fields), sizeof(struct shop_pieces)};
-
-static int read_items(const char *text, struct shop_pieces *ret_items, struct tern_error *err)
-{
-    struct cJSON *tree = tern_json_parse(text, strlen(text), TERN_JSON_MAX_BYTES, err);
-    if (!tree) return -1;
-    int status = tern_shape_decode_event(&items_shape, tree, ret_items, err);
-    tern_json_destroy(tree);
-    return status;
-}
+static const struct tern_schema items_schema = {items_fields, TERN_COUNT(items_fields), sizeof(struct shop_pieces)};
 
 static const char select_reservation[] = "SELECT state, held, items, updated_at FROM reservation WHERE order_id = ?1";
 
@@ -54,11 +45,14 @@ int reservation_load(struct tern_db *db, const char *order_id, struct reservatio
     if (tern_db_query(db, &rows, select_reservation, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        (void)tern_copy(ret_reservation->order_id, sizeof ret_reservation->order_id, order_id);
+        tern_copy_whole(ret_reservation->order_id, sizeof ret_reservation->order_id, order_id);
         ret_reservation->state = state_named(tern_db_column_text(&rows, 0));
         ret_reservation->was_reserved = tern_db_column_int(&rows, 1) != 0;
         ret_reservation->updated_at_ms = tern_db_column_int(&rows, 3);
-        if (read_items(tern_db_column_text(&rows, 2), &ret_reservation->items, err) < 0) got = -1;
+        const char *items = tern_db_column_text(&rows, 2);
+        if (tern_schema_read(&items_schema, items, strlen(items), TERN_JSON_MAX_BYTES, &ret_reservation->items, err) <
+            0)
+            got = -1;
     }
     tern_db_done(&rows);
     return got;
@@ -71,7 +65,7 @@ static const char save_reservation[] =
 int reservation_save(struct tern_db *db, const struct reservation *reservation, struct tern_error *err)
 {
     struct tern_text items = {0};
-    tern_shape_encode(&items_shape, &reservation->items, &items);
+    tern_schema_encode(&items_schema, &reservation->items, &items);
     int status = tern_db_run(db, save_reservation,
                              TERN_DB_ARGS(tern_db_text(reservation->order_id), tern_db_text(names[reservation->state]),
                                           tern_db_int(reservation->was_reserved), tern_db_text(items.bytes),

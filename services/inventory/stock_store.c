@@ -8,8 +8,8 @@
 
 static void read_row(const struct tern_db_rows *rows, struct stock *stock)
 {
-    (void)tern_copy(stock->product_id, sizeof stock->product_id, tern_db_column_text(rows, 0));
-    (void)tern_copy(stock->name, sizeof stock->name, tern_db_column_text(rows, 1));
+    tern_copy_whole(stock->product_id, sizeof stock->product_id, tern_db_column_text(rows, 0));
+    tern_copy_whole(stock->name, sizeof stock->name, tern_db_column_text(rows, 1));
     stock->quantity = tern_db_column_int(rows, 2);
     stock->reserved = tern_db_column_int(rows, 3);
     stock->updated_at_ms = tern_db_column_int(rows, 4);

@@ -16,7 +16,7 @@ static void begin(struct message *message, const char *type, const char *order_i
     memset(message, 0, sizeof *message);
     message->type = type;
     message->methods = SHOP_METHOD_EMAIL;
-    (void)tern_copy(message->order_id, sizeof message->order_id, order_id);
+    tern_copy_whole(message->order_id, sizeof message->order_id, order_id);
     (void)snprintf(message->dedup_key, sizeof message->dedup_key, "%s:%s%s%s", type, order_id, detail[0] ? ":" : "",
                    detail);
 }
@@ -50,7 +50,7 @@ void message_payment_confirmation(const struct shop_payment_processed *payment, 
 void message_payment_failure(const struct shop_payment_failed *payment, struct message *ret_message)
 {
     char amount[TERN_MONEY_SIZE], why[WHY_SIZE];
-    tern_shape_fit_text(why, sizeof why, SHOP_TEXT_CHARACTERS, payment->error); /* cut between characters */
+    tern_schema_fit_text(why, sizeof why, SHOP_TEXT_CHARACTERS, payment->error); /* cut between characters */
     begin(ret_message, SHOP_NOTIFY_PAYMENT_FAILURE, payment->order_id, "");
     ret_message->methods = SHOP_METHOD_EMAIL " " SHOP_METHOD_SMS;
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Payment failed for order %s", payment->order_id);
@@ -62,7 +62,7 @@ void message_payment_failure(const struct shop_payment_failed *payment, struct m
 void message_status_update(const struct shop_order_updated *update, const char *event_id, struct message *ret_message)
 {
     begin(ret_message, SHOP_NOTIFY_ORDER_STATUS_UPDATE, update->order_id, event_id);
-    (void)tern_copy(ret_message->product_id, sizeof ret_message->product_id, update->product_id);
+    tern_copy_whole(ret_message->product_id, sizeof ret_message->product_id, update->product_id);
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Your order %s is now %s", update->order_id,
                    update->status);
     (void)snprintf(ret_message->text, sizeof ret_message->text, "Your order %s went from %s to %s.", update->order_id,
@@ -109,7 +109,7 @@ void message_inventory_alert(const struct shop_product_out_of_stock *alert, stru
 {
     begin(ret_message, SHOP_NOTIFY_INVENTORY_ALERT, alert->order_id, alert->product_id);
     ret_message->audience = MESSAGE_TO_ADMIN;
-    (void)tern_copy(ret_message->product_id, sizeof ret_message->product_id, alert->product_id);
+    tern_copy_whole(ret_message->product_id, sizeof ret_message->product_id, alert->product_id);
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Out of stock: %s", alert->product_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
                    "Order %s asked for %lld of %s, and only %lld are there. Please restock.", alert->order_id,

@@ -21,13 +21,13 @@ static enum tern_outcome notify(struct tern_context *ctx, const struct message *
     if (added < 0) return TERN_RETRY;
     if (added == 0 || !recipient) return TERN_DONE; /* written before, or waits for the contact */
 
-    (void)tern_copy(row.dedup_key, sizeof row.dedup_key, message->dedup_key);
-    (void)tern_copy(row.type, sizeof row.type, message->type);
-    (void)tern_copy(row.order_id, sizeof row.order_id, message->order_id);
-    (void)tern_copy(row.recipient, sizeof row.recipient, recipient);
-    (void)tern_copy(row.methods, sizeof row.methods, message->methods);
-    (void)tern_copy(row.title, sizeof row.title, message->title);
-    (void)tern_copy(row.text, sizeof row.text, message->text);
+    tern_copy_whole(row.dedup_key, sizeof row.dedup_key, message->dedup_key);
+    tern_copy_whole(row.type, sizeof row.type, message->type);
+    tern_copy_whole(row.order_id, sizeof row.order_id, message->order_id);
+    tern_copy_whole(row.recipient, sizeof row.recipient, recipient);
+    tern_copy_whole(row.methods, sizeof row.methods, message->methods);
+    tern_copy_whole(row.title, sizeof row.title, message->title);
+    tern_copy_whole(row.text, sizeof row.text, message->text);
     return notification_send(ctx, &row, to_admin ? NULL : &contact, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
@@ -43,8 +43,8 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     int got;
     if (shop_order_placed_decode(event, &order, err) < 0) return TERN_REJECT;
     (void)snprintf(contact.email, sizeof contact.email, "customer-%s@example.com", order.customer_id);
-    if (order.customer.email[0]) (void)tern_copy(contact.email, sizeof contact.email, order.customer.email);
-    if (order.customer.phone[0]) (void)tern_copy(contact.phone, sizeof contact.phone, order.customer.phone);
+    if (order.customer.email[0]) tern_copy_whole(contact.email, sizeof contact.email, order.customer.email);
+    if (order.customer.phone[0]) tern_copy_whole(contact.phone, sizeof contact.phone, order.customer.phone);
     if (contact_add(ctx->db, order.order_id, &contact, err) < 0) return TERN_RETRY;
 
     /* Messages about events that came before OrderPlaced. */

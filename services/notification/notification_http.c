@@ -7,13 +7,6 @@
 
 enum { LIST_MAX = 200 };
 
-static void add_text(struct tern_text *out, const char *name, const char *value)
-{
-    if (!value[0]) return;
-    tern_text_printf(out, ",\"%s\":", name);
-    tern_json_write_string(out, value);
-}
-
 /* "EMAIL SMS" as a JSON list. */
 static void add_methods(struct tern_text *out, const char *name, const char *words)
 {
@@ -27,28 +20,21 @@ static void add_methods(struct tern_text *out, const char *name, const char *wor
     tern_text_add(out, words[0] ? "\"]" : "]");
 }
 
-static void add_time(struct tern_text *out, const char *name, int64_t wall_ms)
-{
-    char text[TERN_TIME_SIZE];
-    tern_time_format(wall_ms, text);
-    tern_text_printf(out, ",\"%s\":\"%s\"", name, text);
-}
-
 static int add_to_list(void *self, const struct notification *row)
 {
     struct tern_text *out = self;
     if (out->bytes[out->length - 1] != '[') tern_text_add(out, ",");
     tern_text_printf(out, "{\"notificationType\":\"%s\",\"orderId\":\"%s\",\"status\":\"%s\"", row->type, row->order_id,
                      row->status);
-    add_text(out, "productId", row->product_id);
-    add_text(out, "recipient", row->recipient);
+    tern_json_add_text(out, "productId", row->product_id);
+    tern_json_add_text(out, "recipient", row->recipient);
     add_methods(out, "methods", row->methods);
     if (row->failed[0]) add_methods(out, "failedMethods", row->failed);
-    add_text(out, "title", row->title);
-    add_text(out, "text", row->text);
-    add_time(out, "createdAt", row->created_at_ms);
+    tern_json_add_text(out, "title", row->title);
+    tern_json_add_text(out, "text", row->text);
+    tern_json_add_time(out, "createdAt", row->created_at_ms);
     bool failed = strcmp(row->status, NOTIFICATION_FAILED) == 0;
-    if (row->finished_at_ms) add_time(out, failed ? "failedAt" : "sentAt", row->finished_at_ms);
+    if (row->finished_at_ms) tern_json_add_time(out, failed ? "failedAt" : "sentAt", row->finished_at_ms);
     tern_text_add(out, "}");
     return 0;
 }

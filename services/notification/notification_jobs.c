@@ -29,16 +29,7 @@ static const struct tern_field letter_fields[] = {
     FIELD(TERN_KIND_WORD, "type", type),           FIELD(TERN_KIND_TEXT, "recipient", recipient),
     FIELD(TERN_KIND_TEXT, "title", title),         FIELD(TERN_KIND_TEXT, "text", text),
 };
-static const struct tern_shape letter_shape = {letter_fields, TERN_COUNT(letter_fields), sizeof(struct letter)};
-
-static int read_letter(const struct tern_job *job, struct letter *ret_letter, struct tern_error *err)
-{
-    struct cJSON *tree = tern_json_parse(job->payload, strlen(job->payload), sizeof job->payload, err);
-    if (!tree) return -1;
-    int status = tern_shape_decode_event(&letter_shape, tree, ret_letter, err);
-    tern_json_destroy(tree);
-    return status;
-}
+static const struct tern_schema letter_schema = {letter_fields, TERN_COUNT(letter_fields), sizeof(struct letter)};
 
 /* ---- lists of methods: "EMAIL SMS" ---- */
 
@@ -65,13 +56,13 @@ static int add_job(struct tern_context *ctx, const struct notification *row, con
     struct letter letter = {.notification_id = row->id};
     struct tern_text payload = {0};
     char key[TERN_JOB_KEY_SIZE];
-    (void)tern_copy(letter.method, sizeof letter.method, method);
-    (void)tern_copy(letter.type, sizeof letter.type, row->type);
-    (void)tern_copy(letter.recipient, sizeof letter.recipient, recipient);
-    (void)tern_copy(letter.title, sizeof letter.title, row->title);
-    (void)tern_copy(letter.text, sizeof letter.text, row->text);
+    tern_copy_whole(letter.method, sizeof letter.method, method);
+    tern_copy_whole(letter.type, sizeof letter.type, row->type);
+    tern_copy_whole(letter.recipient, sizeof letter.recipient, recipient);
+    tern_copy_whole(letter.title, sizeof letter.title, row->title);
+    tern_copy_whole(letter.text, sizeof letter.text, row->text);
     (void)snprintf(key, sizeof key, "%lld:%s", (long long)row->id, method);
-    tern_shape_encode(&letter_shape, &letter, &payload);
+    tern_schema_encode(&letter_schema, &letter, &payload);
     int status = tern_job_add(ctx, NOTIFICATION_JOB_SEND, key, row->order_id, payload.bytes, 0, err);
     tern_text_fini(&payload);
     return status;
@@ -83,7 +74,7 @@ int notification_send(struct tern_context *ctx, const struct notification *row, 
     const struct notification_state *state = ctx->self;
     char methods[sizeof row->methods];
     char *rest = methods;
-    (void)tern_copy(methods, sizeof methods, row->methods);
+    tern_copy_whole(methods, sizeof methods, row->methods);
     for (char *method = strtok_r(methods, " ", &rest); method; method = strtok_r(NULL, " ", &rest)) {
         const char *recipient = !contact                               ? state->admin_email
                                 : strcmp(method, SHOP_METHOD_SMS) == 0 ? contact->phone
@@ -103,7 +94,9 @@ static enum tern_job_verdict run_send(void *self, const struct tern_job *job, st
     const struct notification_state *state = self;
     const struct channel *channel = NULL;
     struct letter letter;
-    if (read_letter(job, &letter, &run->error) < 0) return TERN_JOB_AGAIN;
+    if (tern_schema_read(&letter_schema, job->payload, strlen(job->payload), sizeof job->payload, &letter,
+                         &run->error) < 0)
+        return TERN_JOB_AGAIN;
     for (size_t i = 0; i < NOTIFICATION_CHANNELS && !channel; i++)
         if (strcmp(state->channels[i].method, letter.method) == 0) channel = &state->channels[i];
     TERN_ASSERT(channel, "every method that is written into a job has a channel");
@@ -125,16 +118,16 @@ static int emit_sent(struct tern_context *ctx, const struct notification *row, s
     struct shop_notification_sent sent = {.sent_at_ms = ctx->now_ms};
     char methods[sizeof row->sent];
     char *rest = methods;
-    (void)tern_copy(sent.notification_type, sizeof sent.notification_type, row->type);
-    (void)tern_copy(sent.recipient, sizeof sent.recipient, row->recipient);
-    (void)tern_copy(sent.order_id, sizeof sent.order_id, row->order_id);
-    (void)tern_copy(sent.product_id, sizeof sent.product_id, row->product_id);
-    (void)tern_copy(methods, sizeof methods, row->sent);
+    tern_copy_whole(sent.notification_type, sizeof sent.notification_type, row->type);
+    tern_copy_whole(sent.recipient, sizeof sent.recipient, row->recipient);
+    tern_copy_whole(sent.order_id, sizeof sent.order_id, row->order_id);
+    tern_copy_whole(sent.product_id, sizeof sent.product_id, row->product_id);
+    tern_copy_whole(methods, sizeof methods, row->sent);
     if (count_methods(row->sent) == 1)
-        (void)tern_copy(sent.method, sizeof sent.method, row->sent);
+        tern_copy_whole(sent.method, sizeof sent.method, row->sent);
     else
         for (char *method = strtok_r(methods, " ", &rest); method; method = strtok_r(NULL, " ", &rest))
-            (void)tern_copy(sent.methods.at[sent.methods.count++], TERN_WORD_SIZE, method);
+            tern_copy_whole(sent.methods.at[sent.methods.count++], TERN_WORD_SIZE, method);
     return shop_emit_notification_sent(ctx, &sent, NULL, err);
 }
 
@@ -142,9 +135,9 @@ static int emit_failed(struct tern_context *ctx, const struct notification *row,
                        struct tern_error *err)
 {
     struct shop_notification_failed failed = {.failed_at_ms = ctx->now_ms};
-    (void)tern_copy(failed.notification_type, sizeof failed.notification_type, row->type);
-    (void)tern_copy(failed.order_id, sizeof failed.order_id, row->order_id);
-    (void)tern_copy(failed.method, sizeof failed.method, method);
+    tern_copy_whole(failed.notification_type, sizeof failed.notification_type, row->type);
+    tern_copy_whole(failed.order_id, sizeof failed.order_id, row->order_id);
+    tern_copy_whole(failed.method, sizeof failed.method, method);
     shop_set_text(failed.error, why[0] ? why : "no reason was given");
     return shop_emit_notification_failed(ctx, &failed, NULL, err);
 }
@@ -163,7 +156,7 @@ static int record(struct tern_context *ctx, struct notification *row, const char
         add_method(row->sent, sizeof row->sent, method);
     bool last = count_methods(row->sent) + count_methods(row->failed) == count_methods(row->methods);
     if (last) {
-        (void)tern_copy(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
+        tern_copy_whole(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
         row->finished_at_ms = ctx->now_ms;
     }
     tern_metric_add(ctx->metrics, &notifications_total, 1, method, failure ? "failed" : "sent", NULL);

@@ -13,8 +13,8 @@ int contact_load(struct tern_db *db, const char *order_id, struct contact *ret_c
     if (tern_db_query(db, &rows, select_contact, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        (void)tern_copy(ret_contact->email, sizeof ret_contact->email, tern_db_column_text(&rows, 0));
-        (void)tern_copy(ret_contact->phone, sizeof ret_contact->phone, tern_db_column_text(&rows, 1));
+        tern_copy_whole(ret_contact->email, sizeof ret_contact->email, tern_db_column_text(&rows, 0));
+        tern_copy_whole(ret_contact->phone, sizeof ret_contact->phone, tern_db_column_text(&rows, 1));
     }
     tern_db_done(&rows);
     return got;
@@ -57,17 +57,17 @@ int notification_add(struct tern_db *db, const struct message *message, const ch
 static void read_row(const struct tern_db_rows *rows, struct notification *row)
 {
     row->id = tern_db_column_int(rows, 0);
-    (void)tern_copy(row->dedup_key, sizeof row->dedup_key, tern_db_column_text(rows, 1));
-    (void)tern_copy(row->type, sizeof row->type, tern_db_column_text(rows, 2));
-    (void)tern_copy(row->order_id, sizeof row->order_id, tern_db_column_text(rows, 3));
-    (void)tern_copy(row->product_id, sizeof row->product_id, tern_db_column_text(rows, 4));
-    (void)tern_copy(row->status, sizeof row->status, tern_db_column_text(rows, 5));
-    (void)tern_copy(row->recipient, sizeof row->recipient, tern_db_column_text(rows, 6));
-    (void)tern_copy(row->methods, sizeof row->methods, tern_db_column_text(rows, 7));
-    (void)tern_copy(row->sent, sizeof row->sent, tern_db_column_text(rows, 8));
-    (void)tern_copy(row->failed, sizeof row->failed, tern_db_column_text(rows, 9));
-    (void)tern_copy(row->title, sizeof row->title, tern_db_column_text(rows, 10));
-    (void)tern_copy(row->text, sizeof row->text, tern_db_column_text(rows, 11));
+    tern_copy_whole(row->dedup_key, sizeof row->dedup_key, tern_db_column_text(rows, 1));
+    tern_copy_whole(row->type, sizeof row->type, tern_db_column_text(rows, 2));
+    tern_copy_whole(row->order_id, sizeof row->order_id, tern_db_column_text(rows, 3));
+    tern_copy_whole(row->product_id, sizeof row->product_id, tern_db_column_text(rows, 4));
+    tern_copy_whole(row->status, sizeof row->status, tern_db_column_text(rows, 5));
+    tern_copy_whole(row->recipient, sizeof row->recipient, tern_db_column_text(rows, 6));
+    tern_copy_whole(row->methods, sizeof row->methods, tern_db_column_text(rows, 7));
+    tern_copy_whole(row->sent, sizeof row->sent, tern_db_column_text(rows, 8));
+    tern_copy_whole(row->failed, sizeof row->failed, tern_db_column_text(rows, 9));
+    tern_copy_whole(row->title, sizeof row->title, tern_db_column_text(rows, 10));
+    tern_copy_whole(row->text, sizeof row->text, tern_db_column_text(rows, 11));
     row->created_at_ms = tern_db_column_int(rows, 12);
     row->finished_at_ms = tern_db_column_int(rows, 13);
 }

@@ -18,21 +18,19 @@ static const struct tern_field cancel_fields[] = {
      .size = sizeof(((struct cancel_request *)0)->reason),
      .high = SHOP_TEXT_CHARACTERS},
 };
-static const struct tern_shape cancel_shape = {cancel_fields, TERN_COUNT(cancel_fields), sizeof(struct cancel_request)};
+static const struct tern_schema cancel_schema = {cancel_fields, TERN_COUNT(cancel_fields),
+                                                 sizeof(struct cancel_request)};
 
 int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
-                      struct tern_shape_faults *faults, struct tern_error *err)
+                      struct tern_schema_faults *faults, struct tern_error *err)
 {
     faults->count = 0;
     *ret_request = (struct cancel_request){0};
     if (length == 0) return 0;
-    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
-    if (!tree) return -1;
-    (void)tern_shape_decode(&cancel_shape, tree, TERN_STRICT, ret_request, faults);
-    tern_json_destroy(tree);
-    if (faults->count == 0 && shop_holds_card_number(ret_request->reason))
-        tern_shape_fault(faults, "card_number", "#/reason", "%s", shop_card_number_refused);
-    return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
+    int status = tern_schema_read_body(&cancel_schema, body, length, ret_request, faults, err);
+    if (status == 0 && shop_holds_card_number(ret_request->reason))
+        tern_schema_fault(faults, "card_number", "#/reason", "%s", shop_card_number_refused);
+    return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : status;
 }
 
 enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, struct tern_error *err)
@@ -52,7 +50,7 @@ enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, str
         work->result = CANCEL_ORDER_OTHER_VERSION;
     if (work->result == CANCEL_ORDER_ACCEPTED && changes) {
         /* The events belong to the order's conversation, not to one of this request. */
-        (void)tern_copy(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id,
+        tern_copy_whole(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id,
                         order.correlation_id);
         if (order_drive(ctx, &order, SAGA_CUSTOMER_CANCELS, work->asked.reason, err) < 0) outcome = TERN_RETRY;
     }
@@ -93,14 +91,14 @@ void cancel_order(void *self, const struct tern_http_request *request, struct te
     struct tern_conversation conversation = {0};
     struct tern_text asked = {0};
     const struct tern_once once = {cancel_order_run, &work, cancel_order_answer, &asked, NULL};
-    struct tern_shape_faults faults;
+    struct tern_schema_faults faults;
     struct tern_error err = {0};
     size_t length;
     const char *body = tern_http_body(request, &length);
 
     if (!tern_http_query_known(request, answer, no_query)) return;
     if (cancel_order_read(body, length, &work.asked, &faults, &err) < 0) {
-        order_http_refused(answer, "Invalid request", &faults, &err);
+        tern_http_problem_body(answer, "Invalid request", &faults, &err);
         return;
     }
     if (!tern_id_valid(work.order_id)) {
@@ -111,8 +109,8 @@ void cancel_order(void *self, const struct tern_http_request *request, struct te
         tern_app_unavailable(answer, &err);
         return;
     }
-    (void)tern_copy(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
-    tern_shape_encode(&cancel_shape, &work.asked, &asked);
+    tern_copy_whole(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
+    tern_schema_encode(&cancel_schema, &work.asked, &asked);
     if (!tern_app_answer_once(app, request, &once, &conversation, answer, &err))
         order_http_trouble(app, answer, "an order could not be cancelled", &err);
     tern_text_fini(&asked);

@@ -27,7 +27,7 @@ struct cancel_order {
 
 /* Reads the optional body {reason?}. Returns 0; or -1 with faults, or with none and `err` when it is no JSON. */
 int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
-                      struct tern_shape_faults *faults, struct tern_error *err);
+                      struct tern_schema_faults *faults, struct tern_error *err);
 
 /* The command, for the writer's thread. */
 tern_command cancel_order_run;

@@ -9,11 +9,6 @@
 
 #include "tern/money.h"
 
-static void keep(char *target, size_t size, const char *text)
-{
-    TERN_ASSERT(tern_copy(target, size, text) == 0, "a checked value fits where it belongs");
-}
-
 /* ---- details: the part of OrderPlaced that is shown and repeated in OrderCancelled, never searched ---------- */
 
 #define AT(member) offsetof(struct shop_order_placed, member)
@@ -26,24 +21,24 @@ static const struct tern_field detail_fields[] = {
      .count_offset = AT(items.count),
      .low = 1,
      .high = SHOP_LINES_MAX,
-     .shape = &shop_line_shape},
+     .schema = &shop_line_schema},
     {.name = "customer",
      .kind = TERN_KIND_OBJECT,
      .optional = true,
      .offset = AT(customer),
      .size = sizeof(struct shop_customer),
-     .shape = &shop_customer_shape,
+     .schema = &shop_customer_schema,
      .present_offset = AT(customer.given)},
     {.name = "shippingAddress",
      .kind = TERN_KIND_OBJECT,
      .optional = true,
      .offset = AT(shipping_address),
      .size = sizeof(struct shop_address),
-     .shape = &shop_address_shape,
+     .schema = &shop_address_schema,
      .present_offset = AT(shipping_address.given) },
 };
 
-static const struct tern_shape detail_shape = {
+static const struct tern_schema detail_schema = {
     .fields = detail_fields,
     .count = TERN_COUNT(detail_fields),
     .size = sizeof(struct shop_order_placed),
@@ -52,43 +47,31 @@ static const struct tern_shape detail_shape = {
 int order_items(const struct order_state *order, struct shop_lines *ret_items, struct tern_error *err)
 {
     struct shop_order_placed placed;
-    struct cJSON *tree = tern_json_parse(order->details.bytes, order->details.length, TERN_JSON_MAX_BYTES, err);
-    int status = tree ? tern_shape_decode_event(&detail_shape, tree, &placed, err) : -1;
-
-    tern_json_destroy(tree);
-    if (status < 0) return tern_error_prefix(err, "details of order %s", order->order_id);
+    if (tern_schema_read(&detail_schema, order->details.bytes, order->details.length, TERN_JSON_MAX_BYTES, &placed,
+                         err) < 0)
+        return tern_error_prefix(err, "details of order %s", order->order_id);
     *ret_items = placed.items;
     return 0;
 }
 
-static void print_text(struct tern_text *out, const char *name, const char *text)
-{
-    if (!text[0]) return;
-    tern_text_printf(out, ",\"%s\":", name);
-    tern_json_write_string(out, text);
-}
-
 void order_print(const struct order_state *order, struct tern_text *out)
 {
-    char total[TERN_MONEY_SIZE], created[TERN_TIME_SIZE], updated[TERN_TIME_SIZE];
-
+    char total[TERN_MONEY_SIZE];
     TERN_ASSERT(order->details.length > 2, "an order is shown with its details");
     tern_money_format(order->total_minor, total);
-    tern_time_format(order->created_at_ms, created);
-    tern_time_format(order->updated_at_ms, updated);
     tern_text_printf(out, "{\"orderId\":\"%s\",\"customerId\":\"%s\",", order->order_id, order->customer_id);
     tern_text_add_bytes(out, order->details.bytes + 1, order->details.length - 2); /* the members without braces */
     tern_text_printf(out, ",\"totalAmount\":%s", total);
-    print_text(out, "currency", order->currency);
-    print_text(out, "status", order_status_name(order->saga.status));
-    print_text(out, "createdAt", created);
-    print_text(out, "updatedAt", updated);
+    tern_json_add_text(out, "currency", order->currency);
+    tern_json_add_text(out, "status", order_status_name(order->saga.status));
+    tern_json_add_time(out, "createdAt", order->created_at_ms);
+    tern_json_add_time(out, "updatedAt", order->updated_at_ms);
     tern_text_printf(out, ",\"version\":%" PRId64, order->version);
-    print_text(out, "correlationId", order->correlation_id);
-    print_text(out, "transactionId", order->transaction_id);
-    print_text(out, "reason", order->reason);
-    print_text(out, "note", order->note);
-    print_text(out, "productId", order->product_id);
+    tern_json_add_text(out, "correlationId", order->correlation_id);
+    tern_json_add_text(out, "transactionId", order->transaction_id);
+    tern_json_add_text(out, "reason", order->reason);
+    tern_json_add_text(out, "note", order->note);
+    tern_json_add_text(out, "productId", order->product_id);
     tern_text_add(out, "}");
 }
 
@@ -110,16 +93,16 @@ enum saga_input order_input(enum shop_event event)
 
 static void apply_placed(struct order_state *order, const struct shop_order_placed *placed, const char *correlation_id)
 {
-    keep(order->order_id, sizeof order->order_id, placed->order_id);
-    keep(order->customer_id, sizeof order->customer_id, placed->customer_id);
-    keep(order->correlation_id, sizeof order->correlation_id, correlation_id);
-    keep(order->currency, sizeof order->currency, placed->currency);
+    tern_copy_whole(order->order_id, sizeof order->order_id, placed->order_id);
+    tern_copy_whole(order->customer_id, sizeof order->customer_id, placed->customer_id);
+    tern_copy_whole(order->correlation_id, sizeof order->correlation_id, correlation_id);
+    tern_copy_whole(order->currency, sizeof order->currency, placed->currency);
     order->saga.status = ORDER_CREATED;
     order->total_minor = placed->total_amount_minor;
     order->created_at_ms = placed->created_at_ms;
     order->updated_at_ms = placed->created_at_ms;
     tern_text_clear(&order->details);
-    tern_shape_encode(&detail_shape, placed, &order->details);
+    tern_schema_encode(&detail_schema, placed, &order->details);
 }
 
 void order_apply(struct order_state *order, const struct order_change *change)
@@ -138,13 +121,15 @@ void order_apply(struct order_state *order, const struct order_change *change)
     case SHOP_ORDER_PLACED: apply_placed(order, change->payload, change->correlation_id); break;
     case SHOP_ORDER_UPDATED: order->saga.status = change->status; break;
     case SHOP_ORDER_CANCELLED:
-        keep(order->reason, sizeof order->reason, cancelled->reason);
-        keep(order->note, sizeof order->note, cancelled->note);
+        tern_copy_whole(order->reason, sizeof order->reason, cancelled->reason);
+        tern_copy_whole(order->note, sizeof order->note, cancelled->note);
         break;
     case SHOP_PAYMENT_PROCESSED:
-        keep(order->transaction_id, sizeof order->transaction_id, processed->transaction_id);
+        tern_copy_whole(order->transaction_id, sizeof order->transaction_id, processed->transaction_id);
         break;
-    case SHOP_PRODUCT_OUT_OF_STOCK: keep(order->product_id, sizeof order->product_id, out_of_stock->product_id); break;
+    case SHOP_PRODUCT_OUT_OF_STOCK:
+        tern_copy_whole(order->product_id, sizeof order->product_id, out_of_stock->product_id);
+        break;
     default: TERN_ASSERT(input != SAGA_NOTHING, "an event of an order's stream"); /* the fact is all there is to it */
     }
 }

@@ -9,21 +9,17 @@
 #include "order_store.h"
 #include "order_watch.h"
 
-static void keep(char *target, size_t size, const char *text)
-{
-    TERN_ASSERT(tern_copy(target, size, text) == 0, "what an order holds fits into its events");
-}
-
 static int emit_updated(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
                         struct tern_error *err)
 {
     struct shop_order_updated updated = {.updated_at_ms = ctx->now_ms};
     struct tern_emitted emitted;
-    keep(updated.order_id, sizeof updated.order_id, order->order_id);
-    keep(updated.customer_id, sizeof updated.customer_id, order->customer_id);
-    keep(updated.status, sizeof updated.status, order_status_name(row->becomes));
-    keep(updated.previous_status, sizeof updated.previous_status, order_status_name(row->while_in));
-    if (row->input == SAGA_PRODUCT_OUT_OF_STOCK) keep(updated.product_id, sizeof updated.product_id, order->product_id);
+    tern_copy_whole(updated.order_id, sizeof updated.order_id, order->order_id);
+    tern_copy_whole(updated.customer_id, sizeof updated.customer_id, order->customer_id);
+    tern_copy_whole(updated.status, sizeof updated.status, order_status_name(row->becomes));
+    tern_copy_whole(updated.previous_status, sizeof updated.previous_status, order_status_name(row->while_in));
+    if (row->input == SAGA_PRODUCT_OUT_OF_STOCK)
+        tern_copy_whole(updated.product_id, sizeof updated.product_id, order->product_id);
     if (shop_emit_order_updated(ctx, &updated, &emitted, err) < 0) return -1;
     order_apply(order, &(struct order_change){.event = SHOP_ORDER_UPDATED,
                                               .payload = &updated,
@@ -43,10 +39,10 @@ static int emit_cancelled(struct tern_context *ctx, struct order_state *order, c
     const char *reason = row->reason == SAGA_REASON_KEPT ? order->reason : order_reason_name(row->reason);
     struct shop_order_cancelled cancelled = {.cancelled_at_ms = ctx->now_ms};
     struct tern_emitted emitted;
-    keep(cancelled.order_id, sizeof cancelled.order_id, order->order_id);
-    keep(cancelled.customer_id, sizeof cancelled.customer_id, order->customer_id);
-    keep(cancelled.reason, sizeof cancelled.reason, reason);
-    keep(cancelled.note, sizeof cancelled.note, note[0] ? note : order->note);
+    tern_copy_whole(cancelled.order_id, sizeof cancelled.order_id, order->order_id);
+    tern_copy_whole(cancelled.customer_id, sizeof cancelled.customer_id, order->customer_id);
+    tern_copy_whole(cancelled.reason, sizeof cancelled.reason, reason);
+    tern_copy_whole(cancelled.note, sizeof cancelled.note, note[0] ? note : order->note);
     if (order_items(order, &cancelled.items, err) < 0) return -1;
     if (shop_emit_order_cancelled(ctx, &cancelled, &emitted, err) < 0) return -1;
     order_apply(order, &(struct order_change){.event = SHOP_ORDER_CANCELLED,

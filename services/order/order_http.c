@@ -21,15 +21,6 @@ void order_http_unknown(struct tern_http_answer *answer, const char *order_id)
     tern_http_problem(answer, 404, "Order not found", "There is no order %.64s.", order_id);
 }
 
-void order_http_refused(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
-                        const struct tern_error *err)
-{
-    if (faults->count > 0)
-        tern_http_problem_faults(answer, title, faults);
-    else
-        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err->text);
-}
-
 void order_http_trouble(struct tern_app *app, struct tern_http_answer *answer, const char *what,
                         const struct tern_error *err)
 {

@@ -14,9 +14,6 @@ tern_http_handler place_order, cancel_order, read_order, read_order_events, read
 
 /* 404: there is no such order. */
 void order_http_unknown(struct tern_http_answer *answer, const char *order_id);
-/* 400 about a body: its faults, or, when there are none, that it is no JSON text; `err` says why. */
-void order_http_refused(struct tern_http_answer *answer, const char *title, const struct tern_shape_faults *faults,
-                        const struct tern_error *err);
 /* 503, logged: the store failed or is out of reach. */
 void order_http_trouble(struct tern_app *app, struct tern_http_answer *answer, const char *what,
                         const struct tern_error *err);

@@ -44,7 +44,7 @@ int order_replay(struct tern_db *db, const char *order_id, int64_t through_versi
     size_t room = 0;
     int visited;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        if (shop_shape((enum shop_event)event)->size > room) room = shop_shape((enum shop_event)event)->size;
+        if (shop_schema((enum shop_event)event)->size > room) room = shop_schema((enum shop_event)event)->size;
     replay.payload = tern_alloc(room);
     do {
         visited = tern_event_log_stream(db, order_id, replay.order.version, PAGE, apply_row, &replay, err);

@@ -38,7 +38,7 @@ static const struct tern_field watch_fields[] = {
     COUNT_FIELD("next", next_ms),
     COUNT_FIELD("asked", asked),
 };
-static const struct tern_shape watch_shape = {watch_fields, TERN_COUNT(watch_fields), sizeof(struct watch)};
+static const struct tern_schema watch_schema = {watch_fields, TERN_COUNT(watch_fields), sizeof(struct watch)};
 
 /* ---- the timer --------------------------------------------------------------------------------------------- */
 
@@ -62,7 +62,7 @@ static int64_t pause_before(struct tern_context *ctx, int64_t attempt)
 static struct watch new_watch(struct tern_context *ctx, const struct order_state *order)
 {
     struct watch watch = {.since_ms = now_online(ctx), .next_ms = now_online(ctx) + pause_before(ctx, 1)};
-    (void)tern_copy(watch.status, sizeof watch.status, order_status_name(order->saga.status));
+    tern_copy_whole(watch.status, sizeof watch.status, order_status_name(order->saga.status));
     return watch;
 }
 
@@ -74,7 +74,7 @@ static int arm(struct tern_context *ctx, const char *order_id, const struct watc
     if (watch->next_ms < wake_ms) wake_ms = watch->next_ms;
     int64_t delay_ms = wake_ms > now_online(ctx) ? wake_ms - now_online(ctx) : 1;
     if (TERN_BUG(timers_in_memory)) return 0;
-    tern_shape_encode(&watch_shape, watch, &payload);
+    tern_schema_encode(&watch_schema, watch, &payload);
     int status = tern_timer_arm(ctx, kind, order_id, delay_ms, payload.bytes, err);
     tern_text_fini(&payload);
     return status;
@@ -96,11 +96,10 @@ int order_watch_end(struct tern_context *ctx, const struct order_state *order, s
 static struct watch read_watch(struct tern_context *ctx, const struct tern_timer *timer,
                                const struct order_state *order)
 {
-    struct cJSON *tree = tern_json_parse(timer->payload, strlen(timer->payload), sizeof timer->payload, NULL);
+    const char *text = timer->payload;
     struct watch watch;
-    bool usable = tree && tern_shape_decode_event(&watch_shape, tree, &watch, NULL) == 0 &&
+    bool usable = tern_schema_read(&watch_schema, text, strlen(text), sizeof timer->payload, &watch, NULL) == 0 &&
                   strcmp(watch.status, order_status_name(order->saga.status)) == 0 && watch.since_ms <= now_online(ctx);
-    tern_json_destroy(tree);
     return usable ? watch : new_watch(ctx, order);
 }
 
@@ -133,7 +132,7 @@ static int give_up(struct tern_context *ctx, struct order_state *order, struct t
     tern_log_warn(ctx->log, "no answer in time", TERN_STR("orderId", order->order_id),
                   TERN_STR("status", order_status_name(order->saga.status)),
                   TERN_STR("correlationId", order->correlation_id));
-    (void)tern_copy(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id, order->correlation_id);
+    tern_copy_whole(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id, order->correlation_id);
     order_metrics_gave_up(ctx, order->saga.status);
     if (order_drive(ctx, order, SAGA_DEADLINE, "", err) < 0) return -1;
     return saga_waits(order->saga.status) ? order_watch_begin(ctx, order, err) : 0;

@@ -21,11 +21,6 @@
  * same name must give the same id for ever. */
 static const char conversation_names[] = "d5ac42a3-a890-4603-806e-38ae93ee2bcd";
 
-static void keep(char *target, size_t size, const char *text)
-{
-    TERN_ASSERT(tern_copy(target, size, text) == 0, "ids and words fit where they belong");
-}
-
 /* ---- the request ------------------------------------------------------------------------------------------- */
 
 #define AT(member)   offsetof(struct shop_order_placed, member)
@@ -36,11 +31,11 @@ static void keep(char *target, size_t size, const char *text)
 static const struct tern_field order_fields[] = {
     {.name = "customerId", .kind = TERN_KIND_ID, .offset = AT(customer_id), .size = SIZE(customer_id)},
     {.name = "items", .kind = TERN_KIND_LIST, .offset = AT(items.at), .size = sizeof(struct shop_line),
-     .count_offset = AT(items.count), .low = 1, .high = SHOP_LINES_MAX, .shape = &shop_line_shape},
+     .count_offset = AT(items.count), .low = 1, .high = SHOP_LINES_MAX, .schema = &shop_line_schema},
     {.name = "customer", .kind = TERN_KIND_OBJECT, .optional = true, .offset = AT(customer),
-     .size = sizeof(struct shop_customer), .shape = &shop_customer_shape, .present_offset = AT(customer.given)},
+     .size = sizeof(struct shop_customer), .schema = &shop_customer_schema, .present_offset = AT(customer.given)},
     {.name = "shippingAddress", .kind = TERN_KIND_OBJECT, .optional = true, .offset = AT(shipping_address),
-     .size = sizeof(struct shop_address), .shape = &shop_address_shape,
+     .size = sizeof(struct shop_address), .schema = &shop_address_schema,
      .present_offset = AT(shipping_address.given)},
     {.name = "currency", .kind = TERN_KIND_WORD, .optional = true, .offset = AT(currency),
      .size = SIZE(currency), .low = 3, .high = 3},
@@ -49,11 +44,12 @@ static const struct tern_field order_fields[] = {
 };
 /* clang-format on */
 
-static const struct tern_shape order_shape = {order_fields, TERN_COUNT(order_fields), sizeof(struct shop_order_placed)};
+static const struct tern_schema order_schema = {order_fields, TERN_COUNT(order_fields),
+                                                sizeof(struct shop_order_placed)};
 
-static bool is_at_fault(const struct tern_shape_faults *faults, const char *pointer)
+static bool is_at_fault(const struct tern_schema_faults *faults, const char *pointer)
 {
-    for (size_t i = 0; i < faults->count && i < TERN_SHAPE_MAX_FAULTS; i++)
+    for (size_t i = 0; i < faults->count && i < TERN_SCHEMA_MAX_FAULTS; i++)
         if (strcmp(faults->items[i].pointer, pointer) == 0) return true;
     return false;
 }
@@ -71,28 +67,28 @@ static const struct free_text {
     {"#/shippingAddress/zipCode", AT(shipping_address.zip_code)},
 };
 
-/* The rules that a shape cannot hold, for the members that keep their shape. A card's number is never repeated. */
-static void check_rules(const struct shop_order_placed *placed, struct tern_shape_faults *faults)
+/* The rules that a schema cannot hold, for the members that keep their schema. A card's number is never repeated. */
+static void check_rules(const struct shop_order_placed *placed, struct tern_schema_faults *faults)
 {
     static const char currency_at[] = "#/currency", email_at[] = "#/customer/email", customer_at[] = "#/customerId";
     const char *email = placed->customer.email, *currency = placed->currency;
     if (!is_at_fault(faults, currency_at) && currency[0] && !shop_currency_has_cents(currency))
-        tern_shape_fault(faults, "bad_currency", currency_at,
-                         "must be a currency of ISO 4217 that has two decimals, such as USD or EUR");
+        tern_schema_fault(faults, "bad_currency", currency_at,
+                          "must be a currency of ISO 4217 that has two decimals, such as USD or EUR");
     if (!is_at_fault(faults, email_at) && email[0] && !shop_is_email(email))
-        tern_shape_fault(faults, "bad_format", email_at, "must be an e-mail address");
+        tern_schema_fault(faults, "bad_format", email_at, "must be an e-mail address");
     if (!is_at_fault(faults, customer_at) && shop_is_card_number(placed->customer_id))
-        tern_shape_fault(faults, "card_number", customer_at, "%s", shop_card_number_refused);
+        tern_schema_fault(faults, "card_number", customer_at, "%s", shop_card_number_refused);
     for (size_t i = 0; i < TERN_COUNT(free_texts); i++) {
         const struct free_text *text = &free_texts[i];
         if (!is_at_fault(faults, text->pointer) && shop_holds_card_number((const char *)placed + text->offset))
-            tern_shape_fault(faults, "card_number", text->pointer, "%s", shop_card_number_refused);
+            tern_schema_fault(faults, "card_number", text->pointer, "%s", shop_card_number_refused);
     }
 }
 
-bool place_order_was_allowed(const struct tern_shape_faults *faults)
+bool place_order_was_allowed(const struct tern_schema_faults *faults)
 {
-    if (faults->count == 0 || faults->count > TERN_SHAPE_MAX_FAULTS) return false;
+    if (faults->count == 0 || faults->count > TERN_SCHEMA_MAX_FAULTS) return false;
     for (size_t i = 0; i < faults->count; i++)
         if (strcmp(faults->items[i].code, "bad_currency") != 0 && strcmp(faults->items[i].code, "card_number") != 0)
             return false;
@@ -100,15 +96,13 @@ bool place_order_was_allowed(const struct tern_shape_faults *faults)
 }
 
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
-                     struct tern_shape_faults *faults, struct tern_error *err)
+                     struct tern_schema_faults *faults, struct tern_error *err)
 {
-    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, err);
-    faults->count = 0;
-    if (!tree) return -1;
-    (void)tern_shape_decode(&order_shape, tree, TERN_STRICT, ret_placed, faults);
+    int status = tern_schema_read_body(&order_schema, body, length, ret_placed, faults, err);
+    if (status < 0 && faults->count == 0) return -1;
     check_rules(ret_placed, faults);
-    tern_json_destroy(tree);
-    if (!ret_placed->currency[0]) keep(ret_placed->currency, sizeof ret_placed->currency, SHOP_CURRENCY_DEFAULT);
+    if (!ret_placed->currency[0])
+        tern_copy_whole(ret_placed->currency, sizeof ret_placed->currency, SHOP_CURRENCY_DEFAULT);
     return faults->count > 0 ? tern_error_set(err, "the request has %zu faults", faults->count) : 0;
 }
 
@@ -116,7 +110,7 @@ int place_order_read(const char *body, size_t length, struct shop_order_placed *
 
 void place_order_spell(struct place_order *work)
 {
-    tern_shape_encode(&order_shape, &work->placed, &work->asked);
+    tern_schema_encode(&order_schema, &work->placed, &work->asked);
 }
 
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
@@ -129,8 +123,8 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
     placed->total_amount_minor = TERN_BUG(total_truncated) ? (int32_t)total : total;
     placed->created_at_ms = tern_now(clock);
     tern_ids_sortable(ids, "ORD-", order_id);
-    keep(placed->order_id, sizeof placed->order_id, order_id);
-    keep(placed->status, sizeof placed->status, SHOP_STATUS_CREATED);
+    tern_copy_whole(placed->order_id, sizeof placed->order_id, order_id);
+    tern_copy_whole(placed->status, sizeof placed->status, SHOP_STATUS_CREATED);
     order_apply(&work->order, &(struct order_change){.event = SHOP_ORDER_PLACED,
                                                      .payload = placed,
                                                      .correlation_id = correlation_id,
@@ -209,11 +203,11 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
 
     if (!tern_http_query_known(request, answer, no_query)) goto done;
     name_conversation(tern_app_ids(app), tern_http_header(request, "X-Correlation-Id"), conversation.correlation_id);
-    keep(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
+    tern_copy_whole(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
     int status = place_order_read(body, length, &work->placed, &work->faults, &err);
     /* An older version may have answered this key with an order: then that answer is given, not a refusal. */
     if (status < 0 && !(with_key && place_order_was_allowed(&work->faults))) {
-        order_http_refused(answer, "Invalid order", &work->faults, &err);
+        tern_http_problem_body(answer, "Invalid order", &work->faults, &err);
         goto done;
     }
     if (!tern_app_accepts(app, &err)) {
@@ -225,7 +219,7 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
     place_order_prepare(work, tern_app_ids(app), tern_app_clock(app), conversation.correlation_id);
     if (tern_app_answer_once(app, request, &once, &conversation, answer, &err)) goto done;
     if (work->refused)
-        order_http_refused(answer, "Invalid order", &work->faults, &err);
+        tern_http_problem_body(answer, "Invalid order", &work->faults, &err);
     else
         order_http_trouble(app, answer, "an order could not be stored", &err);
 done:

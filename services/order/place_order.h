@@ -12,20 +12,20 @@
 /* Reads and checks a request body: what the client may say is in `ret_placed`, the rest of it is zero. Returns 0; or -1
  * with faults by JSON pointer, or without any (faults->count == 0) when the body is no JSON: then `err` says why. */
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
-                     struct tern_shape_faults *faults, struct tern_error *err);
+                     struct tern_schema_faults *faults, struct tern_error *err);
 
 /* Whether only rules that are younger than the first version are against the request: `placed` is whole, and an older
  * version may have taken it. */
-bool place_order_was_allowed(const struct tern_shape_faults *faults);
+bool place_order_was_allowed(const struct tern_schema_faults *faults);
 
 /* An order that is being placed. Start from {0}. */
 struct place_order {
-    struct shop_order_placed placed; /* the request, and after place_order_prepare the whole payload */
-    struct order_state order;        /* as it will be after its first event */
-    struct tern_text data;           /* the payload as JSON */
-    struct tern_text asked;          /* the request, spelled in one way only: what an Idempotency-Key stands for */
-    struct tern_shape_faults faults; /* with any, only an answer that was stored with the key may be given */
-    bool refused;                    /* out: none was stored, so the faults are the answer */
+    struct shop_order_placed placed;  /* the request, and after place_order_prepare the whole payload */
+    struct order_state order;         /* as it will be after its first event */
+    struct tern_text data;            /* the payload as JSON */
+    struct tern_text asked;           /* the request, spelled in one way only: what an Idempotency-Key stands for */
+    struct tern_schema_faults faults; /* with any, only an answer that was stored with the key may be given */
+    bool refused;                     /* out: none was stored, so the faults are the answer */
 };
 
 /* Writes `work->asked`, before the order is prepared: only for a request with a key. */

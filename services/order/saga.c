@@ -25,7 +25,8 @@ const struct saga_status saga_statuses[ORDER_STATUS_COUNT] = {
  * OrderCancelled once more, which payment and inventory answer whatever they knew. */
 /* clang-format off */
 const struct saga_row saga_timetable[ORDER_STATUS_COUNT * SAGA_INPUT_COUNT] = {
-/*    while the order is        this input                it becomes                and emits besides           because of              */
+/*    while the order is        this input                it becomes                and emits besides           because
+ * of */
     { ORDER_CREATED,            SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        },
     { ORDER_CREATED,            SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_PAYMENT_HAS_FAILED },
     { ORDER_CREATED,            SAGA_PAYMENT_REFUNDED,     ORDER_CREATED,            SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */

@@ -29,7 +29,7 @@ struct gateway_request {
     int64_t cancelled;             /* of a charge, 1: the order is cancelled; only what became of the charge counts */
 };
 /* Of a request as the payload of a job. */
-extern const struct tern_shape gateway_request_shape;
+extern const struct tern_schema gateway_request_schema;
 
 struct gateway_call {
     const char *key;                       /* the idempotency key */

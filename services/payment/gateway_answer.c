@@ -1,4 +1,4 @@
-/* gateway_answer.c - which HTTP status with which shape of body is which answer of a gateway.
+/* gateway_answer.c - which HTTP status with which schema of body is which answer of a gateway.
  *
  * Every combination that is not listed is UNKNOWN. Quotes nothing of a body but the reason of a decline or refusal. */
 #include "gateway_answer.h"
@@ -34,10 +34,12 @@ static const struct tern_field decline_fields[] = {
 static const struct tern_field refund_fields[] = {
     TEXT(refund_answer, "refundId", refund_id, SHOP_REF_SIZE - 1),
 };
-static const struct tern_shape charge_shape = {charge_fields, TERN_COUNT(charge_fields), sizeof(struct charge_answer)};
-static const struct tern_shape decline_shape = {decline_fields, TERN_COUNT(decline_fields),
-                                                sizeof(struct decline_answer)};
-static const struct tern_shape refund_shape = {refund_fields, TERN_COUNT(refund_fields), sizeof(struct refund_answer)};
+static const struct tern_schema charge_schema = {charge_fields, TERN_COUNT(charge_fields),
+                                                 sizeof(struct charge_answer)};
+static const struct tern_schema decline_schema = {decline_fields, TERN_COUNT(decline_fields),
+                                                  sizeof(struct decline_answer)};
+static const struct tern_schema refund_schema = {refund_fields, TERN_COUNT(refund_fields),
+                                                 sizeof(struct refund_answer)};
 
 static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
 {
@@ -45,14 +47,14 @@ static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
     return GATEWAY_UNKNOWN;
 }
 
-/* Members that the shape does not know are ignored: gateways add some. NULL when the body does not fit; the caller
+/* Members that the schema does not know are ignored: gateways add some. NULL when the body does not fit; the caller
  * destroys the tree. */
-static struct cJSON *read_body(const char *body, size_t length, const struct tern_shape *shape, void *target,
+static struct cJSON *read_body(const char *body, size_t length, const struct tern_schema *schema, void *target,
                                struct gateway_reply *reply)
 {
     struct tern_error err = {0};
     struct cJSON *tree = tern_json_parse(body, length, GATEWAY_ANSWER_MAX, &err);
-    if (tree && tern_shape_decode_event(shape, tree, target, &err) == 0) return tree;
+    if (tree && tern_schema_decode_event(schema, tree, target, &err) == 0) return tree;
     tern_json_destroy(tree);
     (void)tern_error_prefix(&err, "the gateway's answer makes no sense");
     (void)unknown(reply, err.text);
@@ -62,12 +64,12 @@ static struct cJSON *read_body(const char *body, size_t length, const struct ter
 static enum gateway_answer read_charge(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct charge_answer answer;
-    struct cJSON *tree = read_body(body, length, &charge_shape, &answer, reply);
+    struct cJSON *tree = read_body(body, length, &charge_schema, &answer, reply);
     if (!tree) return GATEWAY_UNKNOWN;
     tern_json_destroy(tree);
     if (strcmp(answer.status, "succeeded") != 0)
         return unknown(reply, "the gateway's answer makes no sense: a charge that did not succeed");
-    (void)tern_copy(reply->reference, sizeof reply->reference, answer.charge_id);
+    tern_copy_whole(reply->reference, sizeof reply->reference, answer.charge_id);
     return GATEWAY_DONE;
 }
 
@@ -75,7 +77,7 @@ static enum gateway_answer read_charge(const char *body, size_t length, struct g
 static enum gateway_answer read_decline(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct decline_answer answer;
-    struct cJSON *tree = read_body(body, length, &decline_shape, &answer, reply);
+    struct cJSON *tree = read_body(body, length, &decline_schema, &answer, reply);
     if (!tree) return GATEWAY_UNKNOWN;
     const char *reason = tern_json_string(tern_json_member(tree, "reason"));
     shop_set_text(reply->reason, reason ? reason : "");
@@ -117,10 +119,10 @@ static enum gateway_answer read_refusal(int status, const char *body, size_t len
 static enum gateway_answer read_refund(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct refund_answer answer;
-    struct cJSON *tree = read_body(body, length, &refund_shape, &answer, reply);
+    struct cJSON *tree = read_body(body, length, &refund_schema, &answer, reply);
     if (!tree) return GATEWAY_UNKNOWN;
     tern_json_destroy(tree);
-    (void)tern_copy(reply->reference, sizeof reply->reference, answer.refund_id);
+    tern_copy_whole(reply->reference, sizeof reply->reference, answer.refund_id);
     return GATEWAY_DONE;
 }
 

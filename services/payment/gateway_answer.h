@@ -1,6 +1,6 @@
 /* payment/gateway_answer.h - reads what a gateway answered over HTTP. Pure; any thread.
  *
- * An answer is untrusted bytes: only the exact status with the exact shape counts, everything else is UNKNOWN with a
+ * An answer is untrusted bytes: only the exact status with the exact schema counts, everything else is UNKNOWN with a
  * sentence that quotes none of it. 400 and 422 to a POST are a definite no when their body is a JSON object; only a
  * reason for people is read from it. With another body they come from a proxy. */
 #ifndef PAYMENT_GATEWAY_ANSWER_H

@@ -49,11 +49,11 @@ static enum gateway_answer charge(void *self, const struct gateway_call *call, s
     reply->wait_ms = delay_ms(gateway, key, token);
     if (call->step == 0 && reply->wait_ms > 0) return GATEWAY_WAIT;
     if (strcmp(token, "tok_error") == 0) {
-        (void)tern_copy(reply->reason, sizeof reply->reason, "the gateway reported an internal error");
+        tern_copy_whole(reply->reason, sizeof reply->reason, "the gateway reported an internal error");
         return call->job->attempts + 1 < call->most_attempts ? GATEWAY_UNKNOWN : GATEWAY_NOTHING;
     }
     if (!approves(gateway, key, token)) {
-        (void)tern_copy(reply->reason, sizeof reply->reason, "card declined");
+        tern_copy_whole(reply->reason, sizeof reply->reason, "card declined");
         return GATEWAY_DECLINED;
     }
     make_reference("TXN-", key, reply);

@@ -28,7 +28,7 @@ static int add_job(struct tern_context *ctx, const char *kind, const struct paym
     char key[TERN_JOB_KEY_SIZE];
     struct tern_text payload = {0};
     make_key(kind, payment->order_id, key);
-    tern_shape_encode(&gateway_request_shape, request, &payload);
+    tern_schema_encode(&gateway_request_schema, request, &payload);
     int status = tern_job_add(ctx, kind, key, payment->order_id, payload.bytes, 0, err);
     tern_text_fini(&payload);
     return status;
@@ -39,12 +39,12 @@ static int begin_charge(struct tern_context *ctx, const struct shop_order_placed
     struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = order->total_amount_minor};
     struct gateway_request request = {.amount_minor = order->total_amount_minor};
     payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
-    (void)tern_copy(payment.order_id, sizeof payment.order_id, order->order_id);
-    (void)tern_copy(payment.customer_id, sizeof payment.customer_id, order->customer_id);
-    (void)tern_copy(payment.currency, sizeof payment.currency, order->currency);
-    (void)tern_copy(request.customer_id, sizeof request.customer_id, order->customer_id);
-    (void)tern_copy(request.currency, sizeof request.currency, order->currency);
-    (void)tern_copy(request.token, sizeof request.token, order->payment_token);
+    tern_copy_whole(payment.order_id, sizeof payment.order_id, order->order_id);
+    tern_copy_whole(payment.customer_id, sizeof payment.customer_id, order->customer_id);
+    tern_copy_whole(payment.currency, sizeof payment.currency, order->currency);
+    tern_copy_whole(request.customer_id, sizeof request.customer_id, order->customer_id);
+    tern_copy_whole(request.currency, sizeof request.currency, order->currency);
+    tern_copy_whole(request.token, sizeof request.token, order->payment_token);
     if (TERN_BUG(float_money)) request.amount_minor = (int64_t)((double)request.amount_minor / 100 * 100);
     if (payment_insert(ctx->db, &payment, err) < 0) return -1;
     return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
@@ -76,9 +76,9 @@ int payment_give_back(struct tern_context *ctx, struct payment *payment, struct 
         return payment_emit_voided(ctx, payment, err);
     }
     struct gateway_request request = {.amount_minor = payment->amount_minor};
-    (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
-    (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
-    (void)tern_copy(request.reference, sizeof request.reference, payment->transaction_id);
+    tern_copy_whole(request.customer_id, sizeof request.customer_id, payment->customer_id);
+    tern_copy_whole(request.currency, sizeof request.currency, payment->currency);
+    tern_copy_whole(request.reference, sizeof request.reference, payment->transaction_id);
     if (TERN_BUG(refund_truncated)) request.amount_minor = (uint32_t)request.amount_minor;
     payment->status = PAYMENT_REFUNDING;
     if (payment_update(ctx->db, payment, err) < 0) return -1;
@@ -89,8 +89,8 @@ int payment_give_back(struct tern_context *ctx, struct payment *payment, struct 
 static struct gateway_request cancelled_charge(const struct payment *payment)
 {
     struct gateway_request request = {.amount_minor = payment->amount_minor, .cancelled = 1};
-    (void)tern_copy(request.customer_id, sizeof request.customer_id, payment->customer_id);
-    (void)tern_copy(request.currency, sizeof request.currency, payment->currency);
+    tern_copy_whole(request.customer_id, sizeof request.customer_id, payment->customer_id);
+    tern_copy_whole(request.currency, sizeof request.currency, payment->currency);
     return request;
 }
 
@@ -108,7 +108,7 @@ static int remember_cancel(struct tern_context *ctx, struct payment *payment, st
     if (payment_update(ctx->db, payment, err) < 0) return -1;
     if (!state->gateway.find) return 0;
     payment_charge_key(payment->order_id, key);
-    tern_shape_encode(&gateway_request_shape, &request, &payload);
+    tern_schema_encode(&gateway_request_schema, &request, &payload);
     int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err); /* read by the job's next step */
     tern_text_fini(&payload);
     return amended < 0 ? -1 : 0;
@@ -122,9 +122,9 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
     const struct payment_state *state = ctx->self;
     struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = shop_total(&cancelled->items)};
     payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
-    (void)tern_copy(payment.order_id, sizeof payment.order_id, cancelled->order_id);
-    (void)tern_copy(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);
-    (void)tern_copy(payment.cancel_id, sizeof payment.cancel_id, ctx->conversation.causation_id);
+    tern_copy_whole(payment.order_id, sizeof payment.order_id, cancelled->order_id);
+    tern_copy_whole(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);
+    tern_copy_whole(payment.cancel_id, sizeof payment.cancel_id, ctx->conversation.causation_id);
     if (state->gateway.find && payment.amount_minor > 0 && !TERN_BUG(payment_no_tombstone)) {
         const struct gateway_request request = cancelled_charge(&payment);
         payment.cancel_wanted = true;
@@ -141,7 +141,7 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
 
 static int answer_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
-    (void)tern_copy(payment->cancel_id, sizeof payment->cancel_id, ctx->conversation.causation_id);
+    tern_copy_whole(payment->cancel_id, sizeof payment->cancel_id, ctx->conversation.causation_id);
     switch (payment->status) {
     case PAYMENT_PENDING: return remember_cancel(ctx, payment, err);
     case PAYMENT_SUCCESS:

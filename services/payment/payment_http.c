@@ -5,27 +5,20 @@
 #include "payment_store.h"
 #include "tern/money.h"
 
-static void add_text(struct tern_text *body, const char *name, const char *value)
-{
-    if (!value[0]) return;
-    tern_text_printf(body, ",\"%s\":", name);
-    tern_json_write_string(body, value);
-}
-
 static void write_payment(const struct payment *payment, struct tern_text *body)
 {
-    char amount[TERN_MONEY_SIZE], created[TERN_TIME_SIZE], updated[TERN_TIME_SIZE];
+    char amount[TERN_MONEY_SIZE];
     tern_money_format(payment->amount_minor, amount);
-    tern_time_format(payment->created_at_ms, created);
-    tern_time_format(payment->updated_at_ms, updated);
     tern_text_printf(body, "{\"orderId\":\"%s\",\"customerId\":\"%s\",\"amount\":%s", payment->order_id,
                      payment->customer_id, amount);
-    add_text(body, "currency", payment->currency);
-    add_text(body, "status", payment_status_name(payment->status));
-    add_text(body, "transactionId", payment->transaction_id);
-    add_text(body, "refundId", payment->refund_id);
-    add_text(body, "error", payment->error);
-    tern_text_printf(body, ",\"createdAt\":\"%s\",\"updatedAt\":\"%s\"}\n", created, updated);
+    tern_json_add_text(body, "currency", payment->currency);
+    tern_json_add_text(body, "status", payment_status_name(payment->status));
+    tern_json_add_text(body, "transactionId", payment->transaction_id);
+    tern_json_add_text(body, "refundId", payment->refund_id);
+    tern_json_add_text(body, "error", payment->error);
+    tern_json_add_time(body, "createdAt", payment->created_at_ms);
+    tern_json_add_time(body, "updatedAt", payment->updated_at_ms);
+    tern_text_add(body, "}\n");
 }
 
 static void get_payment(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)

@@ -28,8 +28,8 @@ static const struct tern_field request_fields[] = {
     FIELD(TERN_KIND_WORD, "currency", currency, true),     FIELD(TERN_KIND_TEXT, "token", token, true),
     FIELD(TERN_KIND_TEXT, "reference", reference, true),   FIELD(TERN_KIND_COUNT, "cancelled", cancelled, true),
 };
-const struct tern_shape gateway_request_shape = {request_fields, TERN_COUNT(request_fields),
-                                                 sizeof(struct gateway_request)};
+const struct tern_schema gateway_request_schema = {request_fields, TERN_COUNT(request_fields),
+                                                   sizeof(struct gateway_request)};
 
 /* Which check of a charge that was given up, from 1. */
 struct late_check {
@@ -43,16 +43,12 @@ static const struct tern_field late_fields[] = {
      .low = 1,
      .high = LATE_CHECKS},
 };
-static const struct tern_shape late_shape = {late_fields, TERN_COUNT(late_fields), sizeof(struct late_check)};
+static const struct tern_schema late_schema = {late_fields, TERN_COUNT(late_fields), sizeof(struct late_check)};
 
-static int read_payload(const struct tern_job *job, const struct tern_shape *shape, void *target,
+static int read_payload(const struct tern_job *job, const struct tern_schema *schema, void *target,
                         struct tern_error *err)
 {
-    struct cJSON *tree = tern_json_parse(job->payload, strlen(job->payload), sizeof job->payload, err);
-    if (!tree) return -1;
-    int status = tern_shape_decode_event(shape, tree, target, err);
-    tern_json_destroy(tree);
-    return status;
+    return tern_schema_read(schema, job->payload, strlen(job->payload), sizeof job->payload, target, err);
 }
 
 /* ---- outside: the call ---- */
@@ -61,7 +57,7 @@ static int read_payload(const struct tern_job *job, const struct tern_shape *sha
 static enum tern_job_verdict finished(struct tern_job_run *run, enum gateway_answer answer, const char *text)
 {
     run->code = answer;
-    tern_shape_fit_text(run->result, sizeof run->result, SHOP_TEXT_CHARACTERS, text);
+    tern_schema_fit_text(run->result, sizeof run->result, SHOP_TEXT_CHARACTERS, text);
     return TERN_JOB_FINISHED;
 }
 
@@ -106,7 +102,7 @@ static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, 
     struct gateway_reply reply = {0};
     char room[TERN_JOB_KEY_SIZE];
     struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(charge_new_key), room), run);
-    if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    if (read_payload(job, &gateway_request_schema, &request, &run->error) < 0) return TERN_JOB_AGAIN;
     if (request.amount_minor == 0) return pay_nothing(job, "TXN-free-", run);
     call.request = &request;
     enum gateway_answer answer = state->gateway.charge(state->gateway.self, &call, &reply);
@@ -121,7 +117,7 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     struct gateway_reply reply = {0};
     char room[TERN_JOB_KEY_SIZE];
     struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(refund_new_key), room), run);
-    if (read_payload(job, &gateway_request_shape, &request, &run->error) < 0) return TERN_JOB_AGAIN;
+    if (read_payload(job, &gateway_request_schema, &request, &run->error) < 0) return TERN_JOB_AGAIN;
     if (request.amount_minor == 0) return pay_nothing(job, "REF-free-", run); /* begun by an older version */
     call.request = &request;
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
@@ -149,7 +145,7 @@ static enum tern_job_verdict run_late_check(void *self, const struct tern_job *j
 static void answer_the_cancel(struct tern_context *ctx, const struct payment *payment)
 {
     if (!payment->cancel_id[0]) return;
-    (void)tern_copy(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, payment->cancel_id);
+    tern_copy_whole(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, payment->cancel_id);
 }
 
 static int record_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
@@ -157,7 +153,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
 {
     payment->status = PAYMENT_SUCCESS;
     payment->error[0] = '\0';
-    (void)tern_copy(payment->transaction_id, sizeof payment->transaction_id, reference);
+    tern_copy_whole(payment->transaction_id, sizeof payment->transaction_id, reference);
     tern_log_info(ctx->log, "charged", TERN_STR("orderId", payment->order_id),
                   TERN_STR("transactionId", payment->transaction_id), TERN_INT("amountMinor", payment->amount_minor));
     if (payment_update(ctx->db, payment, err) < 0 || payment_emit_processed(ctx, payment, err) < 0) return -1;
@@ -191,7 +187,7 @@ static int add_late_check(struct tern_context *ctx, const char *order_id, int64_
     for (int64_t i = 1; i < number; i++)
         delay_ms *= LATE_PAUSE_GROWS;
     (void)snprintf(key, sizeof key, "%s-%lld", order_id, (long long)number); /* unique among its kind */
-    tern_shape_encode(&late_shape, &check, &payload);
+    tern_schema_encode(&late_schema, &check, &payload);
     int status = tern_job_add(ctx, PAYMENT_JOB_LATE_CHECK, key, order_id, payload.bytes, delay_ms, err);
     tern_text_fini(&payload);
     return status;
@@ -254,7 +250,7 @@ static enum tern_outcome finish_refund(struct tern_context *ctx, const struct te
     if (payment.status != PAYMENT_REFUNDING) return TERN_DONE;
     payment.status = PAYMENT_REFUNDED;
     payment.updated_at_ms = ctx->now_ms;
-    (void)tern_copy(payment.refund_id, sizeof payment.refund_id, run->result);
+    tern_copy_whole(payment.refund_id, sizeof payment.refund_id, run->result);
     tern_log_info(ctx->log, "refunded", TERN_STR("orderId", payment.order_id), TERN_STR("refundId", payment.refund_id),
                   TERN_INT("amountMinor", payment.amount_minor));
     answer_the_cancel(ctx, &payment);
@@ -282,7 +278,7 @@ static enum tern_outcome finish_late_check(struct tern_context *ctx, const struc
         if (record_charge(ctx, &payment, run->result, err) < 0) return TERN_RETRY;
         payment_metrics_late(ctx->metrics);
     } else if (run->code == GATEWAY_NOTHING) {
-        if (read_payload(job, &late_shape, &check, err) < 0) return TERN_RETRY;
+        if (read_payload(job, &late_schema, &check, err) < 0) return TERN_RETRY;
         if (check.number < LATE_CHECKS)
             return add_late_check(ctx, job->subject, check.number + 1, err) < 0 ? TERN_RETRY : TERN_DONE;
         tern_log_info(ctx->log, "looked for the charge for the last time: nothing was taken",

@@ -29,17 +29,17 @@ static const char select_payment[] =
 
 static void read_row(const struct tern_db_rows *rows, struct payment *payment)
 {
-    (void)tern_copy(payment->customer_id, sizeof payment->customer_id, tern_db_column_text(rows, 0));
+    tern_copy_whole(payment->customer_id, sizeof payment->customer_id, tern_db_column_text(rows, 0));
     payment->amount_minor = tern_db_column_int(rows, 1);
-    (void)tern_copy(payment->currency, sizeof payment->currency, tern_db_column_text(rows, 2));
+    tern_copy_whole(payment->currency, sizeof payment->currency, tern_db_column_text(rows, 2));
     payment->status = status_named(tern_db_column_text(rows, 3));
     payment->cancel_wanted = tern_db_column_int(rows, 4) != 0;
-    (void)tern_copy(payment->transaction_id, sizeof payment->transaction_id, tern_db_column_text(rows, 5));
-    (void)tern_copy(payment->refund_id, sizeof payment->refund_id, tern_db_column_text(rows, 6));
-    (void)tern_copy(payment->error, sizeof payment->error, tern_db_column_text(rows, 7));
+    tern_copy_whole(payment->transaction_id, sizeof payment->transaction_id, tern_db_column_text(rows, 5));
+    tern_copy_whole(payment->refund_id, sizeof payment->refund_id, tern_db_column_text(rows, 6));
+    tern_copy_whole(payment->error, sizeof payment->error, tern_db_column_text(rows, 7));
     payment->created_at_ms = tern_db_column_int(rows, 8);
     payment->updated_at_ms = tern_db_column_int(rows, 9);
-    (void)tern_copy(payment->cancel_id, sizeof payment->cancel_id, tern_db_column_text(rows, 10));
+    tern_copy_whole(payment->cancel_id, sizeof payment->cancel_id, tern_db_column_text(rows, 10));
 }
 
 int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_payment, struct tern_error *err)
@@ -48,7 +48,7 @@ int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_p
     if (tern_db_query(db, &rows, select_payment, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        (void)tern_copy(ret_payment->order_id, sizeof ret_payment->order_id, order_id);
+        tern_copy_whole(ret_payment->order_id, sizeof ret_payment->order_id, order_id);
         read_row(&rows, ret_payment);
     }
     tern_db_done(&rows);

@@ -17,7 +17,7 @@ static void assert_processed(const struct gateway_reply *reply)
     struct tern_error err = {0};
     TERN_ASSERT(reply->reference[0] != '\0', "money that moved has a name");
     tern_copy_whole(said.transaction_id, sizeof said.transaction_id, reply->reference);
-    TERN_ASSERT(tern_schema_check(shop_shape(SHOP_PAYMENT_PROCESSED), &said, &err) == 0, "the charge can be said");
+    TERN_ASSERT(tern_schema_check(shop_schema(SHOP_PAYMENT_PROCESSED), &said, &err) == 0, "the charge can be said");
 }
 
 static void assert_failed(const struct gateway_reply *reply)
@@ -26,7 +26,7 @@ static void assert_failed(const struct gateway_reply *reply)
     struct tern_error err = {0};
     TERN_ASSERT(reply->reference[0] == '\0', "money that did not move has no name");
     shop_set_text(said.error, reply->reason[0] ? reply->reason : "no reason was given");
-    TERN_ASSERT(tern_schema_check(shop_shape(SHOP_PAYMENT_FAILED), &said, &err) == 0, "the failure can be said");
+    TERN_ASSERT(tern_schema_check(shop_schema(SHOP_PAYMENT_FAILED), &said, &err) == 0, "the failure can be said");
 }
 
 static void assert_sound(enum gateway_question question, int status, enum gateway_answer answer,

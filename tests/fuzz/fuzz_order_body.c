@@ -25,7 +25,7 @@ static void assert_heard(const struct tern_text *data)
     struct shop_order_placed *heard = tern_alloc(sizeof *heard);
     struct cJSON *tree = tern_json_parse(data->bytes, data->length, TERN_JSON_MAX_BYTES, &err);
     TERN_ASSERT(tree != NULL, "the payload is JSON");
-    TERN_ASSERT(tern_schema_decode_event(shop_shape(SHOP_ORDER_PLACED), tree, heard, &err) == 0,
+    TERN_ASSERT(tern_schema_decode_event(shop_schema(SHOP_ORDER_PLACED), tree, heard, &err) == 0,
                 "an order that was accepted is heard");
     tern_json_destroy(tree);
     free(heard);

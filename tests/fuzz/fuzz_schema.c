@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tern_error err;
     if (size == 0) return 0;
-    const struct tern_schema *schema = shop_shape((enum shop_event)(data[0] % SHOP_EVENT_COUNT));
+    const struct tern_schema *schema = shop_schema((enum shop_event)(data[0] % SHOP_EVENT_COUNT));
     struct cJSON *tree = tern_json_parse((const char *)data + 1, size - 1, TERN_JSON_MAX_BYTES, &err);
     if (tree != NULL) decode(schema, tree);
     tern_json_destroy(tree);

@@ -52,7 +52,7 @@ void test_context_event(struct test_context *test, enum shop_event event, const 
     strcpy(made.version, type->version);
     strcpy(made.producer, type->producer);
     strcpy(made.subject, subject);
-    tern_schema_encode(shop_shape(event), payload, &data);
+    tern_schema_encode(shop_schema(event), payload, &data);
     tern_event_encode(&made, data.bytes, &body);
     if (tern_event_decode(body.bytes, body.length, ret_event, &err) < 0) fail_msg("%s", err.text);
     tern_ids_traceparent(test->foreign, NULL, ret_event->traceparent);

@@ -98,14 +98,14 @@ static int reencode(const char *example, size_t length, enum shop_event event, c
     struct tern_text data = {0};
     struct tern_text again = {0};
     struct tern_text plain = {0};
-    void *payload = tern_alloc(shop_shape(event)->size);
+    void *payload = tern_alloc(shop_schema(event)->size);
     if (tern_event_decode(example, length, &envelope, err) < 0) {
         free(payload);
         return -1;
     }
     int rc = shop_decode(event, &envelope, payload, err);
     if (rc == 0) {
-        tern_schema_encode(shop_shape(event), payload, &data);
+        tern_schema_encode(shop_schema(event), payload, &data);
         tern_event_encode(&envelope, data.bytes, &again);
         tern_json_print(envelope.tree, &plain);
         *ret_again = tern_text_take(&again);
@@ -138,7 +138,7 @@ static int check_event(const char *page, enum shop_event event, struct tern_erro
     char *section = section_of(page, shop_event_types[event].name);
     if (!section) return tern_error_set(err, "%s: has no section", shop_event_types[event].name);
     int rc = 0;
-    if (check_facts(section, &shop_event_types[event], err) < 0 || check_fields(section, shop_shape(event), err) < 0 ||
+    if (check_facts(section, &shop_event_types[event], err) < 0 || check_fields(section, shop_schema(event), err) < 0 ||
         check_example(section, event, err) < 0)
         rc = tern_error_prefix(err, "%s", shop_event_types[event].name);
     free(section);

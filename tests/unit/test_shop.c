@@ -95,8 +95,8 @@ static void no_row_of_any_table_is_empty_or_double(void **state)
     (void)state;
     for (unsigned event = 0; event < SHOP_EVENT_COUNT; event++) {
         assert_non_null(shop_event_types[event].name);
-        assert_true(shop_shape((enum shop_event)event)->count > 0);
-        assert_table_is_whole(shop_shape((enum shop_event)event));
+        assert_true(shop_schema((enum shop_event)event)->count > 0);
+        assert_table_is_whole(shop_schema((enum shop_event)event));
     }
 }
 
