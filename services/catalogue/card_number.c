@@ -80,8 +80,8 @@ static bool passes_luhn(const struct card_digits *digits)
 /* No network issues numbers in 0, and none in 1 or 20 that a shop sees: what begins so is a date or a time. */
 static bool is_card_number(const struct card_digits *digits)
 {
-    const char first = digits->at[0];
-    const bool is_time = first == '0' || first == '1' || (first == '2' && digits->at[1] < '2');
+    char first = digits->at[0];
+    bool is_time = first == '0' || first == '1' || (first == '2' && digits->at[1] < '2');
     return digits->count >= CARD_DIGITS_LEAST && !is_time && passes_luhn(digits);
 }
 

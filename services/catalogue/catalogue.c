@@ -180,8 +180,7 @@ int64_t shop_total(const struct shop_lines *items)
 bool shop_is_email(const char *text)
 {
     const char *at = strchr(text, '@');
-    return at != NULL && at != text && at[1] != '\0' && strchr(at + 1, '@') == NULL &&
-           strpbrk(text, " ,;:<>()[]\\\"") == NULL;
+    return at && at != text && at[1] != '\0' && !strchr(at + 1, '@') && !strpbrk(text, " ,;:<>()[]\\\"");
 }
 
 int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err)
