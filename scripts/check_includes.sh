@@ -3,7 +3,7 @@
 #
 #   scripts/check_includes.sh [ROOT]     exit 1 and one line per breach
 #
-#   base <- json <- store, amqp, http <- event <- outbox, inbox, jobs <- service, catalogue <- services
+#   base <- json <- store, amqp, http <- event <- work <- outbox <- inbox, jobs <- service, catalogue <- services
 #
 # Rooms of one floor do not know each other. catalogue is services/catalogue with include/shop, the first user of the library.
 #
@@ -21,9 +21,10 @@ HEADERS="
   store    db
   amqp     amqp
   http     http http_client
-  event    catalogue context control event topology
-  outbox   beacon broker_memory event_log publisher
-  inbox    consumer held inbox numbers parked
+  event    catalogue control event topology
+  work     context
+  outbox   beacon broker_memory event_log outbox publisher
+  inbox    held inbox numbers parked
   jobs     jobs timers
   service  idempotency identity service
 "
@@ -44,7 +45,7 @@ mapfile -t files < <(find include common services -name '*.[ch]' -type f 2>/dev/
 
 awk -v headers="$HEADERS" -v libraries="$LIBRARIES" '
   BEGIN {
-    floors = split("base json store,amqp,http event outbox,inbox,jobs service,catalogue services", floor, " ")
+    floors = split("base json store,amqp,http event work outbox inbox,jobs service,catalogue services", floor, " ")
     for (i = 1; i <= floors; i++) {
       rooms = split(floor[i], room, ",")
       for (j = 1; j <= rooms; j++) rank[room[j]] = i

@@ -1,18 +1,20 @@
-/* consumer.c - the consumer lane: frames to deliveries on its own thread, acknowledgements back.
+/* consumer.c - the consumer: frames to deliveries on its own thread, acknowledgements back.
  *
- * A delivery is decoded here, off the writer's thread, and its memory is used again after it was settled. Settled
- * ones come back through a stack without locks; what is acknowledged is only the unbroken run of finished tags
- * of the present connection, with one cumulative ack per round. A tag of an earlier connection means nothing to the
+ * A delivery is decoded here, off the writer's thread, and its memory is used again after it was settled. What is acknowledged
+ * is only the unbroken run of finished tags of the present connection, with one cumulative ack per round. A tag of an earlier connection means nothing to the
  * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
-#include "tern/consumer.h"
+#include "consumer.h"
 
+#include "common/work/links.h"
 #include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/held.h"
+#include "tern/publisher.h"
 #include "tern/topology.h"
 
 #include "consumer_beacons.h"
 #include "owner.h"
+#include "receipts.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -35,16 +37,14 @@ struct tern_consumer {
     const struct tern_clock *clock;
     pthread_t thread;
 
-    _Atomic(struct tern_delivery *) settled; /* a stack; its order does not matter */
     bool started;
     atomic_bool cancel_wanted;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool cancelled; /* under the mutex: no delivery comes any more */
 
-    _Atomic uint64_t generation; /* of the connection; the consumer's thread sets it */
-
     /* The consumer's thread only. */
+    uint64_t generation; /* of the connection */
     struct tern_delivery *spare;
     size_t spare_count;
     uint64_t newest_tag, acked_tag;
@@ -146,35 +146,6 @@ static void read_number(const struct tern_consumer *consumer, const struct tern_
     delivery->number = delivery->event.number = number;
 }
 
-/* NULL, or why this service cannot know what it means. */
-static const char *judge(const struct tern_catalogue *catalogue, const struct tern_event *event, struct tern_error *why)
-{
-    const struct tern_event_type *type = tern_catalogue_find(catalogue, event->type);
-    if (type == NULL) {
-        (void)tern_error_set(why, "no event is called \"%s\"", event->type);
-        return TERN_PARKED_UNKNOWN_TYPE;
-    }
-    if (!tern_version_compatible(event->version, type->version)) {
-        (void)tern_error_set(why, "%s is understood in version %s, not in %s", event->type, type->version,
-                             event->version);
-        return TERN_PARKED_UNKNOWN_VERSION;
-    }
-    return NULL;
-}
-
-const char *tern_consumer_read(const struct tern_catalogue *catalogue, const void *body, size_t length,
-                               struct tern_event *ret_event, struct tern_error *why)
-{
-    struct tern_event event;
-    if (tern_event_decode(body, length, &event, why) < 0) return TERN_PARKED_MALFORMED;
-    const char *reason = judge(catalogue, &event, why);
-    if (reason != NULL)
-        tern_event_fini(&event);
-    else
-        *ret_event = event;
-    return reason;
-}
-
 static const char *read_message(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
                                 struct tern_delivery *delivery)
 {
@@ -183,8 +154,8 @@ static const char *read_message(const struct tern_consumer *consumer, const stru
                              message->body_length, (int)TERN_EVENT_MAX_BYTES, message->message_id);
         return TERN_PARKED_OVERSIZED;
     }
-    return tern_consumer_read(consumer->settings.catalogue, message->body, message->body_length, &delivery->event,
-                              &delivery->why);
+    return tern_inbox_read(consumer->settings.catalogue, message->body, message->body_length, &delivery->event,
+                           &delivery->why);
 }
 
 static int note_tag(struct tern_consumer *consumer, const struct tern_amqp_delivery *message, struct tern_error *err)
@@ -204,12 +175,12 @@ static void take_control(struct tern_consumer *consumer, const struct tern_amqp_
 {
     struct tern_control control;
     struct tern_error ignored;
-    if (consumer->settings.control == NULL || atomic_load(&consumer->cancel_wanted) || message->body == NULL) return;
+    if (consumer->settings.receipts == NULL || atomic_load(&consumer->cancel_wanted) || message->body == NULL) return;
     if (tern_control_decode(consumer->settings.catalogue, message->type, message->body, message->body_length, &control,
                             &ignored) < 0)
         return;
     if (!control.is_beacon)
-        consumer->settings.control(consumer->settings.self, &control);
+        tern_receipts_control(consumer->settings.receipts, &control);
     else if (beacons_came(&consumer->beacons, &control.beacon))
         tern_amqp_probe_soon(consumer->link);
 }
@@ -237,37 +208,23 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
     else
         read_headers(&delivery->event, message);
     read_number(consumer, message, delivery);
-    consumer->settings.deliver(consumer->settings.self, delivery);
+    tern_deliveries_submit(consumer->settings.deliveries, delivery);
     return 0;
 }
 
 /* ---- settling ------------------------------------------------------------------------------------------------ */
 
-void tern_consumer_settle(struct tern_consumer *consumer, struct tern_delivery *delivery)
-{
-    struct tern_delivery *top = atomic_load_explicit(&consumer->settled, memory_order_relaxed);
-    do
-        delivery->next = top;
-    while (!atomic_compare_exchange_weak_explicit(&consumer->settled, &top, delivery, memory_order_release,
-                                                  memory_order_relaxed));
-}
-
-bool tern_consumer_is_current(const struct tern_consumer *consumer, const struct tern_delivery *delivery)
-{
-    return delivery->generation == atomic_load(&consumer->generation);
-}
-
 void tern_consumer_flush(struct tern_consumer *consumer)
 {
-    tern_amqp_wake(consumer->link);
+    if (consumer) tern_amqp_wake(consumer->link);
 }
 
 static void take_settled(struct tern_consumer *consumer)
 {
-    struct tern_delivery *delivery = atomic_exchange_explicit(&consumer->settled, NULL, memory_order_acquire);
+    struct tern_delivery *delivery = tern_deliveries_take_settled(consumer->settings.deliveries);
     while (delivery != NULL) {
         struct tern_delivery *next = delivery->next;
-        if (tern_consumer_is_current(consumer, delivery) && !TERN_BUG(ack_before_commit)) {
+        if (delivery->generation == consumer->generation && !TERN_BUG(ack_before_commit)) {
             TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
                         "a delivery is settled once");
             consumer->finished[delivery->tag % consumer->finished_size] =
@@ -317,8 +274,8 @@ static void set_owned(struct tern_consumer *consumer, bool owned)
 {
     if (consumer->owned == owned) return;
     consumer->owned = owned;
-    if (consumer->settings.owned)
-        consumer->settings.owned(consumer->settings.self, owned, owned && consumer->owner.adopted);
+    tern_links_owned(consumer->settings.links, owned, owned && consumer->owner.adopted);
+    if (consumer->settings.publisher) tern_publisher_own(consumer->settings.publisher, owned);
     consumer->owner.adopted = false;
 }
 
@@ -327,7 +284,7 @@ static void hand_over_beacons(struct tern_consumer *consumer)
     struct beacon_list *ripe = beacons_ripe(&consumer->beacons, consumer->acked_tag);
     for (size_t i = 0; ripe != NULL && i < ripe->count; i++) {
         const struct tern_control control = {.is_beacon = true, .beacon = ripe->items[i]};
-        consumer->settings.control(consumer->settings.self, &control);
+        tern_receipts_control(consumer->settings.receipts, &control);
     }
     if (ripe == NULL) return;
     ripe->count = 0;
@@ -367,6 +324,7 @@ static void on_cancelled(void *self)
 static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *link)
 {
     consumer->generation = tern_amqp_state(link).connects;
+    tern_deliveries_connected(consumer->settings.deliveries, consumer->generation);
     consumer->newest_tag = consumer->acked_tag = 0;
     consumer->prefetch = consumer->proved ? consumer->settings.prefetch : 1;
     consumer->cancel_sent = false;
@@ -410,7 +368,7 @@ static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, 
     struct control_keys keys;
     int answer = TERN_AMQP_FORBIDDEN;
     consumer->listens = false;
-    if (consumer->settings.control == NULL || consumer->settings.store == NULL) return 0;
+    if (consumer->settings.receipts == NULL || consumer->settings.store == NULL) return 0;
     tern_owner_queue(consumer->queue, queue);
     make_keys(consumer, &keys);
     if (consumer->owner.has_queue)
@@ -418,7 +376,7 @@ static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, 
                                          ASIDE_PREFETCH, err);
     if (answer < 0) return -1;
     consumer->listens = answer == TERN_AMQP_GRANTED;
-    if (!consumer->listens && consumer->settings.deaf) consumer->settings.deaf(consumer->settings.self);
+    if (!consumer->listens) tern_receipts_deaf(consumer->settings.receipts);
     return 0;
 }
 
@@ -443,7 +401,7 @@ static void set_shared(struct tern_consumer *consumer, bool shared)
 {
     if (consumer->shared == shared) return;
     consumer->shared = shared;
-    if (consumer->settings.shared) consumer->settings.shared(consumer->settings.self, shared);
+    tern_links_shared(consumer->settings.links, shared);
 }
 
 /* A second consumer may be a connection of ours that the broker has not given up: what it was sent is not lost yet. One that
@@ -457,7 +415,7 @@ static bool waits_for_lost_one(struct tern_consumer *consumer, uint32_t consumer
         return consumers == 0;
     }
     if (consumer->crowded_ms == 0) consumer->crowded_ms = now_ms;
-    if (now_ms - consumer->crowded_ms < TERN_CONSUMER_LOST_MS) return true;
+    if (now_ms - consumer->crowded_ms < TERN_LOST_LINK_MS) return true;
     set_shared(consumer, true);
     return false;
 }
@@ -465,8 +423,8 @@ static bool waits_for_lost_one(struct tern_consumer *consumer, uint32_t consumer
 static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t consumers, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
-    if (consumer->settings.counts && strcmp(queue, consumer->settings.counts) == 0 && consumer->settings.counted)
-        consumer->settings.counted(consumer->settings.self, messages);
+    if (consumer->settings.counts && strcmp(queue, consumer->settings.counts) == 0)
+        tern_receipts_dead_letters(consumer->settings.receipts, messages);
     if (strcmp(queue, consumer->queue) != 0 || waits_for_lost_one(consumer, consumers)) return 0;
     if (!beacons_counted(&consumer->beacons, messages, consumer->settings.prefetch, consumer->newest_tag)) return 0;
     return tern_amqp_count(consumer->link, consumer->queue, err);
@@ -478,21 +436,19 @@ static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, st
 {
     if (consumer->settings.store == NULL) return 0;
     int wait_ms = tern_owner_take(&consumer->owner, link, err);
-    if (wait_ms > 0 && consumer->settings.stands_by)
-        consumer->settings.stands_by(consumer->settings.self, consumer->owner.refused, err->text);
+    if (wait_ms > 0) tern_links_stands_by(consumer->settings.links, consumer->owner.refused, err->text);
     return wait_ms;
 }
 
 static void tell_gaps(const struct tern_consumer *consumer)
 {
-    const struct tern_consumer_settings *settings = &consumer->settings;
+    struct tern_links *links = consumer->settings.links;
     const struct tern_topology_gaps *gaps = &consumer->gaps;
-    bool guarded = settings->store != NULL;
-    if (settings->lacks == NULL) return;
-    if (gaps->not_compared[0] != '\0') settings->lacks(settings->self, TERN_LACKS_COMPARING, gaps->not_compared);
-    if (gaps->not_bound[0] != '\0') settings->lacks(settings->self, TERN_LACKS_BINDING, gaps->not_bound);
-    if (guarded && !consumer->owner.has_queue) settings->lacks(settings->self, TERN_LACKS_OWNER, consumer->queue);
-    if (guarded && !consumer->owner.has_claim) settings->lacks(settings->self, TERN_LACKS_CLAIM, consumer->queue);
+    bool guarded = consumer->settings.store != NULL;
+    if (gaps->not_compared[0] != '\0') tern_links_lacks(links, TERN_LACKS_COMPARING, gaps->not_compared);
+    if (gaps->not_bound[0] != '\0') tern_links_lacks(links, TERN_LACKS_BINDING, gaps->not_bound);
+    if (guarded && !consumer->owner.has_queue) tern_links_lacks(links, TERN_LACKS_OWNER, consumer->queue);
+    if (guarded && !consumer->owner.has_claim) tern_links_lacks(links, TERN_LACKS_CLAIM, consumer->queue);
 }
 
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -510,7 +466,7 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
         return -1;
     consumer->up = true;
     tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
-    if (consumer->settings.connected) consumer->settings.connected(consumer->settings.self);
+    tern_links_connected(consumer->settings.links, TERN_LINK_CONSUMER);
     set_owned(consumer, true);
     return 0;
 }
@@ -524,7 +480,7 @@ static void on_lost(void *self, const char *why)
     set_owned(consumer, false);
     tern_metric_set(consumer->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
     if (atomic_load(&consumer->cancel_wanted)) set_cancelled(consumer);
-    if (consumer->settings.lost) consumer->settings.lost(consumer->settings.self, why);
+    tern_links_lost(consumer->settings.links, TERN_LINK_CONSUMER, tern_amqp_state(consumer->link).trouble, why);
 }
 
 static void on_blocked(void *self, bool blocked, const char *reason)
@@ -605,7 +561,7 @@ void tern_consumer_destroy(struct tern_consumer *consumer)
 {
     if (consumer == NULL) return;
     tern_consumer_stop(consumer);
-    free_list(atomic_load(&consumer->settled), true);
+    free_list(tern_deliveries_take_settled(consumer->settings.deliveries), true);
     free_list(consumer->spare, false);
     tern_amqp_destroy(consumer->link);
     (void)pthread_cond_destroy(&consumer->changed);
@@ -639,6 +595,7 @@ int tern_consumer_start(struct tern_consumer *consumer, struct tern_error *err)
 void tern_consumer_cancel(struct tern_consumer *consumer, int timeout_ms)
 {
     struct timespec until;
+    if (consumer == NULL) return;
     atomic_store(&consumer->cancel_wanted, true);
     if (!consumer->started || !tern_amqp_state(consumer->link).connected) return;
     tern_amqp_wake(consumer->link);

@@ -1,7 +1,8 @@
-/* The rows of durable jobs: written in a handler's transaction, read by the job lane, removed with their outcome.
+/* jobs_store.c - the rows of durable jobs: written in a handler's transaction, read by the job worker, removed with their
+ * outcome.
  *
- * Ids ascend and are never used twice, so a lane that reads after the highest id it has seen finds every new job,
- * and an old id in its hands never means a newer job. Running them is the lane's part. */
+ * Ids ascend and are never used twice, so a worker that reads after the highest id it has seen finds every new job,
+ * and an old id in its hands never means a newer job. Running them is the worker's part. */
 #include <string.h>
 
 #include "tern/jobs.h"

@@ -1,109 +1,73 @@
-/* Durable timers: set, moved, cleared, and taken when due.
+/* timers.c - a due timer is taken from the store and fires, in one savepoint of the open batch.
  *
- * A due timer is removed by the one who takes it, in the same transaction in which its function runs: undone
- * together, or fired once. Two b-trees and no row id, because an order's timers are set and cleared on the hot path. */
-#include "tern/timers.h"
+ * One that fails is undone and set again for later; one of an unknown kind is of an older version of the service and is
+ * forgotten. Never begins or ends a transaction. */
+#include "timers.h"
 
 #include <string.h>
 
-static const char set_row[] = "INSERT INTO timer (kind, key, due_ms, payload) VALUES (?1, ?2, ?3, ?4)"
-                              " ON CONFLICT (kind, key) DO UPDATE"
-                              " SET due_ms = excluded.due_ms, payload = excluded.payload";
-static const char set_missing[] = "INSERT INTO timer (kind, key, due_ms) VALUES (?1, ?2, ?3)"
-                                  " ON CONFLICT (kind, key) DO NOTHING";
-static const char pull_in[] = "UPDATE timer SET due_ms = ?2 WHERE kind = ?1 AND due_ms > ?2";
-static const char clear_row[] = "DELETE FROM timer WHERE kind = ?1 AND key = ?2";
-static const char next_due[] = "SELECT due_ms FROM timer ORDER BY due_ms LIMIT 1";
-static const char due_row[] = "SELECT kind, key, due_ms, payload FROM timer WHERE due_ms <= ?1"
-                              " ORDER BY due_ms LIMIT 1";
+#include "tern/backoff.h"
+#include "tern/bug.h"
+#include "tern/chaos.h"
 
-int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_t due_ms, const char *payload,
-                   struct tern_error *err)
+enum { ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */, FAILED_ATTEMPTS = 3 /* the back-off of so many */ };
+
+static const struct tern_timer_kind *find_kind(const struct tern_timers *timers, const char *name)
 {
-    const struct tern_timer *fits = NULL;
-    const char *kept = payload != NULL ? payload : "";
-    if (strlen(kind) >= sizeof fits->kind || strlen(key) >= sizeof fits->key || strlen(kept) >= sizeof fits->payload) {
-        return tern_error_set(err, "the timer %s of %s is longer than a timer can be", kind, key);
-    }
-    return tern_db_run(db, set_row,
-                       TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms), tern_db_text(kept)),
-                       err) < 0
-               ? -1
-               : 0;
+    for (const struct tern_timer_kind *kind = timers->kinds; kind && kind->name; kind++)
+        if (strcmp(kind->name, name) == 0) return kind;
+    return NULL;
 }
 
-int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
-                           struct tern_error *err)
+static bool wait_for_broker(const struct tern_timers *timers)
 {
-    return tern_db_run(db, set_missing, TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms)), err) <
-                   0
-               ? -1
-               : 0;
+    return !TERN_BUG(deadline_by_wall_clock) && timers->links && !tern_links_online(timers->links);
 }
 
-int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err)
+/* Undone: it comes again after a back-off. */
+static int set_again(struct tern_timers *timers, struct tern_context *ctx, const struct tern_timer *timer,
+                     const struct tern_error *why, struct tern_error *err)
 {
-    return tern_db_run(db, pull_in, TERN_DB_ARGS(tern_db_text(kind), tern_db_int(latest_ms)), err) < 0 ? -1 : 0;
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&timers->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "timer failed, will be tried again", TERN_STR("timer", timer->kind),
+                   TERN_STR("subject", timer->key), TERN_STR("err", why->text), tern_log_count("leftOut", left_out),
+                   TERN_LOG_END);
+    int64_t wait_ms = tern_backoff_ms(timers->backoff_ms, FAILED_ATTEMPTS, tern_ids_random(ctx->ids, UINT32_MAX));
+    return tern_timer_set(ctx->db, timer->kind, timer->key, ctx->now_ms + wait_ms, timer->payload, err) < 0 ? -1 : 1;
 }
 
-int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err)
-{
-    return tern_db_run(db, clear_row, TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key)), err);
-}
-
-int tern_timer_next_due(struct tern_db *db, int64_t *ret_due_ms, struct tern_error *err)
-{
-    return tern_db_get_int(db, next_due, TERN_DB_NO_ARGS, ret_due_ms, err);
-}
-
-static const char shift_rows[] = "UPDATE timer SET due_ms = due_ms + ?1";
-static const char load_online[] = "SELECT total_ms FROM online_time WHERE id = 1";
-static const char save_online[] = "UPDATE online_time SET total_ms = ?1 WHERE id = 1 AND total_ms < ?1";
-
-static int find_due(struct tern_db *db, int64_t now_ms, struct tern_timer *timer, struct tern_error *err)
-{
-    struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) {
-        return -1;
-    }
-    int got = tern_db_next(&rows, err);
-    if (got > 0) {
-        tern_copy(timer->kind, sizeof timer->kind, tern_db_column_text(&rows, 0));
-        tern_copy(timer->key, sizeof timer->key, tern_db_column_text(&rows, 1));
-        timer->due_ms = tern_db_column_int(&rows, 2);
-        tern_copy(timer->payload, sizeof timer->payload, tern_db_column_text(&rows, 3));
-    }
-    tern_db_done(&rows);
-    return got;
-}
-
-int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err)
+int tern_timers_due(struct tern_timers *timers, struct tern_context *ctx, struct tern_error *err)
 {
     struct tern_timer timer;
-    int got = find_due(db, now_ms, &timer, err);
-    if (got <= 0) {
-        return got;
-    }
-    int removed = tern_timer_clear(db, timer.kind, timer.key, err);
-    if (removed < 0) {
+    struct tern_unit_mark mark;
+    struct tern_error why = {0};
+    if (wait_for_broker(timers)) return 0;
+    int got = tern_timer_take_due(ctx->db, ctx->now_ms, &timer, err);
+    if (got <= 0) return got;
+    const struct tern_timer_kind *kind = find_kind(timers, timer.kind);
+    if (!kind) return 1; /* of an older version of the service: nobody waits for it any more */
+
+    /* No event caused it: it begins a conversation, unless it goes on with one that it kept. */
+    memset(&ctx->conversation, 0, sizeof ctx->conversation);
+    tern_ids_uuid(ctx->ids, ctx->conversation.correlation_id);
+    tern_ids_traceparent(ctx->ids, NULL, ctx->conversation.traceparent);
+    if (tern_unit_begin(ctx, &mark, err) < 0) return -1;
+    TERN_CHAOS_POINT("timer.before_fire");
+    if (kind->fire(ctx, &timer, &why) == TERN_DONE) return tern_db_release(ctx->db, err) < 0 ? -1 : 1;
+    if (why.fault == TERN_FAULT_FULL || why.fault == TERN_FAULT_BROKEN) {
+        *err = why;
         return -1;
     }
-    TERN_ASSERT(removed == 1, "a timer that is due is there to be removed");
-    *ret_timer = timer;
-    return 1;
+    return tern_unit_undo(ctx, &mark, err) < 0 ? -1 : set_again(timers, ctx, &timer, &why, err);
 }
 
-int tern_timer_shift(struct tern_db *db, int64_t by_ms, struct tern_error *err)
+int64_t tern_timers_next_due(const struct tern_timers *timers, struct tern_context *ctx)
 {
-    return tern_db_run(db, shift_rows, TERN_DB_ARGS(tern_db_int(by_ms)), err) < 0 ? -1 : 0;
-}
-
-int tern_online_load(struct tern_db *db, int64_t *ret_total_ms, struct tern_error *err)
-{
-    return tern_db_get_int(db, load_online, TERN_DB_NO_ARGS, ret_total_ms, err) < 0 ? -1 : 0;
-}
-
-int tern_online_save(struct tern_db *db, int64_t total_ms, struct tern_error *err)
-{
-    return tern_db_run(db, save_online, TERN_DB_ARGS(tern_db_int(total_ms)), err) < 0 ? -1 : 0;
+    int64_t due_ms = 0;
+    int got = wait_for_broker(timers) ? 0 : tern_timer_next_due(ctx->db, &due_ms, NULL);
+    /* A store that does not answer is asked again: forgetting what is due would be for ever. */
+    if (got < 0) return tern_now(ctx->clock) + ASK_AGAIN_MS;
+    return got > 0 ? due_ms : INT64_MAX;
 }

@@ -19,6 +19,9 @@
  * records it. */
 #include "tern/publisher.h"
 
+#include "backlog.h"
+#include "common/work/fatal.h"
+#include "common/work/links.h"
 #include "publish_control.h"
 #include "publish_progress.h"
 #include "publish_send.h"
@@ -243,7 +246,7 @@ static void report(struct tern_publisher *publisher)
     bool announce = publish_progress_close(&publisher->progress, added, window->open, publisher->read_through);
     if (!announce) return;
     TERN_CHAOS_POINT("pub.after_confirm_before_mark");
-    if (publisher->settings.progress) publisher->settings.progress(publisher->settings.self);
+    tern_backlog_report(publisher->settings.backlog, publisher);
 }
 
 static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -261,7 +264,7 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
     /* A route may be missing: once all is answered, a new connection declares the topology again. */
     bool wants_topology = publisher->redeclare && now_ms - publisher->declared_ms >= REDECLARE_MS;
     if (!wants_topology && send_all(publisher, err) < 0) {
-        if (err->fault == TERN_FAULT_BROKEN && settings->broken) settings->broken(settings->self, err);
+        if (err->fault == TERN_FAULT_BROKEN) tern_fatal(settings->fatal, err);
         return -1;
     }
     report(publisher);
@@ -369,6 +372,24 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 
 /* ---- the connection ------------------------------------------------------------------------------------------ */
 
+static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
+{
+    struct tern_broker_news *news = argument;
+    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000, since_ms;
+    if (tern_broker_memory_since(ctx->db, news->through_seq, ctx->now_ms, window_ms, &since_ms, err) < 0)
+        return TERN_RETRY;
+    return tern_broker_memory_record(ctx->db, news, since_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* The writer writes it; this thread waits: until the loss of a queue is on disk nothing may hide it. -1: not now, the
+ * set-up begins anew. */
+static int record(struct tern_publisher *publisher, struct tern_broker_news *news, struct tern_error *err)
+{
+    const struct tern_conversation silent = {0};
+    if (tern_work_command(publisher->settings.queue, run_record, news, &silent, err) == TERN_COMMITTED) return 0;
+    return tern_error_prefix(err, "what the broker has cannot be noted");
+}
+
 /* A loss is in the store before its markers are made again, so a crash repeats it and never skips it. */
 static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
 {
@@ -378,16 +399,16 @@ static int check_queues(struct tern_publisher *publisher, struct tern_error *err
     if (queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0) return -1;
     if (lost.count > 0) {
         TERN_CHAOS_POINT("forgot.before_record");
-        if (settings->remember(settings->self, &lost, err) < 0) return -1;
+        if (record(publisher, &lost, err) < 0) return -1;
         TERN_CHAOS_POINT("forgot.before_marker");
         queue_loss_recorded(&publisher->loss, &lost, settings->log, settings->metrics);
         republish_begin(&publisher->lost, &lost.republish);
     }
     if (queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
-    if (forbidden[0] != '\0' && settings->lacks) settings->lacks(settings->self, TERN_LACKS_MARKERS, forbidden);
+    if (forbidden[0] != '\0') tern_links_lacks(settings->links, TERN_LACKS_MARKERS, forbidden);
     if (made.count == 0) return 0;
     TERN_CHAOS_POINT("forgot.before_noted");
-    if (settings->remember(settings->self, &made, err) < 0) return -1;
+    if (record(publisher, &made, err) < 0) return -1;
     queue_loss_recorded(&publisher->loss, &made, settings->log, settings->metrics);
     return 0;
 }
@@ -407,7 +428,7 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     publish_control_connected(&publisher->control);
     publish_returned_retry_unrouted(&publisher->returned, publisher->sender.now_ms);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
-    if (publisher->settings.connected) publisher->settings.connected(publisher->settings.self);
+    tern_links_connected(publisher->settings.links, TERN_LINK_PUBLISHER);
     return 0;
 }
 
@@ -445,7 +466,7 @@ static void on_lost(void *self, const char *why)
     publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
     reset_connection(publisher);
     report(publisher);
-    if (publisher->settings.lost) publisher->settings.lost(publisher->settings.self, why);
+    tern_links_lost(publisher->settings.links, TERN_LINK_PUBLISHER, tern_amqp_state(publisher->link).trouble, why);
 }
 
 static void on_blocked(void *self, bool blocked, const char *reason)
@@ -456,7 +477,7 @@ static void on_blocked(void *self, bool blocked, const char *reason)
         publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
     else
         publish_returned_shift(&publisher->returned, publish_stall_resume(&publisher->stall, publisher->unblocked_ms));
-    if (publisher->settings.blocked) publisher->settings.blocked(publisher->settings.self, blocked, reason);
+    tern_links_blocked(publisher->settings.links, blocked, reason);
 }
 
 /* ---- any thread ---------------------------------------------------------------------------------------------- */
@@ -496,7 +517,7 @@ bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_p
 
 void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms)
 {
-    if (!publisher->started) return;
+    if (!publisher || !publisher->started) return;
     atomic_store(&publisher->flushing, true);
     tern_amqp_wake(publisher->link);
     publish_progress_await_idle(&publisher->progress, &publisher->committed, &publisher->up, timeout_ms);
@@ -547,7 +568,7 @@ static int load(struct tern_publisher *publisher, struct tern_error *err)
     const struct tern_publisher_settings *settings = &publisher->settings;
     struct tern_republish loss;
     if (publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
-    if (!settings->remember) return 0;
+    if (!settings->queue) return 0;
     if (queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
         tern_republish_load(settings->reader, &loss, err) < 0)
         return -1;

@@ -1,6 +1,5 @@
 /* app.c - what routes and jobs may ask of a running service: commands, read connections, whether the door is open.
  *
- * A command lives on the caller's stack: the caller waits until it is settled, or takes it back before it has begun.
  * Nothing here touches the writing connection. */
 #include "app.h"
 
@@ -36,35 +35,40 @@ struct tern_metrics *tern_app_metrics(const struct tern_app *app)
 
 /* ---- commands ---- */
 
-struct command_work {
-    struct tern_work work;
-    tern_command *run;
-    void *argument;
-    const struct tern_conversation *conversation;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool settled;
-    enum tern_settled how;
-};
-
-static enum tern_outcome run_command(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+enum tern_command_result tern_app_command(struct tern_app *app, tern_command *run, void *argument,
+                                          const struct tern_conversation *conversation, struct tern_error *err)
 {
-    struct command_work *command = (struct command_work *)work;
-    ctx->conversation = *command->conversation;
-    return command->run(ctx, command->argument, err);
+    return tern_work_command(&app->queue, run, argument, conversation, err);
 }
 
-static void settle_command(struct tern_work *work, enum tern_settled settled)
+void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_error *err)
 {
-    struct command_work *command = (struct command_work *)work;
-    pthread_mutex_lock(&command->lock);
-    command->settled = true;
-    command->how = settled;
-    pthread_cond_signal(&command->ended); /* under the lock: the waiter's stack goes away after it */
-    pthread_mutex_unlock(&command->lock);
+    tern_http_problem(answer, 503, "Service unavailable", "%s", err->text[0] ? err->text : "try again in a moment");
+    tern_http_set_header(answer, "Retry-After", "%d", 2);
 }
 
-static const struct tern_work_kind command_kind = {.name = "command", .run = run_command, .settle = settle_command};
+/* ---- whether work is taken in ---- */
+
+static bool refuse_work(struct tern_app *app, struct tern_error *err)
+{
+    char why[TERN_SENTENCE_SIZE];
+    if (tern_links_standby(&app->links, why) == 0)
+        (void)tern_copy(why, sizeof why, "the broker was not reached since the start; nothing is taken in before");
+    return tern_error_set(err, "%s", why) == 0;
+}
+
+bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
+{
+    if (tern_work_draining(&app->queue)) return tern_error_set(err, "the service is stopping") == 0;
+    if (!tern_links_may_act(&app->links)) return refuse_work(app, err);
+    if (atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low))
+        return tern_error_set(err, "the store has no room") == 0;
+    const char *fault = tern_backlog_fault(&app->backlog);
+    if (fault) return tern_error_set(err, "%s; no more can be taken in now", fault) == 0;
+    return true;
+}
+
+/* ---- read connections ---- */
 
 /* Whatever somebody does to the wall clock, a wait is as long as it says. */
 static void init_condition(pthread_cond_t *condition)
@@ -88,99 +92,6 @@ static struct timespec deadline(int64_t ms)
     }
     return until;
 }
-
-/* Waits for the end; takes the command back when it has not begun within the deadline. False: taken back. */
-static bool await_end(struct tern_app *app, struct command_work *command)
-{
-    struct timespec until = deadline(TERN_COMMAND_DEADLINE_MS);
-    bool begun = false;
-    while (app->seams.step && !command->settled)
-        if (!app->seams.step(app->seams.self)) return !tern_writer_withdraw(app->writer, &command->work);
-    pthread_mutex_lock(&command->lock);
-    while (!command->settled) {
-        int waited = begun ? pthread_cond_wait(&command->ended, &command->lock)
-                           : pthread_cond_timedwait(&command->ended, &command->lock, &until);
-        if (waited != ETIMEDOUT || command->settled) continue;
-        pthread_mutex_unlock(&command->lock);
-        if (tern_writer_withdraw(app->writer, &command->work)) return false;
-        begun = true; /* the writer holds it: its end is near, and the only safe thing to wait for */
-        pthread_mutex_lock(&command->lock);
-    }
-    pthread_mutex_unlock(&command->lock);
-    return true;
-}
-
-enum tern_command_result tern_app_command(struct tern_app *app, tern_command *run, void *argument,
-                                          const struct tern_conversation *conversation, struct tern_error *err)
-{
-    struct command_work command = {
-        .work.kind = &command_kind, .run = run, .argument = argument, .conversation = conversation};
-    enum tern_command_result result = TERN_UNAVAILABLE;
-    pthread_mutex_init(&command.lock, NULL);
-    init_condition(&command.ended);
-    tern_writer_submit(app->writer, &command.work);
-    if (!await_end(app, &command)) {
-        (void)tern_error_set(err, "the store was busy for %d seconds; nothing was changed",
-                             TERN_COMMAND_DEADLINE_MS / 1000);
-    } else {
-        if (err) *err = command.work.err;
-        if (command.how == TERN_SETTLED_DONE) result = TERN_COMMITTED;
-        if (command.how == TERN_SETTLED_UNDONE) result = TERN_REFUSED;
-    }
-    pthread_cond_destroy(&command.ended);
-    pthread_mutex_destroy(&command.lock);
-    return result;
-}
-
-void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_error *err)
-{
-    tern_http_problem(answer, 503, "Service unavailable", "%s", err->text[0] ? err->text : "try again in a moment");
-    tern_http_set_header(answer, "Retry-After", "%d", 2);
-}
-
-/* ---- what waits for the broker ---- */
-
-void tern_app_note_oldest(struct tern_app *app, int64_t logged_at_ms)
-{
-    int64_t age_ms = tern_now(app->ctx.clock) - logged_at_ms;
-    atomic_store(&app->status.oldest_ms, tern_steady(app->ctx.clock) - (age_ms > 0 ? age_ms : 0));
-}
-
-int64_t tern_app_oldest_age_ms(const struct tern_app *app)
-{
-    if (atomic_load(&app->status.pending) <= 0) return 0;
-    int64_t age_ms = tern_steady(app->ctx.clock) - atomic_load(&app->status.oldest_ms);
-    return age_ms > 0 ? age_ms : 0;
-}
-
-const char *tern_app_backlog_fault(const struct tern_app *app)
-{
-    if (atomic_load(&app->status.pending) >= app->backlog_max) return "too many events wait for the broker";
-    if (app->backlog_max_age_ms > 0 && tern_app_oldest_age_ms(app) >= app->backlog_max_age_ms)
-        return "an event has waited too long for the broker";
-    return NULL;
-}
-
-static bool refuse_work(struct tern_app *app, struct tern_error *err)
-{
-    char why[TERN_SENTENCE_SIZE];
-    if (tern_app_standby(app, why) == 0)
-        (void)tern_copy(why, sizeof why, "the broker was not reached since the start; nothing is taken in before");
-    return tern_error_set(err, "%s", why) == 0;
-}
-
-bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
-{
-    if (atomic_load(&app->status.draining)) return tern_error_set(err, "the service is stopping") == 0;
-    if (!tern_app_may_act(app)) return refuse_work(app, err);
-    if (atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low))
-        return tern_error_set(err, "the store has no room") == 0;
-    const char *fault = tern_app_backlog_fault(app);
-    if (fault) return tern_error_set(err, "%s; no more can be taken in now", fault) == 0;
-    return true;
-}
-
-/* ---- read connections ---- */
 
 int tern_readers_init(struct tern_readers *readers, const char *url)
 {
@@ -249,7 +160,7 @@ static void drop_broken(struct tern_app *app, struct tern_db *db)
     leave_pool(&app->readers);
     pthread_mutex_unlock(&app->readers.lock);
     (void)tern_error_fault(&err, TERN_FAULT_BROKEN, "a request could not be read from the store");
-    app->fatal(app, &err);
+    tern_fatal(&app->fatal, &err);
 }
 
 void tern_app_reader_done(struct tern_app *app, struct tern_db *db)

@@ -24,7 +24,7 @@ struct backup {
 static bool goes_on(void *self)
 {
     struct tern_app *app = self;
-    return !atomic_load(&app->status.draining);
+    return !tern_work_draining(&app->queue);
 }
 
 /* "order-service-20261130T201500123Z.db": sorts by time. */

@@ -171,7 +171,8 @@ bool tern_app_answered_before(struct tern_app *app, const struct tern_http_reque
     ask_as(&work, request, &operation);
     struct tern_db *db = tern_app_reader(app, &err);
     enum tern_idempotency found =
-        db ? tern_idempotency_find(db, &work.request, tern_app_online_ms(app), &work.answer, &err) : TERN_KEY_BROKEN;
+        db ? tern_idempotency_find(db, &work.request, tern_links_online_ms(&app->links), &work.answer, &err)
+           : TERN_KEY_BROKEN;
     tern_app_reader_done(app, db);
     work.replayed = found == TERN_KEY_ANSWERED;
     work.misused = found == TERN_KEY_MISUSED;

@@ -42,7 +42,7 @@ static const char *undeclared_because(struct tern_app *app, char text[BECAUSE_SI
     const struct tern_amqp_link_state none = {0};
     struct tern_amqp_link_state link = app->consumer ? tern_consumer_state(app->consumer) : none;
     bool reached = link.connects > 0 || link.trouble > TERN_AMQP_UNREACHED;
-    if (!tern_app_lost_because(app, why) || !reached)
+    if (!tern_links_lost_because(&app->links, why) || !reached)
         return "not declared yet: the broker was not reached since the start";
     (void)snprintf(text, BECAUSE_SIZE, "not declared yet: %s", why);
     return text;
@@ -50,11 +50,11 @@ static const char *undeclared_because(struct tern_app *app, char text[BECAUSE_SI
 
 static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
 {
-    const struct tern_status *status = &app->status;
+    const struct tern_links *links = &app->links;
     char why[TERN_SENTENCE_SIZE];
-    if (atomic_load(&status->consumer_up) && atomic_load(&status->publisher_up))
-        return atomic_load(&status->blocked) ? "the broker takes no messages now" : NULL;
-    bool known = tern_app_lost_because(app, why);
+    if (atomic_load(&links->up[TERN_LINK_CONSUMER]) && atomic_load(&links->up[TERN_LINK_PUBLISHER]))
+        return atomic_load(&links->blocked) ? "the broker takes no messages now" : NULL;
+    bool known = tern_links_lost_because(&app->links, why);
     (void)snprintf(text, BECAUSE_SIZE, "not connected, trying again%s%s", known ? ": " : "", known ? why : "");
     return text;
 }
@@ -62,9 +62,9 @@ static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
 static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
 {
     char why[TERN_SENTENCE_SIZE];
-    int standing = tern_app_standby(app, why);
+    int standing = tern_links_standby(&app->links, why);
     tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN,
-                       standing ? why : tern_app_unguarded(app));
+                       standing ? why : tern_links_unguarded(&app->links));
 }
 
 /* "", or a sentence. */
@@ -85,7 +85,7 @@ static void write_stall(const struct tern_app *app, struct tern_text *why)
 static void add_publishing(const struct tern_app *app, struct tern_readiness *readiness)
 {
     struct tern_text stall = {0}, full = {0};
-    const char *fault = tern_app_backlog_fault(app);
+    const char *fault = tern_backlog_fault(&app->backlog);
     write_stall(app, &stall);
     if (fault) tern_text_printf(&full, "%s%s%s", fault, stall.bytes ? ": " : "", stall.bytes ? stall.bytes : "");
     tern_readiness_add(readiness, "publishing", TERN_CHECK_WARN, stall.bytes);
@@ -96,12 +96,11 @@ static void add_publishing(const struct tern_app *app, struct tern_readiness *re
 
 static void add_own(struct tern_app *app, struct tern_readiness *readiness)
 {
-    const struct tern_status *status = &app->status;
     char text[BECAUSE_SIZE];
-    tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, atomic_load(&status->draining) ? "stopping" : NULL);
-    tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(status));
+    tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, tern_work_draining(&app->queue) ? "stopping" : NULL);
+    tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(&app->status));
     tern_readiness_add(readiness, "topology", TERN_CHECK_FAIL,
-                       atomic_load(&status->declared) ? NULL : undeclared_because(app, text));
+                       atomic_load(&app->links.declared) ? NULL : undeclared_because(app, text));
     add_owner(app, readiness);
     tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(app, text));
     add_publishing(app, readiness);
@@ -110,13 +109,24 @@ static void add_own(struct tern_app *app, struct tern_readiness *readiness)
                            "the admin token must not be used, the log says why: the admin calls are closed");
 }
 
+static void add_receipts(struct tern_app *app, struct tern_readiness *readiness)
+{
+    char why[TERN_RECEIPTS_SIZE];
+    long long dead = atomic_load(&app->receipts.dead);
+    tern_receipts_why(&app->receipts, why);
+    tern_readiness_add(readiness, "events", TERN_CHECK_WARN, why[0] != '\0' ? why : NULL);
+    if (!app->service->watches_dead_letters) return;
+    (void)snprintf(why, sizeof why, "%lld messages lie in %s", dead, app->service->catalogue->dead_letter_exchange);
+    tern_readiness_add(readiness, "deadLetters", TERN_CHECK_WARN, dead > 0 ? why : NULL);
+}
+
 static void get_readyz(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_app *app = self;
     struct tern_readiness readiness = {.worst = TERN_CHECK_PASS};
     (void)request;
     add_own(app, &readiness);
-    tern_app_add_receipts(app, &readiness);
+    add_receipts(app, &readiness);
     if (app->service->checks) app->service->checks(app, &readiness);
     answer->status = readiness.worst == TERN_CHECK_FAIL ? 503 : 200;
     answer->content_type = "application/health+json";
@@ -137,13 +147,13 @@ static void get_metrics(void *self, const struct tern_http_request *request, str
 {
     struct tern_app *app = self;
     (void)request;
-    tern_metric_set(app->metrics, &TERN_METRIC_outbox_pending, (double)atomic_load(&app->status.pending), NULL, NULL);
-    tern_metric_set(app->metrics, &TERN_METRIC_outbox_oldest_age_seconds, (double)tern_app_oldest_age_ms(app) / 1000,
-                    NULL, NULL);
+    tern_metric_set(app->metrics, &TERN_METRIC_outbox_pending, (double)atomic_load(&app->backlog.pending), NULL, NULL);
+    tern_metric_set(app->metrics, &TERN_METRIC_outbox_oldest_age_seconds,
+                    (double)tern_backlog_oldest_age_ms(&app->backlog) / 1000, NULL, NULL);
     tern_metric_set(app->metrics, &TERN_METRIC_publish_stalled_seconds,
                     (double)tern_publisher_stalled_ms(app->publisher) / 1000, NULL, NULL);
-    tern_metric_set(app->metrics, &TERN_METRIC_online_seconds,
-                    (double)tern_online_ms(&app->online, tern_steady(app->ctx.clock)) / 1000, NULL, NULL);
+    tern_metric_set(app->metrics, &TERN_METRIC_online_seconds, (double)tern_links_online_ms(&app->links) / 1000, NULL,
+                    NULL);
     if (app->service->gauges) app->service->gauges(app);
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
     tern_metrics_print(app->metrics, &answer->body);

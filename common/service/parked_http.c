@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "app.h"
-#include "parked_print.h"
+#include "common/inbox/parked_print.h"
 #include "tern/parked.h"
 
 enum { LIST_DEFAULT = 50, LIST_MAX = 200, RETRY_DEFAULT = 1000, RETRY_MAX = 10000, WORD_SIZE = 65 };
@@ -266,7 +266,7 @@ static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, st
     command->caller.now_ms = ctx->now_ms;
     command->caller.online_ms = ctx->online_ms;
     command->result = command->name ? act_on_one(ctx, command, err) : act_on_many(ctx, command, err);
-    if (command->result < 0 || tern_units_load(command->app->units, ctx, err) < 0) return TERN_RETRY;
+    if (command->result < 0 || tern_retries_load(command->app->retries, ctx, err) < 0) return TERN_RETRY;
     return TERN_DONE;
 }
 

@@ -33,9 +33,9 @@ static void settle_purge(struct tern_work *work, enum tern_settled settled)
 static const struct tern_work_kind purge_kind = {
     .name = "purge", .run = run_purge, .settle = settle_purge, .lazy = true};
 
-void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_writer *writer)
+void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_work_queue *queue)
 {
-    *upkeep = (struct tern_upkeep){.purge.kind = &purge_kind, .writer = writer};
+    *upkeep = (struct tern_upkeep){.purge.kind = &purge_kind, .queue = queue};
 }
 
 void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ctx)
@@ -44,7 +44,7 @@ void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ct
     if (upkeep->purging || (upkeep->purged_ms > 0 && now_ms - upkeep->purged_ms < PURGE_MS)) return;
     upkeep->purging = true;
     upkeep->purged_ms = now_ms;
-    tern_writer_submit(upkeep->writer, &upkeep->purge);
+    tern_work_submit(upkeep->queue, &upkeep->purge);
 }
 
 bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low)

@@ -2,18 +2,17 @@
 #ifndef TERN_SERVICE_UPKEEP_H
 #define TERN_SERVICE_UPKEEP_H
 
-#include "tern/context.h"
-#include "writer.h"
+#include "common/work/work.h"
 
 /* Writer thread only. */
 struct tern_upkeep {
     struct tern_work purge; /* on its way through the writer while `purging` */
-    struct tern_writer *writer;
+    struct tern_work_queue *queue;
     int64_t looked_ms, purged_ms; /* steady */
     bool purging, more;
 };
 
-void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_writer *writer);
+void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_work_queue *queue);
 /* After a batch, outside any transaction, but not while the service stops: a step of the purge, when it is time. */
 void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ctx);
 /* After a batch, outside any transaction: looks when it is time. Returns whether the disk has no room left. */

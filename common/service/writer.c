@@ -1,185 +1,72 @@
-/* writer.c - the writer thread and its batches: queue, one transaction, settle.
+/* writer.c - the writer thread and its batches: one transaction, what is due, then everybody is told.
  *
- * Invariants: a work is settled exactly once, never before the transaction that holds it has ended; the order of
- * submission is the order of execution; no lock is held while the store works. It knows nothing of deliveries,
- * HTTP or jobs. */
+ * Invariants: a work is settled exactly once, never before the transaction that holds it has ended; no lock is held while
+ * the store works. Knows nothing of deliveries, HTTP or jobs but whom to tell what. */
 #include "writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "app.h"
 #include "tern/bug.h"
 #include "tern/chaos.h"
+#include "tern/held.h"
+
+enum { NO_ROOM_LOOK_MS = 1000, PATIENCE_MOST_MS = 60000 };
 
 struct tern_writer {
+    struct tern_app *app;
     struct tern_context *ctx;
-    struct tern_writer_owner owner;
+    struct tern_work_queue *queue;
     int batch_max;
-
-    pthread_mutex_t lock; /* guards the queue and `stopping` */
-    pthread_cond_t arrived;
-    struct tern_work *first, *last;
-    struct tern_work *again_first, *again_last; /* of the batch that is being settled; writer thread only */
-    size_t waiting;
-    size_t urgent;         /* waiting works that are not lazy */
-    int64_t lazy_until_ms; /* steady: when lazy works stop waiting */
-    bool stopping, running;
+    bool running; /* the thread; of whoever starts and stops */
     pthread_t thread;
 
-    int64_t next_due_ms; /* wall; writer thread only */
-    bool ask_due;
+    /* Writer thread only. */
+    int64_t next_due_ms;    /* wall; INT64_MAX: nothing */
+    bool ask_due;           /* next_due_ms may be wrong */
     int64_t pause_until_ms; /* steady: the store was full; no batch before */
     int64_t drift_ms;       /* wall less steady time: moves only when the wall clock is set */
     bool refused;           /* the last batch was lost, and that was said */
 };
 
-struct tern_writer *tern_writer_create(struct tern_context *ctx, const struct tern_writer_owner *owner, int batch_max)
+struct tern_writer *tern_writer_create(struct tern_app *app, int batch_max)
 {
     struct tern_writer *writer = tern_alloc(sizeof *writer);
-    pthread_condattr_t attributes;
-    writer->ctx = ctx;
-    writer->owner = *owner;
-    writer->batch_max = batch_max;
-    writer->ask_due = true;
-    writer->next_due_ms = INT64_MAX;
-    writer->drift_ms = tern_now(ctx->clock) - tern_steady(ctx->clock);
-    pthread_mutex_init(&writer->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->arrived, &attributes);
-    pthread_condattr_destroy(&attributes);
+    const struct tern_clock *clock = app->ctx.clock;
+    *writer = (struct tern_writer){.app = app,
+                                   .ctx = &app->ctx,
+                                   .queue = &app->queue,
+                                   .batch_max = batch_max,
+                                   .next_due_ms = INT64_MAX,
+                                   .ask_due = true,
+                                   .drift_ms = tern_now(clock) - tern_steady(clock)};
     return writer;
 }
 
 void tern_writer_destroy(struct tern_writer *writer)
 {
-    if (!writer) return;
-    TERN_ASSERT(!writer->first, "a writer is destroyed only when everything queued was settled");
-    pthread_cond_destroy(&writer->arrived);
-    pthread_mutex_destroy(&writer->lock);
     free(writer);
 }
 
-/* ---- the queue ---- */
+/* ---- inside a batch ---- */
 
-static void append(struct tern_work **first, struct tern_work **last, struct tern_work *work)
+/* Before its works. */
+static int begin(struct tern_app *app, struct tern_error *err)
 {
-    work->next = NULL;
-    work->outcome = TERN_DONE;
-    work->err = (struct tern_error){0};
-    if (*last)
-        (*last)->next = work;
-    else
-        *first = work;
-    *last = work;
+    struct tern_context *ctx = &app->ctx;
+    ctx->online_ms = tern_links_online_ms(&app->links);
+    if (tern_receipts_refresh(&app->receipts, ctx, err) < 0) return -1;
+    return tern_links_save_online(&app->links, ctx, err);
 }
 
-static void count_in(struct tern_writer *writer, const struct tern_work *work)
+/* The wall clock was set: what was set for later stays as far away as it was. */
+static int move_along(struct tern_context *ctx, int64_t by_ms, struct tern_error *err)
 {
-    if (!work->kind->lazy) writer->urgent++;
-    if (writer->waiting++ == 0) writer->lazy_until_ms = tern_steady(writer->ctx->clock) + TERN_LAZY_MS;
-}
-
-static void count_off(struct tern_writer *writer, const struct tern_work *work)
-{
-    writer->waiting--;
-    if (!work->kind->lazy) writer->urgent--;
-}
-
-void tern_writer_submit(struct tern_writer *writer, struct tern_work *work)
-{
-    pthread_mutex_lock(&writer->lock);
-    append(&writer->first, &writer->last, work);
-    count_in(writer, work);
-    if (writer->urgent == 1 || writer->waiting == 1) pthread_cond_signal(&writer->arrived);
-    pthread_mutex_unlock(&writer->lock);
-}
-
-void tern_writer_again(struct tern_writer *writer, struct tern_work *work)
-{
-    append(&writer->again_first, &writer->again_last, work);
-}
-
-/* What a lost batch gave back goes in front: the order of submission stays the order of execution. */
-static void requeue(struct tern_writer *writer)
-{
-    if (!writer->again_first) return;
-    pthread_mutex_lock(&writer->lock);
-    for (const struct tern_work *work = writer->again_first; work; work = work->next)
-        count_in(writer, work);
-    writer->again_last->next = writer->first;
-    writer->first = writer->again_first;
-    if (!writer->last) writer->last = writer->again_last;
-    writer->again_first = writer->again_last = NULL;
-    pthread_mutex_unlock(&writer->lock);
-}
-
-bool tern_writer_withdraw(struct tern_writer *writer, struct tern_work *work)
-{
-    bool found = false;
-    struct tern_work *before = NULL;
-    pthread_mutex_lock(&writer->lock);
-    for (struct tern_work *item = writer->first; item && !found; before = item, item = item->next) {
-        if (item != work) continue;
-        if (before)
-            before->next = item->next;
-        else
-            writer->first = item->next;
-        if (writer->last == item) writer->last = before;
-        count_off(writer, item);
-        found = true;
-    }
-    pthread_mutex_unlock(&writer->lock);
-    return found;
-}
-
-size_t tern_writer_waiting(struct tern_writer *writer)
-{
-    pthread_mutex_lock(&writer->lock);
-    size_t waiting = writer->waiting;
-    pthread_mutex_unlock(&writer->lock);
-    return waiting;
-}
-
-/* Takes up to batch_max works off the front; the lock is held. */
-static struct tern_work *detach(struct tern_writer *writer, int *ret_count)
-{
-    struct tern_work *batch = writer->first, *last = NULL;
-    int count = 0;
-    for (struct tern_work *item = batch; item && count < writer->batch_max; item = item->next, count++) {
-        count_off(writer, item);
-        last = item;
-    }
-    if (last) {
-        writer->first = last->next;
-        if (!writer->first) writer->last = NULL;
-        last->next = NULL;
-    }
-    *ret_count = count;
-    return last ? batch : NULL;
-}
-
-/* ---- one batch ---- */
-
-int tern_unit_begin(struct tern_context *ctx, struct tern_unit_mark *ret_mark, struct tern_error *err)
-{
-    *ret_mark = (struct tern_unit_mark){tern_log_mark(ctx->log), ctx->emitted,    ctx->last_seq,
-                                        ctx->jobs_added,         ctx->timers_set, ctx->said_again};
-    return tern_db_savepoint(ctx->db, err);
-}
-
-int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_mark *mark, struct tern_error *err)
-{
-    tern_log_undo(ctx->log, mark->log);
-    ctx->emitted = mark->emitted;
-    ctx->last_seq = mark->last_seq;
-    ctx->jobs_added = mark->jobs_added;
-    ctx->timers_set = mark->timers_set;
-    ctx->said_again = mark->said_again;
-    tern_context_forget_numbers(ctx);
-    return tern_db_undo(ctx->db, err);
+    tern_log_warn(ctx->log, "the wall clock jumped", TERN_INT("seconds", by_ms / 1000));
+    tern_metric_add(ctx->metrics, &TERN_METRIC_clock_jumps_total, 1, NULL, NULL, NULL);
+    if (tern_timer_shift(ctx->db, by_ms, err) < 0 || tern_held_shift(ctx->db, by_ms, err) < 0) return -1;
+    return tern_event_log_jumped(ctx->db, by_ms, err);
 }
 
 static bool store_failed(const struct tern_context *ctx, const struct tern_error *err)
@@ -205,13 +92,21 @@ static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern
     return work->kind->keep(ctx, work, err);
 }
 
-static int run_due(struct tern_writer *writer, int room, struct tern_error *err)
+/* One timer, or one kept message; the timers first. 1 when it did something, 0 when nothing is due, -1. */
+static int run_one_due(struct tern_app *app, struct tern_context *ctx, struct tern_error *err)
 {
-    struct tern_context *ctx = writer->ctx;
-    if (ctx->now_ms < writer->next_due_ms && !writer->ask_due) return 0;
+    if (tern_retries_refresh(app->retries, ctx, err) < 0) return -1;
+    int did = tern_timers_due(&app->timers, ctx, err);
+    return did != 0 ? did : tern_retries_due(app->retries, ctx, err);
+}
+
+/* What is due by the clock, in pieces, up to a batch of them. Returns how many, or -1: the store failed. */
+static int run_due(struct tern_writer *writer, struct tern_error *err)
+{
+    if (writer->ctx->now_ms < writer->next_due_ms && !writer->ask_due) return 0;
     int did = 0, got = 1;
-    while (did < room && got > 0) {
-        got = writer->owner.due(writer->owner.self, ctx, err);
+    while (did < writer->batch_max && got > 0) {
+        got = run_one_due(writer->app, writer->ctx, err);
         if (got < 0) return -1;
         did += got;
     }
@@ -227,29 +122,24 @@ static int64_t jump_of(const struct tern_writer *writer)
     return by_ms > TERN_JUMP_MS || by_ms < -TERN_JUMP_MS ? by_ms : 0;
 }
 
-static int tell_jump(struct tern_writer *writer, int64_t by_ms, struct tern_error *err)
-{
-    if (by_ms == 0) return 0;
-    writer->ask_due = true;
-    return writer->owner.jumped ? writer->owner.jumped(writer->owner.self, writer->ctx, by_ms, err) : 0;
-}
-
+/* Returns how many works and due pieces it was, or -1: the store took nothing. */
 static int run_batch(struct tern_writer *writer, struct tern_work *batch, int count, struct tern_error *err)
 {
     struct tern_context *ctx = writer->ctx;
     int64_t jump_ms = jump_of(writer);
     ctx->now_ms = tern_now(ctx->clock);
     ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->said_again = 0;
-    if (tern_db_begin(ctx->db, err) < 0) return -1;
-    if (writer->owner.begun && writer->owner.begun(writer->owner.self, ctx, err) < 0) return -1;
-    if (tell_jump(writer, jump_ms, err) < 0) return -1;
+    if (tern_db_begin(ctx->db, err) < 0 || begin(writer->app, err) < 0) return -1;
+    if (jump_ms != 0) {
+        writer->ask_due = true;
+        if (move_along(ctx, jump_ms, err) < 0) return -1;
+    }
     for (struct tern_work *work = batch; work; work = work->next) {
         if (run_one(ctx, work, err) < 0) return -1;
         TERN_CHAOS_POINT("batch.mid");
     }
-    int due = run_due(writer, writer->batch_max, err);
-    if (due < 0) return -1;
-    if (writer->owner.ending && writer->owner.ending(writer->owner.self, ctx, err) < 0) return -1;
+    int due = run_due(writer, err);
+    if (due < 0 || tern_receipts_save(&writer->app->receipts, ctx, err) < 0) return -1;
     if (ctx->timers_set > 0) writer->ask_due = true;
 
     TERN_CHAOS_POINT("writer.before_commit");
@@ -261,6 +151,50 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
                         (double)(tern_steady(ctx->clock) - begun) / 1000, NULL);
     if (count + due > 0) tern_metric_observe(ctx->metrics, &TERN_METRIC_batch_units, (double)(count + due), NULL);
     return count + due;
+}
+
+/* ---- after it ---- */
+
+/* On disk: before the works are settled, whoever waits for rows is told. */
+static void tell_committed(struct tern_writer *writer)
+{
+    struct tern_app *app = writer->app;
+    const struct tern_context *ctx = writer->ctx;
+    if (writer->refused)
+        tern_log_write(ctx->log, TERN_LOG_INFO, "the store takes what it is given again", TERN_LOG_END);
+    writer->refused = false;
+    tern_log_flush(ctx->log);
+    atomic_store(&app->status.store_refused, false);
+    if (ctx->emitted > 0) {
+        tern_backlog_add(&app->backlog, ctx);
+        tern_publisher_committed(app->publisher, ctx->last_seq);
+    }
+    if (ctx->said_again > 0) tern_publisher_said_again(app->publisher);
+    if (ctx->jobs_added > 0) tern_job_worker_wake(app->worker);
+    tern_retries_committed(app->retries);
+}
+
+/* The store took nothing. Says it once, not at every try. */
+static void give_up(struct tern_writer *writer, const struct tern_error *err)
+{
+    struct tern_app *app = writer->app;
+    struct tern_context *ctx = writer->ctx;
+    struct tern_error why = *err;
+    tern_db_rollback(ctx->db);
+    if (tern_db_is_broken(ctx->db)) why.fault = TERN_FAULT_BROKEN; /* now, if not before */
+    tern_log_undo(ctx->log, 0);
+    tern_context_forget_numbers(ctx);
+    atomic_store(&app->status.store_refused, true);
+    tern_retries_failed(app->retries);
+    tern_receipts_failed(&app->receipts);
+    if (why.fault == TERN_FAULT_BROKEN) tern_fatal(&app->fatal, &why);
+    writer->pause_until_ms = tern_steady(ctx->clock) + TERN_FULL_PAUSE_MS;
+    writer->ask_due = true; /* what was known of it may have been part of the batch */
+    if (!writer->refused)
+        tern_log_write(ctx->log, TERN_LOG_ERROR, "the store took nothing, trying again", TERN_STR("err", err->text),
+                       TERN_LOG_END);
+    writer->refused = true;
+    tern_log_flush(ctx->log);
 }
 
 static void settle_all(struct tern_work *batch, bool committed, const struct tern_error *err)
@@ -276,59 +210,59 @@ static void settle_all(struct tern_work *batch, bool committed, const struct ter
     }
 }
 
-static void commit_worked(struct tern_writer *writer, int units)
+/* Outside any transaction, when everything is settled. */
+static void look_after(struct tern_writer *writer)
 {
-    if (writer->refused)
-        tern_log_write(writer->ctx->log, TERN_LOG_INFO, "the store takes what it is given again", TERN_LOG_END);
-    writer->refused = false;
-    tern_log_flush(writer->ctx->log);
-    writer->owner.committed(writer->owner.self, writer->ctx, units);
+    struct tern_app *app = writer->app;
+    struct tern_error err = {0};
+    if (tern_deliveries_take_news(app->deliveries)) tern_consumer_flush(app->consumer);
+    if (tern_db_maintain(writer->ctx->db, false, &err) < 0 && err.fault == TERN_FAULT_BROKEN)
+        tern_fatal(&app->fatal, &err);
+    if (!tern_work_draining(writer->queue)) tern_upkeep_purge(&app->upkeep, writer->ctx);
+    bool low = atomic_load(&app->status.disk_low);
+    if (atomic_exchange(&app->status.disk_low, tern_upkeep_look(&app->upkeep, writer->ctx, low)) != low)
+        writer->ask_due = true; /* next_due has another answer now */
 }
 
-/* Says it once, not at every try. */
-static void give_up(struct tern_writer *writer, const struct tern_error *err)
+static int64_t next_due(struct tern_writer *writer)
 {
-    struct tern_error why = *err;
-    tern_db_rollback(writer->ctx->db);
-    if (tern_db_is_broken(writer->ctx->db)) why.fault = TERN_FAULT_BROKEN; /* now, if not before */
-    tern_log_undo(writer->ctx->log, 0);
-    tern_context_forget_numbers(writer->ctx);
-    writer->owner.failed(writer->owner.self);
-    if (why.fault == TERN_FAULT_BROKEN) writer->owner.fatal(writer->owner.self, &why);
-    writer->pause_until_ms = tern_steady(writer->ctx->clock) + TERN_FULL_PAUSE_MS;
-    writer->ask_due = true; /* what was known of it may have been part of the batch */
-    if (!writer->refused)
-        tern_log_write(writer->ctx->log, TERN_LOG_ERROR, "the store took nothing, trying again",
-                       TERN_STR("err", err->text), TERN_LOG_END);
-    writer->refused = true;
-    tern_log_flush(writer->ctx->log);
+    struct tern_app *app = writer->app;
+    int64_t due_ms = tern_timers_next_due(&app->timers, writer->ctx);
+    int64_t retry_ms = tern_retries_next_due(app->retries, writer->ctx);
+    if (retry_ms < due_ms) due_ms = retry_ms;
+    int64_t look_ms = tern_now(writer->ctx->clock) + NO_ROOM_LOOK_MS;
+    bool shut = atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low);
+    /* A shut door brings no work: without looking by itself the writer would never see that there is room again. */
+    return shut && look_ms < due_ms ? look_ms : due_ms;
 }
 
 static void process(struct tern_writer *writer, struct tern_work *batch, int count)
 {
     struct tern_error err = {0};
     int64_t last_seq = writer->ctx->last_seq;
-    int units = run_batch(writer, batch, count, &err);
-    if (units >= 0) {
-        commit_worked(writer, units);
+    bool committed = run_batch(writer, batch, count, &err) >= 0;
+    if (committed) {
+        tell_committed(writer);
     } else {
         writer->ctx->last_seq = last_seq;
         give_up(writer, &err);
     }
-    settle_all(batch, units >= 0, &err);
-    requeue(writer);
-    bool changed = writer->owner.settled(writer->owner.self);
-    if (!writer->ask_due && !changed) return;
+    settle_all(batch, committed, &err);
+    tern_work_rejoin(writer->queue);
+    look_after(writer);
+    if (!writer->ask_due) return;
     writer->ask_due = false;
-    writer->next_due_ms = writer->owner.next_due(writer->owner.self, writer->ctx);
+    writer->next_due_ms = next_due(writer);
 }
 
 int tern_writer_step(struct tern_writer *writer)
 {
     int count;
-    pthread_mutex_lock(&writer->lock);
-    struct tern_work *batch = detach(writer, &count);
-    pthread_mutex_unlock(&writer->lock);
+    if (tern_work_take_wake(writer->queue)) {
+        writer->ask_due = true; /* the service may be online again: timers wait for that */
+        if (tern_links_take_owned(&writer->app->links)) tern_job_worker_wake(writer->app->worker);
+    }
+    struct tern_work *batch = tern_work_take(writer->queue, writer->batch_max, &count);
     if (batch || writer->ask_due || jump_of(writer) != 0 || tern_now(writer->ctx->clock) >= writer->next_due_ms)
         process(writer, batch, count);
     return count;
@@ -336,59 +270,44 @@ int tern_writer_step(struct tern_writer *writer)
 
 /* ---- the thread ---- */
 
-/* How long to wait for work, in ms; 0: there is some. The lock is held. */
-static int64_t patience(const struct tern_writer *writer)
+/* How long to wait for a reason that is not in the queue, in ms; 0: there is one. `ret_paused`: the queue does not end it. */
+static int64_t own_patience(const struct tern_writer *writer, bool *ret_paused)
 {
     const struct tern_clock *clock = writer->ctx->clock;
-    int64_t steady = tern_steady(clock), wait = 60000;
-    if (writer->pause_until_ms > steady && !writer->stopping) return writer->pause_until_ms - steady;
-    if (writer->urgent > 0 || writer->ask_due || writer->stopping) return 0;
-    if (jump_of(writer) != 0) return 0; /* what is due may be due at another time now */
-    int64_t until_due = writer->next_due_ms == INT64_MAX ? wait : writer->next_due_ms - tern_now(clock);
-    if (until_due < wait) wait = until_due;
-    if (writer->waiting > 0 && writer->lazy_until_ms - steady < wait) wait = writer->lazy_until_ms - steady;
-    return wait > 0 ? wait : 0;
+    int64_t pause_ms = writer->pause_until_ms - tern_steady(clock);
+    *ret_paused = pause_ms > 0 && !tern_work_is_stopping(writer->queue);
+    if (*ret_paused) return pause_ms;
+    if (writer->ask_due || jump_of(writer) != 0) return 0; /* what is due may be due at another time now */
+    if (writer->next_due_ms == INT64_MAX) return PATIENCE_MOST_MS;
+    int64_t until_due_ms = writer->next_due_ms - tern_now(clock);
+    if (until_due_ms > PATIENCE_MOST_MS) return PATIENCE_MOST_MS;
+    return until_due_ms > 0 ? until_due_ms : 0;
 }
 
-int64_t tern_writer_patience(struct tern_writer *writer)
+int64_t tern_writer_patience(const struct tern_writer *writer)
 {
-    pthread_mutex_lock(&writer->lock);
-    int64_t ms = patience(writer);
-    pthread_mutex_unlock(&writer->lock);
-    return ms;
-}
-
-static void wait_ms(struct tern_writer *writer, int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&writer->arrived, &writer->lock, &until);
+    bool paused;
+    int64_t ms = own_patience(writer, &paused), queue_ms = tern_work_patience(writer->queue);
+    if (paused) return ms;
+    if (tern_work_is_stopping(writer->queue)) return 0;
+    return queue_ms < ms ? queue_ms : ms;
 }
 
 static void *writer_thread(void *argument)
 {
     struct tern_writer *writer = argument;
     for (;;) {
-        int64_t ms;
-        pthread_mutex_lock(&writer->lock);
-        while ((ms = patience(writer)) > 0)
-            wait_ms(writer, ms);
-        bool end = writer->stopping && !writer->first;
-        pthread_mutex_unlock(&writer->lock);
-        if (end) return NULL;
+        bool paused;
+        int64_t ms = own_patience(writer, &paused);
+        if (tern_work_wait(writer->queue, ms, paused)) continue;
+        if (tern_work_is_stopping(writer->queue) && tern_work_waiting(writer->queue) == 0) return NULL;
         (void)tern_writer_step(writer);
     }
 }
 
 int tern_writer_start(struct tern_writer *writer, struct tern_error *err)
 {
-    writer->stopping = false;
+    tern_work_set_stopping(writer->queue, false);
     int error = pthread_create(&writer->thread, NULL, writer_thread, writer);
     if (error) return tern_error_set(err, "the writer thread could not be started (error %d)", error);
     writer->running = true;
@@ -398,13 +317,10 @@ int tern_writer_start(struct tern_writer *writer, struct tern_error *err)
 void tern_writer_stop(struct tern_writer *writer)
 {
     if (!writer) return;
-    while (!writer->running && tern_writer_waiting(writer) > 0)
+    while (!writer->running && tern_work_waiting(writer->queue) > 0)
         (void)tern_writer_step(writer);
     if (!writer->running) return;
-    pthread_mutex_lock(&writer->lock);
-    writer->stopping = true;
-    pthread_cond_signal(&writer->arrived);
-    pthread_mutex_unlock(&writer->lock);
+    tern_work_set_stopping(writer->queue, true);
     pthread_join(writer->thread, NULL);
     writer->running = false;
 }

@@ -1,9 +1,9 @@
-/* tern/context.h - what a handler may use, and how it says that something happened.
+/* tern/context.h - what a handler may use, and what it answers.
  *
  * One context per service on its writer thread; the runtime fills it before each unit of work. A handler reads and
- * writes its own tables through `db`, and says what happened with tern_emit: the event is appended to the event
- * log in the same transaction and published after the commit. A handler never blocks, never calls the network,
- * never begins or ends a transaction. Lines logged through `log` appear only when the unit was committed. */
+ * writes its own tables through `db`, and emits events (tern/outbox.h), adds jobs (tern/jobs.h) and sets timers
+ * (tern/timers.h) in the same transaction. A handler never blocks, never calls the network, never begins or ends a
+ * transaction. Lines logged through `log` appear only when the unit was committed. */
 #ifndef TERN_CONTEXT_H
 #define TERN_CONTEXT_H
 
@@ -57,30 +57,17 @@ struct tern_context {
     int64_t numbers[TERN_TYPES_MAX];
 };
 
-/* What was emitted, for callers that want it (the order's fold). */
-struct tern_emitted {
-    struct tern_event event; /* header fields; no data, no body */
-    int64_t seq, subject_version;
-};
-
-/* Appends an event of this service about `subject` with `data_json` (an object). The type must be in the catalogue with this
- * service as its producer. `ret_emitted` may be NULL. */
-int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
-              struct tern_emitted *ret_emitted, struct tern_error *err);
 /* Something was undone: what was counted may be no more. */
 void tern_context_forget_numbers(struct tern_context *ctx);
-/* Makes a foreign event part of its subject's stream (never published). Returns its subject_version in
- * `ret_subject_version` (may be NULL). */
-int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
-                 struct tern_error *err);
-/* Asks for an own row of the event log to be published once more: same eventId, header x-tern-nudge, after the commit,
- * at least once, without holding up anything new. Whoever has handled it says again what it caused. */
-int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err);
-/* The same for an event that somebody has missed: flagged as republished, nobody answers it. */
-int tern_republish(struct tern_context *ctx, int64_t seq, struct tern_error *err);
-/* Sets a durable timer (tern/timers.h) that is due delay_ms after the unit's begin, and lets the writer know: what
- * tern_timer_set alone does not. The same kind and key again moves it. */
-int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
-                   struct tern_error *err);
+
+/* A command: runs on the writer thread inside the next transaction, in a savepoint of its own. DONE commits; REJECT and RETRY
+ * undo it (the command says why in its own argument, or in `err`). */
+typedef enum tern_outcome tern_command(struct tern_context *ctx, void *argument, struct tern_error *err);
+
+enum tern_command_result {
+    TERN_COMMITTED,  /* on disk */
+    TERN_REFUSED,    /* the command undid itself: its argument or `err` says why; nothing was changed */
+    TERN_UNAVAILABLE /* store full, backlog full, draining, or not begun within 5 s: nothing was changed; 503 */
+};
 
 #endif

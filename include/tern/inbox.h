@@ -1,4 +1,4 @@
-/* tern/inbox.h - remembers which events this service has already handled.
+/* tern/inbox.h - what a service does about an event, and which events it has handled already.
  *
  * One row per eventId in the service's own store, kept for a stated window (30 days of the time with a broker,
  * whatever somebody does to the clock; purged in small steps); money and stock do not lean on it: their rows carry UNIQUE keys for ever. Runs inside the caller's transaction, on the
@@ -6,8 +6,13 @@
 #ifndef TERN_INBOX_H
 #define TERN_INBOX_H
 
-#include "tern/db.h"
-#include "tern/event.h"
+#include "tern/context.h"
+
+/* What the service does about an event it hears. Events it hears without a row here are recorded and done. */
+struct tern_handler {
+    const struct tern_event_type *type;
+    enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);
+};
 
 /* Records an event as handled. Returns 1 when it is new, 0 when it was handled before, and -1 with `err` when the
  * store failed; then nothing is recorded. */

@@ -1,7 +1,7 @@
 /* tern/jobs.h - durable jobs: effects on the outside world, written in a transaction, run after its commit.
  *
  * Charging a card or sending a mail never happens inside a transaction. A handler adds a job (kind, key, payload);
- * after the commit the job lane runs it on a thread of its own, with the key as idempotency key; the outcome comes
+ * after the commit the job worker runs it on a thread of its own, with the key as idempotency key; the outcome comes
  * back to the writer, where `finish` runs in a new transaction that also removes the job. A crash anywhere
  * repeats the run with the same key. A run that must wait for time to pass (a slow gateway) does not sleep: it
  * answers WAIT and is called again, so thousands wait at once and cost no thread; what it waits for may hurry it. */
@@ -30,21 +30,21 @@ enum tern_job_verdict {
     TERN_JOB_AGAIN     /* outcome unknown or passing trouble: counted, run again later with the same key */
 };
 
-struct tern_job_lane;
+struct tern_job_worker;
 
 /* What a run hands back. Zeroed before every call but for the first two. */
 struct tern_job_run {
-    int step;                   /* 0 on the first call of this run, then 1, ... */
-    struct tern_job_lane *lane; /* that runs it; outlives the service's own state */
-    int64_t wait_ms;            /* WAIT: for how long */
-    int code;                   /* FINISHED: the kind's own, for `finish` */
-    char result[1024];          /* FINISHED: the kind's own small text for `finish` */
-    struct tern_error error;    /* AGAIN: why */
+    int step;                       /* 0 on the first call of this run, then 1, ... */
+    struct tern_job_worker *worker; /* that runs it; outlives the service's own state */
+    int64_t wait_ms;                /* WAIT: for how long */
+    int code;                       /* FINISHED: the kind's own, for `finish` */
+    char result[1024];              /* FINISHED: the kind's own small text for `finish` */
+    struct tern_error error;        /* AGAIN: why */
 };
 
 struct tern_job_kind {
     const char *name; /* NULL ends a table */
-    /* On the job lane's thread, outside any transaction; must not block for long. `self` is the service's own state. */
+    /* On the job worker's thread, outside any transaction; must not block for long. `self` is the service's own state. */
     enum tern_job_verdict (*run)(void *self, const struct tern_job *job, struct tern_job_run *run);
     /* On the writer thread, inside a transaction, after FINISHED; or after AGAIN when `attempts` has reached
      * most_attempts (then run->code is 0, run->result is "" and run->error says why). DONE or RETRY. */
@@ -72,9 +72,9 @@ int tern_job_amend(struct tern_context *ctx, const char *kind, const char *key, 
 /* Any thread: what the job waits for has come, so its WAIT is over; the next step follows at once. The WAIT's own time stays as
  * the latest, so a hurry that never comes loses nothing. Nothing happens to a job that is not waiting (a pause before
  * the next attempt is no WAIT). */
-void tern_job_lane_hurry(struct tern_job_lane *lane, int64_t job_id);
+void tern_job_worker_hurry(struct tern_job_worker *worker, int64_t job_id);
 
-/* For the lane and the runtime. */
+/* For the worker and the runtime. */
 int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_job *ret_jobs, struct tern_error *err);
 int tern_job_delete(struct tern_db *db, int64_t id, struct tern_error *err);
 int tern_job_reschedule(struct tern_db *db, int64_t id, int64_t attempts, int64_t next_try_ms, struct tern_error *err);

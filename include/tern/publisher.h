@@ -21,7 +21,11 @@
 #include "tern/metrics.h"
 #include "tern/topology.h"
 
+struct tern_backlog;
+struct tern_fatal;
+struct tern_links;
 struct tern_publisher;
+struct tern_work_queue;
 
 struct tern_publisher_settings {
     struct tern_amqp_settings link; /* connection_name is ours to choose: <service>-pub */
@@ -32,28 +36,21 @@ struct tern_publisher_settings {
     struct tern_db *reader;         /* used on the publisher's thread only; stays the caller's */
     struct tern_outbox_state start; /* as read from the store before the start */
     int64_t retry_base_ms;
-    uint64_t seed;   /* of the jitter; 0: the kernel's random numbers */
-    int again_per_s; /* most rows said again in a second; 0: the usual 500 */
-    /* On the publisher's thread: there is progress to take. Must not block; called again only after a take. */
-    void (*progress)(void *self);
-    void (*connected)(void *self); /* topology declared, publishing begins */
-    void (*lost)(void *self, const char *why);
-    void (*blocked)(void *self, bool blocked, const char *reason);
-    /* During a set-up: writes the news into the store (tern_broker_memory_record) and commits. -1: not now, the set-up
-     * begins anew. NULL: nothing is remembered of the broker, and no loss of a queue noticed. */
-    int (*remember)(void *self, struct tern_broker_news *news, struct tern_error *err);
+    uint64_t seed;                /* of the jitter; 0: the kernel's random numbers */
+    int again_per_s;              /* most rows said again in a second; 0: the usual 500 */
+    struct tern_backlog *backlog; /* is told when there is progress to take */
+    struct tern_links *links;     /* is told of the link */
+    struct tern_fatal *fatal; /* is told when the reader saw damage or a failing disk, and answers nothing any more */
+    /* Where the news of a broker that forgot is written down during a set-up. NULL: nothing is remembered of the broker, and no
+     * loss of a queue noticed. */
+    struct tern_work_queue *queue;
     bool needs_queue; /* sends nothing, and does not set up, but while tern_publisher_own says that the queue is ours */
     const char *store;    /* its UUID: a beacon is published now and then (tern/control.h); NULL: none is */
     int64_t republish_ms; /* how much of the log can be published again: told by the beacon */
     int beacon_ms;        /* how often; 0: every 10 s; -1: never */
-    /* The reader saw damage or a failing disk: it will answer nothing any more. May be NULL. */
-    void (*broken)(void *self, const struct tern_error *err);
-    /* During a set-up: our user of the broker lacks a right to it. May be NULL. */
-    void (*lacks)(void *self, enum tern_lack lack, const char *names);
     struct tern_log
         *log; /* reconnects are not logged here; returned and nacked events are, one a minute; may be NULL */
     struct tern_metrics *metrics; /* may be NULL */
-    void *self;
 };
 
 /* What happened since it was last taken. */

@@ -10,7 +10,9 @@
 
 #include "tern/context.h"
 #include "tern/http.h"
+#include "tern/inbox.h"
 #include "tern/jobs.h"
+#include "tern/outbox.h"
 #include "tern/timers.h"
 
 struct tern_app; /* a running service */
@@ -20,17 +22,6 @@ struct tern_readiness;
 enum tern_check { TERN_CHECK_PASS, TERN_CHECK_WARN, TERN_CHECK_FAIL };
 /* One line of it: passes when `why` is NULL, else is as bad as `check`, for that reason. `why` is copied. */
 void tern_readiness_add(struct tern_readiness *readiness, const char *name, enum tern_check check, const char *why);
-
-/* What the service does about an event it hears. Events it hears without a row here are recorded and done. */
-struct tern_handler {
-    const struct tern_event_type *type;
-    enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);
-};
-
-struct tern_timer_kind {
-    const char *name; /* NULL ends a table */
-    enum tern_outcome (*fire)(struct tern_context *ctx, const struct tern_timer *timer, struct tern_error *err);
-};
 
 struct tern_service {
     const char *name;                     /* "order-service": queue, producer, log */
@@ -73,16 +64,6 @@ const struct tern_clock *tern_app_clock(const struct tern_app *app);
 struct tern_ids *tern_app_ids(const struct tern_app *app);
 struct tern_log *tern_app_log(const struct tern_app *app);
 struct tern_metrics *tern_app_metrics(const struct tern_app *app);
-
-/* A command: runs on the writer thread inside the next transaction, in a savepoint of its own. DONE commits; REJECT and RETRY
- * undo it (the command says why in its own argument, or in `err`). */
-typedef enum tern_outcome tern_command(struct tern_context *ctx, void *argument, struct tern_error *err);
-
-enum tern_command_result {
-    TERN_COMMITTED,  /* on disk */
-    TERN_REFUSED,    /* the command undid itself: its argument or `err` says why; nothing was changed */
-    TERN_UNAVAILABLE /* store full, backlog full, draining, or not begun within 5 s: nothing was changed; 503 */
-};
 
 /* Blocks until the command is committed or undone. `argument` is used on the writer thread meanwhile. */
 enum tern_command_result tern_app_command(struct tern_app *app, tern_command *run, void *argument,

@@ -6,7 +6,7 @@
 #ifndef TERN_TIMERS_H
 #define TERN_TIMERS_H
 
-#include "tern/db.h"
+#include "tern/context.h"
 #include "tern/shape.h"
 
 struct tern_timer {
@@ -16,8 +16,16 @@ struct tern_timer {
     char payload[256]; /* a small JSON text of the owner's, or "" */
 };
 
-/* A kind, key or payload that does not fit into struct tern_timer is an error. Handlers use tern_timer_arm of
- * tern/context.h, which also wakes the writer in time. */
+struct tern_timer_kind {
+    const char *name; /* NULL ends a table */
+    enum tern_outcome (*fire)(struct tern_context *ctx, const struct tern_timer *timer, struct tern_error *err);
+};
+
+/* Sets a timer that is due delay_ms after the unit's begin, and lets the writer know: what tern_timer_set alone does not. The
+ * same kind and key again moves it. */
+int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
+                   struct tern_error *err);
+/* A kind, key or payload that does not fit into struct tern_timer is an error. */
 int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_t due_ms, const char *payload,
                    struct tern_error *err);
 /* Sets a timer without a payload unless one of this kind and key is there. 0, or -1. For the start of a service: it does
@@ -34,9 +42,5 @@ int tern_timer_next_due(struct tern_db *db, int64_t *ret_due_ms, struct tern_err
 int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err);
 /* The wall clock jumped by so much: what is due stays as far away as it was. */
 int tern_timer_shift(struct tern_db *db, int64_t by_ms, struct tern_error *err);
-
-/* How long the service has been connected in all its runs, as it was saved last. Saving a smaller one changes nothing. */
-int tern_online_load(struct tern_db *db, int64_t *ret_total_ms, struct tern_error *err);
-int tern_online_save(struct tern_db *db, int64_t total_ms, struct tern_error *err);
 
 #endif

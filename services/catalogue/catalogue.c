@@ -7,8 +7,8 @@
  * refuse. */
 #include "shop/catalogue.h"
 
-#include "tern/context.h"
 #include "tern/money.h"
+#include "tern/outbox.h"
 
 #include <string.h>
 

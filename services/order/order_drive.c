@@ -8,6 +8,7 @@
 #include "order_metrics.h"
 #include "order_store.h"
 #include "order_watch.h"
+#include "tern/outbox.h"
 
 static int emit_updated(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
                         struct tern_error *err)

@@ -2,11 +2,13 @@
  *
  * One world for all tests: a store with an event log, a publisher (order-service) and a consumer (payment-service). Events
  * are counted by their id: none may be lost; twice is allowed here, since no inbox stands behind this consumer. */
+#include "common/inbox/consumer.h"
+#include "common/outbox/backlog.h"
 #include "folder.h"
 #include "real_broker.h"
-#include "tern/consumer.h"
 #include "tern/publisher.h"
 #include "tern_test.h"
+#include "test_links.h"
 #include "wait_for.h"
 
 #include <signal.h>
@@ -33,11 +35,11 @@ struct world {
     struct tern_metrics *metrics;
     struct tern_publisher *publisher;
     struct tern_consumer *consumer;
+    struct tern_deliveries *inbox;
+    struct test_links links;
+    uint64_t consumer_connects; /* of consumers that were stopped */
     pthread_mutex_t mutex;
-    bool news;        /* under the mutex */
-    char why[2][256]; /* last reason why a lane was lost: publisher, consumer */
-    atomic_int lost[2], connected[2];
-    atomic_bool blocked;
+    bool news; /* under the mutex */
     int64_t mark, confirmed, holds;
     int64_t appended;
     atomic_uchar seen[EVENTS_MAX]; /* by number */
@@ -51,65 +53,62 @@ struct world {
         if ((call) < 0) fail_msg("%s: %s", #call, err.text); \
     } while (0)
 
-/* ---- the lanes' owner ---------------------------------------------------------------------------------------- */
+/* ---- what the lanes tell -------------------------------------------------------------------------------------- */
 
-static void on_progress(void *self)
+static struct world *told_world;
+
+/* In place of the library's: this store is written by the test. */
+void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
 {
-    struct world *world = self;
-    TEST_NOTE(&world->mutex, world->news = true);
+    (void)backlog;
+    (void)publisher;
+    TEST_NOTE(&told_world->mutex, told_world->news = true);
 }
 
-static void note_lost(struct world *world, int lane, const char *why)
+/* As the writer does, but that nothing is handled: what was submitted is counted, and settled at once. */
+static void take_deliveries(struct world *world)
 {
-    TEST_NOTE(&world->mutex, (void)snprintf(world->why[lane], sizeof world->why[lane], "%s", why));
-    atomic_fetch_add(&world->lost[lane], 1);
+    int count;
+    struct tern_work *work = tern_work_take(&world->links.queue, 1000, &count);
+    for (struct tern_work *next; work; work = next) {
+        struct tern_delivery *delivery = (struct tern_delivery *)work;
+        next = work->next;
+        TERN_ASSERT(delivery->readable, "what we wrote can be read");
+        int64_t number = strtoll(delivery->event.event_id + 24, NULL, 10);
+        if (number != world->newest + 1) atomic_fetch_add(&world->out_of_order, 1);
+        world->newest = number;
+        if (atomic_fetch_add(&world->seen[number], 1) == 0) atomic_fetch_add(&world->received, 1);
+        tern_deliveries_settle(world->inbox, delivery);
+    }
+    if (count > 0 && world->consumer) tern_consumer_flush(world->consumer);
 }
 
-static void on_publisher_lost(void *self, const char *why)
+/* How often each link was connected so far: publisher, consumer. */
+static int connects(const struct world *world, int lane)
 {
-    note_lost(self, 0, why);
+    if (lane == 0) return (int)tern_publisher_state(world->publisher).connects;
+    uint64_t now = world->consumer ? tern_consumer_state(world->consumer).connects : 0;
+    return (int)(world->consumer_connects + now);
 }
 
-static void on_consumer_lost(void *self, const char *why)
+static bool is_up(const struct world *world, int lane)
 {
-    note_lost(self, 1, why);
+    return atomic_load(&world->links.links.up[lane == 0 ? TERN_LINK_PUBLISHER : TERN_LINK_CONSUMER]);
 }
 
-static void on_blocked(void *self, bool blocked, const char *reason)
+/* Why a link is not up, "" when both are. */
+static const char *why(struct world *world)
 {
-    struct world *world = self;
-    (void)reason;
-    atomic_store(&world->blocked, blocked);
-}
-
-static void on_publisher_connected(void *self)
-{
-    struct world *world = self;
-    atomic_fetch_add(&world->connected[0], 1);
-}
-
-static void on_consumer_connected(void *self)
-{
-    struct world *world = self;
-    atomic_fetch_add(&world->connected[1], 1);
-}
-
-static void on_deliver(void *self, struct tern_delivery *delivery)
-{
-    struct world *world = self;
-    TERN_ASSERT(delivery->readable, "what we wrote can be read");
-    int64_t number = strtoll(delivery->event.event_id + 24, NULL, 10);
-    if (number != world->newest + 1) atomic_fetch_add(&world->out_of_order, 1);
-    world->newest = number;
-    if (atomic_fetch_add(&world->seen[number], 1) == 0) atomic_fetch_add(&world->received, 1);
-    tern_consumer_settle(world->consumer, delivery);
-    tern_consumer_flush(world->consumer);
+    static char text[TERN_SENTENCE_SIZE];
+    (void)tern_links_lost_because(&world->links.links, text);
+    return text;
 }
 
 static void take_progress(struct world *world)
 {
     struct tern_publish_progress progress;
     bool news;
+    take_deliveries(world);
     TEST_NOTE(&world->mutex, news = world->news; world->news = false);
     if (!news || !tern_publisher_take(world->publisher, &progress)) return;
     MUST(tern_db_begin(world->db, &err));
@@ -132,13 +131,10 @@ static void start_publisher(struct world *world)
         .catalogue = &catalogue,
         .reader = world->reader,
         .retry_base_ms = 200,
-        .progress = on_progress,
-        .connected = on_publisher_connected,
-        .lost = on_publisher_lost,
-        .blocked = on_blocked,
+        .links = &world->links.links,
         .metrics = world->metrics,
-        .self = world,
     };
+    told_world = world;
     MUST(tern_outbox_state(world->db, &settings.start, &err));
     MUST(tern_publisher_create(&settings, &world->publisher, &err));
     MUST(tern_publisher_start(world->publisher, &err));
@@ -152,11 +148,9 @@ static void start_consumer(struct world *world)
         .queue_type = "quorum",
         .prefetch = 200,
         .catalogue = &catalogue,
-        .deliver = on_deliver,
-        .connected = on_consumer_connected,
-        .lost = on_consumer_lost,
+        .deliveries = world->inbox,
+        .links = &world->links.links,
         .metrics = world->metrics,
-        .self = world,
     };
     MUST(tern_consumer_create(&settings, &world->consumer, &err));
     MUST(tern_consumer_start(world->consumer, &err));
@@ -164,6 +158,9 @@ static void start_consumer(struct world *world)
 
 static void stop_consumer(struct world *world)
 {
+    tern_consumer_stop(world->consumer);
+    take_deliveries(world); /* what came meanwhile */
+    world->consumer_connects = (uint64_t)connects(world, 1);
     tern_consumer_destroy(world->consumer);
     world->consumer = NULL;
 }
@@ -181,6 +178,8 @@ static int open_world(void **state)
     MUST(tern_db_open_reader(world->url, &world->reader, &err));
     (void)pthread_mutex_init(&world->mutex, NULL);
     world->metrics = tern_metrics_create(NULL);
+    test_links_open(&world->links, NULL);
+    world->inbox = tern_deliveries_create(&(struct tern_deliveries_settings){.queue = &world->links.queue});
     start_publisher(world);
     start_consumer(world);
     return 0;
@@ -189,8 +188,10 @@ static int open_world(void **state)
 static int close_world(void **state)
 {
     struct world *world = *state;
-    tern_consumer_destroy(world->consumer);
+    stop_consumer(world);
     tern_publisher_destroy(world->publisher);
+    tern_deliveries_destroy(world->inbox);
+    test_links_close(&world->links);
     tern_metrics_destroy(world->metrics);
     tern_db_close(world->reader);
     tern_db_close(world->db);
@@ -252,17 +253,17 @@ static void commit_batches(struct world *world, int batches)
         if (!(condition)) fail_msg("not in time: %s", #condition);         \
     } while (0)
 
-#define TAKE_UNTIL(world, condition)                                                                                  \
-    do {                                                                                                              \
-        int64_t until_ = tern_steady(&tern_clock_system) + LOAD_WAIT_MS;                                              \
-        while (!(condition) && tern_steady(&tern_clock_system) < until_) {                                            \
-            take_progress(world);                                                                                     \
-            test_pause();                                                                                             \
-        }                                                                                                             \
-        if (!(condition))                                                                                             \
-            fail_msg("not in time: %s (appended %lld, mark %lld, confirmed %lld, received %lld; %s; %s)", #condition, \
-                     (long long)(world)->appended, (long long)(world)->mark, (long long)(world)->confirmed,           \
-                     (long long)atomic_load(&(world)->received), (world)->why[0], (world)->why[1]);                   \
+#define TAKE_UNTIL(world, condition)                                                                              \
+    do {                                                                                                          \
+        int64_t until_ = tern_steady(&tern_clock_system) + LOAD_WAIT_MS;                                          \
+        while (!(condition) && tern_steady(&tern_clock_system) < until_) {                                        \
+            take_progress(world);                                                                                 \
+            test_pause();                                                                                         \
+        }                                                                                                         \
+        if (!(condition))                                                                                         \
+            fail_msg("not in time: %s (appended %lld, mark %lld, confirmed %lld, received %lld; %s)", #condition, \
+                     (long long)(world)->appended, (long long)(world)->mark, (long long)(world)->confirmed,       \
+                     (long long)atomic_load(&(world)->received), why(world));                                     \
     } while (0)
 
 static void nothing_is_lost(struct world *world)
@@ -278,13 +279,13 @@ static void nothing_is_lost(struct world *world)
 
 static bool both_connected_again(struct world *world, const int before[2])
 {
-    return atomic_load(&world->connected[0]) > before[0] && atomic_load(&world->connected[1]) > before[1];
+    return connects(world, 0) > before[0] && connects(world, 1) > before[1] && is_up(world, 0) && is_up(world, 1);
 }
 
 static void remember_connections(struct world *world, int before[2])
 {
-    before[0] = atomic_load(&world->connected[0]);
-    before[1] = atomic_load(&world->connected[1]);
+    before[0] = connects(world, 0);
+    before[1] = connects(world, 1);
 }
 
 /* ---- tests --------------------------------------------------------------------------------------------------- */
@@ -297,8 +298,7 @@ static void every_event_is_confirmed_and_arrives_once_and_in_order(void **state)
     assert_int_equal(atomic_load(&world->out_of_order), 0);
     for (int64_t number = 1; number <= world->appended; number++)
         assert_int_equal(atomic_load(&world->seen[number]), 1);
-    assert_string_equal(world->why[0], "");
-    assert_string_equal(world->why[1], "");
+    assert_int_equal(test_links_times_logged(&world->links, "err="), 0);
 }
 
 static void connections_closed_by_the_broker_lose_nothing(void **state)
@@ -311,7 +311,7 @@ static void connections_closed_by_the_broker_lose_nothing(void **state)
         real_broker_do(&world->broker, "ctl -q close_all_connections maintenance", NULL, 0);
         LOAD_UNTIL(world, both_connected_again(world, before));
     }
-    assert_non_null(strstr(world->why[1], "320 CONNECTION_FORCED"));
+    assert_true(test_links_times_logged(&world->links, "320 CONNECTION_FORCED") > 0);
     nothing_is_lost(world);
 }
 
@@ -335,7 +335,7 @@ static void a_deleted_queue_is_declared_and_consumed_again(void **state)
     nothing_is_lost(world); /* the queue is empty: what is deleted with it would be gone */
     remember_connections(world, before);
     real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
-    TAKE_UNTIL(world, atomic_load(&world->connected[1]) > before[1]);
+    TAKE_UNTIL(world, connects(world, 1) > before[1] && is_up(world, 1));
     commit_batches(world, 20);
     nothing_is_lost(world);
 }
@@ -347,11 +347,11 @@ static void an_event_without_a_queue_comes_back_and_is_sent_again(void **state)
     stop_consumer(world);
     real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     int64_t holds = world->holds;
-    int connected = atomic_load(&world->connected[0]);
+    int connected = connects(world, 0);
     commit_batches(world, 4);
     TAKE_UNTIL(world, world->holds > holds); /* returned */
     assert_true(world->confirmed < world->appended);
-    TAKE_UNTIL(world, atomic_load(&world->connected[0]) > connected); /* the topology is declared again */
+    TAKE_UNTIL(world, connects(world, 0) > connected && is_up(world, 0)); /* the topology is declared again */
     TAKE_UNTIL(world, world->confirmed == world->appended);
     start_consumer(world);
     nothing_is_lost(world);
@@ -360,15 +360,18 @@ static void an_event_without_a_queue_comes_back_and_is_sent_again(void **state)
 static void a_memory_alarm_holds_up_the_publisher_only(void **state)
 {
     struct world *world = *state;
-    int lost = atomic_load(&world->lost[0]) + atomic_load(&world->lost[1]);
+    int before[2];
+    remember_connections(world, before);
     nothing_is_lost(world);
     real_broker_do(&world->broker, "ctl -q set_vm_memory_high_watermark 0", NULL, 0);
-    LOAD_UNTIL(world, atomic_load(&world->blocked));
+    LOAD_UNTIL(world, atomic_load(&world->links.links.blocked));
     assert_true(tern_publisher_state(world->publisher).blocked);
     real_broker_do(&world->broker, "ctl -q set_vm_memory_high_watermark 0.4", NULL, 0);
-    TAKE_UNTIL(world, !atomic_load(&world->blocked));
+    TAKE_UNTIL(world, !atomic_load(&world->links.links.blocked));
     nothing_is_lost(world);
-    assert_int_equal(atomic_load(&world->lost[0]) + atomic_load(&world->lost[1]), lost);
+    assert_true(is_up(world, 0) && is_up(world, 1)); /* on the same connections */
+    assert_int_equal(connects(world, 0), before[0]);
+    assert_int_equal(connects(world, 1), before[1]);
 }
 
 static void a_broker_killed_under_load_loses_nothing(void **state)
@@ -389,7 +392,7 @@ static void a_queue_with_other_settings_is_explained_and_waited_for(void **state
     struct world *world = *state;
     nothing_is_lost(world);
     stop_consumer(world);
-    int lost = atomic_load(&world->lost[0]);
+    int connected = connects(world, 0);
     real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     real_broker_do(
         &world->broker,
@@ -397,11 +400,8 @@ static void a_queue_with_other_settings_is_explained_and_waited_for(void **state
         "false, [], none, <<\"test\">>).'",
         NULL, 0);
     real_broker_do(&world->broker, "ctl -q close_all_connections other", NULL, 0);
-    TAKE_UNTIL(world, atomic_load(&world->lost[0]) > lost + 1);
-    bool explained;
-    TEST_NOTE(&world->mutex,
-              explained = strstr(world->why[0], "\"payment-service\" exists with other settings") != NULL);
-    assert_true(explained);
+    TAKE_UNTIL(world, connects(world, 0) > connected + 1); /* more than one set-up in vain */
+    TAKE_UNTIL(world, strstr(why(world), "\"payment-service\" exists with other settings") != NULL);
     real_broker_do(&world->broker, "ctl -q delete_queue payment-service", NULL, 0);
     start_consumer(world);
     commit_batches(world, 2);

@@ -227,9 +227,9 @@ static void check_backlog(const struct sim_service *service)
     if (service->app == NULL || sim->plan.rate[SIM_FAULT_clock_jump] > 0) return;
     if (tern_outbox_oldest(service->db, &oldest_at_ms, &err) < 0) tern_broken(__FILE__, __LINE__, err.text);
     int64_t waits_ms = oldest_at_ms > 0 ? tern_now(&service->clock) - oldest_at_ms : 0;
-    SIM_CHECK(I18, tern_app_oldest_age_ms(service->app) <= waits_ms, NULL,
+    SIM_CHECK(I18, tern_backlog_oldest_age_ms(&service->app->backlog) <= waits_ms, NULL,
               "%s says that an event has waited for %lld ms, and the oldest has for %lld", sim_names[service->who],
-              (long long)tern_app_oldest_age_ms(service->app), (long long)waits_ms);
+              (long long)tern_backlog_oldest_age_ms(&service->app->backlog), (long long)waits_ms);
 }
 
 /* What holds in every snapshot, also in the middle of trouble. */

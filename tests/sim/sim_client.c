@@ -435,7 +435,7 @@ static enum tern_outcome release_all(struct tern_context *ctx, void *argument, s
         if (status > 0) tern_held_fini(&held);
     }
     tern_text_fini(&names);
-    if (status < 0 || tern_units_load(service->app->units, ctx, err) < 0) return TERN_RETRY;
+    if (status < 0 || tern_retries_load(service->app->retries, ctx, err) < 0) return TERN_RETRY;
     return TERN_DONE;
 }
 

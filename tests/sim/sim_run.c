@@ -335,7 +335,8 @@ static void befall(struct sim_service *service, int turn)
 /* What a step of a service could have changed outside the one who made it. */
 static int64_t marks_of(const struct sim_service *service)
 {
-    return sim->frames + (service->app ? (int64_t)tern_writer_waiting(service->app->writer) : 0);
+    return sim->frames +
+           (service->app ? (int64_t)tern_work_waiting(&service->app->queue) + service->app->queue.woken : 0);
 }
 
 static void take_turn(int turn)

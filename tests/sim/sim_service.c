@@ -387,7 +387,7 @@ int64_t sim_writer_wants(struct sim_service *service)
 
 int64_t sim_lane_wants(const struct sim_service *service)
 {
-    if (service->app == NULL || service->app->lane == NULL) return INT64_MAX;
+    if (service->app == NULL || service->app->worker == NULL) return INT64_MAX;
     return not_before(service->lane_at, service->stalled_until);
 }
 
@@ -494,7 +494,7 @@ void sim_writer_step(struct sim_service *service)
     bool dies = sim_happens(SIM_FAULT_crash_in_batch);
     if (dies) tern_db_fail_at(service->db, TERN_DB_NEXT_COMMIT, TERN_FAULT_FULL);
     bool disturbed = dies || disturb(service);
-    size_t waiting = tern_writer_waiting(service->app->writer);
+    size_t waiting = tern_work_waiting(&service->app->queue);
     sim_mix((uint64_t)waiting);
     (void)tern_writer_step(service->app->writer);
     if (disturbed) tern_db_fail_at(service->db, 0, TERN_FAULT_OTHER);
@@ -509,7 +509,7 @@ void sim_writer_step(struct sim_service *service)
         sim_owed_watch(service);
     }
     service->done_count = service->failed_count = 0;
-    if (committed && tern_writer_waiting(service->app->writer) == 0) watch_nudges(service);
+    if (committed && tern_work_waiting(&service->app->queue) == 0) watch_nudges(service);
     service->nudge_count = 0; /* what is still under way is not looked at */
     service->writer_at = sim->now + sim_below(sim->plan.commit_ms + 1);
     service->lane_at = sim->now;
@@ -517,7 +517,7 @@ void sim_writer_step(struct sim_service *service)
 
 void sim_lane_step(struct sim_service *service)
 {
-    service->lane_at = sim->now + tern_job_lane_step(service->app->lane);
+    service->lane_at = sim->now + tern_job_worker_step(service->app->worker);
 }
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
@@ -548,6 +548,6 @@ bool sim_command(struct sim_service *service, struct sim_request *request)
     request->service = service;
     tern_ids_uuid(service->app->ids, request->conversation.correlation_id);
     tern_ids_traceparent(service->app->ids, NULL, request->conversation.traceparent);
-    tern_writer_submit(service->app->writer, &request->work);
+    tern_work_submit(&service->app->queue, &request->work);
     return true;
 }

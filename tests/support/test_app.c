@@ -75,8 +75,8 @@ int test_app_start(struct test_app *test, const struct tern_service *service, co
     strcpy(lines[count++], "LOG_LEVEL=error");
     test->config = read_settings(service, lines, count);
     int status = tern_app_start(&test->app, service, test->config, err);
-    atomic_store(&test->app.status.owned_once, true); /* there is no broker whose queue it could own */
-    if (status == 0) tern_job_lane_wake(test->app.lane);
+    atomic_store(&test->app.links.owned_once, true); /* there is no broker whose queue it could own */
+    if (status == 0) tern_job_worker_wake(test->app.worker);
     return status;
 }
 

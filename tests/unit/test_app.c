@@ -241,12 +241,12 @@ static void what_is_said_waits_for_the_broker_and_the_backlog_has_a_cap(void **s
     struct noting noting = {.text = "a", .says = true}, refused = {.text = "b", .says = true, .answer = TERN_RETRY};
     struct tern_error err = {0};
     (void)state;
-    assert_int_equal(atomic_load(&world.test.app.status.pending), 1); /* what `prepare` said */
+    assert_int_equal(atomic_load(&world.test.app.backlog.pending), 1); /* what `prepare` said */
     assert_int_equal(command(&noting, &err), TERN_COMMITTED);
     assert_int_equal(command(&refused, &err), TERN_REFUSED);
-    assert_int_equal(atomic_load(&world.test.app.status.pending), 2);
+    assert_int_equal(atomic_load(&world.test.app.backlog.pending), 2);
     test_app_answers(&world.test, "GET", "/metrics", "", NULL, 200, "\ntern_outbox_pending 2\n");
-    world.test.app.backlog_max = 2;
+    world.test.app.backlog.most = 2;
     assert_false(tern_app_accepts(&world.test.app, &err));
     assert_string_equal(err.text, "too many events wait for the broker; no more can be taken in now");
     test_app_answers(&world.test, "GET", "/readyz", "", NULL, 503, "too many events wait for the broker");
@@ -263,14 +263,14 @@ static void an_event_that_waits_too_long_shuts_the_door(void **state)
     pthread_mutex_t unused = PTHREAD_MUTEX_INITIALIZER;
     (void)state;
     assert_true(tern_app_accepts(&world.test.app, &err)); /* what `prepare` said waits, but not for an hour */
-    world.test.app.backlog_max_age_ms = 50;
+    world.test.app.backlog.most_age_ms = 50;
     TEST_WAIT(&unused, is_shut());
     assert_false(tern_app_accepts(&world.test.app, &err));
     assert_string_equal(err.text, "an event has waited too long for the broker; no more can be taken in now");
     test_app_answers(&world.test, "GET", "/readyz", "", NULL, 503, "an event has waited too long for the broker");
-    atomic_store(&world.test.app.status.pending, 0);
+    atomic_store(&world.test.app.backlog.pending, 0);
     assert_true(tern_app_accepts(&world.test.app, &err));
-    assert_int_equal(tern_app_oldest_age_ms(&world.test.app), 0);
+    assert_int_equal(tern_backlog_oldest_age_ms(&world.test.app.backlog), 0);
 }
 
 static void what_was_pending_at_the_stop_is_pending_at_the_start(void **state)
@@ -283,7 +283,7 @@ static void what_was_pending_at_the_stop_is_pending_at_the_start(void **state)
     tern_config_destroy(world.test.config);
     assert_int_equal(world.closed, 1);
     assert_int_equal(test_app_start(&world.test, &service, NULL, &err), 0);
-    assert_int_equal(atomic_load(&world.test.app.status.pending), 3); /* and `prepare` ran at this start too */
+    assert_int_equal(atomic_load(&world.test.app.backlog.pending), 3); /* and `prepare` ran at this start too */
     assert_int_equal(notes(), 1);
 }
 
@@ -323,9 +323,10 @@ static ssize_t sick_pread(int fd, void *bytes, size_t length, off_t at)
 
 static int deaths;
 
-static void note_death(void *self, const struct tern_error *err)
+/* In place of the library's: the process goes on. */
+void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
 {
-    assert_ptr_equal(self, &world.test.app);
+    assert_ptr_equal(fatal, &world.test.app.fatal);
     assert_int_equal(err->fault, TERN_FAULT_BROKEN);
     deaths++;
 }
@@ -338,7 +339,6 @@ static void a_read_connection_that_saw_a_failing_disk_is_never_lent_again_and_st
     struct tern_error err = {0};
     int64_t count;
     (void)state;
-    app->fatal = note_death;
     vfs->xSetSystemCall(vfs, "pread", (sqlite3_syscall_ptr)sick_pread);
     vfs->xSetSystemCall(vfs, "pread64", (sqlite3_syscall_ptr)sick_pread);
     struct tern_db *db = tern_app_reader(app, &err);
@@ -364,7 +364,19 @@ static void a_living_process_says_so_whatever_else_is_wrong(void **state)
     test_app_answers(&world.test, "GET", "/healthz", "", NULL, 503, "not declared yet");
 }
 
-/* The route itself, on an app of which nothing runs. */
+/* An app of which nothing runs, for the routes themselves. */
+static void init_app(struct tern_app *app, const struct tern_clock *clock)
+{
+    memset(app, 0, sizeof *app);
+    app->service = &service;
+    app->ctx.clock = clock;
+    tern_work_init(&app->queue, clock);
+    tern_links_init(&app->links, &app->queue, world.test.app.log, world.test.app.metrics);
+    tern_backlog_init(&app->backlog, &app->queue, &(struct tern_outbox_state){0});
+    app->backlog.most = 10;
+}
+
+/* The route itself. */
 static void is_ready(struct tern_app *app, int status, const char *overall, const char *contains)
 {
     struct tern_http_answer answer = {.status = 200};
@@ -384,37 +396,35 @@ static void readiness_names_what_is_wrong_and_how_bad_that_is(void **state)
     static struct tern_app app;
     struct tern_status *status = &app.status;
     (void)state;
-    memset(&app, 0, sizeof app);
+    init_app(&app, &tern_clock_system);
     app.service = &service;
-    app.ctx.clock = &tern_clock_system;
-    app.backlog_max = 10;
     is_ready(&app, 503, "fail", "not declared yet: the broker was not reached since the start");
-    atomic_store(&status->declared, true); /* it was reached once, and is away: orders are still taken */
+    atomic_store(&app.links.declared, true); /* it was reached once, and is away: orders are still taken */
     is_ready(&app, 200, "warn", "not connected, trying again");
-    atomic_store(&status->consumer_up, true);
+    atomic_store(&app.links.up[TERN_LINK_CONSUMER], true);
     is_ready(&app, 200, "warn", "not connected, trying again");
-    atomic_store(&status->publisher_up, true);
+    atomic_store(&app.links.up[TERN_LINK_PUBLISHER], true);
     is_ready(&app, 200, "pass", "\"broker\":{\"status\":\"pass\"}");
-    tern_copy_whole(app.standby.why, sizeof app.standby.why, "somebody owns the queue");
+    tern_copy_whole(app.links.standby.why, sizeof app.links.standby.why, "somebody owns the queue");
     is_ready(&app, 503, "fail", "\"owner\":{\"status\":\"fail\",\"output\":\"somebody owns the queue\"}");
-    atomic_store(&status->owned_once, true); /* it may be the connection that was lost just now */
-    app.standby.since_ms = tern_steady(&tern_clock_system);
+    atomic_store(&app.links.owned_once, true); /* it may be the connection that was lost just now */
+    app.links.standby.since_ms = tern_steady(&tern_clock_system);
     is_ready(&app, 200, "warn", "somebody owns the queue");
-    atomic_store(&status->refused, true);
+    atomic_store(&app.links.refused, true);
     is_ready(&app, 503, "fail", "somebody owns the queue");
-    app.standby.why[0] = '\0';
-    atomic_store(&status->blocked, true);
+    app.links.standby.why[0] = '\0';
+    atomic_store(&app.links.blocked, true);
     is_ready(&app, 200, "warn", "the broker takes no messages now");
-    atomic_store(&status->pending, 10);
+    atomic_store(&app.backlog.pending, 10);
     is_ready(&app, 503, "fail", "too many events wait for the broker");
-    atomic_store(&status->pending, 9);
+    atomic_store(&app.backlog.pending, 9);
     atomic_store(&status->store_refused, true);
     is_ready(&app, 503, "fail", "the last transaction did not commit");
     atomic_store(&status->store_refused, false);
     atomic_store(&status->disk_low, true);
     is_ready(&app, 503, "fail", "the disk is nearly full");
     atomic_store(&status->disk_low, false);
-    atomic_store(&status->draining, true);
+    tern_work_drain(&app.queue);
     is_ready(&app, 503, "fail", "stopping");
 }
 
@@ -430,29 +440,24 @@ static void a_displaced_owner_takes_no_work_until_the_queue_is_its_own_again(voi
     const struct tern_clock clock = {by_hand, by_hand, &now_ms};
     struct tern_error err = {0};
     (void)state;
-    memset(&app, 0, sizeof app);
-    app.service = &service;
-    app.ctx.clock = &clock;
-    app.backlog_max = 10;
-    app.log = world.test.app.log;
-    app.publisher = world.test.app.publisher;
-    tern_app_owned(&app, true, false);
-    tern_app_owned(&app, false, false);
-    tern_app_stands_by(&app, false, "another one owns it");
+    init_app(&app, &clock);
+    tern_links_owned(&app.links, true, false);
+    tern_links_owned(&app.links, false, false);
+    tern_links_stands_by(&app.links, false, "another one owns it");
     now_ms += 29999; /* it may be the connection that was lost */
-    tern_app_stands_by(&app, false, "another one owns it");
-    assert_true(tern_app_may_act(&app));
+    tern_links_stands_by(&app.links, false, "another one owns it");
+    assert_true(tern_links_may_act(&app.links));
     assert_true(tern_app_accepts(&app, &err));
     is_ready(&app, 200, "warn", "another one owns it");
     now_ms += 100000; /* the broker is away: it says nothing of another owner */
     assert_true(tern_app_accepts(&app, &err));
-    tern_app_stands_by(&app, false, "another one owns it");
-    assert_false(tern_app_may_act(&app));
+    tern_links_stands_by(&app.links, false, "another one owns it");
+    assert_false(tern_links_may_act(&app.links));
     assert_false(tern_app_accepts(&app, &err));
     assert_string_equal(err.text, "another one owns it");
     is_ready(&app, 503, "fail", "another one owns it");
-    tern_app_owned(&app, true, false);
-    assert_true(tern_app_may_act(&app));
+    tern_links_owned(&app.links, true, false);
+    assert_true(tern_links_may_act(&app.links));
     assert_true(tern_app_accepts(&app, &err));
 }
 
@@ -460,23 +465,20 @@ static void a_queue_that_is_not_guarded_or_shared_is_a_warning(void **state)
 {
     static struct tern_app app;
     (void)state;
-    memset(&app, 0, sizeof app);
+    init_app(&app, &tern_clock_system);
     app.service = &service;
-    app.ctx.clock = &tern_clock_system;
-    app.backlog_max = 10;
-    app.log = world.test.app.log;
-    atomic_store(&app.status.declared, true);
-    atomic_store(&app.status.consumer_up, true);
-    atomic_store(&app.status.publisher_up, true);
-    tern_app_lacks(&app, TERN_LACKS_CLAIM, SHOP_SERVICE_PAYMENT);
+    atomic_store(&app.links.declared, true);
+    atomic_store(&app.links.up[TERN_LINK_CONSUMER], true);
+    atomic_store(&app.links.up[TERN_LINK_PUBLISHER], true);
+    tern_links_lacks(&app.links, TERN_LACKS_CLAIM, SHOP_SERVICE_PAYMENT);
     is_ready(&app, 200, "pass", "\"owner\":{\"status\":\"pass\"}");
-    tern_app_lacks(&app, TERN_LACKS_OWNER, SHOP_SERVICE_PAYMENT);
+    tern_links_lacks(&app.links, TERN_LACKS_OWNER, SHOP_SERVICE_PAYMENT);
     is_ready(&app, 200, "warn", "\"owner\":{\"status\":\"warn\",\"output\":\"a second store on this queue will not be");
-    tern_app_shared(&app, true);
+    tern_links_shared(&app.links, true);
     is_ready(&app, 200, "warn", "somebody else consumes from our queue, what it takes is missing here");
-    tern_app_shared(&app, false);
-    tern_app_lost(&app, TERN_ONLINE_CONSUMER, TERN_AMQP_OTHER, "the next connection may have the rights");
-    tern_app_connected(&app, TERN_ONLINE_CONSUMER);
+    tern_links_shared(&app.links, false);
+    tern_links_lost(&app.links, TERN_LINK_CONSUMER, TERN_AMQP_OTHER, "the next connection may have the rights");
+    tern_links_connected(&app.links, TERN_LINK_CONSUMER);
     is_ready(&app, 200, "pass", "\"owner\":{\"status\":\"pass\"}");
 }
 
@@ -492,13 +494,12 @@ static void a_service_adds_its_own_checks_to_readiness(void **state)
     static struct tern_app app;
     struct tern_service with_checks = service;
     (void)state;
-    memset(&app, 0, sizeof app);
+    init_app(&app, &tern_clock_system);
     with_checks.checks = add_own_checks;
     app.service = &with_checks;
-    app.backlog_max = 10;
-    atomic_store(&app.status.declared, true);
-    atomic_store(&app.status.consumer_up, true);
-    atomic_store(&app.status.publisher_up, true);
+    atomic_store(&app.links.declared, true);
+    atomic_store(&app.links.up[TERN_LINK_CONSUMER], true);
+    atomic_store(&app.links.up[TERN_LINK_PUBLISHER], true);
     is_ready(&app, 200, "pass", "\"neighbour\":{\"status\":\"pass\"},\"owner\":{\"status\":\"pass\"}}");
     world.neighbour_fault = "says \"no\"";
     is_ready(&app, 200, "warn", "\"neighbour\":{\"status\":\"warn\",\"output\":\"says \\\"no\\\"\"}");
@@ -512,16 +513,15 @@ static void the_door_is_shut_while_the_disk_is_low_and_while_stopping(void **sta
     static struct tern_app app;
     struct tern_error err = {0};
     (void)state;
-    memset(&app, 0, sizeof app);
-    app.backlog_max = 10;
+    init_app(&app, &tern_clock_system);
     assert_false(tern_app_accepts(&app, &err));
     assert_string_equal(err.text, "the broker was not reached since the start; nothing is taken in before");
-    atomic_store(&app.status.owned_once, true);
+    atomic_store(&app.links.owned_once, true);
     assert_true(tern_app_accepts(&app, &err));
     atomic_store(&app.status.disk_low, true);
     assert_false(tern_app_accepts(&app, &err));
     assert_string_equal(err.text, "the store has no room");
-    atomic_store(&app.status.draining, true);
+    tern_work_drain(&app.queue);
     assert_false(tern_app_accepts(&app, &err));
     assert_string_equal(err.text, "the service is stopping");
 }

@@ -1,8 +1,10 @@
 /* test_consumer.c - the consumer lane against a fake broker: what it decodes, acknowledges, and when it takes more. */
+#include "common/inbox/consumer.h"
+#include "common/inbox/receipts.h"
 #include "fake_broker.h"
-#include "tern/consumer.h"
 #include "tern/held.h"
 #include "tern_test.h"
+#include "test_links.h"
 #include "wait_for.h"
 
 #include <stdatomic.h>
@@ -22,52 +24,43 @@ enum { HELD_MAX = 64, ACKS_MAX = 64 };
 struct lane {
     struct fake_broker *broker;
     struct tern_consumer *consumer;
+    struct tern_deliveries *inbox;
+    struct tern_receipts receipts;
+    struct test_links links;
     struct tern_metrics *metrics;
     pthread_mutex_t mutex;
     /* Under the mutex. */
     struct tern_delivery *deliveries[HELD_MAX];
-    int count, connected, lost, go;
-    char why[256];
+    int count;
     uint64_t acks[ACKS_MAX];
     bool ack_multiple[ACKS_MAX];
     int ack_count;
     unsigned prefetches[8];
-    int prefetch_count, consumes, cancels, rejected, beacons, shared, alone, counts, binds;
+    int prefetch_count, consumes, cancels, rejected, beacons, counts, binds;
     unsigned consumers; /* of the queue, as the broker counts them */
     /* Before the start; 0 and NULL: the usual. */
     int probe_ms;
     const struct tern_clock *clock;
 };
 
-static void on_deliver(void *self, struct tern_delivery *delivery)
+/* What the consumer has submitted: deliveries, and control messages, which end here. Under the mutex. */
+static void take(struct lane *lane)
 {
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->deliveries[lane->count++] = delivery);
+    int count;
+    struct tern_work *work = tern_work_take(&lane->links.queue, HELD_MAX, &count);
+    for (struct tern_work *next; work; work = next) {
+        next = work->next;
+        if (strcmp(work->kind->name, "delivery") == 0) {
+            lane->deliveries[lane->count++] = (struct tern_delivery *)work;
+            continue;
+        }
+        lane->beacons += strcmp(work->kind->name, "beacon") == 0;
+        work->kind->settle(work, TERN_SETTLED_LATER);
+    }
 }
 
-static void on_connected(void *self)
-{
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->connected++);
-}
-
-static void on_lost(void *self, const char *why)
-{
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->lost++; (void)snprintf(lane->why, sizeof lane->why, "%s", why));
-}
-
-static void on_control(void *self, const struct tern_control *control)
-{
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->beacons += control->is_beacon);
-}
-
-static void on_shared(void *self, bool shared)
-{
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, *(shared ? &lane->shared : &lane->alone) += 1);
-}
+/* TEST_WAIT under the lane's mutex, taking what was submitted. */
+#define TAKE_WAIT(lane, condition) TEST_WAIT(&(lane)->mutex, (take(lane), (condition)))
 
 static void lane_start(struct lane *lane, fake_script *const *scripts, size_t count)
 {
@@ -75,6 +68,10 @@ static void lane_start(struct lane *lane, fake_script *const *scripts, size_t co
     (void)pthread_mutex_init(&lane->mutex, NULL);
     lane->broker = fake_broker_start(scripts, count, lane);
     lane->metrics = tern_metrics_create(NULL);
+    test_links_open(&lane->links, lane->clock);
+    lane->links.links.service = "payment-service";
+    tern_receipts_init(&lane->receipts, &lane->links.queue, &catalogue, "payment-service");
+    lane->inbox = tern_deliveries_create(&(struct tern_deliveries_settings){.queue = &lane->links.queue});
     const struct tern_consumer_settings settings = {
         .link = {.url = fake_broker_url(lane->broker),
                  .clock = lane->clock,
@@ -83,13 +80,10 @@ static void lane_start(struct lane *lane, fake_script *const *scripts, size_t co
         .queue_type = "quorum",
         .prefetch = 10,
         .catalogue = &catalogue,
-        .deliver = on_deliver,
-        .connected = on_connected,
-        .lost = on_lost,
-        .control = on_control,
-        .shared = on_shared,
+        .deliveries = lane->inbox,
+        .links = &lane->links.links,
+        .receipts = &lane->receipts,
         .metrics = lane->metrics,
-        .self = lane,
     };
     assert_int_equal(tern_consumer_create(&settings, &lane->consumer, &err), 0);
     assert_int_equal(tern_consumer_start(lane->consumer, &err), 0);
@@ -103,13 +97,13 @@ static void settle(struct lane *lane, int index)
 {
     struct tern_delivery *delivery;
     TEST_NOTE(&lane->mutex, delivery = lane->deliveries[index]; lane->deliveries[index] = NULL);
-    tern_consumer_settle(lane->consumer, delivery);
+    tern_deliveries_settle(lane->inbox, delivery);
 }
 
 static void settle_all(struct lane *lane)
 {
     int count;
-    TEST_NOTE(&lane->mutex, count = lane->count);
+    TEST_NOTE(&lane->mutex, take(lane); count = lane->count);
     for (int i = 0; i < count; i++)
         if (lane->deliveries[i] != NULL) settle(lane, i);
 }
@@ -120,6 +114,9 @@ static void lane_stop(struct lane *lane)
     tern_consumer_stop(lane->consumer);
     settle_all(lane); /* what came meanwhile */
     tern_consumer_destroy(lane->consumer);
+    tern_deliveries_destroy(lane->inbox);
+    tern_receipts_fini(&lane->receipts);
+    test_links_close(&lane->links);
     fake_broker_stop(lane->broker);
     tern_metrics_destroy(lane->metrics);
     (void)pthread_mutex_destroy(&lane->mutex);
@@ -187,7 +184,7 @@ static void a_message_becomes_an_event_with_its_headers(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_five);
-    TEST_WAIT(&lane.mutex, lane.count == 5);
+    TAKE_WAIT(&lane, lane.count == 5);
     const struct tern_delivery *delivery = lane.deliveries[0];
     assert_true(delivery->readable);
     assert_int_equal(delivery->tag, 1);
@@ -206,19 +203,19 @@ static void acks_go_up_to_the_lowest_finished_tag(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_five);
-    TEST_WAIT(&lane.mutex, lane.count == 5);
+    TAKE_WAIT(&lane, lane.count == 5);
     settle(&lane, 1);
     settle(&lane, 2);
     settle(&lane, 4);
     tern_consumer_flush(lane.consumer);
     settle(&lane, 0); /* only now 1, 2 and 3 are finished without a gap */
     tern_consumer_flush(lane.consumer);
-    TEST_WAIT(&lane.mutex, lane.ack_count == 1);
+    TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 3);
     assert_true(lane.ack_multiple[0]);
     settle(&lane, 3);
     tern_consumer_flush(lane.consumer);
-    TEST_WAIT(&lane.mutex, lane.ack_count == 2);
+    TAKE_WAIT(&lane, lane.ack_count == 2);
     assert_int_equal(lane.acks[1], 5);
     lane_stop(&lane);
 }
@@ -243,11 +240,11 @@ static void it_begins_with_one_and_widens_after_the_first_settled(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_one_and_widen, deliver_five);
-    TEST_WAIT(&lane.mutex, lane.count == 1);
+    TAKE_WAIT(&lane, lane.count == 1);
     assert_int_equal(lane.prefetches[0], 1);
     settle(&lane, 0);
     tern_consumer_flush(lane.consumer);
-    TEST_WAIT(&lane.mutex, lane.consumes == 1 && lane.prefetch_count >= 3);
+    TAKE_WAIT(&lane, lane.consumes == 1 && lane.prefetch_count >= 3);
     assert_int_equal(lane.prefetches[1], 10);
     assert_int_equal(lane.prefetches[2], 10); /* another connection of a process that has proved itself */
     lane_stop(&lane);
@@ -270,14 +267,14 @@ static void tags_of_an_earlier_connection_are_not_acknowledged(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_two_and_go, deliver_five);
-    TEST_WAIT(&lane.mutex, lane.count == 7);
+    TAKE_WAIT(&lane, lane.count == 7);
     assert_int_equal(lane.deliveries[1]->generation, 1);
     assert_int_equal(lane.deliveries[2]->generation, 2);
     settle(&lane, 0);
     settle(&lane, 1);
     settle(&lane, 2);
     tern_consumer_flush(lane.consumer);
-    TEST_WAIT(&lane.mutex, lane.ack_count == 1);
+    TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 1); /* not 2 */
     lane_stop(&lane);
 }
@@ -300,7 +297,7 @@ static void what_cannot_be_read_comes_with_its_reason_and_bytes(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_the_unreadable);
-    TEST_WAIT(&lane.mutex, lane.count == 5);
+    TAKE_WAIT(&lane, lane.count == 5);
     static const char *const reasons[] = {TERN_PARKED_MALFORMED, TERN_PARKED_UNKNOWN_TYPE, TERN_PARKED_UNKNOWN_VERSION,
                                           TERN_PARKED_OVERSIZED, TERN_PARKED_MALFORMED};
     for (int i = 0; i < 5; i++) {
@@ -319,7 +316,7 @@ static void what_cannot_be_read_comes_with_its_reason_and_bytes(void **state)
     for (int i = 0; i < 5; i++)
         settle(&lane, i);
     tern_consumer_flush(lane.consumer);
-    TEST_WAIT(&lane.mutex, lane.ack_count == 2 && lane.rejected > 0);
+    TAKE_WAIT(&lane, lane.ack_count == 2 && lane.rejected > 0);
     assert_int_equal(lane.acks[0], 3);
     assert_int_equal(lane.rejected, 40); /* tag 4, not back to the queue: its bytes are nowhere else */
     assert_int_equal(lane.acks[1], 5);
@@ -339,8 +336,8 @@ static void a_broker_that_ignores_the_prefetch_is_left(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_over_the_prefetch, deliver_two_and_go);
-    TEST_WAIT(&lane.mutex, lane.lost >= 1);
-    assert_non_null(strstr(lane.why, "more than the prefetch"));
+    TAKE_WAIT(&lane, test_links_times_logged(&lane.links, "err=") >= 1);
+    assert_int_equal(test_links_times_logged(&lane.links, "more than the prefetch"), 1);
     lane_stop(&lane);
 }
 
@@ -349,13 +346,13 @@ static void a_cancelled_lane_gets_nothing_more_and_still_acknowledges(void **sta
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, deliver_five);
-    TEST_WAIT(&lane.mutex, lane.count == 5);
+    TAKE_WAIT(&lane, lane.count == 5);
     tern_consumer_cancel(lane.consumer, 10000);
-    TEST_WAIT(&lane.mutex, lane.cancels == 1);
+    TAKE_WAIT(&lane, lane.cancels == 1);
     for (int i = 0; i < 5; i++)
         settle(&lane, i);
     tern_consumer_stop(lane.consumer); /* sends what is due */
-    TEST_WAIT(&lane.mutex, lane.ack_count == 1);
+    TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 5);
     lane_stop(&lane);
 }
@@ -373,8 +370,8 @@ static void a_cancel_without_answer_ends_at_its_time(void **state)
     (void)state;
     struct lane lane = {0};
     LANE_START(&lane, never_answer_cancel);
-    TEST_WAIT(&lane.mutex, lane.connected == 1);
-    TEST_WAIT(&lane.mutex, tern_consumer_state(lane.consumer).connected);
+    TAKE_WAIT(&lane, atomic_load(&lane.links.links.up[TERN_LINK_CONSUMER]));
+    TAKE_WAIT(&lane, tern_consumer_state(lane.consumer).connected);
     int64_t began_ms = tern_steady(&tern_clock_system);
     tern_consumer_cancel(lane.consumer, 150);
     assert_in_range(tern_steady(&tern_clock_system) - began_ms, 140, TEST_WAIT_MS);
@@ -424,13 +421,15 @@ static void another_consumer_that_stays_is_told_and_hides_no_loss(void **state)
     (void)state;
     struct lane lane = {.probe_ms = 20, .clock = &clock_ahead, .consumers = 2};
     LANE_START(&lane, count_consumers);
-    TEST_WAIT(&lane.mutex, lane.counts >= 5); /* it may be a connection of ours */
-    TEST_NOTE(&lane.mutex, assert_int_equal(lane.shared + lane.beacons, 0));
-    atomic_fetch_add(&ahead_ms, TERN_CONSUMER_LOST_MS);
-    TEST_WAIT(&lane.mutex, lane.shared == 1 && lane.beacons == 1);
+    TAKE_WAIT(&lane, lane.counts >= 5); /* it may be a connection of ours */
+    TEST_NOTE(&lane.mutex, take(&lane); assert_int_equal(lane.beacons, 0));
+    assert_false(atomic_load(&lane.links.links.shared));
+    atomic_fetch_add(&ahead_ms, TERN_LOST_LINK_MS);
+    TAKE_WAIT(&lane, atomic_load(&lane.links.links.shared) && lane.beacons == 1);
     TEST_NOTE(&lane.mutex, lane.consumers = 1);
-    TEST_WAIT(&lane.mutex, lane.alone == 1);
-    TEST_NOTE(&lane.mutex, assert_int_equal(lane.shared, 1)); /* once */
+    TAKE_WAIT(&lane, !atomic_load(&lane.links.links.shared));
+    TAKE_WAIT(&lane, test_links_times_logged(&lane.links, "nobody else consumes from our queue") == 1);
+    assert_int_equal(test_links_times_logged(&lane.links, "somebody else consumes from our queue"), 1); /* once */
     lane_stop(&lane);
 }
 
@@ -454,7 +453,7 @@ static void a_route_that_may_not_be_bound_is_not_tried_at_each_probe(void **stat
     (void)state;
     struct lane lane = {.probe_ms = 20};
     LANE_START(&lane, probe_without_binds);
-    TEST_WAIT(&lane.mutex, lane.counts >= 3);
+    TAKE_WAIT(&lane, lane.counts >= 3);
     TEST_NOTE(&lane.mutex, assert_int_equal(lane.binds, 0)); /* a refusal would cost the channel */
     lane_stop(&lane);
 }

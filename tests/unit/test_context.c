@@ -9,6 +9,7 @@
 #include "store.h"
 #include "tern/context.h"
 #include "tern/event_log.h"
+#include "tern/outbox.h"
 #include "tern/timers.h"
 
 #define PARENT "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"

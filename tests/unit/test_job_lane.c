@@ -24,7 +24,7 @@ static struct {
     struct tern_job_run outcome;
     char causation_id[TERN_UUID_SIZE];
     int broken;
-    struct tern_job_lane *called_lane; /* of "called": whom to hurry */
+    struct tern_job_worker *called_lane; /* of "called": whom to hurry */
     int64_t called_id;
 } play;
 
@@ -93,7 +93,7 @@ static enum tern_job_verdict run_called(void *self, const struct tern_job *job, 
     (void)self;
     (void)pthread_mutex_lock(&lock);
     note_run(job, run);
-    play.called_lane = run->lane;
+    play.called_lane = run->worker;
     play.called_id = job->id;
     (void)pthread_mutex_unlock(&lock);
     run->wait_ms = INT64_C(3600) * 1000;
@@ -103,7 +103,7 @@ static enum tern_job_verdict run_called(void *self, const struct tern_job *job, 
 /* What it calls answers before the run has come back to the lane. */
 static enum tern_job_verdict run_answered_at_once(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
-    if (run->step == 0) tern_job_lane_hurry(run->lane, job->id);
+    if (run->step == 0) tern_job_worker_hurry(run->worker, job->id);
     return run_called(self, job, run);
 }
 
@@ -138,9 +138,10 @@ static const struct tern_job_kind kinds[] = {
 
 static struct tern_db *reader;
 
-static void on_broken(void *owner, const struct tern_error *err)
+/* In place of the library's: the process goes on. */
+void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
 {
-    assert_ptr_equal(owner, &play);
+    (void)fatal;
     assert_int_equal(err->fault, TERN_FAULT_BROKEN);
     TEST_NOTE(&lock, play.broken++);
 }
@@ -148,21 +149,21 @@ static void on_broken(void *owner, const struct tern_error *err)
 static void build_lane(struct test_runtime *runtime, int64_t backoff_ms)
 {
     struct tern_error err = {0};
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
-    tern_job_lane_destroy(runtime->lane);
-    runtime->lane = tern_job_lane_create(&(struct tern_job_lane_settings){.kinds = kinds,
-                                                                          .writer = runtime->writer,
-                                                                          .reader = reader,
-                                                                          .clock = &runtime->clock,
-                                                                          .ids = runtime->ctx.ids,
-                                                                          .metrics = runtime->ctx.metrics,
-                                                                          .backoff_ms = backoff_ms,
-                                                                          .most_attempts = MOST_ATTEMPTS,
-                                                                          .log = runtime->log,
-                                                                          .broken = on_broken,
-                                                                          .owner = &play});
-    assert_int_equal(tern_job_lane_start(runtime->lane, &err), 0);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
+    tern_job_worker_destroy(runtime->app.worker);
+    runtime->app.worker = tern_job_worker_create(&(struct tern_job_worker_settings){.kinds = kinds,
+                                                                                    .queue = &runtime->app.queue,
+                                                                                    .reader = reader,
+                                                                                    .clock = &runtime->clock,
+                                                                                    .ids = runtime->app.ctx.ids,
+                                                                                    .metrics = runtime->app.ctx.metrics,
+                                                                                    .backoff_ms = backoff_ms,
+                                                                                    .most_attempts = MOST_ATTEMPTS,
+                                                                                    .log = runtime->app.log,
+                                                                                    .fatal = &runtime->app.fatal,
+                                                                                    .links = &runtime->app.links});
+    assert_int_equal(tern_job_worker_start(runtime->app.worker, &err), 0);
 }
 
 static int set_up(void **state)
@@ -171,6 +172,7 @@ static int set_up(void **state)
     memset(&play, 0, sizeof play);
     test_runtime_open(runtime, TEST_IN_A_FILE, TEST_CLOCK_SYSTEM, BATCH_MAX);
     reader = test_runtime_reader(runtime);
+    atomic_store(&runtime->app.links.owned_once, true);
     build_lane(runtime, 1);
     *state = runtime;
     return 0;
@@ -179,9 +181,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct test_runtime *runtime = *state;
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
-    tern_job_lane_destroy(runtime->lane);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
+    tern_job_worker_destroy(runtime->app.worker);
     tern_db_close(reader);
     test_runtime_close(runtime);
     test_free(runtime);
@@ -191,7 +193,7 @@ static int tear_down(void **state)
 static void start_writer(struct test_runtime *runtime)
 {
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
 }
 
 /* A unit that adds jobs. */
@@ -229,7 +231,7 @@ static void add_jobs(struct test_runtime *runtime, struct adding *adding)
 {
     adding->work.kind = &adding_kind;
     if (adding->count == 0) adding->count = 1;
-    tern_writer_submit(runtime->writer, &adding->work);
+    tern_work_submit(&runtime->app.queue, &adding->work);
     TEST_WAIT(&lock, adding->settled);
 }
 
@@ -268,8 +270,8 @@ static void a_job_runs_after_its_commit_and_finishes_in_a_transaction_of_its_own
     assert_string_equal(play.outcome.result, "done");
     assert_string_equal(play.causation_id, "cause"); /* its events go on with the conversation */
     assert_int_equal(number(runtime, "SELECT count(*) FROM note WHERE text = 'k'"), 1);
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
     test_runtime_metric(runtime, "tern_jobs_total{kind=\"at once\",result=\"done\"} 1");
 }
 
@@ -293,9 +295,9 @@ static void what_a_job_waits_for_hurries_it(void **state)
     add_job(runtime, "for hours", "first");
     add_job(runtime, "called", "k");
     TEST_WAIT(&lock, play.called_id != 0);
-    tern_job_lane_hurry(play.called_lane, play.called_id + 1);
+    tern_job_worker_hurry(play.called_lane, play.called_id + 1);
     assert_int_equal(JOBS_LEFT(runtime), 2);
-    tern_job_lane_hurry(play.called_lane, play.called_id);
+    tern_job_worker_hurry(play.called_lane, play.called_id);
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 1);
     assert_int_equal(play.outcome.step, 1);
 }
@@ -320,8 +322,8 @@ static void a_hurry_does_not_shorten_the_pause_before_the_next_attempt(void **st
     int64_t id = number(runtime, "SELECT id FROM job");
     add_job(runtime, "called", "second"); /* once it has run, the first one is back on the heap */
     TEST_WAIT(&lock, play.called_id != 0);
-    tern_job_lane_hurry(runtime->lane, id);
-    tern_job_lane_hurry(runtime->lane, play.called_id);
+    tern_job_worker_hurry(runtime->app.worker, id);
+    tern_job_worker_hurry(runtime->app.worker, play.called_id);
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 1);
     assert_string_equal(play.keys, "k second second");
 }
@@ -347,10 +349,10 @@ static void a_clock_set_back_before_the_start_makes_no_job_wait_longer_than_it_w
     struct test_runtime *runtime = *state;
     struct tern_error err = {0};
     int64_t ahead_ms = tern_now(&tern_clock_system) + INT64_C(3600000);
-    assert_int_equal(tern_db_run(runtime->ctx.db, an_hour_ago,
+    assert_int_equal(tern_db_run(runtime->app.ctx.db, an_hour_ago,
                                  TERN_DB_ARGS(tern_db_text("now"), tern_db_int(ahead_ms), tern_db_int(0)), &err),
                      1);
-    assert_int_equal(tern_db_run(runtime->ctx.db, an_hour_ago,
+    assert_int_equal(tern_db_run(runtime->app.ctx.db, an_hour_ago,
                                  TERN_DB_ARGS(tern_db_text("later"), tern_db_int(ahead_ms), tern_db_int(60)), &err),
                      1);
     build_lane(runtime, 1);
@@ -381,12 +383,12 @@ static void a_reader_that_saw_a_failing_disk_is_told_of(void **state)
 {
     struct test_runtime *runtime = *state;
     start_writer(runtime);
-    tern_job_lane_stop(runtime->lane);
+    tern_job_worker_stop(runtime->app.worker);
     tern_db_fail_at(reader, 1, TERN_FAULT_BROKEN); /* while it looks for new ones */
     build_lane(runtime, 1);
     start_writer(runtime);
     TEST_WAIT(&lock, play.broken == 1);
-    tern_job_lane_stop(runtime->lane);
+    tern_job_worker_stop(runtime->app.worker);
     tern_db_fail_at(reader, 3, TERN_FAULT_BROKEN); /* while it reads the one that is due */
     build_lane(runtime, 1);
     start_writer(runtime);
@@ -429,8 +431,8 @@ static void a_job_without_an_outcome_runs_again_with_the_same_key(void **state)
     assert_string_equal(play.keys, "k k k");
     assert_int_equal(play.attempts, 2);
     assert_string_equal(play.outcome.result, "done");
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
     assert_int_equal(test_runtime_times_logged(runtime, "job failed, will be tried again"), 2);
     assert_true(test_runtime_logged(runtime, "nobody answered"));
     test_runtime_metric(runtime, "tern_jobs_total{kind=\"fails\",result=\"again\"} 2");
@@ -495,8 +497,8 @@ static void an_outcome_that_could_not_be_kept_is_found_again(void **state)
     assert_string_equal(play.keys, "k k k");
     assert_int_equal(play.finished, 1);
     assert_int_equal(number(runtime, "SELECT count(*) FROM note"), 1); /* what failed left nothing */
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
     assert_int_equal(test_runtime_times_logged(runtime, "the outcome of a job could not be kept"), 2);
     assert_true(test_runtime_logged(runtime, "the row was taken"));
 }
@@ -507,20 +509,20 @@ static void an_outcome_waits_for_room_and_the_job_is_not_run_twice(void **state)
 {
     struct test_runtime *runtime = *state;
     struct adding adding = {.work.kind = &adding_kind, .kind = "at once", .key = "k", .count = 1};
-    tern_writer_submit(runtime->writer, &adding.work);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    TEST_WAIT(&lock, tern_writer_waiting(runtime->writer) == 1);
+    tern_work_submit(&runtime->app.queue, &adding.work);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    TEST_WAIT(&lock, tern_work_waiting(&runtime->app.queue) == 1);
     for (int64_t call = 1; call < 8; call++) {
-        tern_db_fail_at(runtime->ctx.db, call, TERN_FAULT_FULL);
-        assert_int_equal(tern_writer_step(runtime->writer), 1);
-        if (tern_db_fail_pending(runtime->ctx.db)) break;
-        assert_int_equal(tern_writer_waiting(runtime->writer), 1);
+        tern_db_fail_at(runtime->app.ctx.db, call, TERN_FAULT_FULL);
+        assert_int_equal(test_runtime_step(runtime), 1);
+        if (tern_db_fail_pending(runtime->app.ctx.db)) break;
+        assert_int_equal(tern_work_waiting(&runtime->app.queue), 1);
     }
-    tern_db_fail_at(runtime->ctx.db, 0, TERN_FAULT_OTHER);
+    tern_db_fail_at(runtime->app.ctx.db, 0, TERN_FAULT_OTHER);
     test_runtime_settle(runtime);
     assert_int_equal(play.runs, 1);
     assert_int_equal(JOBS_LEFT(runtime), 0);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     assert_true(runtime->failed >= 4);
 }
 
@@ -528,9 +530,9 @@ static void outcomes_do_not_pile_up_before_a_slow_writer(void **state)
 {
     struct test_runtime *runtime = *state;
     struct adding adding = {.work.kind = &adding_kind, .kind = "at once", .key = "k", .count = THOUSAND};
-    tern_writer_submit(runtime->writer, &adding.work);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    TEST_WAIT(&lock, tern_writer_waiting(runtime->writer) == 128);
+    tern_work_submit(&runtime->app.queue, &adding.work);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    TEST_WAIT(&lock, tern_work_waiting(&runtime->app.queue) == 128);
     TEST_NOTE(&lock, assert_int_equal(play.runs, 128));
     start_writer(runtime);
     wait_for_no_jobs(runtime);
@@ -563,11 +565,11 @@ static void the_attempts_outlive_a_restart(void **state)
     start_writer(runtime);
     add_job(runtime, "fails", "k");
     TEST_WAIT(&lock, number(runtime, "SELECT attempts FROM job") == 1);
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
     struct tern_error err = {0};
-    int rescheduled = tern_job_reschedule(runtime->ctx.db, test_store_number(runtime->ctx.db, "SELECT id FROM job"),
-                                          MOST_ATTEMPTS - 1, 0, &err);
+    int rescheduled = tern_job_reschedule(
+        runtime->app.ctx.db, test_store_number(runtime->app.ctx.db, "SELECT id FROM job"), MOST_ATTEMPTS - 1, 0, &err);
     assert_int_equal(rescheduled, 0);
     build_lane(runtime, 60000);
     start_writer(runtime);
@@ -580,11 +582,11 @@ static void a_stop_lets_handed_over_outcomes_settle_and_begins_no_more(void **st
 {
     struct test_runtime *runtime = *state;
     struct adding adding = {.work.kind = &adding_kind, .kind = "at once", .key = "k", .count = THOUSAND};
-    tern_writer_submit(runtime->writer, &adding.work);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    TEST_WAIT(&lock, tern_writer_waiting(runtime->writer) == 128);
-    tern_job_lane_stop(runtime->lane);
-    tern_writer_stop(runtime->writer);
+    tern_work_submit(&runtime->app.queue, &adding.work);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    TEST_WAIT(&lock, tern_work_waiting(&runtime->app.queue) == 128);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_writer_stop(runtime->app.writer);
     assert_int_equal(play.runs, 128);
     assert_int_equal(play.finished, 128);
     assert_int_equal(JOBS_LEFT(runtime), THOUSAND - 128);
@@ -594,13 +596,13 @@ static void at_a_stop_an_outcome_that_a_full_store_refuses_is_left_to_the_next_s
 {
     struct test_runtime *runtime = *state;
     struct adding adding = {.work.kind = &adding_kind, .kind = "at once", .key = "k", .count = 1};
-    tern_writer_submit(runtime->writer, &adding.work);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    TEST_WAIT(&lock, tern_writer_waiting(runtime->writer) == 1);
-    tern_job_lane_stop(runtime->lane);
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    assert_int_equal(tern_writer_waiting(runtime->writer), 0);
+    tern_work_submit(&runtime->app.queue, &adding.work);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    TEST_WAIT(&lock, tern_work_waiting(&runtime->app.queue) == 1);
+    tern_job_worker_stop(runtime->app.worker);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
     assert_int_equal(JOBS_LEFT(runtime), 1);
     build_lane(runtime, 1);
     start_writer(runtime);
@@ -613,10 +615,10 @@ static void a_job_that_is_removed_while_it_runs_still_finishes(void **state)
     struct test_runtime *runtime = *state;
     struct adding adding = {.work.kind = &adding_kind, .kind = "at once", .key = "k", .count = 1};
     struct tern_error err = {0};
-    tern_writer_submit(runtime->writer, &adding.work);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    TEST_WAIT(&lock, tern_writer_waiting(runtime->writer) == 1);
-    assert_int_equal(tern_job_remove(&runtime->ctx, "at once", "k", &err), 1);
+    tern_work_submit(&runtime->app.queue, &adding.work);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    TEST_WAIT(&lock, tern_work_waiting(&runtime->app.queue) == 1);
+    assert_int_equal(tern_job_remove(&runtime->app.ctx, "at once", "k", &err), 1);
     test_runtime_settle(runtime);
     assert_int_equal(play.finished, 1);
 }

@@ -61,7 +61,7 @@ static int start(void **state)
     shop.config = tern_config_read(tables, 1, arguments, environment, &action, &faults, &usage);
     if (shop.config == NULL || faults.length > 0) return -1;
     if (tern_app_start(&shop.app, &order_service, shop.config, &err) == 0) {
-        atomic_store(&shop.app.status.owned_once, true); /* there is no broker whose queue it could own */
+        atomic_store(&shop.app.links.owned_once, true); /* there is no broker whose queue it could own */
         return 0;
     }
     print_error("%s\n", err.text);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/service/parked_print.h"
+#include "common/inbox/parked_print.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/inbox.h"
@@ -15,7 +15,7 @@
 
 enum { BATCH_MAX = 8 };
 #define ID(n)       "01a20a82-b729-723d-b48f-8e5b618ed60" #n
-#define NUMBER(sql) test_store_number(runtime->ctx.db, sql)
+#define NUMBER(sql) test_store_number(runtime->app.ctx.db, sql)
 
 static struct {
     char ran[256]; /* subjects and last digits of the ids, in order */
@@ -35,18 +35,12 @@ static enum tern_outcome on_cancelled(struct tern_context *ctx, const struct ter
 static const struct tern_handler handlers[] = {
     {SHOP_TYPE(ORDER_CANCELLED), on_cancelled}
 };
-static const struct tern_service service = {.name = SHOP_SERVICE_PAYMENT,
-                                            .catalogue = &shop_catalogue,
-                                            .handlers = handlers,
-                                            .handler_count = TERN_COUNT(handlers)};
-
 static int set_up(void **state)
 {
     struct test_runtime *runtime = test_malloc(sizeof *runtime);
     memset(&play, 0, sizeof play);
     test_runtime_open(runtime, TEST_IN_MEMORY, TEST_CLOCK_BY_HAND, BATCH_MAX);
-    runtime->units = tern_units_create(&(struct tern_units_settings){
-        .service = &service, .writer = runtime->writer, .most_attempts = 5, .backoff_ms = 200});
+    test_runtime_build_inbox(runtime, handlers, TERN_COUNT(handlers), 5, 200);
     *state = runtime;
     return 0;
 }
@@ -54,7 +48,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct test_runtime *runtime = *state;
-    tern_units_destroy(runtime->units);
     test_runtime_close(runtime);
     test_free(runtime);
     return 0;
@@ -80,7 +73,7 @@ static int64_t hold(struct test_runtime *runtime, const char *id, const char *su
     strcpy(held.reason, reason);
     held.body = tern_copy_text(body);
     held.body_length = strlen(body);
-    if (tern_held_add(runtime->ctx.db, &held, &err) < 0) fail_msg("%s", err.text);
+    if (tern_held_add(runtime->app.ctx.db, &held, &err) < 0) fail_msg("%s", err.text);
     tern_held_fini(&held);
     return held.position;
 }
@@ -106,7 +99,7 @@ typedef int single_act(struct tern_db *db, const char *name, const struct tern_p
 /* As the admin command does it: a work of the writer. */
 struct act_work {
     struct tern_work work;
-    struct tern_units *units;
+    struct tern_retries *retries;
     single_act *what;
     const char *name;
     const struct tern_parked_filter *filter; /* of many, without a name */
@@ -121,7 +114,7 @@ static enum tern_outcome run_act(struct tern_context *ctx, struct tern_work *wor
     item->result = item->name ? item->what(ctx->db, item->name, &now, &held, err)
                               : tern_parked_retry_many(ctx->db, item->filter, item->limit, &now, err);
     tern_held_fini(&held);
-    return item->result < 0 || tern_units_load(item->units, ctx, err) < 0 ? TERN_RETRY : TERN_DONE;
+    return item->result < 0 || tern_retries_load(item->retries, ctx, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
 static void settle_act(struct tern_work *work, enum tern_settled settled)
@@ -135,8 +128,8 @@ static const struct tern_work_kind act_kind = {.name = "act", .run = run_act, .s
 static int act_with(struct test_runtime *runtime, struct act_work *item)
 {
     item->work.kind = &act_kind;
-    item->units = runtime->units;
-    tern_writer_submit(runtime->writer, &item->work);
+    item->retries = runtime->app.retries;
+    tern_work_submit(&runtime->app.queue, &item->work);
     test_runtime_settle(runtime);
     return item->result;
 }
@@ -166,7 +159,7 @@ static void list_is(struct test_runtime *runtime, const struct tern_parked_filte
                     const char *wanted)
 {
     char names[256] = "";
-    assert_true(tern_parked_list(runtime->ctx.db, filter, behind, limit, note_name, names, NULL) >= 0);
+    assert_true(tern_parked_list(runtime->app.ctx.db, filter, behind, limit, note_name, names, NULL) >= 0);
     assert_string_equal(names, wanted);
 }
 
@@ -206,7 +199,7 @@ static void a_discarded_message_never_comes_back_and_the_next_of_its_subject_run
     hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
     assert_int_equal(act(runtime, tern_parked_discard, ID(1)), TERN_PARKED_DONE);
     assert_string_equal(play.ran, "A2 ");
-    assert_int_equal(tern_inbox_has(runtime->ctx.db, ID(1), NULL), 1);
+    assert_int_equal(tern_inbox_has(runtime->app.ctx.db, ID(1), NULL), 1);
     assert_int_equal(act(runtime, tern_parked_discard, ID(1)), TERN_PARKED_NONE);
     test_runtime_metric(runtime, "tern_parked_messages 0");
 }
@@ -288,7 +281,7 @@ static void each_act_is_written_down_with_who_and_when(void **state)
     hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
     act(runtime, tern_parked_retry, ID(1));
     act(runtime, tern_parked_discard, ID(1));
-    assert_int_equal(tern_parked_acts(runtime->ctx.db, ID(1), note_act, acts, NULL), 2);
+    assert_int_equal(tern_parked_acts(runtime->app.ctx.db, ID(1), note_act, acts, NULL), 2);
     assert_string_equal(acts, "retry=done discard=done ");
     assert_int_equal(NUMBER("SELECT attempts FROM parked_audit WHERE action = 'retry' AND type = 'OrderCancelled'"), 5);
 }
@@ -312,7 +305,7 @@ static void a_store_that_fails_is_told(void **state)
     struct test_runtime *runtime = *state;
     hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
     hold_event(runtime, ID(2), "OrderCancelled", "B", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    test_store_fail_each(runtime->ctx.db, do_all, NULL);
+    test_store_fail_each(runtime->app.ctx.db, do_all, NULL);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
@@ -386,7 +379,7 @@ static void a_row_is_shown_with_all_that_is_known(void **state)
     struct tern_text out = {0};
     struct tern_held held;
     hold(runtime, "", "", TERN_HELD_PARKED, TERN_PARKED_MALFORMED, "abc");
-    assert_int_equal(tern_parked_find(runtime->ctx.db, "raw-1", &held, NULL), 1);
+    assert_int_equal(tern_parked_find(runtime->app.ctx.db, "raw-1", &held, NULL), 1);
     tern_parked_print_row(&held, &out);
     assert_string_equal(out.bytes, "{\"eventId\":\"raw-1\",\"eventType\":\"OrderCancelled\",\"subject\":null,"
                                    "\"state\":\"PARKED\",\"reason\":\"malformed\",\"error\":\"why not\",\"attempts\":5,"

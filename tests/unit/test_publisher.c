@@ -1,8 +1,11 @@
 /* test_publisher.c - the publisher against a fake broker. */
+#include "common/outbox/backlog.h"
+#include "common/work/fatal.h"
 #include "fake_broker.h"
 #include "folder.h"
 #include "tern/publisher.h"
 #include "tern_test.h"
+#include "test_links.h"
 #include "wait_for.h"
 
 #include <stdatomic.h>
@@ -32,11 +35,11 @@ struct lane {
     struct fake_broker *broker;
     struct tern_publisher *publisher;
     struct tern_metrics *metrics;
+    struct test_links links;
     pthread_mutex_t mutex;
     /* Under the mutex. */
     bool news;
-    int connected, lost, blocked, broken;
-    char why[256];
+    int broken;
     char seen[SEEN_MAX][40]; /* message ids as the broker saw them */
     int seen_count;
     bool seen_mandatory[SEEN_MAX], seen_nudge[SEEN_MAX];
@@ -76,50 +79,50 @@ static int64_t clock_steady(void *self)
     return tern_steady(&tern_clock_system) + atomic_load(&lane->ahead_ms);
 }
 
-static void on_progress(void *self)
+/* ---- in place of the library's: what the publisher tells the writer ---- */
+
+static struct lane *told_lane; /* the one that runs */
+
+void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
 {
-    struct lane *lane = self;
+    struct lane *lane = told_lane;
+    (void)backlog;
+    (void)publisher;
     TEST_NOTE(&lane->mutex, lane->news = true);
 }
 
-static void on_connected(void *self)
+/* What the broker has is to be remembered. The store is the test thread's: it answers in take(). */
+enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_command *run, void *argument,
+                                           const struct tern_conversation *conversation, struct tern_error *err)
 {
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->connected++);
-}
-
-static void on_lost(void *self, const char *why)
-{
-    struct lane *lane = self;
-    TEST_NOTE(&lane->mutex, lane->lost++; (void)snprintf(lane->why, sizeof lane->why, "%s", why));
-}
-
-static void on_blocked(void *self, bool blocked, const char *reason)
-{
-    struct lane *lane = self;
-    (void)reason;
-    TEST_NOTE(&lane->mutex, lane->blocked += blocked ? 1 : 0);
-}
-
-/* The store is the test thread's: it answers in take(). */
-static int on_remember(void *self, struct tern_broker_news *news, struct tern_error *err)
-{
-    struct lane *lane = self;
+    struct lane *lane = told_lane;
     int64_t until_ms = tern_steady(&tern_clock_system) + TEST_WAIT_MS;
     bool waits = true;
-    TEST_NOTE(&lane->mutex, lane->asked = news);
+    (void)run;
+    (void)conversation;
+    assert_ptr_equal(queue, &lane->links.queue);
+    TEST_NOTE(&lane->mutex, lane->asked = argument);
     while (waits && tern_steady(&tern_clock_system) < until_ms) {
         test_pause();
         TEST_NOTE(&lane->mutex, waits = lane->asked != NULL);
     }
-    return waits || lane->answer < 0 ? tern_error_set(err, "not now") : 0;
+    if (!waits && lane->answer == 0) return TERN_COMMITTED;
+    (void)tern_error_set(err, "not now");
+    return TERN_UNAVAILABLE;
 }
 
-static void on_broken(void *self, const struct tern_error *err)
+void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
 {
-    struct lane *lane = self;
+    struct lane *lane = told_lane;
+    (void)fatal;
     assert_int_equal(err->fault, TERN_FAULT_BROKEN);
     TEST_NOTE(&lane->mutex, lane->broken++);
+}
+
+/* How often it was connected, also in vain. */
+static uint64_t connects(const struct lane *lane)
+{
+    return tern_publisher_state(lane->publisher).connects;
 }
 
 #define MUST(call)                                           \
@@ -138,6 +141,7 @@ static void lane_open_store(struct lane *lane)
     (void)pthread_mutex_init(&lane->mutex, NULL);
     lane->clock = (struct tern_clock){clock_wall, clock_steady, lane};
     lane->metrics = tern_metrics_create(NULL);
+    test_links_open(&lane->links, &lane->clock);
 }
 
 /* Appends an event of ours (or a taken one) and returns its seq. The event id is "e<seq>". */
@@ -180,15 +184,11 @@ static void lane_start_publisher(struct lane *lane)
         .catalogue = &catalogue,
         .reader = lane->reader,
         .retry_base_ms = lane->retry_base_ms > 0 ? lane->retry_base_ms : 40,
-        .progress = on_progress,
-        .connected = on_connected,
-        .lost = on_lost,
-        .blocked = on_blocked,
-        .remember = lane->remembers ? on_remember : NULL,
-        .broken = on_broken,
+        .links = &lane->links.links,
+        .queue = lane->remembers ? &lane->links.queue : NULL,
         .metrics = lane->metrics,
-        .self = lane,
     };
+    told_lane = lane;
     MUST(tern_outbox_state(lane->db, &settings.start, &err));
     MUST(tern_publisher_create(&settings, &lane->publisher, &err));
     MUST(tern_publisher_start(lane->publisher, &err));
@@ -214,6 +214,7 @@ static void lane_stop_publisher(struct lane *lane)
 static void lane_stop(struct lane *lane)
 {
     lane_stop_publisher(lane);
+    test_links_close(&lane->links);
     tern_metrics_destroy(lane->metrics);
     tern_db_close(lane->reader);
     tern_db_close(lane->db);
@@ -496,7 +497,7 @@ static void a_broker_that_refuses_on_and_on_is_asked_on_a_new_connection(void **
     }
     TAKE_UNTIL(&lane, lane.releases == 1);
     TAKE_UNTIL(&lane, tern_publisher_stalled_ms(lane.publisher) == 0);
-    assert_int_equal(lane.connected, 2);
+    assert_int_equal(connects(&lane), 2);
     lane_stop(&lane);
 }
 
@@ -522,8 +523,8 @@ static void unknown_confirms_are_sent_again_after_a_lost_connection(void **state
     LANE_START(&lane, take_three_and_go, confirm_each);
     TAKE_UNTIL(&lane, lane.mark == 3);
     assert_int_equal(lane.confirmed, 3); /* each once */
-    assert_int_equal(lane.lost, 1);
-    assert_non_null(strstr(lane.why, "320 CONNECTION_FORCED - bye"));
+    assert_int_equal(connects(&lane), 2);
+    assert_int_equal(test_links_times_logged(&lane.links, "320 CONNECTION_FORCED - bye"), 1);
     assert_int_equal(lane.seen_count, 5);
     assert_string_equal(lane.seen[3], "e2");
     assert_string_equal(lane.seen[4], "e3");
@@ -547,8 +548,8 @@ static void a_confirm_that_takes_too_long_is_a_lost_connection(void **state)
     TEST_WAIT(&lane.mutex, lane.seen_count == 1);
     atomic_store(&lane.ahead_ms, 31000);
     TAKE_UNTIL(&lane, lane.mark == 1);
-    assert_int_equal(lane.lost, 1);
-    assert_non_null(strstr(lane.why, "has not confirmed an event for 30 s"));
+    assert_int_equal(connects(&lane), 2);
+    assert_int_equal(test_links_times_logged(&lane.links, "has not confirmed an event for 30 s"), 1);
     lane_stop(&lane);
 }
 
@@ -566,7 +567,7 @@ static void a_broker_that_confirms_nothing_on_any_connection_is_told_of(void **s
     TEST_WAIT(&lane.mutex, lane.seen_count == 2); /* the new connection is no reason to be silent about it */
     atomic_store(&lane.ahead_ms, 62000);
     TAKE_UNTIL(&lane, lane.mark == 1 && tern_publisher_stalled_ms(lane.publisher) == 0);
-    assert_int_equal(lane.lost, 2);
+    assert_int_equal(connects(&lane), 3);
     lane_stop(&lane);
 }
 
@@ -601,7 +602,7 @@ static void a_broker_that_blocks_for_minutes_is_waited_for(void **state)
     lane_open_store(&lane);
     (void)place(&lane, "A");
     LANE_START(&lane, block_until_go);
-    TEST_WAIT(&lane.mutex, lane.blocked == 1);
+    TEST_WAIT(&lane.mutex, atomic_load(&lane.links.links.blocked));
     int64_t last = place(&lane, "B");
     committed(&lane, last);
     for (int i = 0; i < 15; i++) { /* ten minutes */
@@ -610,13 +611,13 @@ static void a_broker_that_blocks_for_minutes_is_waited_for(void **state)
         TEST_WAIT(&lane.mutex, lane.beats >= beats + 4);
         atomic_fetch_add(&lane.ahead_ms, 40000);
     }
-    assert_int_equal(lane.lost, 0);
+    assert_int_equal(connects(&lane), 1);
     assert_int_equal(lane.seen_count, 1);
     assert_int_equal(tern_publisher_stalled_ms(lane.publisher), 0); /* it has said so itself */
     TEST_NOTE(&lane.mutex, lane.go = 1);
     TAKE_UNTIL(&lane, lane.mark == last);
     assert_int_equal(lane.seen_count, 2); /* what was under way was not sent again */
-    assert_int_equal(lane.lost, 0);
+    assert_int_equal(connects(&lane), 1);
     lane_stop(&lane);
 }
 
@@ -628,7 +629,7 @@ static void a_confirm_of_what_was_never_sent_starts_over(void **state)
     (void)place(&lane, "A");
     LANE_START(&lane, confirm_the_unknown, confirm_each);
     TAKE_UNTIL(&lane, lane.mark == 1);
-    assert_int_equal(lane.lost, 1);
+    assert_int_equal(connects(&lane), 2);
     lane_stop(&lane);
 }
 
@@ -737,7 +738,7 @@ static void a_clock_set_back_before_the_start_makes_no_held_row_wait_longer_than
     MUST(tern_outbox_advance(lane.db, 1, &err));
     MUST(tern_db_commit(lane.db, &err));
     LANE_START(&lane, confirm_each);
-    TEST_WAIT(&lane.mutex, lane.connected == 1);
+    TEST_WAIT(&lane.mutex, atomic_load(&lane.links.links.up[TERN_LINK_PUBLISHER]));
     atomic_store(&lane.ahead_ms, 376000); /* a back-off later */
     committed(&lane, 1);
     TAKE_UNTIL(&lane, lane.releases == 1);
@@ -787,7 +788,7 @@ static void a_flush_without_a_broker_does_not_wait(void **state)
     lane_open_store(&lane);
     (void)place(&lane, "A");
     LANE_START(&lane, never_let_in);
-    TEST_WAIT(&lane.mutex, lane.lost >= 1);
+    TEST_WAIT(&lane.mutex, test_links_times_logged(&lane.links, "err=") >= 1);
     int64_t began_ms = tern_steady(&tern_clock_system);
     tern_publisher_flush(lane.publisher, 60000);
     assert_in_range(tern_steady(&tern_clock_system) - began_ms, 0, TEST_WAIT_MS);
@@ -1057,7 +1058,7 @@ static void the_marker_stays_away_until_the_loss_is_on_disk(void **state)
     TAKE_UNTIL(&lane, lane.refuse <= 0);
     TAKE_UNTIL(&lane, all_said(&lane) && is_noted(&lane) && lane.seen_count >= 3);
     assert_int_equal(lane.seen_count, 3);
-    assert_int_equal(lane.lost, 2);
+    assert_int_equal(connects(&lane), 3);
     assert_int_equal(fake_broker_markers(lane.broker), 1);
     lane_stop(&lane);
 }
@@ -1097,7 +1098,7 @@ static void what_was_not_confirmed_when_the_connection_was_lost_is_said_on_the_n
     struct lane lane = {.go = 1};
     lane_open_with_log(&lane, true);
     LANE_START(&lane, forget_and_confirm_one, confirm_each);
-    TAKE_UNTIL(&lane, all_said(&lane) && is_noted(&lane) && lane.lost == 1);
+    TAKE_UNTIL(&lane, all_said(&lane) && is_noted(&lane) && connects(&lane) == 2);
     bool seen_last = false;
     TEST_NOTE(&lane.mutex, for (int i = 0; i < lane.seen_count; i++) seen_last |= strcmp(lane.seen[i], "e4") == 0);
     assert_true(seen_last);

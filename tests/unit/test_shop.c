@@ -5,6 +5,7 @@
 #include "store.h"
 #include "tern/context.h"
 #include "tern/event_log.h"
+#include "tern/outbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>

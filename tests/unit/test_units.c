@@ -10,6 +10,7 @@
 
 #include "store.h"
 #include "tern/backoff.h"
+#include "tern/held.h"
 #include "tern/inbox.h"
 #include "tern/timers.h"
 #include "tern_test.h"
@@ -30,7 +31,6 @@ static struct {
     int fired, timer_failures;
     char timer_correlation_id[TERN_UUID_SIZE];
     int settled, dropped; /* deliveries given back */
-    uint64_t connects;    /* of the connection that there is */
 } play;
 
 /* ---- the service ---- */
@@ -77,45 +77,41 @@ static const struct tern_timer_kind timers[] = {
     {"remind", on_timer},
     {NULL,     NULL    }
 };
-static const struct tern_service service = {.name = SHOP_SERVICE_PAYMENT,
-                                            .catalogue = &shop_catalogue,
-                                            .handlers = handlers,
-                                            .handler_count = TERN_COUNT(handlers),
-                                            .timers = timers};
-
-static void give_back(void *self, struct tern_delivery *delivery)
+/* As the consumer does: takes back what was settled. */
+static void take_back(struct test_runtime *runtime)
 {
-    (void)self;
-    if (delivery->generation == 0)
-        play.dropped++;
-    else
-        play.settled++;
-    if (delivery->readable) tern_event_fini(&delivery->event);
-    free(delivery->raw);
-    free(delivery);
+    struct tern_delivery *next = tern_deliveries_take_settled(runtime->app.deliveries);
+    while (next) {
+        struct tern_delivery *delivery = next;
+        next = delivery->next;
+        if (delivery->generation == 0)
+            play.dropped++;
+        else
+            play.settled++;
+        if (delivery->readable) tern_event_fini(&delivery->event);
+        free(delivery->raw);
+        free(delivery);
+    }
 }
 
-static struct tern_numbers numbers;
-
-static bool is_current(void *self, const struct tern_delivery *delivery)
+static void build_inbox(struct test_runtime *runtime, int64_t most_attempts, int64_t backoff_ms)
 {
-    (void)self;
-    return delivery->generation == play.connects;
+    runtime->app.timers.kinds = timers;
+    take_back(runtime);
+    test_runtime_build_inbox(runtime, handlers, TERN_COUNT(handlers), most_attempts, backoff_ms);
+    tern_deliveries_connected(runtime->app.deliveries, 1);
 }
 
-static void build_units(struct test_runtime *runtime, int64_t most_attempts, int64_t backoff_ms)
+static int settled(struct test_runtime *runtime)
 {
-    tern_numbers_init(&numbers, &shop_catalogue, SHOP_SERVICE_PAYMENT, 0);
-    const struct tern_units_settings settings = {.service = &service,
-                                                 .writer = runtime->writer,
-                                                 .most_attempts = most_attempts,
-                                                 .backoff_ms = backoff_ms,
-                                                 .settle = give_back,
-                                                 .current = is_current,
-                                                 .numbers = &numbers};
-    tern_units_destroy(runtime->units);
-    runtime->units = tern_units_create(&settings);
-    if (tern_units_load(runtime->units, &runtime->ctx, NULL) < 0) fail_msg("%s", "held messages cannot be counted");
+    take_back(runtime);
+    return play.settled;
+}
+
+static int dropped(struct test_runtime *runtime)
+{
+    take_back(runtime);
+    return play.dropped;
 }
 
 static int open_in(void **state, enum test_runtime_store store)
@@ -123,9 +119,8 @@ static int open_in(void **state, enum test_runtime_store store)
     struct test_runtime *runtime = test_malloc(sizeof *runtime);
     memset(&play, 0, sizeof play);
     play.answer = TERN_RETRY;
-    play.connects = 1;
     test_runtime_open(runtime, store, TEST_CLOCK_BY_HAND, BATCH_MAX);
-    build_units(runtime, MOST_ATTEMPTS, BACKOFF_MS);
+    build_inbox(runtime, MOST_ATTEMPTS, BACKOFF_MS);
     *state = runtime;
     return 0;
 }
@@ -143,7 +138,7 @@ static int in_a_file(void **state)
 static int tear_down(void **state)
 {
     struct test_runtime *runtime = *state;
-    tern_units_destroy(runtime->units);
+    take_back(runtime);
     test_runtime_close(runtime);
     test_free(runtime);
     return 0;
@@ -184,7 +179,7 @@ static void deliver(struct test_runtime *runtime, const char *subject, const cha
     delivery->redelivered = redelivered;
     delivery->received_steady_ms = atomic_load(&runtime->now_ms);
     make_event(runtime, SHOP_ORDER_CANCELLED, subject, name, &delivery->event);
-    tern_units_deliver(runtime->units, delivery);
+    tern_deliveries_submit(runtime->app.deliveries, delivery);
 }
 
 /* The same event as `name`, or a new one, flagged as a nudge. */
@@ -195,7 +190,7 @@ static void nudge(struct test_runtime *runtime, const char *subject, const char 
     delivery->readable = true;
     make_event(runtime, SHOP_ORDER_CANCELLED, subject, name, &delivery->event);
     delivery->event.nudge = true;
-    tern_units_deliver(runtime->units, delivery);
+    tern_deliveries_submit(runtime->app.deliveries, delivery);
     test_runtime_settle(runtime);
 }
 
@@ -215,7 +210,7 @@ static void deliver_garbage_as(struct test_runtime *runtime, const char *bytes, 
     delivery->reason = TERN_PARKED_MALFORMED;
     strcpy(delivery->raw_type, "OrderCancelled");
     (void)tern_error_set(&delivery->why, "it ends in the middle");
-    tern_units_deliver(runtime->units, delivery);
+    tern_deliveries_submit(runtime->app.deliveries, delivery);
 }
 
 static void deliver_garbage(struct test_runtime *runtime, const char *bytes)
@@ -236,7 +231,7 @@ static void fails(const char *name, enum tern_outcome answer, int times)
     play.failures = times;
 }
 
-#define NUMBER(sql) test_store_number(runtime->ctx.db, sql)
+#define NUMBER(sql) test_store_number(runtime->app.ctx.db, sql)
 
 /* ---- once ---- */
 
@@ -248,8 +243,8 @@ static void an_event_that_comes_twice_is_handled_once(void **state)
     deliver(runtime, "A", "a1", true);
     test_runtime_settle(runtime);
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
-    assert_int_equal(play.settled, 3);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
+    assert_int_equal(settled(runtime), 3);
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"done\"} 1");
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"duplicate\"} 2");
@@ -285,12 +280,12 @@ static void a_nudge_that_comes_first_is_handled_like_any_other(void **state)
 }
 
 /* Of order-service's cancels the broker has confirmed so many. */
-static void told(int64_t last)
+static void told(struct test_runtime *runtime, int64_t last)
 {
     struct tern_beacon beacon = {.producer = SHOP_SERVICE_ORDER, .store = "S", .count = 1};
     struct tern_numbers_news news;
     beacon.types[0] = (struct tern_beacon_type){SHOP_TYPE(ORDER_CANCELLED), 1, last};
-    tern_numbers_hear(&numbers, &beacon, &beacon.types[0], 1, &news);
+    tern_numbers_hear(&runtime->app.receipts.numbers, &beacon, &beacon.types[0], 1, &news);
 }
 
 /* The cancel `name` of that number, said to a broker that forgot, or because somebody has missed it. */
@@ -303,7 +298,7 @@ static void republish(struct test_runtime *runtime, const char *name, int64_t nu
     delivery->event.republished = true;
     delivery->numbered = SHOP_TYPE(ORDER_CANCELLED);
     delivery->number = number;
-    tern_units_deliver(runtime->units, delivery);
+    tern_deliveries_submit(runtime->app.deliveries, delivery);
     test_runtime_settle(runtime);
 }
 
@@ -312,25 +307,25 @@ static void receive_voided(struct test_runtime *runtime, bool nudge)
 {
     struct tern_delivery *delivery = tern_alloc(sizeof *delivery);
     const struct shop_payment_voided voided = {.order_id = "A", .customer_id = "C", .voided_at_ms = 1};
-    struct test_context maker = {.foreign = runtime->ctx.ids};
+    struct test_context maker = {.foreign = runtime->app.ctx.ids};
     delivery->generation = 1;
     delivery->readable = true;
     test_context_event(&maker, SHOP_PAYMENT_VOIDED, "A", &voided, NULL, &delivery->event);
     delivery->event.nudge = nudge;
-    tern_units_deliver(runtime->units, delivery);
+    tern_deliveries_submit(runtime->app.deliveries, delivery);
     test_runtime_settle(runtime);
 }
 
 static void what_takes_effect_when_said_again_is_counted_by_what_brought_it(void **state)
 {
     struct test_runtime *runtime = *state;
-    numbers.from_first = true;
+    runtime->app.receipts.numbers.from_first = true;
     receive(runtime, "A", "a1");
     nudge(runtime, "A", "a1"); /* it had come: nothing was healed */
     nudge(runtime, "B", "b1");
     nudge(runtime, "B", "b1");
     receive_voided(runtime, true);
-    told(2);
+    told(runtime, 2);
     republish(runtime, "c1", 2);
     republish(runtime, "c1", 2);
     republish(runtime, "d1", 3); /* of that no beacon has told */
@@ -348,7 +343,7 @@ static void an_event_without_a_handler_is_recorded_and_done(void **state)
 {
     struct test_runtime *runtime = *state;
     receive_voided(runtime, false);
-    assert_int_equal(play.settled, 1);
+    assert_int_equal(settled(runtime), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
 }
@@ -360,9 +355,9 @@ static void a_passing_failure_is_tried_again_until_it_works(void **state)
     struct test_runtime *runtime = *state;
     fails("a1", TERN_RETRY, 2);
     receive(runtime, "A", "a1");
-    assert_int_equal(play.settled, 1); /* acknowledged: the store has it */
+    assert_int_equal(settled(runtime), 1); /* acknowledged: the store has it */
     assert_int_equal(NUMBER("SELECT state * 10 + attempts FROM held"), 1);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 0);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 0);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 0);
     test_runtime_settle(runtime);
     assert_string_equal(play.ran, "a1"); /* not before its time */
@@ -372,7 +367,7 @@ static void a_passing_failure_is_tried_again_until_it_works(void **state)
     assert_string_equal(play.ran, "a1 a1 a1");
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 1);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1 a1");
     assert_int_equal(test_runtime_times_logged(runtime, "failed, will be tried again"), 2);
@@ -408,7 +403,7 @@ static void it_is_parked_with_its_reason_when_the_attempts_are_used_up(void **st
 static void where_one_attempt_is_all_the_first_failure_parks(void **state)
 {
     struct test_runtime *runtime = *state;
-    build_units(runtime, 1, BACKOFF_MS);
+    build_inbox(runtime, 1, BACKOFF_MS);
     fails("a1", TERN_RETRY, -1);
     receive(runtime, "A", "a1");
     assert_string_equal(play.ran, "a1");
@@ -420,7 +415,7 @@ static void where_one_attempt_is_all_the_first_failure_parks(void **state)
 static void without_a_pause_each_attempt_is_still_made(void **state)
 {
     struct test_runtime *runtime = *state;
-    build_units(runtime, MOST_ATTEMPTS, 0);
+    build_inbox(runtime, MOST_ATTEMPTS, 0);
     fails("a1", TERN_RETRY, 3);
     receive(runtime, "A", "a1");
     for (int i = 0; i < 10; i++)
@@ -435,8 +430,8 @@ static void what_can_never_work_is_parked_at_once(void **state)
     fails("a1", TERN_REJECT, -1);
     receive(runtime, "A", "a1");
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(play.settled, 1);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 0);
+    assert_int_equal(settled(runtime), 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 0);
     assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND reason = 'rejected' AND subject = 'A' AND"
                             " type = 'OrderCancelled' AND error = 'a1 is not wanted now' AND"
                             " body ->> '$.data.customerId' = 'a1'"),
@@ -452,7 +447,7 @@ static void what_cannot_be_read_is_parked_as_it_came_and_holds_up_nobody(void **
     deliver_garbage(runtime, "{\"eventId\":");
     deliver_garbage(runtime, "{\"eventId\":");
     receive(runtime, "A", "a1");
-    assert_int_equal(play.settled, 3);
+    assert_int_equal(settled(runtime), 3);
     assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND reason = 'malformed' AND"
                             " error = 'it ends in the middle' AND event_id IS NULL AND subject IS NULL AND"
                             " type = 'OrderCancelled' AND body = CAST('{\"eventId\":' AS BLOB)"),
@@ -471,7 +466,7 @@ static void what_cannot_be_read_and_comes_again_is_parked_once(void **state)
     deliver_garbage_as(runtime, "{\"eventId\":", true); /* killed before it was acknowledged */
     deliver_garbage_as(runtime, "{\"eventType\":", true);
     test_runtime_settle(runtime);
-    assert_int_equal(play.settled, 3);
+    assert_int_equal(settled(runtime), 3);
     assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2"), 2);
     assert_int_equal(NUMBER("SELECT count(DISTINCT body) FROM held"), 2);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"unreadable\",result=\"duplicate\"} 1");
@@ -489,7 +484,7 @@ static void later_events_of_a_held_subject_wait_behind_it_in_order(void **state)
     receive(runtime, "A", "a3");
     receive(runtime, "B", "b2");
     assert_string_equal(play.ran, "a1 b1 b2");
-    assert_int_equal(play.settled, 5);
+    assert_int_equal(settled(runtime), 5);
     test_runtime_metric(runtime, "tern_retrying_messages 3");
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 b1 b2 a1 a2 a3");
@@ -526,7 +521,7 @@ static void behind_a_parked_message_they_wait_for_a_person(void **state)
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 b1");
     assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 1 AND subject = 'A'"), 1);
-    assert_int_equal(play.settled, 3);
+    assert_int_equal(settled(runtime), 3);
 }
 
 static void a_store_that_fails_in_passing_lets_none_overtake(void **state)
@@ -539,10 +534,10 @@ static void a_store_that_fails_in_passing_lets_none_overtake(void **state)
         char later[16];
         (void)snprintf(later, sizeof later, "a%d", (int)call + 1);
         deliver(runtime, "A", later, false);
-        tern_db_fail_at(runtime->ctx.db, call, TERN_FAULT_BUSY);
-        (void)tern_writer_step(runtime->writer);
-        reached = !tern_db_fail_pending(runtime->ctx.db);
-        tern_db_fail_at(runtime->ctx.db, 0, TERN_FAULT_OTHER);
+        tern_db_fail_at(runtime->app.ctx.db, call, TERN_FAULT_BUSY);
+        (void)test_runtime_step(runtime);
+        reached = !tern_db_fail_pending(runtime->app.ctx.db);
+        tern_db_fail_at(runtime->app.ctx.db, 0, TERN_FAULT_OTHER);
         pass(runtime, HOUR_MS);
     }
     assert_string_equal(play.ran, "a1");
@@ -583,8 +578,8 @@ static void a_held_message_that_was_discarded_meanwhile_is_settled(void **state)
     fails("a1", TERN_RETRY, -1);
     receive(runtime, "A", "a1");
     atomic_fetch_add(&runtime->now_ms, HOUR_MS);
-    (void)tern_writer_step(runtime->writer); /* its attempt is counted, it is on its way */
-    assert_int_equal(tern_db_run(runtime->ctx.db, discard, TERN_DB_NO_ARGS, NULL), 1);
+    (void)test_runtime_step(runtime); /* its attempt is counted, it is on its way */
+    assert_int_equal(tern_db_run(runtime->app.ctx.db, discard, TERN_DB_NO_ARGS, NULL), 1);
     receive(runtime, "B", "b1");
     assert_string_equal(play.ran, "a1 b1");
     assert_int_equal(runtime->failed, 0);
@@ -604,7 +599,7 @@ static void a_held_message_that_is_delivered_again_is_kept_once(void **state)
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 1);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1");
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
 }
 
@@ -614,7 +609,7 @@ static void a_clock_set_back_before_the_start_makes_nobody_wait_longer_than_a_ba
     fails("a1", TERN_RETRY, 1);
     receive(runtime, "A", "a1");
     atomic_fetch_sub(&runtime->now_ms, HOUR_MS);
-    build_units(runtime, MOST_ATTEMPTS, BACKOFF_MS);
+    build_inbox(runtime, MOST_ATTEMPTS, BACKOFF_MS);
     assert_int_equal(NUMBER("SELECT next_try_ms FROM held"), atomic_load(&runtime->now_ms) + TERN_BACKOFF_MOST_MS);
     pass(runtime, 2 * HOUR_MS);
     assert_string_equal(play.ran, "a1 a1");
@@ -625,7 +620,7 @@ static void held_messages_survive_a_restart(void **state)
     struct test_runtime *runtime = *state;
     fails("a1", TERN_RETRY, 1);
     receive(runtime, "A", "a1");
-    build_units(runtime, MOST_ATTEMPTS, BACKOFF_MS);
+    build_inbox(runtime, MOST_ATTEMPTS, BACKOFF_MS);
     receive(runtime, "A", "a2");
     assert_string_equal(play.ran, "a1");
     pass(runtime, HOUR_MS);
@@ -662,10 +657,10 @@ static void an_attempt_that_waits_for_the_writer_is_not_counted_twice(void **sta
         (void)snprintf(name, sizeof name, "b%d", i);
         deliver(runtime, name, name, false);
     }
-    assert_int_equal(tern_writer_step(runtime->writer), BATCH_MAX); /* counts; the attempt queues behind the rest */
+    assert_int_equal(test_runtime_step(runtime), BATCH_MAX); /* counts; the attempt queues behind the rest */
     assert_int_equal(NUMBER("SELECT attempts FROM held"), 2);
     atomic_fetch_add(&runtime->now_ms, HOUR_MS);
-    assert_int_equal(tern_writer_step(runtime->writer), BATCH_MAX);
+    assert_int_equal(test_runtime_step(runtime), BATCH_MAX);
     assert_int_equal(NUMBER("SELECT attempts FROM held"), 2);
     test_runtime_settle(runtime);
     assert_int_equal(runtime->failed, 0);
@@ -679,8 +674,8 @@ static void an_attempt_that_waits_for_the_writer_is_not_counted_twice(void **sta
 static _Noreturn void live(struct test_runtime *runtime, const char *url, int64_t most_attempts, bool first)
 {
     struct tern_error err = {0};
-    if (tern_db_open(url, &runtime->ctx.db, &err) < 0) _exit(2);
-    build_units(runtime, most_attempts, BACKOFF_MS);
+    if (tern_db_open(url, &runtime->app.ctx.db, &err) < 0) _exit(2);
+    build_inbox(runtime, most_attempts, BACKOFF_MS);
     fails("killer", TERN_DONE, -1);
     play.kills = true;
     deliver(runtime, "A", "killer", !first);
@@ -688,10 +683,10 @@ static _Noreturn void live(struct test_runtime *runtime, const char *url, int64_
     deliver(runtime, "C", "other", !first);
     for (int i = 0; i < 20; i++) {
         atomic_fetch_add(&runtime->now_ms, BACKOFF_MS);
-        while (tern_writer_step(runtime->writer) > 0)
+        while (test_runtime_step(runtime) > 0)
             continue;
     }
-    tern_db_close(runtime->ctx.db);
+    tern_db_close(runtime->app.ctx.db);
     _exit(0);
 }
 
@@ -700,7 +695,7 @@ static int live_and_die(struct test_runtime *runtime, int64_t most_attempts)
 {
     int deaths = 0, status = 0;
     struct tern_error err = {0};
-    tern_db_close(runtime->ctx.db);
+    tern_db_close(runtime->app.ctx.db);
     for (int start = 0; start < 20; start++) {
         pid_t child = fork();
         assert_true(child >= 0);
@@ -712,7 +707,7 @@ static int live_and_die(struct test_runtime *runtime, int64_t most_attempts)
         atomic_fetch_add(&runtime->now_ms, HOUR_MS);
     }
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(tern_db_open(runtime->url, &runtime->ctx.db, &err), 0);
+    assert_int_equal(tern_db_open(runtime->url, &runtime->app.ctx.db, &err), 0);
     return deaths;
 }
 
@@ -751,11 +746,11 @@ static void a_lost_batch_loses_no_held_message_from_sight(void **state)
         play.ran[0] = '\0';
         receive(runtime, "A", first);
         atomic_fetch_add(&runtime->now_ms, HOUR_MS);
-        assert_int_equal(tern_writer_step(runtime->writer), 0); /* the attempt is counted */
-        tern_db_fail_at(runtime->ctx.db, call, TERN_FAULT_FULL);
-        (void)tern_writer_step(runtime->writer); /* it succeeds, and the store may lose it */
-        reached = !tern_db_fail_pending(runtime->ctx.db);
-        tern_db_fail_at(runtime->ctx.db, 0, TERN_FAULT_OTHER);
+        assert_int_equal(test_runtime_step(runtime), 0); /* the attempt is counted */
+        tern_db_fail_at(runtime->app.ctx.db, call, TERN_FAULT_FULL);
+        (void)test_runtime_step(runtime); /* it succeeds, and the store may lose it */
+        reached = !tern_db_fail_pending(runtime->app.ctx.db);
+        tern_db_fail_at(runtime->app.ctx.db, 0, TERN_FAULT_OTHER);
         deliver(runtime, "A", second, false);
         test_runtime_settle(runtime);
         size_t length = strlen(play.ran);
@@ -772,15 +767,15 @@ static void a_lost_batch_counts_nothing(void **state)
     deliver(runtime, "A", "a1", false);
     deliver(runtime, "A", "a1", false);
     for (int i = 0; i < 3; i++) {
-        tern_db_fail_at(runtime->ctx.db, 10, TERN_FAULT_FULL);
-        (void)tern_writer_step(runtime->writer);
-        assert_false(tern_db_fail_pending(runtime->ctx.db));
+        tern_db_fail_at(runtime->app.ctx.db, 10, TERN_FAULT_FULL);
+        (void)test_runtime_step(runtime);
+        assert_false(tern_db_fail_pending(runtime->app.ctx.db));
     }
     assert_int_equal(runtime->failed, 3);
-    assert_int_equal(play.settled, 0);
+    assert_int_equal(settled(runtime), 0);
     test_runtime_settle(runtime);
-    assert_int_equal(play.settled, 2);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    assert_int_equal(settled(runtime), 2);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"done\"} 1");
     test_runtime_metric(runtime, "tern_inbox_duplicates_total 1");
 }
@@ -792,30 +787,32 @@ static void while_draining_what_cannot_commit_is_left_to_the_broker(void **state
     struct test_runtime *runtime = *state;
     deliver(runtime, "A", "a1", false);
     deliver(runtime, "B", "b1", false);
-    tern_units_drain(runtime->units);
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-    (void)tern_writer_step(runtime->writer);
-    assert_int_equal(play.dropped, 2);
-    assert_int_equal(play.settled, 0);
-    assert_int_equal(tern_writer_waiting(runtime->writer), 0);
+    tern_deliveries_drain(runtime->app.deliveries);
+    tern_retries_drain(runtime->app.retries);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+    (void)test_runtime_step(runtime);
+    assert_int_equal(dropped(runtime), 2);
+    assert_int_equal(settled(runtime), 0);
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
     receive(runtime, "C", "c1"); /* what is in hand is still finished */
-    assert_int_equal(play.settled, 1);
+    assert_int_equal(settled(runtime), 1);
 }
 
 static void what_came_on_a_lost_connection_is_left_to_the_broker_when_it_cannot_commit(void **state)
 {
     struct test_runtime *runtime = *state;
     deliver(runtime, "A", "a1", false);
-    for (play.connects = 1; play.connects <= 2; play.connects++) {
-        tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-        (void)tern_writer_step(runtime->writer);
-        assert_int_equal(play.dropped, play.connects - 1);
-        assert_int_equal(tern_writer_waiting(runtime->writer), 2 - play.connects);
+    for (uint64_t connects = 1; connects <= 2; connects++) {
+        tern_deliveries_connected(runtime->app.deliveries, connects);
+        tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+        (void)test_runtime_step(runtime);
+        assert_int_equal(dropped(runtime), connects - 1);
+        assert_int_equal(tern_work_waiting(&runtime->app.queue), 2 - connects);
         atomic_fetch_add(&runtime->now_ms, HOUR_MS);
     }
     receive(runtime, "A", "a2"); /* of the first connection too: it must not overtake a1 */
     assert_string_equal(play.ran, "");
-    assert_int_equal(play.dropped, 2);
+    assert_int_equal(dropped(runtime), 2);
 }
 
 static void while_draining_nothing_is_tried_again(void **state)
@@ -823,7 +820,8 @@ static void while_draining_nothing_is_tried_again(void **state)
     struct test_runtime *runtime = *state;
     fails("a1", TERN_RETRY, 1);
     receive(runtime, "A", "a1");
-    tern_units_drain(runtime->units);
+    tern_deliveries_drain(runtime->app.deliveries);
+    tern_retries_drain(runtime->app.retries);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1");
     assert_int_equal(NUMBER("SELECT attempts FROM held"), 1);
@@ -834,8 +832,8 @@ static void while_draining_nothing_is_tried_again(void **state)
 static void set_timer(struct test_runtime *runtime, const char *kind, const char *key, int64_t in_ms)
 {
     struct tern_error err = {0};
-    assert_int_equal(tern_timer_set(runtime->ctx.db, kind, key, atomic_load(&runtime->now_ms) + in_ms, "payload", &err),
-                     0);
+    assert_int_equal(
+        tern_timer_set(runtime->app.ctx.db, kind, key, atomic_load(&runtime->now_ms) + in_ms, "payload", &err), 0);
 }
 
 static void a_timer_fires_once_at_its_time(void **state)
@@ -853,32 +851,18 @@ static void a_timer_fires_once_at_its_time(void **state)
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log"), 1);
 }
 
-static bool is_online(void *self)
-{
-    return *(const bool *)self;
-}
-
 static void timers_that_need_the_broker_wait_for_it(void **state)
 {
     struct test_runtime *runtime = *state;
-    struct tern_service needy = service;
-    bool online = false;
-    needy.timers_need_broker = true;
-    tern_units_destroy(runtime->units);
-    runtime->units = tern_units_create(&(struct tern_units_settings){.service = &needy,
-                                                                     .writer = runtime->writer,
-                                                                     .most_attempts = MOST_ATTEMPTS,
-                                                                     .backoff_ms = BACKOFF_MS,
-                                                                     .settle = give_back,
-                                                                     .online = is_online,
-                                                                     .self = &online});
-    if (tern_timer_set(runtime->ctx.db, "remind", "ORD-1", atomic_load(&runtime->now_ms) + 10, "payload", NULL) < 0)
+    struct tern_links *links = &runtime->app.links;
+    runtime->app.timers.links = links;
+    tern_links_connected(links, TERN_LINK_CONSUMER);
+    if (tern_timer_set(runtime->app.ctx.db, "remind", "ORD-1", atomic_load(&runtime->now_ms) + 10, "payload", NULL) < 0)
         fail_msg("%s", "the timer cannot be set");
     pass(runtime, 1000);
     assert_int_equal(play.fired, 0);
-    assert_true(tern_units_next_due(runtime->units, &runtime->ctx) == INT64_MAX);
-    online = true;
-    deliver_garbage(runtime, "?"); /* any reason to look again */
+    assert_true(tern_timers_next_due(&runtime->app.timers, &runtime->app.ctx) == INT64_MAX);
+    tern_links_connected(links, TERN_LINK_PUBLISHER); /* the writer is woken */
     pass(runtime, 1000);
     assert_int_equal(play.fired, 1);
 }
@@ -907,9 +891,9 @@ static void what_a_failed_timer_said_is_not_counted_as_pending(void **state)
     struct test_runtime *runtime = *state;
     play.timer_failures = 1;
     set_timer(runtime, "remind", "ORD-1", 0);
-    (void)tern_writer_step(runtime->writer);
+    (void)test_runtime_step(runtime);
     assert_int_equal(play.fired, 1);
-    assert_int_equal(runtime->ctx.emitted, 0);
+    assert_int_equal(runtime->app.ctx.emitted, 0);
 }
 
 static void a_timer_of_an_older_version_is_forgotten(void **state)
@@ -926,10 +910,15 @@ static void a_store_that_does_not_answer_is_asked_again_what_is_due(void **state
 {
     struct test_runtime *runtime = *state;
     test_runtime_settle(runtime);
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_BUSY);
-    int64_t due_ms = tern_units_next_due(runtime->units, &runtime->ctx);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_BUSY);
+    int64_t due_ms = tern_timers_next_due(&runtime->app.timers, &runtime->app.ctx);
     assert_in_range(due_ms - atomic_load(&runtime->now_ms), 1, 5000);
-    assert_true(tern_units_next_due(runtime->units, &runtime->ctx) == INT64_MAX);
+    assert_true(tern_timers_next_due(&runtime->app.timers, &runtime->app.ctx) == INT64_MAX);
+    fails("a1", TERN_RETRY, -1);
+    receive(runtime, "A", "a1");
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_BUSY);
+    due_ms = tern_retries_next_due(runtime->app.retries, &runtime->app.ctx);
+    assert_int_equal(due_ms - atomic_load(&runtime->now_ms), 1000);
 }
 
 #define WITH(test, set_up) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

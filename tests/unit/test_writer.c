@@ -19,6 +19,7 @@ struct test_work {
     const char *name;
     enum tern_outcome answer;
     bool says;            /* emits an event and logs a line */
+    int64_t timer_ms;     /* arms a timer that is due then, or only sets it when below 0; 0: neither */
     bool again;           /* queued again after LATER */
     struct tern_db *look; /* a second connection, asked when it is settled */
 
@@ -51,8 +52,10 @@ static enum tern_outcome run(struct tern_context *ctx, struct tern_work *work, s
         if (shop_emit_payment_voided(ctx, &voided, NULL, err) < 0) return TERN_RETRY;
         tern_log_info(ctx->log, "said", TERN_STR("by", item->name));
         ctx->jobs_added++;
-        ctx->timers_set++;
     }
+    if (item->timer_ms > 0 && tern_timer_arm(ctx, "due", item->name, item->timer_ms, NULL, err) < 0) return TERN_RETRY;
+    if (item->timer_ms < 0 && tern_timer_set(ctx->db, "due", item->name, ctx->now_ms - item->timer_ms, NULL, err) < 0)
+        return TERN_RETRY;
     if (item->answer != TERN_DONE) (void)tern_error_set(err, "%s does not want to", item->name);
     return item->answer;
 }
@@ -71,9 +74,19 @@ static void settle(struct tern_work *work, enum tern_settled settled)
     item->how = settled;
     if (item->look) item->seen = test_runtime_notes(item->look);
     if (item->again && settled == TERN_SETTLED_LATER)
-        tern_writer_again(item->runtime->writer, work);
+        tern_work_requeue(&item->runtime->app.queue, work);
     else
         TEST_NOTE(&story_lock, item->settles++);
+}
+
+static int fatal;
+
+/* In place of the library's: the process goes on. */
+void tern_fatal(struct tern_fatal *store, const struct tern_error *err)
+{
+    (void)store;
+    assert_int_equal(err->fault, TERN_FAULT_BROKEN);
+    fatal++;
 }
 
 static const struct tern_work_kind plain = {.name = "plain", .run = run, .settle = settle};
@@ -86,13 +99,14 @@ static void submit(struct test_runtime *runtime, struct test_work *item, const s
     item->runtime = runtime;
     item->name = name;
     item->work.kind = kind;
-    tern_writer_submit(runtime->writer, &item->work);
+    tern_work_submit(&runtime->app.queue, &item->work);
 }
 
 static int open_in(void **state, enum test_runtime_store store, enum test_runtime_clock clock)
 {
     struct test_runtime *runtime = test_malloc(sizeof *runtime);
     story[0] = '\0';
+    fatal = 0;
     test_runtime_open(runtime, store, clock, BATCH_MAX);
     *state = runtime;
     return 0;
@@ -138,14 +152,14 @@ static void a_batch_is_one_transaction_of_at_most_batch_max_works(void **state)
     struct test_work items[BATCH_MAX + 1] = {0};
     for (size_t i = 0; i < TERN_COUNT(items); i++)
         submit(runtime, &items[i], &plain, "w");
-    assert_int_equal(tern_writer_waiting(runtime->writer), BATCH_MAX + 1);
-    assert_int_equal(tern_writer_step(runtime->writer), BATCH_MAX);
-    assert_int_equal(runtime->committed, 1);
-    assert_int_equal(runtime->units_committed, BATCH_MAX);
-    assert_int_equal(tern_writer_waiting(runtime->writer), 1);
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    assert_int_equal(runtime->committed, 2);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), BATCH_MAX + 1);
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), BATCH_MAX + 1);
+    assert_int_equal(test_runtime_step(runtime), BATCH_MAX);
+    assert_int_equal(test_runtime_committed(runtime), 1);
+    assert_int_equal(test_runtime_units_committed(runtime), BATCH_MAX);
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), 1);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    assert_int_equal(test_runtime_committed(runtime), 2);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), BATCH_MAX + 1);
 }
 
 static void a_work_that_fails_undoes_itself_alone(void **state)
@@ -164,9 +178,9 @@ static void a_work_that_fails_undoes_itself_alone(void **state)
         assert_string_equal(bad.work.err.text, "bad does not want to");
         assert_int_equal(after.how, TERN_SETTLED_DONE);
     }
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 4);
-    assert_int_equal(test_store_number(runtime->ctx.db, "SELECT count(*) FROM note WHERE text = 'bad'"), 0);
-    assert_int_equal(runtime->committed, 2);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 4);
+    assert_int_equal(test_store_number(runtime->app.ctx.db, "SELECT count(*) FROM note WHERE text = 'bad'"), 0);
+    assert_int_equal(test_runtime_committed(runtime), 2);
     assert_int_equal(runtime->failed, 0);
 }
 
@@ -182,9 +196,9 @@ static void what_a_kind_keeps_of_a_failed_work_commits_with_the_batch(void **sta
                                "settle retry, settle reject, settle good");
     assert_int_equal(retry.how, TERN_SETTLED_DONE);
     assert_int_equal(reject.how, TERN_SETTLED_DONE);
-    assert_int_equal(test_store_number(runtime->ctx.db, "SELECT count(*) FROM note WHERE text = 'kept'"), 2);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 3);
-    assert_int_equal(runtime->committed, 1);
+    assert_int_equal(test_store_number(runtime->app.ctx.db, "SELECT count(*) FROM note WHERE text = 'kept'"), 2);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3);
+    assert_int_equal(test_runtime_committed(runtime), 1);
 }
 
 static void nothing_is_settled_before_it_is_on_disk(void **state)
@@ -209,22 +223,23 @@ static void numbers_have_no_gap(struct tern_db *db, int64_t count)
 static void what_was_undone_is_neither_told_nor_logged(void **state)
 {
     struct test_runtime *runtime = *state;
-    struct test_work good = {.says = true}, bad = {.says = true, .answer = TERN_RETRY};
+    struct test_work good = {.says = true, .timer_ms = 1000}, bad = good;
+    bad.answer = TERN_RETRY;
     submit(runtime, &good, &plain, "good");
     submit(runtime, &bad, &plain, "bad");
-    assert_int_equal(tern_writer_step(runtime->writer), 2);
-    assert_int_equal(runtime->ctx.emitted, 1);
-    assert_int_equal(runtime->ctx.jobs_added, 1);
-    assert_int_equal(runtime->ctx.timers_set, 1);
+    assert_int_equal(test_runtime_step(runtime), 2);
+    assert_int_equal(runtime->app.ctx.emitted, 1);
+    assert_int_equal(runtime->app.ctx.jobs_added, 1);
+    assert_int_equal(runtime->app.ctx.timers_set, 1);
     /* A publisher that was told of a row which is not there would think it had read the next one. */
-    assert_int_equal(runtime->last_seq_told, test_store_number(runtime->ctx.db, "SELECT max(seq) FROM event_log"));
-    assert_int_equal(runtime->ctx.last_seq, runtime->last_seq_told);
+    assert_int_equal(runtime->last_seq_told, test_store_number(runtime->app.ctx.db, "SELECT max(seq) FROM event_log"));
+    assert_int_equal(runtime->app.ctx.last_seq, runtime->last_seq_told);
     assert_true(test_runtime_logged(runtime, "by=good"));
     assert_false(test_runtime_logged(runtime, "by=bad"));
     submit(runtime, &bad, &plain, "bad");
     submit(runtime, &good, &plain, "good");
-    assert_int_equal(tern_writer_step(runtime->writer), 2);
-    numbers_have_no_gap(runtime->ctx.db, 2);
+    assert_int_equal(test_runtime_step(runtime), 2);
+    numbers_have_no_gap(runtime->app.ctx.db, 2);
 }
 
 /* ---- a store that fails ---- */
@@ -234,29 +249,29 @@ static void a_store_without_room_changes_nothing_and_works_again_after(void **st
     struct test_runtime *runtime = *state;
     struct tern_db *look = test_runtime_reader(runtime);
     int64_t lost = 0;
-    for (int64_t call = 1; call < 50; call++) {
+    for (int64_t call = 1; call < 100; call++) {
         struct test_work a = {.says = true}, b = {.answer = TERN_RETRY};
         int failed = runtime->failed;
-        int64_t notes = test_runtime_notes(look), seq = runtime->ctx.last_seq;
+        int64_t notes = test_runtime_notes(look), seq = runtime->app.ctx.last_seq;
         submit(runtime, &a, &keeping, "a");
         submit(runtime, &b, &keeping, "b");
-        tern_db_fail_at(runtime->ctx.db, call, TERN_FAULT_FULL);
-        (void)tern_writer_step(runtime->writer);
-        bool reached = !tern_db_fail_pending(runtime->ctx.db);
-        tern_db_fail_at(runtime->ctx.db, 0, TERN_FAULT_OTHER);
+        tern_db_fail_at(runtime->app.ctx.db, call, TERN_FAULT_FULL);
+        (void)test_runtime_step(runtime);
+        bool reached = !tern_db_fail_pending(runtime->app.ctx.db);
+        tern_db_fail_at(runtime->app.ctx.db, 0, TERN_FAULT_OTHER);
         assert_int_equal(runtime->failed, failed + reached);
         assert_int_equal(a.how, reached ? TERN_SETTLED_LATER : TERN_SETTLED_DONE);
         assert_int_equal(b.how, reached ? TERN_SETTLED_LATER : TERN_SETTLED_DONE);
         assert_int_equal(test_runtime_notes(look), notes + (reached ? 0 : 2));
         if (!reached) break;
         assert_int_equal(a.work.err.fault, TERN_FAULT_FULL);
-        assert_int_equal(runtime->ctx.last_seq, seq);
+        assert_int_equal(runtime->app.ctx.last_seq, seq);
         lost++;
     }
     assert_true(lost > 5); /* begin, savepoint, insert, ..., commit: each was seen to fail */
-    assert_int_equal(runtime->committed, 1);
-    assert_int_equal(runtime->fatal, 0);
-    numbers_have_no_gap(runtime->ctx.db, 1);
+    assert_int_equal(test_runtime_committed(runtime), 1);
+    assert_int_equal(fatal, 0);
+    numbers_have_no_gap(runtime->app.ctx.db, 1);
     tern_db_close(look);
 }
 
@@ -266,8 +281,8 @@ static void that_the_store_takes_nothing_is_said_once_and_that_it_takes_again_to
     struct test_work item = {.again = true};
     submit(runtime, &item, &plain, "item");
     for (int i = 0; i < 3; i++) {
-        tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-        assert_int_equal(tern_writer_step(runtime->writer), 1);
+        tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+        assert_int_equal(test_runtime_step(runtime), 1);
         assert_int_equal(test_runtime_logged(runtime, "the store took nothing"), true);
     }
     assert_int_equal(runtime->failed, 3);
@@ -288,9 +303,9 @@ static void what_a_lost_batch_gives_back_keeps_its_place(void **state)
         submit(runtime, &items[i], &plain, names[i]);
     }
     submit(runtime, &later, &plain, "later");
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-    assert_int_equal(tern_writer_step(runtime->writer), BATCH_MAX);
-    assert_int_equal(tern_writer_waiting(runtime->writer), BATCH_MAX);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+    assert_int_equal(test_runtime_step(runtime), BATCH_MAX);
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), BATCH_MAX);
     story[0] = '\0';
     test_runtime_settle(runtime);
     assert_string_equal(story, "run a, run c, run d, run later, settle a, settle c, settle d, settle later");
@@ -301,9 +316,9 @@ static void a_broken_store_is_fatal(void **state)
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
     submit(runtime, &item, &plain, "item");
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_BROKEN);
-    (void)tern_writer_step(runtime->writer);
-    assert_int_equal(runtime->fatal, 1);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_BROKEN);
+    (void)test_runtime_step(runtime);
+    assert_int_equal(fatal, 1);
     assert_int_equal(item.how, TERN_SETTLED_LATER);
 }
 
@@ -321,10 +336,10 @@ static void a_batch_that_cannot_be_rolled_back_is_fatal(void **state)
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
     submit(runtime, &item, &plain, "item");
-    sqlite3_set_authorizer(runtime->ctx.db->handle, no_rollback, NULL);
-    tern_db_fail_at(runtime->ctx.db, 2, TERN_FAULT_FULL);
-    (void)tern_writer_step(runtime->writer);
-    assert_int_equal(runtime->fatal, 1);
+    sqlite3_set_authorizer(runtime->app.ctx.db->handle, no_rollback, NULL);
+    tern_db_fail_at(runtime->app.ctx.db, 2, TERN_FAULT_FULL);
+    (void)test_runtime_step(runtime);
+    assert_int_equal(fatal, 1);
     assert_int_equal(item.how, TERN_SETTLED_LATER);
 }
 
@@ -337,14 +352,14 @@ static void a_work_that_has_not_begun_can_be_taken_back(void **state)
     submit(runtime, &a, &plain, "a");
     submit(runtime, &b, &plain, "b");
     submit(runtime, &c, &plain, "c");
-    assert_true(tern_writer_withdraw(runtime->writer, &c.work)); /* the last, the first, then what is left */
-    assert_true(tern_writer_withdraw(runtime->writer, &a.work));
-    assert_false(tern_writer_withdraw(runtime->writer, &a.work));
+    assert_true(tern_work_withdraw(&runtime->app.queue, &c.work)); /* the last, the first, then what is left */
+    assert_true(tern_work_withdraw(&runtime->app.queue, &a.work));
+    assert_false(tern_work_withdraw(&runtime->app.queue, &a.work));
     submit(runtime, &c, &plain, "c");
     test_runtime_settle(runtime);
     assert_string_equal(story, "run b, run c, settle b, settle c");
-    assert_false(tern_writer_withdraw(runtime->writer, &b.work));
-    assert_int_equal(tern_writer_waiting(runtime->writer), 0);
+    assert_false(tern_work_withdraw(&runtime->app.queue, &b.work));
+    assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
 }
 
 /* ---- by the clock ---- */
@@ -353,42 +368,39 @@ static void what_is_due_runs_in_the_batch_and_not_before_its_time(void **state)
 {
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
-    atomic_store(&runtime->due_left, 2);
-    runtime->due_ms = atomic_load(&runtime->now_ms) + 1000;
+    test_runtime_set_timers(runtime, 2, 1000);
     test_runtime_settle(runtime);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 0);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 0);
 
     atomic_fetch_add(&runtime->now_ms, 1000);
-    int committed = runtime->committed;
+    int committed = test_runtime_committed(runtime);
     submit(runtime, &item, &plain, "item");
-    assert_int_equal(tern_writer_step(runtime->writer), 1);
-    assert_int_equal(runtime->committed, committed + 1);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 3);
+    assert_int_equal(test_runtime_step(runtime), 1);
+    assert_int_equal(test_runtime_committed(runtime), committed + 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3);
 }
 
 static void much_that_is_due_is_done_in_several_batches(void **state)
 {
     struct test_runtime *runtime = *state;
-    atomic_store(&runtime->due_left, 3 * BATCH_MAX);
-    runtime->due_ms = atomic_load(&runtime->now_ms);
-    (void)tern_writer_step(runtime->writer);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), BATCH_MAX);
+    test_runtime_set_timers(runtime, 3 * BATCH_MAX, 0);
+    (void)test_runtime_step(runtime);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), BATCH_MAX);
     test_runtime_settle(runtime);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 3 * BATCH_MAX);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3 * BATCH_MAX);
 }
 
 static void a_timer_that_a_work_sets_is_asked_for(void **state)
 {
     struct test_runtime *runtime = *state;
-    struct test_work silent = {0}, setting = {.says = true};
+    struct test_work silent = {.timer_ms = -1000}, setting = {.timer_ms = 2000};
     test_runtime_settle(runtime);
-    int asked = runtime->asked;
     submit(runtime, &silent, &plain, "silent");
     test_runtime_settle(runtime);
-    assert_int_equal(runtime->asked, asked);
+    assert_int_equal(tern_writer_patience(runtime->app.writer), 60000); /* it was not asked */
     submit(runtime, &setting, &plain, "setting");
     test_runtime_settle(runtime);
-    assert_int_equal(runtime->asked > asked, true);
+    assert_int_equal(tern_writer_patience(runtime->app.writer), 1000);
 }
 
 static void what_was_due_in_a_lost_batch_is_due_again(void **state)
@@ -396,26 +408,26 @@ static void what_was_due_in_a_lost_batch_is_due_again(void **state)
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
     test_runtime_settle(runtime);
-    int asked = runtime->asked;
-    atomic_store(&runtime->due_left, 1);
+    test_runtime_set_timers(runtime, 1, 0);
     submit(runtime, &item, &plain, "item");
-    tern_db_fail_at(runtime->ctx.db, 1, TERN_FAULT_FULL);
-    (void)tern_writer_step(runtime->writer);
-    assert_int_equal(runtime->asked, asked + 1);
+    tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
+    (void)test_runtime_step(runtime);
+    assert_int_equal(tern_writer_patience(runtime->app.writer), TERN_FULL_PAUSE_MS);
+    atomic_fetch_add(&runtime->now_ms, TERN_FULL_PAUSE_MS);
+    assert_int_equal(tern_writer_patience(runtime->app.writer), 0); /* it was asked */
     test_runtime_settle(runtime);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
 }
 
 static void the_thread_wakes_for_what_is_due(void **state)
 {
     struct test_runtime *runtime = *state;
     struct tern_error err = {0};
-    atomic_store(&runtime->due_left, 1);
-    runtime->due_ms = tern_now(&tern_clock_system) + 30;
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
-    TEST_WAIT(&story_lock, atomic_load(&runtime->due_left) == 0);
-    tern_writer_stop(runtime->writer);
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 1);
+    test_runtime_set_timers(runtime, 1, 30);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
+    TEST_WAIT(&story_lock, atomic_load(&runtime->fired) == 1);
+    tern_writer_stop(runtime->app.writer);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
 }
 
 /* ---- lazy works ---- */
@@ -425,14 +437,14 @@ static void a_lazy_work_joins_the_next_batch(void **state)
     struct test_runtime *runtime = *state; /* its clock stands still: a lazy work alone would wait for ever */
     struct test_work late = {0}, now = {0};
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
-    TEST_WAIT(&story_lock, atomic_load(&runtime->settled) == 1); /* the first look at what is due */
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
+    TEST_WAIT(&story_lock, test_runtime_committed(runtime) == 1); /* the first look at what is due */
     submit(runtime, &late, &lazy, "late");
     submit(runtime, &now, &plain, "now");
     TEST_WAIT(&story_lock, now.settles == 1);
-    tern_writer_stop(runtime->writer);
+    tern_writer_stop(runtime->app.writer);
     assert_string_equal(story, "run late, run now, settle late, settle now");
-    assert_int_equal(runtime->committed, 2);
+    assert_int_equal(test_runtime_committed(runtime), 2);
 }
 
 static void a_lazy_work_alone_waits_its_time_and_no_longer(void **state)
@@ -440,13 +452,13 @@ static void a_lazy_work_alone_waits_its_time_and_no_longer(void **state)
     struct test_runtime *runtime = *state;
     struct test_work late = {0};
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
-    TEST_WAIT(&story_lock, atomic_load(&runtime->settled) == 1);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
+    TEST_WAIT(&story_lock, test_runtime_committed(runtime) == 1);
     int64_t begun = tern_steady(&tern_clock_system);
     submit(runtime, &late, &lazy, "late");
     TEST_WAIT(&story_lock, late.settles == 1);
     int64_t took = tern_steady(&tern_clock_system) - begun;
-    tern_writer_stop(runtime->writer);
+    tern_writer_stop(runtime->app.writer);
     if (took < TERN_LAZY_MS - 1) fail_msg("it waited %d ms only", (int)took);
 }
 
@@ -471,21 +483,21 @@ static void a_stop_runs_everything_that_is_queued(void **state)
     struct submitter *submitters = test_calloc(3, sizeof *submitters);
     pthread_t threads[3];
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
     for (size_t i = 0; i < TERN_COUNT(threads); i++) {
         submitters[i].runtime = runtime;
         assert_int_equal(pthread_create(&threads[i], NULL, submit_many, &submitters[i]), 0);
     }
     for (size_t i = 0; i < TERN_COUNT(threads); i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    tern_writer_stop(runtime->writer);
+    tern_writer_stop(runtime->app.writer);
     for (size_t i = 0; i < TERN_COUNT(threads); i++) {
         for (size_t k = 0; k < MANY; k++) {
             assert_int_equal(submitters[i].items[k].settles, 1);
             assert_int_equal(submitters[i].items[k].how, TERN_SETTLED_DONE);
         }
     }
-    assert_int_equal(test_runtime_notes(runtime->ctx.db), 3 * MANY);
+    assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3 * MANY);
     test_free(submitters);
 }
 
@@ -494,10 +506,10 @@ static void a_second_stop_runs_what_came_after_the_first(void **state)
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
-    tern_writer_stop(runtime->writer);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
+    tern_writer_stop(runtime->app.writer);
     submit(runtime, &item, &plain, "item");
-    tern_writer_stop(runtime->writer);
+    tern_writer_stop(runtime->app.writer);
     assert_int_equal(item.how, TERN_SETTLED_DONE);
     assert_int_equal(item.settles, 1);
     tern_writer_stop(NULL);
@@ -508,24 +520,25 @@ static void a_second_stop_runs_what_came_after_the_first(void **state)
 static void a_jump_of_the_wall_clock_is_told_once_and_what_is_due_keeps_its_distance(void **state)
 {
     struct test_runtime *runtime = *state;
-    const int64_t hour_ms = 3600000, due_ms = atomic_load(&runtime->now_ms) + 5000;
+    const int64_t hour_ms = 3600000, due_ms = atomic_load(&runtime->now_ms) + 100000;
     int64_t next_ms = 0;
-    assert_int_equal(tern_timer_set(runtime->ctx.db, "remind", "k", due_ms, NULL, NULL), 0);
+    assert_int_equal(tern_timer_set(runtime->app.ctx.db, "remind", "k", due_ms, NULL, NULL), 0);
     test_runtime_settle(runtime);
     atomic_store(&runtime->wall_ahead_ms, 30000); /* that happens */
     test_runtime_settle(runtime);
-    assert_int_equal(runtime->jumps, 0);
+    assert_false(test_runtime_logged(runtime, "the wall clock jumped"));
     atomic_store(&runtime->wall_ahead_ms, -hour_ms);
     test_runtime_settle(runtime);
     test_runtime_settle(runtime);
-    assert_int_equal(runtime->jumps, 1);
-    assert_int_equal(runtime->jumped_ms, -hour_ms);
-    assert_int_equal(tern_timer_next_due(runtime->ctx.db, &next_ms, NULL), 1);
+    test_runtime_metric(runtime, "tern_clock_jumps_total 1");
+    assert_true(test_runtime_logged(runtime, "seconds=-3600"));
+    assert_int_equal(tern_timer_next_due(runtime->app.ctx.db, &next_ms, NULL), 1);
     assert_int_equal(next_ms, due_ms - hour_ms);
     atomic_store(&runtime->wall_ahead_ms, 0);
     test_runtime_settle(runtime);
-    assert_int_equal(runtime->jumps, 2);
-    assert_int_equal(tern_timer_next_due(runtime->ctx.db, &next_ms, NULL), 1);
+    test_runtime_metric(runtime, "tern_clock_jumps_total 2");
+    assert_int_equal(test_runtime_times_logged(runtime, "the wall clock jumped"), 2);
+    assert_int_equal(tern_timer_next_due(runtime->app.ctx.db, &next_ms, NULL), 1);
     assert_int_equal(next_ms, due_ms);
 }
 
@@ -534,15 +547,15 @@ static void a_writer_that_was_stopped_can_be_started_again(void **state)
     struct test_runtime *runtime = *state;
     struct test_work item = {0};
     struct tern_error err = {0};
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
-    tern_writer_stop(runtime->writer);
-    int settled = atomic_load(&runtime->settled);
-    assert_int_equal(tern_writer_start(runtime->writer, &err), 0);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
+    tern_writer_stop(runtime->app.writer);
+    int settled = test_runtime_committed(runtime);
+    assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
     for (int i = 1; i <= 3; i++) { /* one batch after the other: its thread stays */
         submit(runtime, &item, &plain, "item");
-        TEST_WAIT(&story_lock, item.settles == i && atomic_load(&runtime->settled) >= settled + i);
+        TEST_WAIT(&story_lock, item.settles == i && test_runtime_committed(runtime) >= settled + i);
     }
-    tern_writer_stop(runtime->writer);
+    tern_writer_stop(runtime->app.writer);
 }
 
 #define WITH(test, set_up) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

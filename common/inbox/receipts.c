@@ -1,42 +1,65 @@
-/* app_numbers.c - a running service and the numbers of the events that it hears: what it misses is noticed, named, asked for.
+/* receipts.c - the numbers of the events that a service hears: what it misses is noticed, named, asked for.
  *
- * What was taken in is noted by the units and written once per batch. A beacon that is ripe becomes a unit of work here, and
- * so does another service's request to publish events again; what is to be asked for leaves after the commit. */
-#include "app.h"
-#include "tern/beacon.h"
+ * What was taken in is noted by the deliveries and written once per batch. A beacon that is ripe becomes a unit of work here,
+ * and so does another service's request to publish events again; what is to be asked for leaves after the commit. */
+#include "receipts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tern/beacon.h"
+#include "tern/event_log.h"
+#include "tern/outbox.h"
+#include "tern/publisher.h"
+
 enum { CONTROLS_MAX = 32, AGAIN_MAX = 20000 };
 
-/* ---- in every batch ---------------------------------------------------------------------------------------------- */
+/* ---- life, and every batch ----------------------------------------------------------------------------------------- */
 
-int tern_app_load_numbers(struct tern_app *app, struct tern_error *err)
+void tern_receipts_init(struct tern_receipts *receipts, struct tern_work_queue *queue,
+                        const struct tern_catalogue *catalogue, const char *service)
 {
-    struct tern_numbers *numbers = &app->receipts.numbers;
-    tern_numbers_init(numbers, app->service->catalogue, app->service->name, tern_steady(app->seams.clock));
-    if (tern_db_begin(app->db, err) < 0) return -1;
-    int done = tern_numbers_load(numbers, app->db, err);
-    if (done == 0 && tern_config_adopts_queue(app->config)) done = tern_numbers_adopt(numbers, app->db, err);
-    if (done == 0) return tern_db_commit(app->db, err);
-    tern_db_rollback(app->db);
+    *receipts = (struct tern_receipts){.catalogue = catalogue, .queue = queue};
+    (void)pthread_mutex_init(&receipts->lock, NULL);
+    tern_numbers_init(&receipts->numbers, catalogue, service, tern_steady(queue->clock));
+}
+
+void tern_receipts_fini(struct tern_receipts *receipts)
+{
+    (void)pthread_mutex_destroy(&receipts->lock);
+}
+
+int tern_receipts_load(struct tern_receipts *receipts, struct tern_db *db, bool adopts, struct tern_error *err)
+{
+    if (tern_db_begin(db, err) < 0) return -1;
+    int done = tern_numbers_load(&receipts->numbers, db, err);
+    if (done == 0 && adopts) done = tern_numbers_adopt(&receipts->numbers, db, err);
+    if (done == 0) return tern_db_commit(db, err);
+    tern_db_rollback(db);
     return -1;
 }
 
-int tern_app_refresh_numbers(struct tern_app *app, struct tern_context *ctx, struct tern_error *err)
+int tern_receipts_refresh(struct tern_receipts *receipts, struct tern_context *ctx, struct tern_error *err)
 {
-    struct tern_numbers *numbers = &app->receipts.numbers;
-    return numbers->stale ? tern_numbers_load(numbers, ctx->db, err) : 0;
+    return receipts->numbers.stale ? tern_numbers_load(&receipts->numbers, ctx->db, err) : 0;
+}
+
+int tern_receipts_save(struct tern_receipts *receipts, struct tern_context *ctx, struct tern_error *err)
+{
+    return tern_numbers_save(&receipts->numbers, ctx->db, err);
+}
+
+void tern_receipts_failed(struct tern_receipts *receipts)
+{
+    receipts->numbers.stale = true;
 }
 
 /* ---- what is shown ------------------------------------------------------------------------------------------------- */
 
-static void describe(struct tern_app *app, char *why, size_t size)
+static void describe(const struct tern_numbers *numbers, char *why, size_t size)
 {
-    const struct tern_numbers *numbers = &app->receipts.numbers;
     why[0] = '\0';
     for (size_t i = 0; i < numbers->count; i++) {
         const struct tern_numbers_type *type = &numbers->types[i];
@@ -52,40 +75,34 @@ static void describe(struct tern_app *app, char *why, size_t size)
     }
 }
 
-static void show(struct tern_app *app)
+static void show(struct tern_receipts *receipts)
 {
     char why[TERN_RECEIPTS_SIZE];
     int64_t missing = 0;
-    for (size_t i = 0; i < app->receipts.numbers.count; i++)
-        missing += app->receipts.numbers.types[i].missing;
-    describe(app, why, sizeof why);
-    tern_metric_set(app->metrics, &TERN_METRIC_events_missing, (double)missing, NULL, NULL);
-    (void)pthread_mutex_lock(&app->receipts.lock);
-    memcpy(app->receipts.why, why, sizeof why);
-    (void)pthread_mutex_unlock(&app->receipts.lock);
+    for (size_t i = 0; i < receipts->numbers.count; i++)
+        missing += receipts->numbers.types[i].missing;
+    describe(&receipts->numbers, why, sizeof why);
+    tern_metric_set(receipts->metrics, &TERN_METRIC_events_missing, (double)missing, NULL, NULL);
+    (void)pthread_mutex_lock(&receipts->lock);
+    memcpy(receipts->why, why, sizeof why);
+    (void)pthread_mutex_unlock(&receipts->lock);
 }
 
-void tern_app_add_receipts(struct tern_app *app, struct tern_readiness *readiness)
+void tern_receipts_why(struct tern_receipts *receipts, char ret_why[TERN_RECEIPTS_SIZE])
 {
-    char why[TERN_RECEIPTS_SIZE];
-    long long dead = atomic_load(&app->receipts.dead);
-    (void)pthread_mutex_lock(&app->receipts.lock);
-    memcpy(why, app->receipts.why, sizeof why);
-    (void)pthread_mutex_unlock(&app->receipts.lock);
-    if (why[0] == '\0' && atomic_load(&app->receipts.deaf))
-        (void)tern_copy(why, sizeof why,
+    (void)pthread_mutex_lock(&receipts->lock);
+    memcpy(ret_why, receipts->why, sizeof receipts->why);
+    (void)pthread_mutex_unlock(&receipts->lock);
+    if (ret_why[0] == '\0' && atomic_load(&receipts->deaf))
+        (void)tern_copy(ret_why, TERN_RECEIPTS_SIZE,
                         "what does not arrive is not noticed: the broker's user may not listen for it");
-    tern_readiness_add(readiness, "events", TERN_CHECK_WARN, why[0] != '\0' ? why : NULL);
-    if (!app->service->watches_dead_letters) return;
-    (void)snprintf(why, sizeof why, "%lld messages lie in %s", dead, app->service->catalogue->dead_letter_exchange);
-    tern_readiness_add(readiness, "deadLetters", TERN_CHECK_WARN, dead > 0 ? why : NULL);
 }
 
 /* ---- a beacon ------------------------------------------------------------------------------------------------------ */
 
 struct control_work {
     struct tern_work work;
-    struct tern_app *app;
+    struct tern_receipts *receipts;
     struct tern_control control;
     struct tern_resend asks[TERN_TYPES_MAX];
     size_t ask_count;
@@ -136,7 +153,7 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
 {
     struct control_work *item = (struct control_work *)work;
     const struct tern_beacon *beacon = &item->control.beacon;
-    struct tern_numbers *numbers = &item->app->receipts.numbers;
+    struct tern_numbers *numbers = &item->receipts->numbers;
     bool store_told = false;
     (void)err;
     item->ask_count = 0;
@@ -210,11 +227,11 @@ static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *
 static void settle_control(struct tern_work *work, enum tern_settled settled)
 {
     struct control_work *item = (struct control_work *)work;
-    struct tern_app *app = item->app;
+    struct tern_receipts *receipts = item->receipts;
     for (size_t i = 0; settled == TERN_SETTLED_DONE && i < item->ask_count; i++)
-        tern_publisher_ask(app->publisher, &item->asks[i]);
-    if (item->control.is_beacon) show(app);
-    atomic_fetch_sub(&app->receipts.controls, 1);
+        tern_publisher_ask(receipts->publisher, &item->asks[i]);
+    if (item->control.is_beacon) show(receipts);
+    atomic_fetch_sub(&receipts->controls, 1);
     free(item); /* what failed comes again */
 }
 
@@ -223,37 +240,34 @@ static const struct tern_work_kind beacon_kind = {
 static const struct tern_work_kind resend_kind = {
     .name = "resend", .run = run_resend, .settle = settle_control, .lazy = true};
 
-void tern_app_control(void *self, const struct tern_control *control)
+void tern_receipts_control(struct tern_receipts *receipts, const struct tern_control *control)
 {
-    struct tern_app *app = self;
-    if (atomic_load(&app->status.draining)) return;
-    if (atomic_fetch_add(&app->receipts.controls, 1) >= CONTROLS_MAX) {
-        atomic_fetch_sub(&app->receipts.controls, 1);
+    if (tern_work_draining(receipts->queue)) return;
+    if (atomic_fetch_add(&receipts->controls, 1) >= CONTROLS_MAX) {
+        atomic_fetch_sub(&receipts->controls, 1);
         return;
     }
     struct control_work *item = tern_alloc(sizeof *item);
     item->work.kind = control->is_beacon ? &beacon_kind : &resend_kind;
-    item->app = app;
+    item->receipts = receipts;
     item->control = *control;
-    tern_writer_submit(app->writer, &item->work);
+    tern_work_submit(receipts->queue, &item->work);
 }
 
 /* ---- on the consumer's thread -------------------------------------------------------------------------------------------- */
 
-void tern_app_deaf(void *self)
+void tern_receipts_deaf(struct tern_receipts *receipts)
 {
-    struct tern_app *app = self;
-    if (atomic_exchange(&app->receipts.deaf, true)) return;
-    tern_log_warn(app->log, "what does not arrive will not be noticed: the broker's user may not listen for it",
+    if (atomic_exchange(&receipts->deaf, true)) return;
+    tern_log_warn(receipts->log, "what does not arrive will not be noticed: the broker's user may not listen for it",
                   TERN_LOG_END);
 }
 
-void tern_app_dead_letters(void *self, uint32_t messages)
+void tern_receipts_dead_letters(struct tern_receipts *receipts, uint32_t messages)
 {
-    struct tern_app *app = self;
-    long long before = atomic_exchange(&app->receipts.dead, (long long)messages);
-    tern_metric_set(app->metrics, &TERN_METRIC_dead_letters, (double)messages, NULL, NULL);
+    long long before = atomic_exchange(&receipts->dead, (long long)messages);
+    tern_metric_set(receipts->metrics, &TERN_METRIC_dead_letters, (double)messages, NULL, NULL);
     if ((long long)messages > before)
-        tern_log_warn(app->log, "messages were dead-lettered: somebody's policy, or one that cannot be read",
-                      TERN_STR("queue", app->service->catalogue->dead_letter_exchange), TERN_INT("messages", messages));
+        tern_log_warn(receipts->log, "messages were dead-lettered: somebody's policy, or one that cannot be read",
+                      TERN_STR("queue", receipts->catalogue->dead_letter_exchange), TERN_INT("messages", messages));
 }

@@ -1,6 +1,6 @@
 /* parked_print.h - held messages as people get to see them: JSON, without what is secret or personal. */
-#ifndef TERN_SERVICE_PARKED_PRINT_H
-#define TERN_SERVICE_PARKED_PRINT_H
+#ifndef TERN_INBOX_PARKED_PRINT_H
+#define TERN_INBOX_PARKED_PRINT_H
 
 #include "tern/parked.h"
 #include "tern/text.h"

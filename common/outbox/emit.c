@@ -1,14 +1,13 @@
-/* What a handler says: events of its own, and foreign events that become part of a stream.
+/* emit.c - what a handler emits: events of its own, and foreign events that become part of a stream.
  *
  * Both are rows of the event log, written in the transaction that the runtime holds. Emitting something that the
  * catalogue does not give to this service is a mistake in the program, not an outcome: nobody would be bound to
  * hear it. */
-#include "tern/context.h"
+#include "tern/outbox.h"
 
 #include <string.h>
 
 #include "tern/event_log.h"
-#include "tern/timers.h"
 
 static const struct tern_event_type *own_type(const struct tern_context *ctx, const char *type)
 {
@@ -37,11 +36,6 @@ static void describe(struct tern_context *ctx, const struct tern_event_type *typ
     put(event->causation_id, sizeof event->causation_id, ctx->conversation.causation_id);
     event->timestamp_ms = ctx->now_ms;
     tern_ids_traceparent(ctx->ids, ctx->conversation.traceparent, event->traceparent);
-}
-
-void tern_context_forget_numbers(struct tern_context *ctx)
-{
-    memset(ctx->numbers, 0, sizeof ctx->numbers);
 }
 
 /* The log is asked only for the first of a type after a start, or after something was undone. */
@@ -109,14 +103,4 @@ int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err
 int tern_republish(struct tern_context *ctx, int64_t seq, struct tern_error *err)
 {
     return publish_again(ctx, seq, true, err);
-}
-
-int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
-                   struct tern_error *err)
-{
-    if (tern_timer_set(ctx->db, kind, key, ctx->now_ms + delay_ms, payload, err) < 0) {
-        return -1;
-    }
-    ctx->timers_set++;
-    return 0;
 }

@@ -1,0 +1,235 @@
+/* deliveries.c - inbox, order, handler, keep: how one message takes effect once.
+ *
+ * Invariants: nothing is settled before its transaction has committed; a message is in exactly one place: handled
+ * (inbox), kept, or with the broker; while a subject has a kept message none of its later ones runs. It never
+ * calls AMQP and never ends a transaction. */
+#include "deliveries.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tern/bug.h"
+#include "tern/chaos.h"
+#include "tern/held.h"
+
+struct tern_deliveries {
+    struct tern_deliveries_settings settings;
+    atomic_bool draining;
+    _Atomic uint64_t generation;             /* of the connection; the consumer's thread sets it */
+    _Atomic(struct tern_delivery *) settled; /* a stack */
+    /* Writer thread only. */
+    bool news;                /* some were settled, and the consumer does not know */
+    uint64_t left_generation; /* what came up to this connection is the broker's */
+};
+
+/* ---- its unit of work ---- */
+
+/* One that comes a second time may have been parked already: the process ended between its commit and its
+ * acknowledgement. One that was too large has no bytes to know it by. */
+static int is_parked_already(struct tern_context *ctx, const struct tern_delivery *delivery, struct tern_error *err)
+{
+    if (!delivery->redelivered || delivery->raw_length == 0) return 0;
+    return tern_held_has_raw(ctx->db, delivery->raw, delivery->raw_length, err);
+}
+
+static enum tern_outcome run_unreadable(struct tern_delivery *delivery, struct tern_context *ctx,
+                                        struct tern_error *err)
+{
+    struct tern_event raw = {.body = delivery->raw, .body_length = delivery->raw_length};
+    int parked = is_parked_already(ctx, delivery, err);
+    if (parked < 0) return TERN_RETRY;
+    if (parked > 0) {
+        delivery->result = "duplicate";
+        return TERN_DONE;
+    }
+    (void)tern_copy(raw.type, sizeof raw.type, delivery->raw_type);
+    parked =
+        tern_retries_park(delivery->deliveries->settings.retries, ctx, &raw, delivery->reason, delivery->why.text, err);
+    return parked < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* Events republished for their numbers and after a queue loss carry the same header: the former are missing here. */
+static const char *layer_of(const struct tern_context *ctx, const struct tern_delivery *delivery)
+{
+    const struct tern_event *event = &delivery->event;
+    struct tern_numbers *numbers = delivery->deliveries->settings.numbers;
+    if (event->nudge) return tern_catalogue_asks(ctx->catalogue, event->type) ? "nudge" : "answer";
+    if (!event->republished) return NULL;
+    bool missed = delivery->numbered && numbers && tern_numbers_misses(numbers, delivery->numbered, delivery->number);
+    return missed ? "numbers" : "republish";
+}
+
+/* 1: kept behind an earlier one of its subject, or to be counted before it runs; 0: nothing stands in its way; -1. */
+static int keep_waiting(struct tern_delivery *delivery, struct tern_context *ctx, struct tern_error *err)
+{
+    struct tern_retries *retries = delivery->deliveries->settings.retries;
+    const struct tern_event *event = &delivery->event;
+    int behind = TERN_BUG(parked_overtaken) ? 0 : tern_retries_has_subject(retries, ctx, event->subject, err);
+    if (behind < 0) return -1;
+    if (behind) return tern_retries_keep_behind(retries, ctx, event, "", err) < 0 ? -1 : 1;
+    if (!delivery->redelivered || TERN_BUG(attempts_uncounted)) return 0;
+    /* It may have killed this process before: its attempts are counted before it runs again. */
+    int seen = tern_inbox_has(ctx->db, event->event_id, err);
+    if (seen != 0) return seen < 0 ? -1 : 0;
+    return tern_retries_keep_due(retries, ctx, event, err) < 0 ? -1 : 1;
+}
+
+static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct tern_delivery *delivery = (struct tern_delivery *)work;
+    struct tern_deliveries *deliveries = delivery->deliveries;
+    const struct tern_deliveries_settings *settings = &deliveries->settings;
+    bool duplicate = false;
+    delivery->ctx = ctx;
+    delivery->result = "parked";
+    delivery->left = delivery->generation <= deliveries->left_generation;
+    if (delivery->left) return TERN_DONE;
+    delivery->layer = layer_of(ctx, delivery); /* before it counts as taken in */
+    /* Whatever becomes of it, it is kept; a batch that is lost takes the note along. */
+    if (delivery->numbered && settings->numbers)
+        tern_numbers_take(settings->numbers, delivery->numbered, delivery->number);
+    if (tern_retries_refresh(settings->retries, ctx, err) < 0) return TERN_RETRY;
+    if (!delivery->readable) return run_unreadable(delivery, ctx, err);
+
+    delivery->result = "held";
+    int waits = keep_waiting(delivery, ctx, err);
+    if (waits != 0) return waits < 0 ? TERN_RETRY : TERN_DONE;
+    delivery->result = "done";
+    TERN_CHAOS_POINT("cons.before_handler");
+    enum tern_outcome outcome = tern_inbox_handle(&settings->handlers, ctx, &delivery->event, &duplicate, err);
+    if (duplicate) delivery->result = "duplicate";
+    return outcome;
+}
+
+/* After the unit was undone. */
+static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct tern_delivery *delivery = (struct tern_delivery *)work;
+    struct tern_retries *retries = delivery->deliveries->settings.retries;
+    const struct tern_event *event = &delivery->event;
+    bool parked = true;
+    if (!delivery->readable) {
+        *err = work->err;
+        return -1; /* the store refused the parking itself: the whole batch waits */
+    }
+    /* The unit may have failed before it came to ask; a store that does not answer now loses the whole batch. */
+    int behind = tern_retries_has_subject(retries, ctx, event->subject, err);
+    if (behind < 0) return -1;
+    if (behind) {
+        delivery->result = "held";
+        return tern_retries_keep_behind(retries, ctx, event, work->err.text, err);
+    }
+    int status = work->outcome == TERN_REJECT
+                     ? tern_retries_park(retries, ctx, event, TERN_PARKED_REJECTED, work->err.text, err)
+                     : tern_retries_keep_failed(retries, ctx, event, work->err.text, &parked, err);
+    delivery->result = parked ? "parked" : "retry";
+    return status;
+}
+
+/* Once, when it is true: a batch that is lost counts nothing. */
+static void count(const struct tern_delivery *delivery)
+{
+    const struct tern_context *ctx = delivery->ctx;
+    const char *type = delivery->readable ? delivery->event.type : "unreadable";
+    tern_metric_add(ctx->metrics, &TERN_METRIC_messages_consumed_total, 1, type, delivery->result, NULL);
+    if (strcmp(delivery->result, "duplicate") == 0)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_inbox_duplicates_total, 1, NULL, NULL, NULL);
+    if (strcmp(delivery->result, "done") == 0 && delivery->layer)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_healed_total, 1, delivery->layer, NULL, NULL);
+    if (delivery->redelivered)
+        tern_metric_add(ctx->metrics, &TERN_METRIC_messages_redelivered_total, 1, type, NULL, NULL);
+    tern_metric_observe(ctx->metrics, &TERN_METRIC_message_process_duration_seconds,
+                        (double)(tern_steady(ctx->clock) - delivery->received_steady_ms) / 1000, NULL);
+}
+
+/* The broker redelivers what came on an earlier connection. Keeping our copy too would add up to PREFETCH messages for each
+ * reconnect while the store takes nothing. What came behind it on its connection is left as well, or it would be overtaken. */
+static bool is_left(struct tern_deliveries *deliveries, const struct tern_delivery *delivery)
+{
+    if (tern_deliveries_is_current(deliveries, delivery)) return false;
+    if (delivery->generation > deliveries->left_generation) deliveries->left_generation = delivery->generation;
+    return true;
+}
+
+static void settle_delivery(struct tern_work *work, enum tern_settled settled)
+{
+    struct tern_delivery *delivery = (struct tern_delivery *)work;
+    struct tern_deliveries *deliveries = delivery->deliveries;
+    if (settled == TERN_SETTLED_LATER) {
+        delivery->left = atomic_load(&deliveries->draining) || is_left(deliveries, delivery);
+        if (!delivery->left) {
+            tern_work_requeue(deliveries->settings.queue, work);
+            return;
+        }
+    }
+    if (delivery->left)
+        delivery->generation = 0; /* of no connection: given back, never acknowledged */
+    else
+        count(delivery);
+    tern_deliveries_settle(deliveries, delivery);
+    deliveries->news = true;
+}
+
+static const struct tern_work_kind delivery_kind = {
+    .name = "delivery", .run = run_delivery, .keep = keep_delivery, .settle = settle_delivery};
+
+/* ---- from the consumer and back ---- */
+
+void tern_deliveries_submit(struct tern_deliveries *deliveries, struct tern_delivery *delivery)
+{
+    delivery->work.kind = &delivery_kind;
+    delivery->deliveries = deliveries;
+    tern_work_submit(deliveries->settings.queue, &delivery->work);
+}
+
+void tern_deliveries_connected(struct tern_deliveries *deliveries, uint64_t generation)
+{
+    atomic_store(&deliveries->generation, generation);
+}
+
+bool tern_deliveries_is_current(const struct tern_deliveries *deliveries, const struct tern_delivery *delivery)
+{
+    return delivery->generation == atomic_load(&deliveries->generation);
+}
+
+void tern_deliveries_settle(struct tern_deliveries *deliveries, struct tern_delivery *delivery)
+{
+    struct tern_delivery *top = atomic_load_explicit(&deliveries->settled, memory_order_relaxed);
+    do
+        delivery->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&deliveries->settled, &top, delivery, memory_order_release,
+                                                  memory_order_relaxed));
+}
+
+struct tern_delivery *tern_deliveries_take_settled(struct tern_deliveries *deliveries)
+{
+    return atomic_exchange_explicit(&deliveries->settled, NULL, memory_order_acquire);
+}
+
+bool tern_deliveries_take_news(struct tern_deliveries *deliveries)
+{
+    bool news = deliveries->news;
+    deliveries->news = false;
+    return news;
+}
+
+/* ---- life ---- */
+
+struct tern_deliveries *tern_deliveries_create(const struct tern_deliveries_settings *settings)
+{
+    struct tern_deliveries *deliveries = tern_alloc(sizeof *deliveries);
+    deliveries->settings = *settings;
+    return deliveries;
+}
+
+void tern_deliveries_destroy(struct tern_deliveries *deliveries)
+{
+    if (!deliveries) return;
+    TERN_ASSERT(!atomic_load(&deliveries->settled), "what was settled was taken back before the end");
+    free(deliveries);
+}
+
+void tern_deliveries_drain(struct tern_deliveries *deliveries)
+{
+    if (deliveries) atomic_store(&deliveries->draining, true);
+}

@@ -1,0 +1,361 @@
+/* retries.c - kept messages: counted, tried again, parked.
+ *
+ * Invariants: a message is kept in the store or handled, never both; while a subject has a kept message none of its later ones
+ * runs; an attempt is on disk before its handler runs. Never ends a transaction. */
+#include "retries.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tern/backoff.h"
+#include "tern/chaos.h"
+#include "tern/held.h"
+
+enum { HELD_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
+
+/* A kept message whose attempt is counted; runs in the transaction after. */
+struct held_work {
+    struct tern_work work;
+    struct tern_retries *retries;
+    struct tern_held held;
+    const char *unreadable; /* the parking reason of what cannot be read, or NULL */
+};
+
+struct tern_retries {
+    struct tern_retries_settings settings;
+    atomic_bool draining;
+
+    /* Writer thread only. */
+    int64_t kept[3];                           /* by enum tern_held_state: the writer's own view of the table */
+    bool stale;                                /* a lost batch: the view may be of what was undone */
+    struct held_work *counted[HELD_PER_BATCH]; /* attempts counted in the open batch */
+    size_t counted_count;
+    bool alone;       /* what was counted is not to run with others */
+    size_t in_flight; /* counted and committed, on their way through the queue: no more are counted meanwhile */
+    struct tern_log_quota failures;
+};
+
+/* ---- counts ---- */
+
+static bool any_kept(const struct tern_retries *retries)
+{
+    return retries->kept[TERN_HELD_RETRY] + retries->kept[TERN_HELD_BEHIND] + retries->kept[TERN_HELD_PARKED] > 0;
+}
+
+static void show_counts(const struct tern_retries *retries, struct tern_context *ctx)
+{
+    tern_metric_set(ctx->metrics, &TERN_METRIC_parked_messages, (double)retries->kept[TERN_HELD_PARKED], NULL, NULL);
+    tern_metric_set(ctx->metrics, &TERN_METRIC_retrying_messages,
+                    (double)(retries->kept[TERN_HELD_RETRY] + retries->kept[TERN_HELD_BEHIND]), NULL, NULL);
+    ctx->timers_set++; /* the next due time may have changed */
+}
+
+/* Walks the whole table: for the start, and after a lost batch. Otherwise each change is counted as it is made. */
+static int recount(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
+{
+    if (tern_held_count(ctx->db, retries->kept, err) < 0) return -1;
+    retries->stale = false;
+    show_counts(retries, ctx);
+    return 0;
+}
+
+int tern_retries_load(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
+{
+    /* The wall clock may have been set back since they were written. */
+    if (tern_held_pull_in(ctx->db, tern_now(ctx->clock) + TERN_BACKOFF_MOST_MS, err) < 0) return -1;
+    return recount(retries, ctx, err);
+}
+
+int tern_retries_refresh(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
+{
+    return retries->stale ? recount(retries, ctx, err) : 0;
+}
+
+int tern_retries_has_subject(const struct tern_retries *retries, struct tern_context *ctx, const char *subject,
+                             struct tern_error *err)
+{
+    return retries->stale || any_kept(retries) ? tern_held_has_subject(ctx->db, subject, err) : 0;
+}
+
+/* ---- keeping an event ---- */
+
+/* `held`: its state, attempts, next try, reason and error; the rest is filled in. */
+static int keep(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                struct tern_held *held, struct tern_error *err)
+{
+    held->first_at_ms = held->last_at_ms = ctx->now_ms;
+    held->body = event->body;
+    held->body_length = event->body_length;
+    (void)tern_copy(held->event_id, sizeof held->event_id, event->event_id);
+    (void)tern_copy(held->type, sizeof held->type, event->type);
+    (void)tern_copy(held->subject, sizeof held->subject, event->subject);
+    (void)tern_copy(held->traceparent, sizeof held->traceparent, event->traceparent);
+    int added = tern_held_add(ctx->db, held, err);
+    if (added < 0) return -1;
+    retries->kept[held->state] += added;
+    show_counts(retries, ctx);
+    return 0;
+}
+
+int tern_retries_keep_behind(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                             const char *error, struct tern_error *err)
+{
+    struct tern_held held = {.state = TERN_HELD_BEHIND, .next_try_ms = ctx->now_ms, .reason = "retry"};
+    (void)tern_copy(held.error, sizeof held.error, error);
+    return keep(retries, ctx, event, &held, err);
+}
+
+int tern_retries_keep_due(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                          struct tern_error *err)
+{
+    struct tern_held held = {.state = TERN_HELD_RETRY, .next_try_ms = ctx->now_ms, .reason = "retry"};
+    return keep(retries, ctx, event, &held, err);
+}
+
+int tern_retries_park(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                      const char *reason, const char *error, struct tern_error *err)
+{
+    struct tern_held held = {.state = TERN_HELD_PARKED, .attempts = 1};
+    tern_inbox_log(ctx, TERN_LOG_ERROR, "parked", event, error);
+    tern_metric_add(ctx->metrics, &TERN_METRIC_parked_total, 1, reason, NULL, NULL);
+    (void)tern_copy(held.reason, sizeof held.reason, reason);
+    (void)tern_copy(held.error, sizeof held.error, error);
+    return keep(retries, ctx, event, &held, err);
+}
+
+static int64_t next_try(const struct tern_retries *retries, struct tern_context *ctx, int64_t attempts)
+{
+    return ctx->now_ms + tern_backoff_ms(retries->settings.backoff_ms, attempts, tern_ids_random(ctx->ids, UINT32_MAX));
+}
+
+/* A handler that fails for one event tends to fail for all of them. */
+static void log_failure(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                        const char *reason)
+{
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&retries->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "failed, will be tried again", TERN_STR("eventType", event->type),
+                   TERN_STR("subject", event->subject), TERN_STR("eventId", event->event_id),
+                   TERN_STR("correlationId", event->correlation_id), TERN_STR("err", reason),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
+}
+
+int tern_retries_keep_failed(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
+                             const char *error, bool *ret_parked, struct tern_error *err)
+{
+    *ret_parked = retries->settings.most_attempts <= 1;
+    if (*ret_parked) return tern_retries_park(retries, ctx, event, TERN_PARKED_EXHAUSTED, error, err);
+    log_failure(retries, ctx, event, error);
+    struct tern_held held = {
+        .state = TERN_HELD_RETRY, .attempts = 1, .next_try_ms = next_try(retries, ctx, 1), .reason = "retry"};
+    (void)tern_copy(held.error, sizeof held.error, error);
+    return keep(retries, ctx, event, &held, err);
+}
+
+/* ---- a kept message that is tried again ---- */
+
+/* Counts last: what follows in a unit could undo it. */
+static int let_go(struct tern_retries *retries, struct tern_context *ctx, const struct tern_held *held,
+                  struct tern_error *err)
+{
+    int woke = tern_held_remove(ctx->db, held->position, held->subject, ctx->now_ms, err);
+    if (woke < 0) return -1;
+    retries->kept[TERN_HELD_RETRY] += woke - 1;
+    retries->kept[TERN_HELD_BEHIND] -= woke;
+    show_counts(retries, ctx);
+    return 0;
+}
+
+/* 0: somebody has discarded it while it was on its way through the queue: there is nothing left to do. */
+static int is_kept(struct tern_retries *retries, struct tern_context *ctx, const struct tern_held *held,
+                   struct tern_error *err)
+{
+    int kept = tern_held_is_kept(ctx->db, held->position, err);
+    if (kept == 0) retries->stale = true; /* counted as kept until now */
+    return kept;
+}
+
+/* What was parked unread is judged anew: it may be readable to a newer program. One that was too large has no bytes. */
+static const char *read_held(const struct tern_context *ctx, const struct tern_held *held, struct tern_event *ret_event,
+                             struct tern_error *err)
+{
+    if (strcmp(held->reason, TERN_PARKED_OVERSIZED) == 0) {
+        (void)tern_error_set(err, "%s", held->error);
+        return TERN_PARKED_OVERSIZED;
+    }
+    return tern_inbox_read(ctx->catalogue, held->body, held->body_length, ret_event, err);
+}
+
+static enum tern_outcome run_held(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct held_work *item = (struct held_work *)work;
+    struct tern_retries *retries = item->retries;
+    struct tern_event event;
+    bool duplicate;
+    int kept = is_kept(retries, ctx, &item->held, err);
+    if (kept <= 0) return kept < 0 ? TERN_RETRY : TERN_DONE;
+    item->unreadable = read_held(ctx, &item->held, &event, err);
+    if (item->unreadable) return TERN_REJECT;
+    (void)tern_copy(event.traceparent, sizeof event.traceparent, item->held.traceparent);
+    TERN_CHAOS_POINT("held.before_run");
+    enum tern_outcome outcome = tern_inbox_handle(&retries->settings.handlers, ctx, &event, &duplicate, err);
+    if (outcome == TERN_DONE && let_go(retries, ctx, &item->held, err) < 0) outcome = TERN_RETRY;
+    tern_event_fini(&event);
+    return outcome;
+}
+
+static int keep_held(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct held_work *item = (struct held_work *)work;
+    struct tern_retries *retries = item->retries;
+    const char *reason = work->outcome == TERN_REJECT ? TERN_PARKED_REJECTED : TERN_PARKED_EXHAUSTED;
+    if (work->outcome == TERN_REJECT && item->unreadable) reason = item->unreadable;
+    struct tern_event event = {0};
+    int status = is_kept(retries, ctx, &item->held, err);
+    if (status <= 0) return status;
+    (void)tern_copy(event.type, sizeof event.type, item->held.type);
+    (void)tern_copy(event.subject, sizeof event.subject, item->held.subject);
+    (void)tern_copy(event.event_id, sizeof event.event_id, item->held.event_id);
+    if (work->outcome == TERN_RETRY && item->held.attempts < retries->settings.most_attempts) {
+        log_failure(retries, ctx, &event, work->err.text);
+        status = tern_held_retry(ctx->db, item->held.position, next_try(retries, ctx, item->held.attempts),
+                                 work->err.text, err);
+    } else {
+        tern_inbox_log(ctx, TERN_LOG_ERROR, "parked", &event, work->err.text);
+        tern_metric_add(ctx->metrics, &TERN_METRIC_parked_total, 1, reason, NULL, NULL);
+        status = tern_held_park(ctx->db, item->held.position, reason, work->err.text, ctx->now_ms, err);
+        retries->kept[TERN_HELD_RETRY]--;
+        retries->kept[TERN_HELD_PARKED]++;
+    }
+    show_counts(retries, ctx);
+    return status;
+}
+
+static void free_held_work(struct held_work *item)
+{
+    tern_held_fini(&item->held);
+    free(item);
+}
+
+static void settle_held(struct tern_work *work, enum tern_settled settled)
+{
+    struct held_work *item = (struct held_work *)work;
+    struct tern_retries *retries = item->retries;
+    if (settled == TERN_SETTLED_LATER && !atomic_load(&retries->draining)) {
+        tern_work_requeue(retries->settings.queue, work); /* its attempt is counted already */
+        return;
+    }
+    retries->in_flight--;
+    free_held_work(item);
+}
+
+static const struct tern_work_kind held_kind = {
+    .name = "held", .run = run_held, .keep = keep_held, .settle = settle_held};
+
+/* ---- what is due ---- */
+
+/* A message that was begun before and did not end well may have killed the process: it runs without others, so that
+ * they are not counted with it again and again, and parked with it at last. */
+static bool runs_alone(const struct tern_held *held)
+{
+    return held->attempts > 0;
+}
+
+/* Messages that were begun in the same batch as a killer were counted with it: each gets a try of its own before it is
+ * parked. */
+static int64_t most_begun(const struct tern_retries *retries)
+{
+    return retries->settings.most_attempts > 2 ? retries->settings.most_attempts : 2;
+}
+
+/* Counts the next attempt of a due message; it runs in the transaction after this one. */
+static int count_attempt(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
+{
+    struct held_work *item = tern_alloc(sizeof *item);
+    int got = tern_held_take_due(ctx->db, ctx->now_ms, &item->held, err);
+    if (got <= 0) {
+        free(item);
+        return got;
+    }
+    if (runs_alone(&item->held) && retries->counted_count > 0) {
+        free_held_work(item); /* it stays due */
+        return 0;
+    }
+    item->work.kind = &held_kind;
+    item->retries = retries;
+    retries->alone = runs_alone(&item->held);
+    int64_t attempts = item->held.attempts + 1;
+    int64_t again = next_try(retries, ctx, attempts) + retries->settings.backoff_ms + 1; /* never in this batch again */
+    int status;
+    if (attempts > most_begun(retries)) { /* it was begun often enough and never ended */
+        item->work.outcome = TERN_RETRY;
+        (void)tern_error_set(&item->work.err, "%lld attempts were begun and none ended", (long long)(attempts - 1));
+        status = keep_held(ctx, &item->work, err);
+        free_held_work(item);
+        return status < 0 ? -1 : 1;
+    }
+    status = tern_held_attempt(ctx->db, item->held.position, ctx->now_ms, again, err);
+    item->held.attempts = attempts;
+    retries->counted[retries->counted_count++] = item;
+    return status < 0 ? -1 : 1;
+}
+
+/* Not while draining, nor before those that were counted have run. */
+static bool may_try(const struct tern_retries *retries)
+{
+    return !atomic_load(&retries->draining) && retries->in_flight == 0 &&
+           (retries->stale || retries->kept[TERN_HELD_RETRY] > 0);
+}
+
+int tern_retries_due(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
+{
+    if (!may_try(retries) || retries->counted_count == HELD_PER_BATCH) return 0;
+    if (retries->alone && retries->counted_count > 0) return 0;
+    return count_attempt(retries, ctx, err);
+}
+
+int64_t tern_retries_next_due(const struct tern_retries *retries, struct tern_context *ctx)
+{
+    int64_t due_ms = 0;
+    int got = may_try(retries) ? tern_held_next_due(ctx->db, &due_ms, NULL) : 0;
+    /* A store that does not answer is asked again: forgetting what is due would be for ever. */
+    if (got < 0) return tern_now(ctx->clock) + ASK_AGAIN_MS;
+    return got > 0 ? due_ms : INT64_MAX;
+}
+
+void tern_retries_committed(struct tern_retries *retries)
+{
+    for (size_t i = 0; i < retries->counted_count; i++)
+        tern_work_submit(retries->settings.queue, &retries->counted[i]->work);
+    retries->in_flight += retries->counted_count;
+    retries->counted_count = 0;
+}
+
+void tern_retries_failed(struct tern_retries *retries)
+{
+    for (size_t i = 0; i < retries->counted_count; i++)
+        free_held_work(retries->counted[i]);
+    retries->counted_count = 0;
+    retries->stale = true;
+}
+
+/* ---- life ---- */
+
+struct tern_retries *tern_retries_create(const struct tern_retries_settings *settings)
+{
+    struct tern_retries *retries = tern_alloc(sizeof *retries);
+    retries->settings = *settings;
+    return retries;
+}
+
+void tern_retries_destroy(struct tern_retries *retries)
+{
+    if (retries) tern_retries_failed(retries);
+    free(retries);
+}
+
+void tern_retries_drain(struct tern_retries *retries)
+{
+    if (retries) atomic_store(&retries->draining, true);
+}

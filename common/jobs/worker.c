@@ -1,0 +1,453 @@
+/* worker.c - a heap of due times over the job table, and the way of an outcome back to the writer.
+ *
+ * Invariants: a job is in at most one place: the heap, being run, or on its way through the writer; its row is
+ * removed only in the transaction of its `finish`. A crash forgets the heap; the table fills it again. */
+#include "worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tern/backoff.h"
+#include "tern/chaos.h"
+
+enum {
+    LOAD_PAGE = 8,
+    OUTCOMES_MAX = 128,
+    FAILURES_A_MINUTE = 20 /* lines: a gateway that is away fails thousands */
+};
+
+struct due_job {
+    int64_t due_steady_ms;
+    int64_t id;
+    int step;
+};
+
+struct tern_job_worker {
+    struct tern_job_worker_settings settings;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards everything below but `page` and `cursor` */
+    pthread_cond_t changed;
+    struct due_job *heap;
+    size_t count, room;
+    int outcomes; /* on their way through the writer */
+    bool added, stopping, running;
+    int64_t run_id; /* of the newest run */
+    bool hurried;   /* while it was under way: its WAIT is over already */
+
+    struct tern_log_quota failures;  /* writer thread */
+    struct tern_job page[LOAD_PAGE]; /* worker thread */
+    int64_t cursor;                  /* newest id seen; worker thread */
+    bool unknown_said;               /* worker thread */
+};
+
+struct outcome_work {
+    struct tern_work work;
+    struct tern_job_worker *worker;
+    const struct tern_job_kind *kind;
+    enum tern_job_verdict verdict;
+    struct tern_job job;
+    struct tern_job_run run;
+    int64_t again_in_ms; /* -1, or it goes back to the heap */
+    const char *result;  /* for the metric */
+};
+
+/* ---- the heap; the lock is held ---- */
+
+/* Puts `item` into the free place `at`, or above it. */
+static void heap_raise(struct tern_job_worker *worker, size_t at, struct due_job item)
+{
+    while (at > 0 && worker->heap[(at - 1) / 2].due_steady_ms > item.due_steady_ms) {
+        worker->heap[at] = worker->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    worker->heap[at] = item;
+}
+
+static void heap_push(struct tern_job_worker *worker, struct due_job item)
+{
+    if (worker->count == worker->room) {
+        size_t room = worker->room ? worker->room * 2 : 64;
+        struct due_job *grown = realloc(worker->heap, room * sizeof *grown);
+        TERN_ASSERT(grown, "memory for the heap of jobs");
+        worker->heap = grown;
+        worker->room = room;
+    }
+    heap_raise(worker, worker->count++, item);
+}
+
+static struct due_job heap_pop(struct tern_job_worker *worker)
+{
+    struct due_job top = worker->heap[0], last = worker->heap[--worker->count];
+    size_t at = 0;
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= worker->count) break;
+        if (child + 1 < worker->count && worker->heap[child + 1].due_steady_ms < worker->heap[child].due_steady_ms)
+            child++;
+        if (worker->heap[child].due_steady_ms >= last.due_steady_ms) break;
+        worker->heap[at] = worker->heap[child];
+        at = child;
+    }
+    if (worker->count > 0) worker->heap[at] = last;
+    return top;
+}
+
+static void push_later(struct tern_job_worker *worker, int64_t id, int step, int64_t in_ms)
+{
+    struct due_job item = {tern_steady(worker->settings.clock) + (in_ms > 0 ? in_ms : 0), id, step};
+    pthread_mutex_lock(&worker->lock);
+    heap_push(worker, item);
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* The run wants to be called again: after its wait, or at once when it was hurried before it could say so. */
+static void push_next_step(struct tern_job_worker *worker, const struct due_job *due, int64_t wait_ms)
+{
+    int64_t now = tern_steady(worker->settings.clock);
+    struct due_job item = {now + (wait_ms > 0 ? wait_ms : 0), due->id, due->step + 1};
+    pthread_mutex_lock(&worker->lock);
+    if (worker->hurried) item.due_steady_ms = now;
+    heap_push(worker, item);
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* ---- the outcome, on the writer thread ---- */
+
+static enum tern_outcome try_again(struct tern_context *ctx, struct outcome_work *item, struct tern_error *err)
+{
+    int64_t attempts = item->job.attempts + 1;
+    item->again_in_ms =
+        tern_backoff_ms(item->worker->settings.backoff_ms, attempts, tern_ids_random(ctx->ids, UINT32_MAX));
+    item->result = "again";
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&item->worker->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "job failed, will be tried again", TERN_STR("job", item->job.kind),
+                   TERN_STR("subject", item->job.subject), TERN_INT("attempt", attempts),
+                   TERN_STR("correlationId", item->job.correlation_id), TERN_STR("err", item->run.error.text),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
+    return tern_job_reschedule(ctx->db, item->job.id, attempts, ctx->now_ms + item->again_in_ms, err) < 0 ? TERN_RETRY
+                                                                                                          : TERN_DONE;
+}
+
+static bool is_last_attempt(const struct outcome_work *item)
+{
+    int64_t most = item->kind->most_attempts;
+    if (most == TERN_JOB_CONFIGURED) most = item->worker->settings.most_attempts;
+    return most != TERN_JOB_FOR_EVER && item->job.attempts + 1 >= most;
+}
+
+static enum tern_outcome run_outcome(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct outcome_work *item = (struct outcome_work *)work;
+    const struct tern_job *job = &item->job;
+    item->again_in_ms = -1;
+    item->result = "done";
+    if (item->verdict == TERN_JOB_AGAIN && !is_last_attempt(item)) return try_again(ctx, item, err);
+
+    memcpy(ctx->conversation.correlation_id, job->correlation_id, sizeof job->correlation_id);
+    memcpy(ctx->conversation.causation_id, job->causation_id, sizeof job->causation_id);
+    memcpy(ctx->conversation.traceparent, job->traceparent, sizeof job->traceparent);
+    enum tern_outcome outcome = item->kind->finish(ctx, job, &item->run, err);
+    if (outcome != TERN_DONE) return outcome;
+    return tern_job_delete(ctx->db, job->id, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+/* `finish` undid itself: the job runs again, with the same key. */
+static int keep_outcome(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct outcome_work *item = (struct outcome_work *)work;
+    (void)err;
+    item->again_in_ms = item->worker->settings.backoff_ms;
+    item->result = "again";
+    int64_t left_out;
+    enum tern_log_level level =
+        tern_log_quota_take(&item->worker->failures, FAILURES_A_MINUTE, tern_steady(ctx->clock), &left_out);
+    tern_log_write(ctx->log, level, "the outcome of a job could not be kept, it runs again",
+                   TERN_STR("job", item->job.kind), TERN_STR("subject", item->job.subject),
+                   TERN_STR("correlationId", item->job.correlation_id), TERN_STR("err", work->err.text),
+                   tern_log_count("leftOut", left_out), TERN_LOG_END);
+    return 0;
+}
+
+/* Only at a stop is an outcome dropped that the store did not take: the job stands in it and runs again. */
+static bool goes_back(const struct outcome_work *item)
+{
+    struct tern_job_worker *worker = item->worker;
+    pthread_mutex_lock(&worker->lock);
+    bool stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return !stopping;
+}
+
+static void settle_outcome(struct tern_work *work, enum tern_settled settled)
+{
+    struct outcome_work *item = (struct outcome_work *)work;
+    struct tern_job_worker *worker = item->worker;
+    if (settled == TERN_SETTLED_LATER && goes_back(item)) {
+        tern_work_requeue(worker->settings.queue, work);
+        return;
+    }
+    if (settled == TERN_SETTLED_DONE)
+        tern_metric_add(worker->settings.metrics, &TERN_METRIC_jobs_total, 1, item->job.kind, item->result, NULL);
+    if (item->again_in_ms >= 0) push_later(worker, item->job.id, 0, item->again_in_ms);
+    pthread_mutex_lock(&worker->lock);
+    worker->outcomes--;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+    free(item);
+}
+
+static const struct tern_work_kind outcome_kind = {
+    .name = "job", .run = run_outcome, .keep = keep_outcome, .settle = settle_outcome};
+
+/* ---- running, on the worker's thread ---- */
+
+static const struct tern_job_kind *find_kind(const struct tern_job_worker *worker, const char *name)
+{
+    for (const struct tern_job_kind *kind = worker->settings.kinds; kind->name; kind++)
+        if (strcmp(kind->name, name) == 0) return kind;
+    return NULL;
+}
+
+static void hand_over(struct tern_job_worker *worker, const struct tern_job_kind *kind, enum tern_job_verdict verdict,
+                      const struct tern_job *job, const struct tern_job_run *run)
+{
+    struct outcome_work *item = tern_alloc(sizeof *item);
+    item->work.kind = &outcome_kind;
+    item->worker = worker;
+    item->kind = kind;
+    item->verdict = verdict;
+    item->job = *job;
+    item->run = *run;
+    item->again_in_ms = -1;
+    pthread_mutex_lock(&worker->lock);
+    worker->outcomes++;
+    pthread_mutex_unlock(&worker->lock);
+    tern_work_submit(worker->settings.queue, &item->work);
+}
+
+/* tern_job_load of the worker's reader. */
+static int load(struct tern_job_worker *worker, int64_t after_id, int limit)
+{
+    struct tern_error err = {0};
+    int got = tern_job_load(worker->settings.reader, after_id, limit, worker->page, &err);
+    if (got < 0 && err.fault == TERN_FAULT_BROKEN) tern_fatal(worker->settings.fatal, &err);
+    return got;
+}
+
+/* Of a newer or older version of the service: its row waits for one that knows it. */
+static void leave_alone(struct tern_job_worker *worker, const struct tern_job *job)
+{
+    tern_metric_add(worker->settings.metrics, &TERN_METRIC_jobs_total, 1, job->kind, "unknown", NULL);
+    if (worker->unknown_said) return;
+    worker->unknown_said = true;
+    tern_log_error(worker->settings.log, "a job of a kind that is not known here is left alone, and so is every other",
+                   TERN_STR("job", job->kind), TERN_STR("key", job->key), TERN_STR("subject", job->subject),
+                   TERN_STR("correlationId", job->correlation_id));
+}
+
+static void run_job(struct tern_job_worker *worker, const struct due_job *due)
+{
+    struct tern_job_run run = {.step = due->step, .worker = worker};
+    struct tern_job *job = &worker->page[0];
+    int got = load(worker, due->id - 1, 1);
+    if (got < 0) push_later(worker, due->id, due->step, TERN_FULL_PAUSE_MS);
+    if (got <= 0 || job->id != due->id) return;
+    const struct tern_job_kind *kind = find_kind(worker, job->kind);
+    if (!kind) {
+        leave_alone(worker, job);
+        return;
+    }
+    TERN_CHAOS_POINT("job.before_run");
+    enum tern_job_verdict verdict = kind->run(worker->settings.self, job, &run);
+    TERN_CHAOS_POINT("job.after_run_before_commit");
+    if (verdict == TERN_JOB_WAIT)
+        push_next_step(worker, due, run.wait_ms);
+    else
+        hand_over(worker, kind, verdict, job, &run);
+}
+
+/* Due times are of the wall clock, which may have been set back meanwhile: nothing waits longer than it would have
+ * when it was written. */
+static int64_t delay_of(const struct tern_job *job, int64_t now_ms)
+{
+    int64_t most_ms = job->attempts > 0 ? TERN_BACKOFF_MOST_MS : job->next_try_ms - job->added_at_ms;
+    int64_t delay_ms = job->next_try_ms - now_ms;
+    return delay_ms < most_ms ? delay_ms : most_ms;
+}
+
+/* Puts the jobs that are new in the table on the heap. False when the store did not answer. */
+static bool load_new(struct tern_job_worker *worker)
+{
+    int got;
+    do {
+        got = load(worker, worker->cursor, LOAD_PAGE);
+        int64_t now = tern_now(worker->settings.clock);
+        for (int i = 0; i < got; i++) {
+            push_later(worker, worker->page[i].id, 0, delay_of(&worker->page[i], now));
+            worker->cursor = worker->page[i].id;
+        }
+    } while (got == LOAD_PAGE);
+    return got >= 0;
+}
+
+static void wait_until(struct tern_job_worker *worker, int64_t ms)
+{
+    struct timespec until;
+    if (ms > 60000) ms = 60000;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&worker->changed, &worker->lock, &until);
+}
+
+static bool is_held_up(const struct tern_job_worker *worker)
+{
+    return worker->heap[0].step == 0 && !tern_links_may_act(worker->settings.links);
+}
+
+/* How long nothing is to be done, in ms; 0: something is. The lock is held. */
+static int64_t patience(const struct tern_job_worker *worker)
+{
+    if (worker->stopping || worker->added) return 0;
+    if (worker->count == 0 || worker->outcomes >= OUTCOMES_MAX || is_held_up(worker)) return 60000;
+    int64_t wait_ms = worker->heap[0].due_steady_ms - tern_steady(worker->settings.clock);
+    return wait_ms > 0 ? wait_ms : 0;
+}
+
+/* Looks for new jobs; a store that does not answer is asked again later. The lock is held, but not while it reads. */
+static int64_t look(struct tern_job_worker *worker)
+{
+    worker->added = false;
+    pthread_mutex_unlock(&worker->lock);
+    bool loaded = load_new(worker);
+    pthread_mutex_lock(&worker->lock);
+    if (loaded) return patience(worker);
+    worker->added = true;
+    return TERN_FULL_PAUSE_MS;
+}
+
+/* The lock is held, but not while the job runs. */
+static int64_t step(struct tern_job_worker *worker)
+{
+    if (worker->added) return look(worker);
+    tern_metric_set(worker->settings.metrics, &TERN_METRIC_jobs_pending, (double)worker->count + worker->outcomes, NULL,
+                    NULL);
+    int64_t wait_ms = patience(worker);
+    if (wait_ms > 0) return wait_ms;
+    struct due_job due = heap_pop(worker);
+    worker->run_id = due.id;
+    worker->hurried = false;
+    pthread_mutex_unlock(&worker->lock);
+    run_job(worker, &due);
+    pthread_mutex_lock(&worker->lock);
+    return patience(worker);
+}
+
+int64_t tern_job_worker_step(struct tern_job_worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    int64_t wait_ms = worker->stopping ? 60000 : step(worker);
+    pthread_mutex_unlock(&worker->lock);
+    return wait_ms;
+}
+
+static void *worker_thread(void *argument)
+{
+    struct tern_job_worker *worker = argument;
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->stopping) {
+        int64_t wait_ms = step(worker);
+        if (wait_ms > 0 && !worker->stopping) wait_until(worker, wait_ms);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+struct tern_job_worker *tern_job_worker_create(const struct tern_job_worker_settings *settings)
+{
+    struct tern_job_worker *worker = tern_alloc(sizeof *worker);
+    pthread_condattr_t attributes;
+    worker->settings = *settings;
+    worker->added = true;
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&worker->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return worker;
+}
+
+void tern_job_worker_destroy(struct tern_job_worker *worker)
+{
+    if (!worker) return;
+    TERN_ASSERT(!worker->running && worker->outcomes == 0,
+                "a job worker is destroyed after its writer has settled everything");
+    pthread_cond_destroy(&worker->changed);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker->heap);
+    free(worker);
+}
+
+int tern_job_worker_start(struct tern_job_worker *worker, struct tern_error *err)
+{
+    if (!worker) return 0;
+    int error = pthread_create(&worker->thread, NULL, worker_thread, worker);
+    if (error) return tern_error_set(err, "the job worker's thread could not be started (error %d)", error);
+    worker->running = true;
+    return 0;
+}
+
+void tern_job_worker_wake(struct tern_job_worker *worker)
+{
+    if (!worker) return;
+    pthread_mutex_lock(&worker->lock);
+    worker->added = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* Looks through the whole heap: 24 bytes each, in a row. */
+static void hurry(struct tern_job_worker *worker, int64_t job_id)
+{
+    for (size_t at = 0; at < worker->count; at++) {
+        struct due_job item = worker->heap[at];
+        if (item.id != job_id) continue;
+        if (item.step == 0) return; /* it waits for its next try, not for a call */
+        item.due_steady_ms = tern_steady(worker->settings.clock);
+        heap_raise(worker, at, item);
+        return;
+    }
+}
+
+void tern_job_worker_hurry(struct tern_job_worker *worker, int64_t job_id)
+{
+    pthread_mutex_lock(&worker->lock);
+    if (worker->run_id == job_id) worker->hurried = true;
+    hurry(worker, job_id);
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void tern_job_worker_stop(struct tern_job_worker *worker)
+{
+    if (!worker) return;
+    pthread_mutex_lock(&worker->lock);
+    worker->stopping = true;
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+    if (!worker->running) return;
+    pthread_join(worker->thread, NULL);
+    worker->running = false;
+}

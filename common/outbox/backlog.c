@@ -1,0 +1,100 @@
+/* backlog.c - two numbers, and the work that takes what the broker confirmed into the store.
+ *
+ * Reports are recorded in the order in which they were taken: the mark of a later one would pass the rows that an earlier one
+ * says are held, and nobody would ever send those again. */
+#include "backlog.h"
+
+#include <stdlib.h>
+
+#include "tern/publisher.h"
+
+struct report_work {
+    struct tern_work work;
+    struct tern_backlog *backlog;
+    struct tern_publisher *publisher;
+    bool taken; /* from the publisher, into `report` */
+    struct tern_publish_progress report;
+};
+
+/* The oldest event that the broker has not confirmed was written then. */
+static void note_oldest(struct tern_backlog *backlog, int64_t logged_at_ms)
+{
+    int64_t age_ms = tern_now(backlog->clock) - logged_at_ms;
+    atomic_store(&backlog->oldest_ms, tern_steady(backlog->clock) - (age_ms > 0 ? age_ms : 0));
+}
+
+void tern_backlog_init(struct tern_backlog *backlog, struct tern_work_queue *queue,
+                       const struct tern_outbox_state *state)
+{
+    *backlog = (struct tern_backlog){.clock = queue->clock, .queue = queue};
+    atomic_store(&backlog->pending, state->pending);
+    note_oldest(backlog, state->oldest_at_ms);
+}
+
+void tern_backlog_add(struct tern_backlog *backlog, const struct tern_context *ctx)
+{
+    if (atomic_load(&backlog->pending) == 0) note_oldest(backlog, ctx->now_ms);
+    atomic_fetch_add(&backlog->pending, ctx->emitted);
+}
+
+int64_t tern_backlog_oldest_age_ms(const struct tern_backlog *backlog)
+{
+    if (atomic_load(&backlog->pending) <= 0) return 0;
+    int64_t age_ms = tern_steady(backlog->clock) - atomic_load(&backlog->oldest_ms);
+    return age_ms > 0 ? age_ms : 0;
+}
+
+const char *tern_backlog_fault(const struct tern_backlog *backlog)
+{
+    if (atomic_load(&backlog->pending) >= backlog->most) return "too many events wait for the broker";
+    if (backlog->most_age_ms > 0 && tern_backlog_oldest_age_ms(backlog) >= backlog->most_age_ms)
+        return "an event has waited too long for the broker";
+    return NULL;
+}
+
+/* ---- a report ---- */
+
+static enum tern_outcome run_report(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+{
+    struct report_work *item = (struct report_work *)work;
+    struct tern_backlog *backlog = item->backlog;
+    int64_t oldest = 0;
+    if (backlog->report_dropped) return TERN_DONE;
+    if (backlog->report_open && backlog->report_open != item) return TERN_RETRY;
+    if (!item->taken) item->taken = tern_publisher_take(item->publisher, &item->report);
+    if (!item->taken) return TERN_DONE;
+    backlog->report_open = item;
+    if (tern_publisher_record(ctx->db, &item->report, err) < 0) return TERN_RETRY;
+    if (tern_outbox_oldest(ctx->db, &oldest, err) < 0) return TERN_RETRY;
+    note_oldest(backlog, oldest > 0 ? oldest : ctx->now_ms); /* nothing waits: what this batch adds may */
+    backlog->report_open = NULL;
+    return TERN_DONE;
+}
+
+static void settle_report(struct tern_work *work, enum tern_settled settled)
+{
+    struct report_work *item = (struct report_work *)work;
+    struct tern_backlog *backlog = item->backlog;
+    if (settled != TERN_SETTLED_DONE && !tern_work_draining(backlog->queue)) {
+        if (settled == TERN_SETTLED_LATER)
+            tern_work_requeue(backlog->queue, work);
+        else
+            tern_work_submit(backlog->queue, work);
+        return;
+    }
+    if (settled != TERN_SETTLED_DONE && item->taken) backlog->report_dropped = true;
+    if (item->taken) atomic_fetch_sub(&backlog->pending, item->report.confirmed);
+    free(item);
+}
+
+static const struct tern_work_kind report_kind = {
+    .name = "progress", .run = run_report, .settle = settle_report, .lazy = true};
+
+void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
+{
+    struct report_work *item = tern_alloc(sizeof *item);
+    item->work.kind = &report_kind;
+    item->backlog = backlog;
+    item->publisher = publisher;
+    tern_work_submit(backlog->queue, &item->work);
+}

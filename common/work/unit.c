@@ -1,0 +1,31 @@
+/* unit.c - where a unit of work begins, and how one that failed is undone alone.
+ *
+ * A unit is a savepoint of the open transaction, the log lines written since, and the counts of the context. Never begins
+ * or ends a transaction. */
+#include <string.h>
+
+#include "work.h"
+
+void tern_context_forget_numbers(struct tern_context *ctx)
+{
+    memset(ctx->numbers, 0, sizeof ctx->numbers);
+}
+
+int tern_unit_begin(struct tern_context *ctx, struct tern_unit_mark *ret_mark, struct tern_error *err)
+{
+    *ret_mark = (struct tern_unit_mark){tern_log_mark(ctx->log), ctx->emitted,    ctx->last_seq,
+                                        ctx->jobs_added,         ctx->timers_set, ctx->said_again};
+    return tern_db_savepoint(ctx->db, err);
+}
+
+int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_mark *mark, struct tern_error *err)
+{
+    tern_log_undo(ctx->log, mark->log);
+    ctx->emitted = mark->emitted;
+    ctx->last_seq = mark->last_seq;
+    ctx->jobs_added = mark->jobs_added;
+    ctx->timers_set = mark->timers_set;
+    ctx->said_again = mark->said_again;
+    tern_context_forget_numbers(ctx);
+    return tern_db_undo(ctx->db, err);
+}
