@@ -5,6 +5,7 @@
 #
 #   base <- json <- store, amqp, http <- event <- work <- outbox <- inbox, jobs <- service, catalogue <- services
 #
+# A header declares no function and names no struct that a higher room defines.
 # Rooms of one floor do not know each other. catalogue is services/catalogue with include/shop, the first user of the library.
 #
 # Services never include each other, nor the private headers of common/. cJSON_GetObjectItem, which ignores case, is
@@ -103,6 +104,47 @@ awk -v headers="$HEADERS" -v libraries="$LIBRARIES" '
     }
   }
 
-  END { exit breaches > 0 }
+  # ---- what headers declare, and where it is defined ----
+
+  # A line of code without its comments; "" inside one.
+  function code_of(line) {
+    gsub(/\/\*[^*]*\*\//, "", line)
+    sub(/\/\*.*/, "", line)
+    return line ~ /^[ \t]*\*/ ? "" : line
+  }
+
+  # The name of the function whose head begins in column 0; "" for anything else.
+  function function_of(line) {
+    if (line !~ /^[a-z]/ || line ~ /^(static|typedef|extern|return|else)/ || line !~ /[a-z0-9_]+\(/) return ""
+    match(line, /[a-z0-9_]+\(/)
+    return substr(line, RSTART, RLENGTH - 1)
+  }
+
+  { code = code_of($0) }
+
+  code ~ /^struct [a-z0-9_]+ \{/ { split(code, word, " "); defined["struct " word[2]] = here }
+
+  FILENAME ~ /[.]c$/ && code !~ /;/ && (name = function_of(code)) != "" { defined[name] = here }
+
+  FILENAME ~ /[.]h$/ {
+    name = function_of(code)
+    if (name != "") declared[FILENAME ":" FNR, name] = here
+    while (match(code, /struct [a-z0-9_]+/)) {
+      declared[FILENAME ":" FNR, substr(code, RSTART, RLENGTH)] = here
+      code = substr(code, RSTART + RLENGTH)
+    }
+  }
+
+  END {
+    for (key in declared) {
+      split(key, place, SUBSEP)
+      there = defined[place[2]]
+      if (there != "" && rank[there] > rank[declared[key]]) {
+        print place[1] ": " declared[key] " declares what " there " defines: " place[2]
+        breaches++
+      }
+    }
+    exit breaches > 0
+  }
 ' "${files[@]}" || die "the layers are broken; the rules stand in scripts/check_includes.sh"
 say "includes: ${#files[@]} files keep to their layers"

@@ -48,6 +48,25 @@ breach "cJSON is named in the codecs only" "cJSON is named outside" services/cat
 breach "libuuid is named in id only" "libuuid is named outside" common/base/text.c '#include <uuid/uuid.h>'
 breach "the getter that ignores case is refused" "ignores case" common/json/json.c 'x = cJSON_GetObjectItem(y, "z");'
 
+# A second file of the tree, which defines what the first one declares.
+declares() {
+  local file=$1 declaration=$2 other=$3
+  shift 3
+  tree "$file" "$declaration"
+  mkdir -p "$SCRATCH/tree/$(dirname "$other")"
+  printf '%s\n' "$@" >"$SCRATCH/tree/$other"
+}
+declares include/tern/jobs.h 'int tern_job_add(int kind);' common/jobs/jobs_store.c 'int tern_job_add(int kind)' '{' '}'
+holds "a header declares what its own room defines" check
+declares common/jobs/worker.h 'struct tern_work;' common/work/work.h 'struct tern_work {' '};'
+holds "a header names a struct of a lower room" check
+declares include/tern/jobs.h '/* struct tern_app knows it */' common/service/app.h 'struct tern_app {' '};'
+holds "a comment names what it likes" check
+declares include/tern/jobs.h 'struct tern_app;' common/service/app.h 'struct tern_app {' '};'
+refuses "a header must not declare a struct of a higher room" "jobs declares what service defines: struct tern_app" check
+declares include/tern/context.h 'int tern_emit(int type);' common/outbox/emit.c 'int tern_emit(int type)' '{' '}'
+refuses "a header must not declare a function of a higher room" "work declares what outbox defines: tern_emit" check
+
 rm -rf "$SCRATCH/tree" && mkdir "$SCRATCH/tree"
 refuses "a tree without any C file is no success" "no C file" check
 report
