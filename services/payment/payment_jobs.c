@@ -142,7 +142,7 @@ static enum tern_job_verdict run_late_check(void *self, const struct tern_job *j
 
 /* A job's events are caused by the event that added it; after a cancel, by the cancel: a nudge of that OrderCancelled
  * asks for its answer by the causation id. */
-static void answer_the_cancel(struct tern_context *ctx, const struct payment *payment)
+static void cause_by_cancel(struct tern_context *ctx, const struct payment *payment)
 {
     if (!payment->cancel_id[0]) return;
     tern_copy_whole(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, payment->cancel_id);
@@ -158,7 +158,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
                   TERN_STR("transactionId", payment->transaction_id), TERN_INT("amountMinor", payment->amount_minor));
     if (payment_update(ctx->db, payment, err) < 0 || payment_emit_processed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
-    answer_the_cancel(ctx, payment);
+    cause_by_cancel(ctx, payment);
     return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_give_back(ctx, payment, err) : 0;
 }
 
@@ -169,7 +169,7 @@ static int record_failure(struct tern_context *ctx, struct payment *payment, enu
     shop_set_text(payment->error, reason[0] ? reason : "no reason was given");
     tern_log_info(ctx->log, "not charged", TERN_STR("orderId", payment->order_id),
                   TERN_STR("status", payment_status_name(status)), TERN_STR("err", payment->error));
-    answer_the_cancel(ctx, payment);
+    cause_by_cancel(ctx, payment);
     if (payment_update(ctx->db, payment, err) < 0 || payment_emit_failed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     return 0;
@@ -207,7 +207,7 @@ static int record_void(struct tern_context *ctx, struct payment *payment, struct
     payment->status = PAYMENT_VOIDED;
     tern_log_info(ctx->log, "voided: cancelled, and the gateway says that nothing was charged",
                   TERN_STR("orderId", payment->order_id));
-    answer_the_cancel(ctx, payment);
+    cause_by_cancel(ctx, payment);
     if (payment_update(ctx->db, payment, err) < 0) return -1;
     return payment_emit_voided(ctx, payment, err);
 }
@@ -253,7 +253,7 @@ static enum tern_outcome finish_refund(struct tern_context *ctx, const struct te
     tern_copy_whole(payment.refund_id, sizeof payment.refund_id, run->result);
     tern_log_info(ctx->log, "refunded", TERN_STR("orderId", payment.order_id), TERN_STR("refundId", payment.refund_id),
                   TERN_INT("amountMinor", payment.amount_minor));
-    answer_the_cancel(ctx, &payment);
+    cause_by_cancel(ctx, &payment);
     if (payment_update(ctx->db, &payment, err) < 0 || payment_emit_refunded(ctx, &payment, err) < 0) return TERN_RETRY;
     payment_metrics_ended(ctx->metrics, payment.status);
     return TERN_DONE;

@@ -60,13 +60,13 @@ static int check_facts(const char *section, const struct tern_event_type *type, 
     char line[256];
     size_t length;
     tern_routing_key(type->name, key);
-    (void)snprintf(line, sizeof line, "- Routing key: `%s`\n- Version: `%s`\n- Said by: `%s`\n", key, type->version,
+    (void)snprintf(line, sizeof line, "- Routing key: `%s`\n- Version: `%s`\n- Producer: `%s`\n", key, type->version,
                    type->producer);
     if (must_say(section, line, err) < 0) return -1;
-    length = (size_t)snprintf(line, sizeof line, "- Heard by: ");
+    length = (size_t)snprintf(line, sizeof line, "- Consumers: ");
     for (size_t i = 0; type->heard_by[i]; i++)
         length += (size_t)snprintf(line + length, sizeof line - length, "%s`%s`", i ? ", " : "", type->heard_by[i]);
-    (void)snprintf(line + length, sizeof line - length, "%s", type->heard_by[0] ? "\n" : "nobody in the shop\n");
+    (void)snprintf(line + length, sizeof line - length, "%s", type->heard_by[0] ? "\n" : "none in the shop\n");
     return must_say(section, line, err);
 }
 
@@ -191,8 +191,8 @@ static void every_way_to_part_from_the_code_is_noticed(void **state)
     assert_noticed("\n## Kinds of fields\n", "\n## OrderShipped\n\n## Kinds of fields\n",
                    "a section is about no event");
     assert_noticed("`order.updated`", "`order.update`", "OrderUpdated: does not say: - Routing key");
-    assert_noticed("- Heard by: `notification-service`", "- Heard by: `order-service`",
-                   "OrderUpdated: does not say: - Heard");
+    assert_noticed("- Consumers: `notification-service`", "- Consumers: `order-service`",
+                   "OrderUpdated: does not say: - Consumers");
     assert_noticed("| `refundId` |", "| `refund` |", "PaymentRefunded: does not say: ");
     assert_noticed("| `refundId` | text", "| `refundId` | id", "PaymentRefunded: does not say: ");
     assert_noticed("| `refundId` |", "| `more` | text | always | x |\n| `refundId` |", "PaymentRefunded: has 7 fields");
