@@ -37,7 +37,7 @@ struct gateway_call {
     const struct tern_job *job;            /* whose run this is; its subject is the order */
     int64_t most_attempts;                 /* of a charge */
     int step;                              /* 0, then 1, ... after each GATEWAY_WAIT */
-    struct tern_job_worker *lane;          /* where to wake the job */
+    struct tern_job_worker *worker;        /* where to wake the job */
 };
 
 struct gateway_reply {

@@ -26,7 +26,7 @@ struct http_gateway;
 struct flight {
     int64_t job_id; /* 0: free */
     struct http_gateway *gateway;
-    struct tern_job_worker *lane; /* where to wake the job; NULL in tests */
+    struct tern_job_worker *worker; /* where to wake the job; NULL in tests */
     enum gateway_question question;
     bool last_word;   /* of a query: the charge was posted in vain just before */
     bool ended;       /* what follows is the answer */
@@ -93,7 +93,7 @@ static enum landing take_answer(struct http_gateway *gateway, int64_t job_id, st
         next_id = leave_queue(gateway);
     }
     pthread_mutex_unlock(&gateway->lock);
-    if (next_id && ret_flight->lane) tern_job_worker_hurry(ret_flight->lane, next_id);
+    if (next_id && ret_flight->worker) tern_job_worker_hurry(ret_flight->worker, next_id);
     return landing;
 }
 
@@ -113,14 +113,14 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     if (reply->status >= 200 && reply->status < 500)
         atomic_store(&gateway->turned_away[flight->question], turned_away ? reply->status : 0);
     pthread_mutex_lock(&gateway->lock);
-    struct tern_job_worker *lane = flight->lane;
+    struct tern_job_worker *worker = flight->worker;
     int64_t job_id = flight->job_id;
     flight->answer = answer;
     flight->turned_away = turned_away;
     flight->reply = read;
     flight->ended = true;
     pthread_mutex_unlock(&gateway->lock);
-    if (lane) tern_job_worker_hurry(lane, job_id);
+    if (worker) tern_job_worker_hurry(worker, job_id);
 }
 
 /* ---- asking ---- */
@@ -194,7 +194,7 @@ static enum gateway_answer begin(struct http_gateway *gateway, const struct gate
     if (flight)
         *flight = (struct flight){.job_id = call->job->id,
                                   .gateway = gateway,
-                                  .lane = call->lane,
+                                  .worker = call->worker,
                                   .question = question,
                                   .last_word = last_word};
     else

@@ -76,7 +76,7 @@ static struct gateway_call call_of(const struct payment_state *state, const stru
                                    const struct tern_job_run *run)
 {
     return (struct gateway_call){
-        .key = key, .job = job, .most_attempts = state->most_attempts, .step = run->step, .lane = run->worker};
+        .key = key, .job = job, .most_attempts = state->most_attempts, .step = run->step, .worker = run->worker};
 }
 
 /* The job's key; `anew`, a planted bug: one of its own for each attempt. */
