@@ -1,7 +1,7 @@
 /* beacon_store.c - what a producer's log has to say about itself: by type, which numbers the broker has confirmed.
  *
- * Read from what is committed, so that no crash makes a later beacon say less than an earlier one did. A few lookups per
- * type, whatever the log holds. */
+ * Read from what is committed, so that no crash makes a later beacon say less than an earlier one did. A few lookups
+ * per type, whatever the log holds. */
 #include "tern/beacon.h"
 
 #include "tern/event_log.h"
@@ -25,9 +25,8 @@ static int add_type(struct tern_db *db, const struct tern_event_type *type, int6
 int tern_beacon_first_seq(struct tern_db *db, int64_t through_seq, int64_t window_ms, int64_t *ret_after_seq,
                           struct tern_error *err)
 {
-    const int64_t remembered_ms = INT64_C(86400000) * (TERN_INBOX_DAYS - 2);
-    return tern_event_log_window(db, window_ms < remembered_ms ? window_ms : remembered_ms, through_seq, ret_after_seq,
-                                 err);
+    if (window_ms > TERN_REPUBLISH_MOST_MS) window_ms = TERN_REPUBLISH_MOST_MS;
+    return tern_event_log_window(db, window_ms, INT64_MIN, through_seq, ret_after_seq, err);
 }
 
 int tern_beacon_read(struct tern_db *db, const struct tern_catalogue *catalogue, const char *producer,

@@ -1,4 +1,4 @@
-/* broker_memory.c - the queues that are noted, and how far the log was said again to a broker that lost some.
+/* broker_memory.c - the queues that are noted, and how far the log was republished to a broker that lost some.
  *
  * A loss is written in one transaction: the queues are unnoted and the range stands. Whatever ends the process after
  * that, the next run goes on; before it, the next run finds the same marker gone. */
@@ -42,14 +42,16 @@ int tern_republish_advance(struct tern_db *db, int64_t id, int64_t after_seq, st
     return tern_db_run(db, end_range, TERN_DB_NO_ARGS, err) < 0 ? -1 : 0;
 }
 
-/* All of the window anew: what an earlier loss made us say again may be lost too. */
-static int begin_range(struct tern_db *db, struct tern_broker_news *news, int64_t since_ms, struct tern_error *err)
+/* The whole window anew: what was republished after an earlier loss may be lost too. */
+static int begin_range(struct tern_db *db, struct tern_broker_news *news, int64_t window_ms, int64_t online_ms,
+                       struct tern_error *err)
 {
     int64_t after_seq = 0;
     struct tern_republish before;
     if (tern_republish_load(db, &before, err) < 0) return -1;
     int64_t through_seq = news->through_seq > before.through_seq ? news->through_seq : before.through_seq;
-    if (tern_event_log_before(db, since_ms, through_seq, &after_seq, err) < 0) return -1;
+    int64_t earliest_ms = online_ms - TERN_REPUBLISH_MOST_MS;
+    if (tern_event_log_window(db, window_ms, earliest_ms, news->through_seq, &after_seq, err) < 0) return -1;
     if (before.id > 0 && before.after_seq < after_seq) after_seq = before.after_seq;
     if (tern_db_run(db, drop_range, TERN_DB_NO_ARGS, err) < 0) return -1;
     if (after_seq < through_seq &&
@@ -58,22 +60,11 @@ static int begin_range(struct tern_db *db, struct tern_broker_news *news, int64_
     return tern_republish_load(db, &news->republish, err);
 }
 
-int tern_broker_memory_since(struct tern_db *db, int64_t through_seq, int64_t now_ms, int64_t window_ms,
-                             int64_t *ret_since_ms, struct tern_error *err)
-{
-    const int64_t remembered_ms = INT64_C(86400000) * (TERN_INBOX_DAYS - 2);
-    int64_t last_ms = now_ms;
-    if (window_ms > 0 && tern_event_log_last_own(db, through_seq, &last_ms, err) < 0) return -1;
-    int64_t since_ms = (last_ms < now_ms ? last_ms : now_ms) - window_ms;
-    *ret_since_ms = since_ms > now_ms - remembered_ms ? since_ms : now_ms - remembered_ms;
-    return 0;
-}
-
-int tern_broker_memory_record(struct tern_db *db, struct tern_broker_news *news, int64_t since_ms,
+int tern_broker_memory_record(struct tern_db *db, struct tern_broker_news *news, int64_t window_ms, int64_t online_ms,
                               struct tern_error *err)
 {
     const char *sql = news->lost ? forget_queue : note_queue;
     for (size_t i = 0; i < news->count; i++)
         if (tern_db_run(db, sql, TERN_DB_ARGS(tern_db_text(news->queues[i])), err) < 0) return -1;
-    return news->lost ? begin_range(db, news, since_ms, err) : 0;
+    return news->lost ? begin_range(db, news, window_ms, online_ms, err) : 0;
 }

@@ -50,6 +50,11 @@ static int next_number(struct tern_context *ctx, const struct tern_event_type *t
     return 0;
 }
 
+static struct tern_log_time time_of(const struct tern_context *ctx)
+{
+    return (struct tern_log_time){.wall_ms = ctx->now_ms, .online_ms = ctx->online_ms};
+}
+
 int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
@@ -60,9 +65,8 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
     tern_text_clear(&ctx->scratch);
     tern_event_encode(&emitted.event, data_json, &ctx->scratch);
     if (tern_event_log_append(ctx->db, &emitted.event, TERN_ORIGIN_OWN, ctx->scratch.bytes, ctx->scratch.length,
-                              ctx->now_ms, &emitted.seq, &emitted.subject_version, err) < 0) {
+                              time_of(ctx), &emitted.seq, &emitted.subject_version, err) < 0)
         return -1;
-    }
     ctx->numbers[known - ctx->catalogue->types] = emitted.event.number;
     ctx->emitted++;
     ctx->last_seq = emitted.seq;
@@ -77,10 +81,9 @@ int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64
 {
     int64_t seq, version;
     TERN_ASSERT(event->body != NULL, "what is taken in came with its bytes");
-    if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_TAKEN, event->body, event->body_length, ctx->now_ms, &seq,
-                              &version, err) < 0) {
+    if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_TAKEN, event->body, event->body_length, time_of(ctx), &seq,
+                              &version, err) < 0)
         return -1;
-    }
     ctx->last_seq = seq;
     if (ret_subject_version != NULL) {
         *ret_subject_version = version;

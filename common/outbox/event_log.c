@@ -1,11 +1,9 @@
-/* The event log: rows are appended and read, never changed.
+/* event_log.c - the rows of the log are appended and read, never changed.
  *
  * The next version of a subject comes from the index of its stream, looked up before the insert: measured, that is
  * a third cheaper than INSERT ... RETURNING. Only the one writer appends, so nothing can come between; the UNIQUE
  * index is the law behind it. Readers go page by page: a long read would keep the store's log from shrinking. */
 #include "tern/event_log.h"
-
-enum { JUMPS_MAX = 64 }; /* of the wall clock, that are looked back over */
 
 #define COLUMNS                                                                                                       \
     "seq, subject_version, logged_at_ms, origin, event_id, type, subject, correlation_id, causation_id, traceparent," \
@@ -15,7 +13,7 @@ static const char newest_version[] = "SELECT subject_version FROM event_log WHER
                                      " ORDER BY subject_version DESC LIMIT 1";
 static const char append_row[] =
     "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id,"
-    " causation_id, traceparent, body, number) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    " causation_id, traceparent, body, number, online_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 static const char stream_rows[] = "SELECT " COLUMNS "FROM event_log WHERE subject = ?1 AND subject_version > ?2"
                                   " ORDER BY subject_version LIMIT ?3";
 static const char own_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
@@ -30,13 +28,9 @@ static const char numbered_rows[] = "SELECT " COLUMNS "FROM event_log WHERE type
                                     " ORDER BY number";
 static const char seq_of_number[] = "SELECT seq FROM event_log WHERE type = ?1 AND number = ?2";
 static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND event_id = ?2";
-static const char last_own[] =
-    "SELECT logged_at_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
-static const char last_own_seq[] = "SELECT seq FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
-static const char time_after[] = "SELECT logged_at_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
-static const char note_jump[] =
-    "INSERT INTO clock_jump (after_seq, by_ms) VALUES ((SELECT coalesce(max(seq), 0) FROM event_log), ?1)";
-static const char list_jumps[] = "SELECT after_seq, by_ms FROM clock_jump ORDER BY id DESC LIMIT ?1";
+static const char newest_own_online[] =
+    "SELECT online_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
+static const char online_after[] = "SELECT online_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
 static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 /* ---- writing --------------------------------------------------------------------------------------------- */
@@ -60,7 +54,7 @@ static int next_number(struct tern_db *db, const char *type, int64_t *ret_number
 }
 
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
-                          size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
+                          size_t body_length, struct tern_log_time at, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err)
 {
     int64_t version, number = event->number;
@@ -70,14 +64,14 @@ int tern_event_log_append(struct tern_db *db, const struct tern_event *event, en
     }
     if (next_version(db, event->subject, &version, err) < 0 ||
         (origin == TERN_ORIGIN_OWN && number == 0 && next_number(db, event->type, &number, err) < 0) ||
-        tern_db_insert(db, append_row, "seq",
-                       TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(now_ms),
-                                    tern_db_text(event->event_id), tern_db_text(event->type),
-                                    tern_db_text(event->subject), tern_db_text(event->correlation_id),
-                                    tern_db_text(event->causation_id), tern_db_text(event->traceparent),
-                                    tern_db_text_bytes(body, body_length),
-                                    origin == TERN_ORIGIN_OWN ? tern_db_int(number) : tern_db_null()),
-                       ret_seq, err) < 0) {
+        tern_db_insert(
+            db, append_row, "seq",
+            TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(at.wall_ms),
+                         tern_db_text(event->event_id), tern_db_text(event->type), tern_db_text(event->subject),
+                         tern_db_text(event->correlation_id), tern_db_text(event->causation_id),
+                         tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length),
+                         origin == TERN_ORIGIN_OWN ? tern_db_int(number) : tern_db_null(), tern_db_int(at.online_ms)),
+            ret_seq, err) < 0) {
         return tern_error_prefix(err, "cannot append %s about %s", event->type, event->subject);
     }
     *ret_subject_version = version;
@@ -184,97 +178,33 @@ int tern_event_log_number_through(struct tern_db *db, const char *type, int64_t 
     return 0;
 }
 
-int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err)
-{
-    return tern_db_get_int(db, last_own, TERN_DB_ARGS(tern_db_int(through_seq)), ret_logged_at_ms, err);
-}
-
 int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err)
 {
     int64_t one;
     return tern_db_get_int(db, has_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(event_id)), &one, err);
 }
 
-int tern_event_log_jumped(struct tern_db *db, int64_t by_ms, struct tern_error *err)
+/* Online time ascends with the seq, except for the few seconds that a crash takes back. */
+int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t earliest_ms, int64_t through_seq,
+                          int64_t *ret_after_seq, struct tern_error *err)
 {
-    return tern_db_run(db, note_jump, TERN_DB_ARGS(tern_db_int(by_ms)), err) < 0 ? -1 : 0;
-}
-
-/* Between two jumps times ascend: the last row after `low` and up to `high` that was written before since_ms, or `low`. */
-static int last_before(struct tern_db *db, int64_t since_ms, int64_t low, int64_t high, int64_t *ret_seq,
-                       struct tern_error *err)
-{
+    int64_t newest_ms = 0, low = 0, high = through_seq;
+    int found = window_ms > 0
+                    ? tern_db_get_int(db, newest_own_online, TERN_DB_ARGS(tern_db_int(through_seq)), &newest_ms, err)
+                    : 0;
+    if (found < 0) return -1;
+    if (found == 0) low = high;
+    int64_t since_ms = newest_ms - window_ms > earliest_ms ? newest_ms - window_ms : earliest_ms;
     while (low < high) {
-        int64_t middle = low + (high - low) / 2, written_ms = INT64_MAX;
-        if (tern_db_get_int(db, time_after, TERN_DB_ARGS(tern_db_int(middle)), &written_ms, err) < 0) {
-            return -1;
-        }
-        if (written_ms >= since_ms) {
+        int64_t middle = low + (high - low) / 2, online_ms = INT64_MAX;
+        if (tern_db_get_int(db, online_after, TERN_DB_ARGS(tern_db_int(middle)), &online_ms, err) < 0) return -1;
+        if (online_ms >= since_ms)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
-    *ret_seq = high;
+    *ret_after_seq = high;
     return 0;
-}
-
-struct jump {
-    int64_t after_seq, by_ms;
-};
-
-static int newest_jumps(struct tern_db *db, struct jump *ret_jumps, int most, struct tern_error *err)
-{
-    struct tern_db_rows rows;
-    int count = 0, got = 0;
-    if (tern_db_query(db, &rows, list_jumps, TERN_DB_ARGS(tern_db_int(most)), err) < 0) {
-        return -1;
-    }
-    while (count < most && (got = tern_db_next(&rows, err)) > 0) {
-        ret_jumps[count++] = (struct jump){tern_db_column_int(&rows, 0), tern_db_column_int(&rows, 1)};
-    }
-    tern_db_done(&rows);
-    return got < 0 ? -1 : count;
-}
-
-/* since_ms is of the clock by which row `by_seq` was written; what was set later does not matter. */
-static int before_by_clock_of(struct tern_db *db, int64_t since_ms, int64_t by_seq, int64_t through_seq,
-                              int64_t *ret_seq, struct tern_error *err)
-{
-    struct jump jumps[JUMPS_MAX];
-    int64_t high = through_seq;
-    int count = newest_jumps(db, jumps, JUMPS_MAX, err);
-    for (int i = 0; i < count; i++) {
-        if (jumps[i].after_seq >= by_seq) continue;
-        int64_t low = jumps[i].after_seq < high ? jumps[i].after_seq : high;
-        if (last_before(db, since_ms, low, high, &high, err) < 0) {
-            return -1;
-        }
-        if (high > low) {
-            *ret_seq = high;
-            return 0;
-        }
-        since_ms -= jumps[i].by_ms; /* by the clock of those days */
-    }
-    return count < 0 ? -1 : last_before(db, since_ms, 0, high, ret_seq, err);
-}
-
-int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
-                          struct tern_error *err)
-{
-    return before_by_clock_of(db, since_ms, INT64_MAX, through_seq, ret_seq, err);
-}
-
-int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t through_seq, int64_t *ret_seq,
-                          struct tern_error *err)
-{
-    int64_t last_ms = 0, last_seq = 0;
-    *ret_seq = through_seq;
-    if (window_ms <= 0) return 0;
-    if (tern_db_get_int(db, last_own_seq, TERN_DB_ARGS(tern_db_int(through_seq)), &last_seq, err) < 0 ||
-        tern_event_log_last_own(db, through_seq, &last_ms, err) < 0)
-        return -1;
-    return last_seq > 0 ? before_by_clock_of(db, last_ms - window_ms, last_seq, through_seq, ret_seq, err) : 0;
 }
 
 int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_log_visitor *visit, void *self,

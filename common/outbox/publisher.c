@@ -375,10 +375,8 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     struct tern_broker_news *news = argument;
-    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000, since_ms;
-    if (tern_broker_memory_since(ctx->db, news->through_seq, ctx->now_ms, window_ms, &since_ms, err) < 0)
-        return TERN_RETRY;
-    return tern_broker_memory_record(ctx->db, news, since_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
+    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000;
+    return tern_broker_memory_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
 /* The writer writes it; this thread waits: until the loss of a queue is on disk nothing may hide it. -1: not now, the

@@ -65,8 +65,7 @@ static int move_along(struct tern_context *ctx, int64_t by_ms, struct tern_error
 {
     tern_log_warn(ctx->log, "the wall clock jumped", TERN_INT("seconds", by_ms / 1000));
     tern_metric_add(ctx->metrics, &TERN_METRIC_clock_jumps_total, 1, NULL, NULL, NULL);
-    if (tern_timer_shift(ctx->db, by_ms, err) < 0 || tern_held_shift(ctx->db, by_ms, err) < 0) return -1;
-    return tern_event_log_jumped(ctx->db, by_ms, err);
+    return tern_timer_shift(ctx->db, by_ms, err) < 0 ? -1 : tern_held_shift(ctx->db, by_ms, err);
 }
 
 static bool store_failed(const struct tern_context *ctx, const struct tern_error *err)

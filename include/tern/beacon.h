@@ -5,7 +5,8 @@
 #include "tern/control.h"
 #include "tern/db.h"
 
-/* The types with hearers; `ret_beacon->store` is the caller's to fill. window_ms is REPUBLISH_WINDOW_S. */
+/* The types with consumers; `ret_beacon->store` is the caller's to fill. window_ms is REPUBLISH_WINDOW_S, in online
+ * time. */
 int tern_beacon_read(struct tern_db *db, const struct tern_catalogue *catalogue, const char *producer,
                      int64_t window_ms, struct tern_beacon *ret_beacon, struct tern_error *err);
 /* The seq after which what was published can be published again: no more than an inbox remembers. */

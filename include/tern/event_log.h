@@ -1,12 +1,12 @@
 /* tern/event_log.h - the append-only log of a service's events: audit trail, event store and outbox in one table.
  *
  * Rows are numbered 1.. over the whole log (`seq`), 1..n per subject (`subject_version`, no gaps), and own ones 1..n
- * per type (`number`, no gaps): by these a receiver knows what it has missed. A row is
- * either said (origin OWN: published to the broker) or taken in (origin TAKEN: a foreign event that became part of
- * a subject's stream; never published). What is published is kept beside the rows, so that rows never change: every OWN row
- * up to the mark is confirmed by the broker, except those in the list of held ones (returned or nacked, with their
- * next try). After a crash the rows above the mark are published again; the inboxes drop what they have seen.
- * All calls run on the caller's connection; the writing ones inside its transaction. Logs nothing. */
+ * per type (`number`, no gaps): by these a receiver knows what it has missed. A row is either said (origin OWN:
+ * published to the broker) or taken in (origin TAKEN: a foreign event that became part of a subject's stream; never
+ * published). What is published is kept beside the rows, so that rows never change: every OWN row up to the mark is
+ * confirmed by the broker, except those in the list of held ones (returned or nacked, with their next try). After a
+ * crash the rows above the mark are published again; the inboxes drop what they have seen. All calls run on the
+ * caller's connection; the writing ones inside its transaction. Logs nothing. */
 #ifndef TERN_EVENT_LOG_H
 #define TERN_EVENT_LOG_H
 
@@ -27,10 +27,18 @@ struct tern_log_row {
 /* Returns 0 to go on, 1 to stop, -1 with `err`. */
 typedef int tern_log_visitor(void *self, const struct tern_log_row *row, struct tern_error *err);
 
+/* When a row is written. */
+struct tern_log_time {
+    int64_t wall_ms;   /* UTC */
+    int64_t online_ms; /* how long the service had been connected to the broker, in all its runs */
+};
+/* An inbox forgets what is TERN_INBOX_DAYS old: rows close to that age are never published again. */
+#define TERN_REPUBLISH_MOST_MS (INT64_C(86400000) * (TERN_INBOX_DAYS - 2))
+
 /* Appends. `body` is the envelope. An OWN row has event->number, which must be the next of its type; 0: it is looked
  * up. Refuses bodies over TERN_EVENT_MAX_BYTES. Returns 0 and the row's numbers. */
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
-                          size_t body_length, int64_t now_ms, int64_t *ret_seq, int64_t *ret_subject_version,
+                          size_t body_length, struct tern_log_time at, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err);
 /* A subject's stream in order, after a version, at most `limit` rows. Returns the number of rows visited or -1. */
 int tern_event_log_stream(struct tern_db *db, const char *subject, int64_t after_version, int limit,
@@ -52,20 +60,13 @@ int tern_event_log_number_through(struct tern_db *db, const char *type, int64_t 
                                   struct tern_error *err);
 /* The number of the newest OWN row of a type, 0 when there is none. */
 int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err);
-/* When the newest OWN row up to this seq was written: 1, 0 when there is none, -1. */
-int tern_event_log_last_own(struct tern_db *db, int64_t through_seq, int64_t *ret_logged_at_ms, struct tern_error *err);
 /* Whether a row with this event id is in the subject's stream: 1, 0 or -1. */
 int tern_event_log_has(struct tern_db *db, const char *subject, const char *event_id, struct tern_error *err);
-/* The seq before the first row that was written at since_ms or later, at most `through_seq`. since_ms is of the wall clock
- * as it goes now; for what was written before a jump it is moved along (tern_event_log_jumped). */
-int tern_event_log_before(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_seq,
-                          struct tern_error *err);
-/* The seq before the first row that was written at most window_ms before the newest OWN row up to through_seq, by the clock
- * of that row: whatever was done to the clock since. A window of 0: through_seq. */
-int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t through_seq, int64_t *ret_seq,
-                          struct tern_error *err);
-/* The wall clock was set by so much, just now: times before and after are of two clocks. */
-int tern_event_log_jumped(struct tern_db *db, int64_t by_ms, struct tern_error *err);
+/* What can be published again: the rows after the seq that is returned, written at most window_ms before the newest
+ * OWN row up to through_seq and not before earliest_ms, all in online time. A window of 0, or no OWN row:
+ * through_seq. */
+int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t earliest_ms, int64_t through_seq,
+                          int64_t *ret_after_seq, struct tern_error *err);
 /* Every row in seq order after a seq (projections are rebuilt from it), at most `limit`. */
 int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_log_visitor *visit, void *self,
                        struct tern_error *err);
@@ -83,7 +84,8 @@ int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error
 /* What a beacon may speak of: every OWN row up to here is confirmed, none is held. */
 int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct tern_error *err);
 int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err);
-/* A row that came back (return, nack): held until next_try_ms, its attempts counted. Again for the same seq: updated. */
+/* A row that came back (return, nack): held until next_try_ms, its attempts counted. Again for the same seq:
+ * updated. */
 int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
                      struct tern_error *err);
 /* The broker confirmed a held row. */
@@ -95,9 +97,9 @@ struct tern_outbox_held {
 /* Held rows in seq order, at most `limit`. Returns how many, or -1. */
 int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err);
 
-/* Rows that are to be published once more, whatever was confirmed: a list beside the mark, in order of asking. Asked for
- * again while it is still in the list, a row moves to its end: where it stood it may have been sent already, and would be
- * removed with what was asked for before. */
+/* Rows that are to be published once more, whatever was confirmed: a list beside the mark, in order of asking. Asked
+ * for again while it is still in the list, a row moves to its end: where it stood it may have been sent already, and
+ * would be removed with what was asked for before. */
 struct tern_outbox_again {
     int64_t id, seq;
     bool republished; /* nobody is asked for an answer: somebody has missed the event itself */

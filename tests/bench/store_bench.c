@@ -55,8 +55,9 @@ static int run_unit(struct bench *bench)
     }
     return tern_db_savepoint(bench->db, &bench->err) < 0 ||
                    tern_inbox_add(bench->db, incoming, bench->units, &bench->err) < 0 ||
-                   tern_event_log_append(bench->db, &bench->event, TERN_ORIGIN_OWN, bench->body, BODY, bench->units,
-                                         &seq, &version, &bench->err) < 0 ||
+                   tern_event_log_append(bench->db, &bench->event, TERN_ORIGIN_OWN, bench->body, BODY,
+                                         (struct tern_log_time){bench->units, bench->units}, &seq, &version,
+                                         &bench->err) < 0 ||
                    tern_db_release(bench->db, &bench->err) < 0
                ? -1
                : 0;

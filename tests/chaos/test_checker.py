@@ -21,7 +21,8 @@ import checker
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOW = 1_800_000_000_000
 LOG = ("INSERT INTO event_log VALUES (NULL, :origin, :version, :at, :id, :type, :subject, 'conversation', :cause, NULL, :body,"
-       " CASE WHEN :origin = 1 THEN (SELECT count(*) + 1 FROM event_log WHERE origin = 1 AND type = :type) END)")
+       " CASE WHEN :origin = 1 THEN (SELECT count(*) + 1 FROM event_log WHERE origin = 1 AND type = :type) END,"
+       " 0)")
 
 
 def schema_of(name):

@@ -215,8 +215,8 @@ static void append_one(struct world *world, struct tern_text *body)
     (void)snprintf(event.subject, sizeof event.subject, "ORD-%lld", (long long)world->appended % 100);
     tern_text_clear(body);
     tern_event_encode(&event, "{\"orderId\":\"ORD-1\",\"totalAmount\":10.00}", body);
-    MUST(tern_event_log_append(world->db, &event, TERN_ORIGIN_OWN, body->bytes, body->length, event.timestamp_ms, &seq,
-                               &version, &err));
+    MUST(tern_event_log_append(world->db, &event, TERN_ORIGIN_OWN, body->bytes, body->length,
+                               (struct tern_log_time){.wall_ms = event.timestamp_ms}, &seq, &version, &err));
     world->appended++;
     assert_int_equal(seq, world->appended);
 }

@@ -2,12 +2,15 @@
 #include "tern_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store.h"
 #include "tern/event_log.h"
 
 extern const struct tern_migration tern_core_migrations[];
+
+static const struct tern_log_time NOW = {.wall_ms = 1, .online_ms = 1};
 
 static int set_up(void **state)
 {
@@ -36,7 +39,8 @@ static int64_t append(struct tern_db *db, const char *id, const char *subject, e
     strcpy(event.causation_id, cause);
     strcpy(event.traceparent, "00-t-s-01");
     snprintf(body, sizeof body, "{\"eventId\":\"%s\"}", id);
-    if (tern_event_log_append(db, &event, origin, body, strlen(body), 1000 + (int64_t)strlen(id), &seq, &version,
+    if (tern_event_log_append(db, &event, origin, body, strlen(body),
+                              (struct tern_log_time){.wall_ms = 1000 + (int64_t)strlen(id)}, &seq, &version,
                               &err) < 0) {
         fail_msg("%s", err.text);
     }
@@ -208,12 +212,12 @@ static void what_could_not_be_published_is_not_appended(void **state)
     struct tern_error err;
     int64_t seq = 7, version = 7;
     memset(body, 'x', sizeof body);
-    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, body, sizeof body, 1, &seq, &version, &err),
+    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, body, sizeof body, NOW, &seq, &version, &err),
                      -1);
     assert_non_null(strstr(err.text, "65537 bytes"));
     assert_int_equal(seq, 7);
-    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, body, sizeof body - 1, 1, &seq, &version, &err),
-                     0);
+    assert_int_equal(
+        tern_event_log_append(db, &event, TERN_ORIGIN_OWN, body, sizeof body - 1, NOW, &seq, &version, &err), 0);
     assert_int_equal(test_store_number(db, "SELECT length(body) FROM event_log"), TERN_EVENT_MAX_BYTES);
 }
 
@@ -223,7 +227,7 @@ static void an_event_without_subject_or_id_is_refused_by_the_schema(void **state
     struct tern_event event = {.event_id = "e1", .type = "T", .correlation_id = "c"};
     struct tern_error err;
     int64_t seq, version;
-    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, "{}", 2, 1, &seq, &version, &err), -1);
+    assert_int_equal(tern_event_log_append(db, &event, TERN_ORIGIN_OWN, "{}", 2, NOW, &seq, &version, &err), -1);
     assert_int_equal(err.fault, TERN_FAULT_CONSTRAINT);
 }
 
@@ -328,7 +332,7 @@ static int do_append(struct tern_db *db, void *self, struct tern_error *err)
 {
     struct tern_event event = {.event_id = "e9", .type = "T", .subject = "A", .correlation_id = "c"};
     int64_t *numbers = self;
-    return tern_event_log_append(db, &event, TERN_ORIGIN_OWN, "{}", 2, 1, &numbers[0], &numbers[1], err);
+    return tern_event_log_append(db, &event, TERN_ORIGIN_OWN, "{}", 2, NOW, &numbers[0], &numbers[1], err);
 }
 
 static int do_read(struct tern_db *db, void *self, struct tern_error *err)
@@ -374,23 +378,110 @@ static void a_store_that_fails_is_told_and_leaves_no_half_row(void **state)
     assert_int_equal(test_store_number(db, "SELECT mark FROM outbox_mark"), 1);
 }
 
+/* ---- what is recent ---------------------------------------------------------------------------------------- */
+
+static void append_at(struct tern_db *db, enum tern_origin origin, int64_t wall_ms, int64_t online_ms)
+{
+    struct tern_event event = {.type = "OrderPlaced", .subject = "A", .correlation_id = "c"};
+    const struct tern_log_time at = {wall_ms, online_ms};
+    int64_t seq, version;
+    (void)snprintf(event.event_id, sizeof event.event_id, "e%lld", (long long)online_ms);
+    assert_int_equal(tern_event_log_append(db, &event, origin, "{}", 2, at, &seq, &version, NULL), 0);
+}
+
+static int64_t first_in(struct tern_db *db, int64_t window_ms, int64_t earliest_ms, int64_t through_seq)
+{
+    int64_t after_seq = -1;
+    assert_int_equal(tern_event_log_window(db, window_ms, earliest_ms, through_seq, &after_seq, NULL), 0);
+    return after_seq + 1;
+}
+
+/* Ten rows, a second online apart; the wall clock is set forward by a day before the fourth and back by two before the
+ * seventh. */
+static void the_window_begins_at_the_first_row_that_is_young_enough_whatever_the_clock_says(void **state)
+{
+    static const int64_t day_ms = 86400000;
+    struct tern_db *db = *state;
+    for (int64_t i = 1; i <= 10; i++)
+        append_at(db, TERN_ORIGIN_OWN, i * 1000 + (i >= 7 ? -day_ms : i >= 4 ? day_ms : 0), i * 1000);
+    for (int64_t first = 1; first < 10; first++) {
+        assert_int_equal(first_in(db, 10000 - first * 1000, 0, 10), first);
+        assert_int_equal(first_in(db, 10000 - first * 1000 + 999, 0, 10), first);
+        assert_int_equal(first_in(db, day_ms, first * 1000, 10), first);
+    }
+    assert_int_equal(first_in(db, day_ms, 0, 10), 1);
+    assert_int_equal(first_in(db, 2000, 0, 6), 4); /* back from the newest one that was confirmed */
+    assert_int_equal(first_in(db, 0, 0, 10), 11);
+    assert_int_equal(first_in(db, day_ms, 10001, 10), 11);
+}
+
+/* What order-service takes in from others stands in its log too, and the mark may stop there. */
+static void a_foreign_row_at_the_end_does_not_move_the_window(void **state)
+{
+    struct tern_db *db = *state;
+    append_at(db, TERN_ORIGIN_TAKEN, 0, 1000);
+    assert_int_equal(first_in(db, 86400000, 0, 1), 2); /* no row of ours: nothing */
+    for (int64_t i = 2; i <= 8; i++)
+        append_at(db, TERN_ORIGIN_OWN, 0, i * 1000);
+    append_at(db, TERN_ORIGIN_TAKEN, 0, 90000);
+    assert_int_equal(first_in(db, 5000, 0, 9), 3);
+}
+
+/* ---- stores of before -------------------------------------------------------------------------------------- */
+
+/* A store as a version with so many schema steps made it. */
+static struct tern_db *open_old(size_t steps)
+{
+    struct tern_migration *old = tern_alloc((steps + 1) * sizeof *old);
+    struct tern_db *db = NULL;
+    struct tern_error err;
+    memcpy(old, tern_core_migrations, steps * sizeof *old);
+    assert_int_equal(tern_db_open("sqlite::memory:", &db, &err), 0);
+    assert_int_equal(tern_db_migrate(db, "core", old, &err), 0);
+    free(old);
+    return db;
+}
+
+static void upgrade(struct tern_db *db)
+{
+    struct tern_error err;
+    if (tern_db_migrate(db, "core", tern_core_migrations, &err) < 0) fail_msg("%s", err.text);
+}
+
 static void a_log_from_before_numbering_gets_its_numbers(void **state)
 {
     enum { BEFORE_NUMBERS = 7 };
-    struct tern_migration old[BEFORE_NUMBERS + 1] = {{0}};
-    struct tern_db *db = NULL;
-    struct tern_error err;
+    struct tern_db *db = open_old(BEFORE_NUMBERS);
     (void)state;
-    memcpy(old, tern_core_migrations, BEFORE_NUMBERS * sizeof *old);
-    assert_int_equal(tern_db_open("sqlite::memory:", &db, &err), 0);
-    assert_int_equal(tern_db_migrate(db, "core", old, &err), 0);
     static const char rows[] =
         "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id, body)"
         " VALUES (1, 1, 0, 'a', 'OrderPlaced', 'A', 'c', '{}'), (0, 2, 0, 'b', 'OrderPlaced', 'A', 'c', '{}'),"
         " (1, 3, 0, 'd', 'OrderUpdated', 'A', 'c', '{}'), (1, 1, 0, 'e', 'OrderPlaced', 'B', 'c', '{}')";
-    assert_int_equal(tern_db_run(db, rows, TERN_DB_NO_ARGS, &err), 4);
-    if (tern_db_migrate(db, "core", tern_core_migrations, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(tern_db_run(db, rows, TERN_DB_NO_ARGS, NULL), 4);
+    upgrade(db);
     assert_int_equal(test_store_number(db, "SELECT group_concat(coalesce(number, 0), '') FROM event_log"), 1012);
+    tern_db_close(db);
+}
+
+/* Rows at 10, 20, 30 s; the clock set forward by an hour, which was noted, and rows at 40, 50 s by the old clock;
+ * set back by 15 s while the service was down, and rows at 60, 70 s. */
+static void a_log_from_before_online_times_keeps_its_ages(void **state)
+{
+    enum { BEFORE_ONLINE_TIMES = 11 };
+    struct tern_db *db = open_old(BEFORE_ONLINE_TIMES);
+    (void)state;
+    static const char rows[] =
+        "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id, body)"
+        " SELECT 1, seq, at, 'e' || seq, 'T', 'A', 'c', '{}' FROM (SELECT key + 1 AS seq, value AS at FROM"
+        " json_each('[10000,20000,30000,3640000,3650000,3645000,3655000]'))";
+    static const char ages[] = "SELECT group_concat((100000 - online_ms) / 1000, '') FROM"
+                               " (SELECT online_ms FROM event_log ORDER BY seq DESC)";
+    assert_int_equal(tern_db_run(db, rows, TERN_DB_NO_ARGS, NULL), 7);
+    assert_true(
+        tern_db_run(db, "INSERT INTO clock_jump (after_seq, by_ms) VALUES (3, 3600000)", TERN_DB_NO_ARGS, NULL) > 0);
+    assert_true(tern_db_run(db, "UPDATE online_time SET total_ms = 100000", TERN_DB_NO_ARGS, NULL) > 0);
+    upgrade(db);
+    assert_int_equal(test_store_number(db, ages), 101015253545); /* 0 10 10 15 25 35 45 */
     tern_db_close(db);
 }
 
@@ -412,7 +503,10 @@ int main(void)
         T(a_row_that_came_back_is_held_until_it_is_confirmed),
         T(a_row_that_is_not_in_the_log_cannot_be_held),
         T(streams_and_nudges_are_answered_by_an_index),
+        T(the_window_begins_at_the_first_row_that_is_young_enough_whatever_the_clock_says),
+        T(a_foreign_row_at_the_end_does_not_move_the_window),
         T(a_log_from_before_numbering_gets_its_numbers),
+        T(a_log_from_before_online_times_keeps_its_ages),
         T(a_store_that_fails_is_told_and_leaves_no_half_row),
     };
     return cmocka_run_group_tests_name("event_log", tests, NULL, NULL);

@@ -62,8 +62,8 @@ struct lane {
     int answer;
     /* The test's thread. */
     bool remembers;
-    int64_t append_ms, since_ms;
-    int refuse; /* so many news are not taken */
+    int64_t append_ms, window_ms; /* online time of the next row; how much of the log is republished */
+    int refuse;                   /* so many news are not taken */
     int probe_ms;
 };
 
@@ -156,8 +156,8 @@ static int64_t append(struct lane *lane, const char *subject, const char *type, 
     (void)snprintf(event.subject, sizeof event.subject, "%s", subject);
     (void)snprintf(event.correlation_id, sizeof event.correlation_id, "c");
     MUST(tern_db_begin(lane->db, &err));
-    MUST(tern_event_log_append(lane->db, &event, origin, "{\"a\":1}", 7, lane->append_ms > 0 ? lane->append_ms : 1000,
-                               &seq, &version, &err));
+    const struct tern_log_time at = {.wall_ms = 1000, .online_ms = lane->append_ms > 0 ? lane->append_ms : 1000};
+    MUST(tern_event_log_append(lane->db, &event, origin, "{\"a\":1}", 7, at, &seq, &version, &err));
     MUST(tern_db_commit(lane->db, &err));
     assert_int_equal(seq, next);
     return seq;
@@ -243,7 +243,8 @@ static void answer_news(struct lane *lane)
     lane->answer = lane->refuse-- > 0 ? -1 : 0;
     if (lane->answer == 0) {
         MUST(tern_db_begin(lane->db, &err));
-        MUST(tern_broker_memory_record(lane->db, news, lane->since_ms, &err));
+        int64_t window_ms = lane->window_ms > 0 ? lane->window_ms : 3600000;
+        MUST(tern_broker_memory_record(lane->db, news, window_ms, lane->append_ms, &err));
         MUST(tern_db_commit(lane->db, &err));
     }
     TEST_NOTE(&lane->mutex, lane->asked = NULL);
@@ -986,7 +987,7 @@ static void lane_open_with_log(struct lane *lane, bool noted)
         (void)append(lane, "A", types_of_rows[i], TERN_ORIGIN_OWN);
     }
     MUST(tern_outbox_advance(lane->db, 4, &err));
-    MUST(tern_broker_memory_record(lane->db, &news, 0, &err));
+    MUST(tern_broker_memory_record(lane->db, &news, 0, 0, &err));
 }
 
 static void forget_and_confirm(struct fake_session *session, void *self)
@@ -1032,7 +1033,7 @@ static void a_broker_that_has_the_marker_hears_nothing_again(void **state)
 static void a_broker_that_forgot_hears_the_recent_log_again(void **state)
 {
     (void)state;
-    struct lane lane = {.since_ms = 2000};
+    struct lane lane = {.window_ms = 2000};
     struct tern_text page = {0};
     lane_open_with_log(&lane, true);
     LANE_START(&lane, forget_and_confirm);
