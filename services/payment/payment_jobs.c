@@ -56,7 +56,7 @@ static int read_payload(const struct tern_job *job, const struct tern_schema *sc
 /* `finish` gets the gateway's answer as the code, and the reference or the reason as the text. */
 static enum tern_job_verdict finished(struct tern_job_run *run, enum gateway_answer answer, const char *text)
 {
-    run->code = answer;
+    run->code = (int)answer;
     tern_schema_fit_text(run->result, sizeof run->result, SHOP_TEXT_CHARACTERS, text);
     return TERN_JOB_FINISHED;
 }
