@@ -1,6 +1,6 @@
 /* event.c - the envelope between bytes and struct tern_event, and the AMQP message around it.
  *
- * The envelope is described by a shape like any other object, and read tolerantly: members that it does not name
+ * The envelope is described by a schema like any other object, and read tolerantly: members that it does not name
  * are ignored. What is decoded was checked in every field; what `data` must hold is the business of its type.
  * Never looks into the catalogue: a well-formed event of an unknown type is an event. */
 #include "tern/event.h"
@@ -26,7 +26,7 @@ static const struct tern_field envelope_fields[] = {
     EVENT_TEXT("causationId", causation_id, TERN_KIND_UUID, true),
     EVENT_TEXT("subject", subject, TERN_KIND_ID, false),
 };
-static const struct tern_shape envelope = {envelope_fields, TERN_COUNT(envelope_fields), sizeof(struct tern_event)};
+static const struct tern_schema envelope = {envelope_fields, TERN_COUNT(envelope_fields), sizeof(struct tern_event)};
 
 /* ---- decoding ---------------------------------------------------------------------------------------------- */
 
@@ -47,7 +47,7 @@ static int check_version(const char *version, struct tern_error *err)
 
 static int read_tree(const struct cJSON *tree, struct tern_event *event, struct tern_error *err)
 {
-    if (tern_shape_decode_event(&envelope, tree, event, err) < 0 || check_type(event->type, err) < 0 ||
+    if (tern_schema_decode_event(&envelope, tree, event, err) < 0 || check_type(event->type, err) < 0 ||
         check_version(event->version, err) < 0)
         return -1;
     event->data = tern_json_member(tree, "data");
@@ -88,7 +88,7 @@ void tern_event_fini(struct tern_event *event)
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out)
 {
     size_t start = out->length;
-    tern_shape_encode(&envelope, event, out);
+    tern_schema_encode(&envelope, event, out);
     TERN_ASSERT(out->length > start && out->bytes[out->length - 1] == '}', "an envelope ends with a brace");
     out->length--;
     tern_text_add(out, ",\"data\":");

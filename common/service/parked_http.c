@@ -339,19 +339,19 @@ static const struct tern_field many_fields[] = {
                                                .low = 1,
                                                .high = RETRY_MAX},
 };
-static const struct tern_shape many_shape = {many_fields, TERN_COUNT(many_fields), sizeof(struct many_body)};
+static const struct tern_schema many_schema = {many_fields, TERN_COUNT(many_fields), sizeof(struct many_body)};
 
 static void fill_filter(struct tern_app *app, const struct many_body *body, struct parked_command *command,
-                        struct tern_shape_faults *faults)
+                        struct tern_schema_faults *faults)
 {
     static const char must[] = "must be a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d";
     int64_t now_ms = tern_now(app->ctx.clock);
     struct tern_parked_filter *filter = &command->filter;
     *filter = (struct tern_parked_filter){.type = body->type, .subject = body->subject, .reason = body->reason};
     if (body->older_than[0] && read_time(body->older_than, now_ms, &filter->before_ms) < 0)
-        tern_shape_fault(faults, "bad_format", "#/olderThan", "%s", must);
+        tern_schema_fault(faults, "bad_format", "#/olderThan", "%s", must);
     if (body->newer_than[0] && read_time(body->newer_than, now_ms, &filter->since_ms) < 0)
-        tern_shape_fault(faults, "bad_format", "#/newerThan", "%s", must);
+        tern_schema_fault(faults, "bad_format", "#/newerThan", "%s", must);
     command->limit = body->limit > 0 ? (int)body->limit : RETRY_DEFAULT;
 }
 
@@ -360,19 +360,13 @@ static bool read_many(struct tern_app *app, const struct tern_http_request *requ
                       struct parked_command *command, struct tern_http_answer *answer)
 {
     struct tern_error err = {0};
-    struct tern_shape_faults faults = {0};
+    struct tern_schema_faults faults = {0};
     size_t length;
     const char *text = tern_http_body(request, &length);
-    struct cJSON *tree = length > 0 ? tern_json_parse(text, length, TERN_JSON_MAX_BYTES, &err) : NULL;
-    if (length > 0 && tree == NULL) {
-        tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err.text);
-        return false;
-    }
-    if (tree == NULL || tern_shape_decode(&many_shape, tree, TERN_STRICT, body, &faults) == 0)
-        fill_filter(app, body, command, &faults);
-    tern_json_destroy(tree);
-    if (faults.count > 0) tern_http_problem_faults(answer, "Invalid filter", &faults);
-    return faults.count == 0;
+    bool read = length == 0 || tern_schema_read_body(&many_schema, text, length, body, &faults, &err) == 0;
+    if (read) fill_filter(app, body, command, &faults);
+    if (!read || faults.count > 0) tern_http_problem_body(answer, "Invalid filter", &faults, &err);
+    return read && faults.count == 0;
 }
 
 static void post_retry_many(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
@@ -380,7 +374,7 @@ static void post_retry_many(void *self, const struct tern_http_request *request,
     struct many_body body = {0};
     struct parked_command command = {.app = self};
     if (!read_many(self, request, &body, &command, answer)) return;
-    tern_shape_encode(&many_shape, &body, &command.asked);
+    tern_schema_encode(&many_schema, &body, &command.asked);
     act(&command, request, answer);
     tern_text_fini(&command.asked);
 }

@@ -10,7 +10,7 @@
 #include "tern/catalogue.h"
 #include "tern/id.h"
 #include "tern/json.h"
-#include "tern/shape.h"
+#include "tern/schema.h"
 
 /* Value of the header x-tern-nudge: every service that misses a queue says its own log again, so nobody is asked. */
 #define TERN_NUDGE_REPUBLISHED "republished"

@@ -7,7 +7,7 @@
 #define TERN_TIMERS_H
 
 #include "tern/context.h"
-#include "tern/shape.h"
+#include "tern/schema.h"
 
 struct tern_timer {
     char kind[32];
