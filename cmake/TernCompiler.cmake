@@ -17,7 +17,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 add_library(tern_flags INTERFACE)
 target_compile_definitions(tern_flags INTERFACE _GNU_SOURCE
-  $<$<BOOL:${TERN_CHAOS}>:TERN_CHAOS> $<$<BOOL:${TERN_BUGS}>:TERN_BUGS>)
+  $<$<BOOL:${TERN_CHAOS}>:TERN_CHAOS>)
 target_include_directories(tern_flags INTERFACE "${PROJECT_SOURCE_DIR}") # for "common/amqp/amqp_link.h"
 target_compile_options(tern_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes

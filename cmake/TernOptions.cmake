@@ -7,7 +7,6 @@ endif()
 
 option(TERN_WERROR "Warnings are errors" ON)
 option(TERN_COVERAGE "Count executed lines (gcov)" OFF)
-option(TERN_BUGS "Compile in the planted bugs of tern/bug.h (scripts/mutate.sh only)" OFF)
 option(TERN_CHAOS "Compile in the kill points of tern/chaos.h (tests only)" OFF)
 set(TERN_SANITIZE "" CACHE STRING "Sanitizers, separated by commas: address,undefined or thread")
 set(hardening_default ON)

@@ -25,7 +25,6 @@ for word in "$@"; do
     exit 0
     ;;
   --asan) preset=asan arguments+=("$word") ;;
-  --mutants) preset=mutants ;; # scripts/mutate.sh: TERN_BUG says which bug is planted
   --recovery) program=recovery.py ;;
   *) arguments+=("$word") ;;
   esac

@@ -17,7 +17,7 @@ cd "${1:-$TERN_ROOT}"
 
 # Where each public header of include/tern belongs. A header that is missing here is a breach: add it.
 HEADERS="
-  base     backoff base bug chaos clock config digest error id log metrics money text version
+  base     backoff base chaos clock config digest error id log metrics money text version
   json     json mask schema
   store    db
   amqp     amqp

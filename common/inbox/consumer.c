@@ -6,7 +6,6 @@
 #include "consumer.h"
 
 #include "common/work/links.h"
-#include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/held.h"
 #include "tern/publisher.h"
@@ -165,8 +164,7 @@ static int note_tag(struct tern_consumer *consumer, const struct tern_amqp_deliv
         return tern_error_set(err, "the broker sent delivery %llu where %llu was due, or more than the prefetch",
                               (unsigned long long)message->delivery_tag, (unsigned long long)consumer->newest_tag + 1);
     consumer->newest_tag = message->delivery_tag;
-    consumer->finished[message->delivery_tag % consumer->finished_size] =
-        message->aside || TERN_BUG(ack_before_commit) ? ACKNOWLEDGE : NOT_YET;
+    consumer->finished[message->delivery_tag % consumer->finished_size] = message->aside ? ACKNOWLEDGE : NOT_YET;
     return 0;
 }
 
@@ -224,7 +222,7 @@ static void take_settled(struct tern_consumer *consumer)
     struct tern_delivery *delivery = tern_deliveries_take_settled(consumer->settings.deliveries);
     while (delivery != NULL) {
         struct tern_delivery *next = delivery->next;
-        if (delivery->generation == consumer->generation && !TERN_BUG(ack_before_commit)) {
+        if (delivery->generation == consumer->generation) {
             TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
                         "a delivery is settled once");
             consumer->finished[delivery->tag % consumer->finished_size] =

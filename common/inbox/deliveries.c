@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/held.h"
 
@@ -64,10 +63,10 @@ static int keep_waiting(struct tern_delivery *delivery, struct tern_context *ctx
 {
     struct tern_retries *retries = delivery->deliveries->settings.retries;
     const struct tern_event *event = &delivery->event;
-    int behind = TERN_BUG(parked_overtaken) ? 0 : tern_retries_has_subject(retries, ctx, event->subject, err);
+    int behind = tern_retries_has_subject(retries, ctx, event->subject, err);
     if (behind < 0) return -1;
     if (behind) return tern_retries_keep_behind(retries, ctx, event, "", err) < 0 ? -1 : 1;
-    if (!delivery->redelivered || TERN_BUG(attempts_uncounted)) return 0;
+    if (!delivery->redelivered) return 0;
     /* It may have killed this process before: its attempts are counted before it runs again. */
     int seen = tern_inbox_has(ctx->db, event->event_id, err);
     if (seen != 0) return seen < 0 ? -1 : 0;

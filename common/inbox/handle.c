@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/event_log.h"
 #include "tern/held.h"
@@ -23,8 +22,7 @@ void tern_inbox_log(struct tern_context *ctx, enum tern_log_level level, const c
 
 static int say_row_again(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
-    int said = tern_say_again(self, row->seq, err);
-    return said == 0 && TERN_BUG(answer_first_only) ? 1 : said;
+    return tern_say_again(self, row->seq, err);
 }
 
 /* Somebody misses an answer: what this event caused here is published once more. Those who have it do the same, so a chain
@@ -50,11 +48,9 @@ enum tern_outcome tern_inbox_handle(const struct tern_handlers *handlers, struct
 {
     int added = tern_inbox_add(ctx->db, event->event_id, ctx->online_ms, err);
     if (added < 0) return TERN_RETRY;
-    if (TERN_BUG(no_inbox) || TERN_BUG(dedup_expires)) added = 1;
     *ret_duplicate = added == 0;
     if (added == 0) {
-        if (event->nudge && !TERN_BUG(nudge_unanswered))
-            return answer_nudge(ctx, event, err) < 0 ? TERN_RETRY : TERN_DONE;
+        if (event->nudge) return answer_nudge(ctx, event, err) < 0 ? TERN_RETRY : TERN_DONE;
         tern_inbox_log(ctx, TERN_LOG_DEBUG, "received again, nothing to do", event, NULL);
         return TERN_DONE;
     }

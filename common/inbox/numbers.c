@@ -4,8 +4,6 @@
  * inbox, while what is missing closes from below. */
 #include "tern/numbers.h"
 
-#include "tern/bug.h"
-
 #include <string.h>
 
 void tern_numbers_init(struct tern_numbers *numbers, const struct tern_catalogue *catalogue, const char *service,
@@ -187,8 +185,7 @@ static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_n
 {
     int64_t from = type->through + 1, room = TERN_RESEND_MOST;
     if (type->ask_for != from) type->asks = type->ask_ms = 0; /* what was asked for has come */
-    if (steady_ms < type->ask_ms || TERN_BUG(gaps_not_asked_for)) return;
-    if (TERN_BUG(gaps_asked_late) && steady_ms - type->opened_ms < 2 * TERN_BEACON_MS) return;
+    if (steady_ms < type->ask_ms) return;
     int64_t wait_ms = TERN_NUMBERS_AGAIN_MS;
     for (int64_t i = 0; i < type->asks && wait_ms < TERN_NUMBERS_AGAIN_MOST_MS; i++)
         wait_ms *= 2;

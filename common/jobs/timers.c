@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tern/backoff.h"
-#include "tern/bug.h"
 #include "tern/chaos.h"
 
 enum { ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */, FAILED_ATTEMPTS = 3 /* the back-off of so many */ };
@@ -21,7 +20,7 @@ static const struct tern_timer_kind *find_kind(const struct tern_timers *timers,
 
 static bool wait_for_broker(const struct tern_timers *timers)
 {
-    return !TERN_BUG(deadline_by_wall_clock) && timers->links && !tern_links_online(timers->links);
+    return timers->links && !tern_links_online(timers->links);
 }
 
 /* Undone: it comes again after a back-off. */

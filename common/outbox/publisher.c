@@ -31,7 +31,6 @@
 #include "republish.h"
 #include "returned.h"
 #include "tern/backoff.h"
-#include "tern/bug.h"
 #include "tern/chaos.h"
 
 #include <stdio.h>
@@ -201,7 +200,7 @@ static int send_all(struct tern_publisher *publisher, struct tern_error *err)
 static int check_confirms(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct publish_window *window = &publisher->window;
-    if (window->open == 0 || publisher->blocked || TERN_BUG(confirm_never_late)) return 0;
+    if (window->open == 0 || publisher->blocked) return 0;
     int64_t since_ms = publish_window_slot(window, window->first)->sent_ms;
     if (since_ms < publisher->unblocked_ms) since_ms = publisher->unblocked_ms;
     if (publisher->sender.now_ms - since_ms <= CONFIRM_MS) return 0;
@@ -213,7 +212,6 @@ static int check_confirms(struct tern_publisher *publisher, struct tern_error *e
 static int64_t confirmed_through(const struct tern_publisher *publisher)
 {
     int64_t through = publish_window_frontier(&publisher->window, PUBLISH_NEW, publisher->position);
-    if (TERN_BUG(published_before_confirm)) through = publisher->position;
     int64_t unreported = publish_returned_lowest_unreported(&publisher->returned);
     return unreported <= through ? unreported - 1 : through;
 }
@@ -326,7 +324,7 @@ static void republish_answered(struct tern_publisher *publisher, struct republis
 
 static void slot_answered(struct tern_publisher *publisher, struct publish_slot *slot, bool acked)
 {
-    bool confirmed = (acked || TERN_BUG(nack_ignored)) && !slot->returned;
+    bool confirmed = acked && !slot->returned;
     const char *reason = slot->returned ? "return" : "nack";
     publish_window_close(&publisher->window, slot, confirmed);
     if (slot->kind == PUBLISH_CONTROL) return;
@@ -348,7 +346,6 @@ static int on_confirmed(void *self, uint64_t sequence, bool multiple, bool acked
     struct tern_publisher *publisher = self;
     struct publish_window *window = &publisher->window;
     TERN_CHAOS_POINT("pub.after_send_before_confirm");
-    if (TERN_BUG(multiple_ignored)) multiple = false;
     if (multiple && sequence == 0) sequence = window->next - 1; /* the protocol's "all of them" */
     if (sequence >= window->next)
         return tern_error_set(err, "the broker confirmed %llu, which was never sent", (unsigned long long)sequence);
@@ -365,7 +362,7 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
     struct tern_publisher *publisher = self;
     (void)err;
     struct publish_slot *slot = publish_window_find(&publisher->window, message->message_id);
-    if (slot) slot->returned = !TERN_BUG(return_ignored);
+    if (slot) slot->returned = true;
     publisher->redeclare = true;
     return 0;
 }
@@ -435,7 +432,6 @@ static void reset_connection(struct tern_publisher *publisher)
 {
     struct publish_window *window = &publisher->window;
     int64_t frontier = publish_window_frontier(window, PUBLISH_NEW, publisher->position);
-    if (TERN_BUG(open_confirms_forgotten)) frontier = publisher->position;
     if (window->open > 0)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, (int64_t)window->open, "lost",
                         NULL, NULL);

@@ -5,8 +5,6 @@
  * so. */
 #include "republish.h"
 
-#include "tern/bug.h"
-
 enum { PAGE = 32 };
 
 void republish_init(struct republish *republish, enum publish_kind kind, int per_s)
@@ -55,7 +53,6 @@ static int visit_lost(void *self, const struct tern_log_row *row, struct tern_er
     const struct visit *visit = self;
     struct republish *republish = visit->republish;
     republish->position = row->seq;
-    if (TERN_BUG(republish_short) && row->seq == republish->loss.through_seq) return 0;
     return visit->visit(visit->self, row, row->seq, false, err);
 }
 
@@ -142,7 +139,6 @@ int64_t republish_report(struct republish *republish, struct tern_log *log)
 void republish_reset(struct republish *republish, const struct publish_window *window)
 {
     (void)republish_pass(republish, window);
-    if (TERN_BUG(again_forgotten)) republish->confirmed_through = republish->position;
     republish->position = republish->confirmed_through;
     republish->failed = 0;
     republish->under_way = 0;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "app.h"
-#include "tern/bug.h"
 #include "tern/chaos.h"
 #include "tern/held.h"
 
@@ -85,8 +84,7 @@ static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern
         *err = work->err;
         return -1;
     }
-    int undone = TERN_BUG(undo_forgotten) ? tern_db_release(ctx->db, err) : tern_unit_undo(ctx, &mark, err);
-    if (undone < 0) return -1;
+    if (tern_unit_undo(ctx, &mark, err) < 0) return -1;
     if (!work->kind->keep) return 0;
     return work->kind->keep(ctx, work, err);
 }
@@ -143,7 +141,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
 
     TERN_CHAOS_POINT("writer.before_commit");
     int64_t begun = tern_steady(ctx->clock);
-    if (tern_db_commit(ctx->db, err) < 0 && !TERN_BUG(commit_error_ignored)) return -1;
+    if (tern_db_commit(ctx->db, err) < 0) return -1;
     TERN_CHAOS_POINT("writer.after_commit");
     writer->drift_ms += jump_ms;
     tern_metric_observe(ctx->metrics, &TERN_METRIC_commit_duration_seconds,

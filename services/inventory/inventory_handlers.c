@@ -10,7 +10,6 @@
 
 #include "inventory.h"
 #include "reservation_store.h"
-#include "tern/bug.h"
 
 /* ---- emitting ---- */
 
@@ -76,8 +75,7 @@ static int reserve(struct tern_context *ctx, struct reservation *reservation, st
     reservation->updated_at_ms = ctx->now_ms;
     int taken = move_pieces(ctx, items, items->count, 1, false, err);
     if (taken < 0) return -1;
-    if ((size_t)taken < items->count && !TERN_BUG(partial_reservation))
-        return refuse(ctx, reservation, (size_t)taken, err);
+    if ((size_t)taken < items->count) return refuse(ctx, reservation, (size_t)taken, err);
 
     reservation->state = RESERVATION_RESERVED;
     reservation->was_reserved = true;
@@ -109,7 +107,7 @@ static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_piece
             piece = &ret_pieces->at[ret_pieces->count++];
             tern_copy_whole(piece->product_id, sizeof piece->product_id, lines->at[i].product_id);
         }
-        piece->quantity = (TERN_BUG(lines_not_added) ? 0 : piece->quantity) + lines->at[i].quantity;
+        piece->quantity += lines->at[i].quantity;
     }
 }
 
@@ -140,9 +138,7 @@ static enum tern_outcome on_payment_processed(struct tern_context *ctx, const st
     tern_copy_whole(reservation.order_id, sizeof reservation.order_id, payment.order_id);
     int known = reservation_load(ctx->db, payment.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
-    bool expired = TERN_BUG(dedup_expires) && reservation.state == RESERVATION_RESERVED;
-    if (known && reservation.state != RESERVATION_PLACED && !expired)
-        return TERN_DONE; /* a tombstone, or done before */
+    if (known && reservation.state != RESERVATION_PLACED) return TERN_DONE; /* a tombstone, or done before */
     int status = known ? reserve(ctx, &reservation, err) : reservation_save(ctx->db, &reservation, err);
     return status < 0 ? TERN_RETRY : TERN_DONE;
 }
@@ -155,17 +151,15 @@ static int release(struct tern_context *ctx, struct reservation *reservation, st
     bool reserved = reservation->state == RESERVATION_RESERVED;
     reservation->state = RESERVATION_RELEASED;
     reservation->updated_at_ms = ctx->now_ms;
-    bool kept = !TERN_BUG(stock_no_tombstone) || reserved;
-    if (kept && reservation_save(ctx->db, reservation, err) < 0) return -1;
+    if (reservation_save(ctx->db, reservation, err) < 0) return -1;
     if (emit_released(ctx, reservation, err) < 0) return -1;
     tern_log_info(ctx->log, reserved ? "released" : "released: nothing was held",
                   TERN_STR("orderId", reservation->order_id));
     inventory_count(ctx, "released");
-    if (!reserved || TERN_BUG(stock_not_put_back)) return 0;
-    size_t count = TERN_BUG(release_three_lines) && items->count > 3 ? 3 : items->count;
-    int put_back = move_pieces(ctx, items, count, -1, true, err);
+    if (!reserved) return 0;
+    int put_back = move_pieces(ctx, items, items->count, -1, true, err);
     if (put_back < 0) return -1;
-    TERN_ASSERT((size_t)put_back == count, "what was reserved for an order is counted as reserved");
+    TERN_ASSERT((size_t)put_back == items->count, "what was reserved for an order is counted as reserved");
     return 0;
 }
 

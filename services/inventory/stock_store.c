@@ -4,8 +4,6 @@
  * grows, also when the clock is set back: by it others tell old news from new. */
 #include "stock_store.h"
 
-#include "tern/bug.h"
-
 static void read_row(const struct tern_db_rows *rows, struct stock *stock)
 {
     tern_copy_whole(stock->product_id, sizeof stock->product_id, tern_db_column_text(rows, 0));
@@ -87,16 +85,9 @@ static const char move_stock[] =
     " WHERE product_id = ?1 AND quantity >= ?2 AND reserved + ?2 >= 0"
     " RETURNING product_id, name, quantity, reserved, updated_at";
 
-/* Written from what was read before: a planted bug. */
-static const char move_unguarded[] =
-    "UPDATE product SET quantity = max(quantity - ?2, 0), reserved = max(reserved + ?2, 0), updated_at = max(?3, updated_at + 1)"
-    " WHERE product_id = ?1 RETURNING product_id, name, quantity, reserved, updated_at";
-
 int stock_move(struct tern_db *db, const char *product_id, int64_t quantity, int64_t now_ms, struct stock *ret_stock,
                struct tern_error *err)
 {
-    if (TERN_BUG(quantity_truncated)) quantity = (int16_t)quantity;
-    const char *move = TERN_BUG(stock_unguarded) ? move_unguarded : move_stock;
-    return one_row(db, move, TERN_DB_ARGS(tern_db_text(product_id), tern_db_int(quantity), tern_db_int(now_ms)),
+    return one_row(db, move_stock, TERN_DB_ARGS(tern_db_text(product_id), tern_db_int(quantity), tern_db_int(now_ms)),
                    ret_stock, err);
 }

@@ -13,7 +13,6 @@
 #include "order_service.h"
 #include "order_store.h"
 #include "tern/backoff.h"
-#include "tern/bug.h"
 #include "tern/event_log.h"
 
 static const char kind[] = "watch";
@@ -44,13 +43,13 @@ static const struct tern_schema watch_schema = {watch_fields, TERN_COUNT(watch_f
 
 static int64_t now_online(const struct tern_context *ctx)
 {
-    return TERN_BUG(deadline_by_wall_clock) ? ctx->now_ms : ctx->online_ms;
+    return ctx->online_ms;
 }
 
 static int64_t deadline_of(const struct tern_context *ctx, const struct watch *watch)
 {
     const struct order_service_state *state = ctx->self;
-    return watch->since_ms + (TERN_BUG(deadline_never) ? INT64_MAX / 2 : state->deadline_ms);
+    return watch->since_ms + state->deadline_ms;
 }
 
 static int64_t pause_before(struct tern_context *ctx, int64_t attempt)
@@ -73,7 +72,6 @@ static int arm(struct tern_context *ctx, const char *order_id, const struct watc
     int64_t wake_ms = deadline_of(ctx, watch);
     if (watch->next_ms < wake_ms) wake_ms = watch->next_ms;
     int64_t delay_ms = wake_ms > now_online(ctx) ? wake_ms - now_online(ctx) : 1;
-    if (TERN_BUG(timers_in_memory)) return 0;
     tern_schema_encode(&watch_schema, watch, &payload);
     int status = tern_timer_arm(ctx, kind, order_id, delay_ms, payload.bytes, err);
     tern_text_fini(&payload);
@@ -110,14 +108,13 @@ static int ask_again(struct tern_context *ctx, const struct order_state *order, 
                      struct tern_error *err)
 {
     enum order_status status = order->saga.status;
-    bool cancels = (status == ORDER_INVENTORY_ISSUE || status == ORDER_CANCELLING) && !TERN_BUG(nudge_old_question);
+    bool cancels = status == ORDER_INVENTORY_ISSUE || status == ORDER_CANCELLING;
     const char *question = cancels ? SHOP_TYPE(ORDER_CANCELLED)->name : SHOP_TYPE(ORDER_PLACED)->name;
     int64_t seq;
     int found = tern_event_log_newest(ctx->db, order->order_id, question, &seq, err);
     if (found < 0) return -1;
     TERN_ASSERT(found > 0, "an order that waits has emitted its question");
-    bool lost = TERN_BUG(nudge_unsent) || (TERN_BUG(nudge_once) && watch->asked > 0);
-    if (!lost && tern_say_again(ctx, seq, err) < 0) return -1;
+    if (tern_say_again(ctx, seq, err) < 0) return -1;
     watch->asked++;
     watch->next_ms = now_online(ctx) + pause_before(ctx, watch->asked + 1);
     order_metrics_nudged(ctx, status);

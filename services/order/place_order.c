@@ -14,7 +14,6 @@
 #include "order_store.h"
 #include "order_watch.h"
 #include "shop/rules.h"
-#include "tern/bug.h"
 #include "tern/money.h"
 
 /* Namespace of the UUIDs made from the names that clients give their conversations; in README.md. Never changed: the
@@ -119,8 +118,7 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
     struct shop_order_placed *placed = &work->placed;
     char order_id[TERN_SORTABLE_ID_SIZE];
     struct tern_error err;
-    int64_t total = shop_total(&placed->items);
-    placed->total_amount_minor = TERN_BUG(total_truncated) ? (int32_t)total : total;
+    placed->total_amount_minor = shop_total(&placed->items);
     placed->created_at_ms = tern_now(clock);
     tern_ids_sortable(ids, "ORD-", order_id);
     tern_copy_whole(placed->order_id, sizeof placed->order_id, order_id);

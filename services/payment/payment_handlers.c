@@ -10,7 +10,6 @@
 
 #include "payment.h"
 #include "payment_events.h"
-#include "tern/bug.h"
 
 static void make_key(const char *kind, const char *order_id, char key[TERN_JOB_KEY_SIZE])
 {
@@ -45,7 +44,6 @@ static int begin_charge(struct tern_context *ctx, const struct shop_order_placed
     tern_copy_whole(request.customer_id, sizeof request.customer_id, order->customer_id);
     tern_copy_whole(request.currency, sizeof request.currency, order->currency);
     tern_copy_whole(request.token, sizeof request.token, order->payment_token);
-    if (TERN_BUG(float_money)) request.amount_minor = (int64_t)((double)request.amount_minor / 100 * 100);
     if (payment_insert(ctx->db, &payment, err) < 0) return -1;
     return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
 }
@@ -79,7 +77,6 @@ int payment_give_back(struct tern_context *ctx, struct payment *payment, struct 
     tern_copy_whole(request.customer_id, sizeof request.customer_id, payment->customer_id);
     tern_copy_whole(request.currency, sizeof request.currency, payment->currency);
     tern_copy_whole(request.reference, sizeof request.reference, payment->transaction_id);
-    if (TERN_BUG(refund_truncated)) request.amount_minor = (uint32_t)request.amount_minor;
     payment->status = PAYMENT_REFUNDING;
     if (payment_update(ctx->db, payment, err) < 0) return -1;
     return add_job(ctx, PAYMENT_JOB_REFUND, payment, &request, err);
@@ -125,7 +122,7 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
     tern_copy_whole(payment.order_id, sizeof payment.order_id, cancelled->order_id);
     tern_copy_whole(payment.customer_id, sizeof payment.customer_id, cancelled->customer_id);
     tern_copy_whole(payment.cancel_id, sizeof payment.cancel_id, ctx->conversation.causation_id);
-    if (state->gateway.find && payment.amount_minor > 0 && !TERN_BUG(payment_no_tombstone)) {
+    if (state->gateway.find && payment.amount_minor > 0) {
         const struct gateway_request request = cancelled_charge(&payment);
         payment.cancel_wanted = true;
         tern_log_info(ctx->log, "cancelled, and never seen before: the gateway is asked whether anything was charged",
@@ -134,7 +131,7 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
         return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
     }
     payment.status = PAYMENT_VOIDED;
-    if (!TERN_BUG(payment_no_tombstone) && payment_insert(ctx->db, &payment, err) < 0) return -1;
+    if (payment_insert(ctx->db, &payment, err) < 0) return -1;
     tern_log_info(ctx->log, "voided: nothing was charged and nothing will be", TERN_STR("orderId", payment.order_id));
     return payment_emit_voided(ctx, &payment, err);
 }
@@ -144,8 +141,7 @@ static int answer_cancel(struct tern_context *ctx, struct payment *payment, stru
     tern_copy_whole(payment->cancel_id, sizeof payment->cancel_id, ctx->conversation.causation_id);
     switch (payment->status) {
     case PAYMENT_PENDING: return remember_cancel(ctx, payment, err);
-    case PAYMENT_SUCCESS:
-        return TERN_BUG(late_money_kept) && payment->cancel_wanted ? 0 : payment_give_back(ctx, payment, err);
+    case PAYMENT_SUCCESS: return payment_give_back(ctx, payment, err);
     case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* the answer is under way */
     case PAYMENT_REFUNDED: return payment_emit_refunded(ctx, payment, err);
     case PAYMENT_FAILED:

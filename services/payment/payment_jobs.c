@@ -10,7 +10,6 @@
 #include "payment.h"
 #include "payment_events.h"
 #include "payment_metrics.h"
-#include "tern/bug.h"
 
 /* 10 minutes after an ERROR (PAYMENT_LATE_CHECK_S), then 30 minutes, 90, 4.5 hours and 13.5 after the last: 20 hours
  * in all. */
@@ -80,13 +79,6 @@ static struct gateway_call call_of(const struct payment_state *state, const stru
 }
 
 /* The job's key; `anew`, a planted bug: one of its own for each attempt. */
-static const char *key_of(const struct tern_job *job, bool anew, char room[TERN_JOB_KEY_SIZE])
-{
-    if (!anew) return job->key;
-    (void)snprintf(room, TERN_JOB_KEY_SIZE, "%.80s-%lld", job->key, (long long)job->attempts);
-    return room;
-}
-
 /* A free order: no gateway is asked, since many refuse an amount of 0. */
 static enum tern_job_verdict pay_nothing(const struct tern_job *job, const char *prefix, struct tern_job_run *run)
 {
@@ -100,14 +92,11 @@ static enum tern_job_verdict run_charge(void *self, const struct tern_job *job, 
     struct payment_state *state = self;
     struct gateway_request request;
     struct gateway_reply reply = {0};
-    char room[TERN_JOB_KEY_SIZE];
-    struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(charge_new_key), room), run);
+    struct gateway_call call = call_of(state, job, job->key, run);
     if (read_payload(job, &gateway_request_schema, &request, &run->error) < 0) return TERN_JOB_AGAIN;
     if (request.amount_minor == 0) return pay_nothing(job, "TXN-free-", run);
     call.request = &request;
-    enum gateway_answer answer = state->gateway.charge(state->gateway.self, &call, &reply);
-    if (answer == GATEWAY_UNKNOWN && TERN_BUG(unknown_is_failed)) answer = GATEWAY_DECLINED;
-    return verdict_of(answer, &reply, run);
+    return verdict_of(state->gateway.charge(state->gateway.self, &call, &reply), &reply, run);
 }
 
 static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, struct tern_job_run *run)
@@ -115,15 +104,13 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     struct payment_state *state = self;
     struct gateway_request request;
     struct gateway_reply reply = {0};
-    char room[TERN_JOB_KEY_SIZE];
-    struct gateway_call call = call_of(state, job, key_of(job, TERN_BUG(refund_new_key), room), run);
+    struct gateway_call call = call_of(state, job, job->key, run);
     if (read_payload(job, &gateway_request_schema, &request, &run->error) < 0) return TERN_JOB_AGAIN;
     if (request.amount_minor == 0) return pay_nothing(job, "REF-free-", run); /* begun by an older version */
     call.request = &request;
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
     if (answer == GATEWAY_DECLINED || answer == GATEWAY_REFUSED)
         answer = GATEWAY_UNKNOWN; /* the customer's money: ask again until it is given back */
-    if (answer == GATEWAY_UNKNOWN && TERN_BUG(refund_assumed)) return finished(run, GATEWAY_DONE, "assumed");
     return verdict_of(answer, &reply, run);
 }
 
@@ -159,7 +146,7 @@ static int record_charge(struct tern_context *ctx, struct payment *payment, cons
     if (payment_update(ctx->db, payment, err) < 0 || payment_emit_processed(ctx, payment, err) < 0) return -1;
     payment_metrics_ended(ctx->metrics, payment->status);
     cause_by_cancel(ctx, payment);
-    return payment->cancel_wanted && !TERN_BUG(late_money_kept) ? payment_give_back(ctx, payment, err) : 0;
+    return payment->cancel_wanted ? payment_give_back(ctx, payment, err) : 0;
 }
 
 static int record_failure(struct tern_context *ctx, struct payment *payment, enum payment_status status,

@@ -199,7 +199,7 @@ class Daemon:
 
     def environment(self, **more):
         world = self.world
-        plain = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ", "TERN_BUG")}
+        plain = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "TZ")}
         return {**plain, **SANITIZERS, **world.settings, "AMQP_URL": f"amqp://guest:guest@127.0.0.1:{world.doors[self.name]}/%2f",
                 "DATABASE_URL": f"sqlite:{self.store}", "PORT": str(self.port), **more}
 

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tern/bug.h"
-
 enum { BUSY_MS = 5000 };
 
 /* A pragma and its required answer; NULL: any. */
@@ -183,7 +181,6 @@ static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
     if (db->reader) return apply_all(db, reader_settings, TERN_COUNT(reader_settings), err);
     if (!db->path) return apply_all(db, memory_settings, TERN_COUNT(memory_settings), err);
     if (apply_all(db, writer_settings, TERN_COUNT(writer_settings), err) < 0) return -1;
-    if (TERN_BUG(flush_left_out)) (void)sqlite3_exec(db->handle, "PRAGMA synchronous=OFF", NULL, NULL, NULL);
     sqlite3_wal_hook(db->handle, note_wal_pages, db);
     return 0;
 }
