@@ -5,6 +5,7 @@
  * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
 #include "consumer.h"
 
+#include "common/base/sync.h"
 #include "common/work/links.h"
 #include "tern/chaos.h"
 #include "tern/held.h"
@@ -15,13 +16,11 @@
 #include "owner.h"
 #include "receipts.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { STACK_BYTES = 16 * 1024 * 1024, SPARE_MAX = 512, ASIDE_PREFETCH = 16 };
 
@@ -38,9 +37,8 @@ struct tern_consumer {
 
     bool started;
     atomic_bool cancel_wanted;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool cancelled; /* under the mutex: no delivery comes any more */
+    struct tern_sync sync; /* guards what follows */
+    bool cancelled;        /* no delivery comes any more */
 
     /* The consumer's thread only. */
     uint64_t generation; /* of the connection */
@@ -65,7 +63,7 @@ struct tern_consumer {
 static struct tern_delivery *take_spare(struct tern_consumer *consumer)
 {
     struct tern_delivery *delivery = consumer->spare;
-    if (delivery == NULL) return tern_alloc(sizeof *delivery);
+    if (!delivery) return tern_alloc(sizeof *delivery);
     consumer->spare = delivery->next;
     consumer->spare_count--;
     memset(delivery, 0, sizeof *delivery);
@@ -102,14 +100,14 @@ static void keep_type(char target[TERN_TYPE_SIZE], const char *type)
 static void make_unreadable(struct tern_delivery *delivery, const struct tern_amqp_delivery *message,
                             const char *reason)
 {
-    size_t length = message->body != NULL ? message->body_length : 0;
+    size_t length = message->body ? message->body_length : 0;
     tern_event_fini(&delivery->event);
     memset(&delivery->event, 0, sizeof delivery->event);
     delivery->readable = false;
     delivery->reason = reason;
     delivery->raw = tern_copy_bytes(length > 0 ? message->body : "", length);
     delivery->raw_length = length;
-    delivery->not_kept = message->body == NULL && message->body_length > 0;
+    delivery->not_kept = !message->body && message->body_length > 0;
     keep_type(delivery->raw_type, message->type);
 }
 
@@ -117,18 +115,18 @@ static const char *header(const struct tern_amqp_delivery *message, const char *
 {
     for (size_t i = 0; i < message->header_count; i++)
         if (strcmp(message->headers[i].name, name) == 0)
-            return message->headers[i].value != NULL ? message->headers[i].value : "";
+            return message->headers[i].value ? message->headers[i].value : "";
     return NULL;
 }
 
 static void read_headers(struct tern_event *event, const struct tern_amqp_delivery *message)
 {
     const char *traceparent = header(message, "traceparent");
-    if (traceparent != NULL && tern_traceparent_valid(traceparent))
+    if (traceparent && tern_traceparent_valid(traceparent))
         (void)tern_copy(event->traceparent, sizeof event->traceparent, traceparent);
     const char *nudge = header(message, "x-tern-nudge");
-    event->republished = nudge != NULL && strcmp(nudge, TERN_NUDGE_REPUBLISHED) == 0;
-    event->nudge = nudge != NULL && !event->republished;
+    event->republished = nudge && strcmp(nudge, TERN_NUDGE_REPUBLISHED) == 0;
+    event->nudge = nudge && !event->republished;
 }
 
 /* Also of a message that cannot be read: it is parked, and so nothing to look for. */
@@ -137,7 +135,7 @@ static void read_number(const struct tern_consumer *consumer, const struct tern_
 {
     const char *digits = header(message, "x-tern-n");
     const struct tern_event_type *type = tern_catalogue_find(consumer->settings.catalogue, message->type);
-    if (digits == NULL || type == NULL || strcmp(type->producer, message->app_id) != 0) return;
+    if (!digits || !type || strcmp(type->producer, message->app_id) != 0) return;
     char *end;
     long long number = strtoll(digits, &end, 10);
     if (*end != '\0' || number <= 0 || number > INT64_MAX / 2) return;
@@ -148,7 +146,7 @@ static void read_number(const struct tern_consumer *consumer, const struct tern_
 static const char *read_message(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
                                 struct tern_delivery *delivery)
 {
-    if (message->body == NULL || message->body_length > TERN_EVENT_MAX_BYTES) {
+    if (!message->body || message->body_length > TERN_EVENT_MAX_BYTES) {
         (void)tern_error_set(&delivery->why, "%zu bytes, and an event has at most %d; message id \"%.64s\"",
                              message->body_length, (int)TERN_EVENT_MAX_BYTES, message->message_id);
         return TERN_PARKED_OVERSIZED;
@@ -173,7 +171,7 @@ static void take_control(struct tern_consumer *consumer, const struct tern_amqp_
 {
     struct tern_control control;
     struct tern_error ignored;
-    if (consumer->settings.receipts == NULL || atomic_load(&consumer->cancel_wanted) || message->body == NULL) return;
+    if (!consumer->settings.receipts || atomic_load(&consumer->cancel_wanted) || !message->body) return;
     if (tern_control_decode(consumer->settings.catalogue, message->type, message->body, message->body_length, &control,
                             &ignored) < 0)
         return;
@@ -201,7 +199,7 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
     delivery->received_steady_ms = tern_steady(consumer->clock);
     delivery->readable = true;
     const char *reason = read_message(consumer, message, delivery);
-    if (reason != NULL)
+    if (reason)
         make_unreadable(delivery, message, reason);
     else
         read_headers(&delivery->event, message);
@@ -220,7 +218,7 @@ void tern_consumer_flush(struct tern_consumer *consumer)
 static void take_settled(struct tern_consumer *consumer)
 {
     struct tern_delivery *delivery = tern_deliveries_take_settled(consumer->settings.deliveries);
-    while (delivery != NULL) {
+    while (delivery) {
         struct tern_delivery *next = delivery->next;
         if (delivery->generation == consumer->generation) {
             TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
@@ -280,11 +278,11 @@ static void set_owned(struct tern_consumer *consumer, bool owned)
 static void hand_over_beacons(struct tern_consumer *consumer)
 {
     struct beacon_list *ripe = beacons_ripe(&consumer->beacons, consumer->acked_tag);
-    for (size_t i = 0; ripe != NULL && i < ripe->count; i++) {
+    for (size_t i = 0; ripe && i < ripe->count; i++) {
         const struct tern_control control = {.is_beacon = true, .beacon = ripe->items[i]};
         tern_receipts_control(consumer->settings.receipts, &control);
     }
-    if (ripe == NULL) return;
+    if (!ripe) return;
     ripe->count = 0;
     if (consumer->beacons.waiting.count > 0) tern_amqp_probe_soon(consumer->link);
 }
@@ -308,10 +306,10 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 
 static void set_cancelled(struct tern_consumer *consumer)
 {
-    (void)pthread_mutex_lock(&consumer->mutex);
+    tern_sync_lock(&consumer->sync);
     consumer->cancelled = true;
-    (void)pthread_cond_broadcast(&consumer->changed);
-    (void)pthread_mutex_unlock(&consumer->mutex);
+    tern_sync_broadcast(&consumer->sync);
+    tern_sync_unlock(&consumer->sync);
 }
 
 static void on_cancelled(void *self)
@@ -353,7 +351,7 @@ static void make_keys(const struct tern_consumer *consumer, struct control_keys 
     const char *const *producer = consumer->settings.catalogue->services;
     keys->count = 0;
     tern_control_key(TERN_CONTROL_RESEND, consumer->queue, keys->texts[keys->count++]);
-    for (; *producer != NULL && keys->count <= BEACONS_MAX; producer++)
+    for (; *producer && keys->count <= BEACONS_MAX; producer++)
         if (hears(consumer, *producer)) tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
     for (size_t i = 0; i < keys->count; i++)
         keys->keys[i] = keys->texts[i];
@@ -366,7 +364,7 @@ static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, 
     struct control_keys keys;
     int answer = TERN_AMQP_FORBIDDEN;
     consumer->listens = false;
-    if (consumer->settings.receipts == NULL || consumer->settings.store == NULL) return 0;
+    if (!consumer->settings.receipts || !consumer->settings.store) return 0;
     tern_owner_queue(consumer->queue, queue);
     make_keys(consumer, &keys);
     if (consumer->owner.has_queue)
@@ -432,7 +430,7 @@ static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t
 
 static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
-    if (consumer->settings.store == NULL) return 0;
+    if (!consumer->settings.store) return 0;
     int wait_ms = tern_owner_take(&consumer->owner, link, err);
     if (wait_ms > 0) tern_links_stands_by(consumer->settings.links, consumer->owner.refused, err->text);
     return wait_ms;
@@ -442,7 +440,7 @@ static void tell_gaps(const struct tern_consumer *consumer)
 {
     struct tern_links *links = consumer->settings.links;
     const struct tern_topology_gaps *gaps = &consumer->gaps;
-    bool guarded = consumer->settings.store != NULL;
+    bool guarded = consumer->settings.store;
     if (gaps->not_compared[0] != '\0') tern_links_lacks(links, TERN_LACKS_COMPARING, gaps->not_compared);
     if (gaps->not_bound[0] != '\0') tern_links_lacks(links, TERN_LACKS_BINDING, gaps->not_bound);
     if (guarded && !consumer->owner.has_queue) tern_links_lacks(links, TERN_LACKS_OWNER, consumer->queue);
@@ -511,15 +509,6 @@ static int create_link(struct tern_consumer *consumer, struct tern_error *err)
     return tern_amqp_create(&settings, &owner, &consumer->link, err);
 }
 
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    TERN_ASSERT(pthread_cond_init(condition, &attributes) == 0, "a condition can be made");
-    (void)pthread_condattr_destroy(&attributes);
-}
-
 int tern_consumer_create(const struct tern_consumer_settings *settings, struct tern_consumer **ret_consumer,
                          struct tern_error *err)
 {
@@ -529,13 +518,12 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
     consumer->queue = tern_copy_text(settings->queue);
     consumer->queue_type = tern_copy_text(settings->queue_type);
     consumer->owner = (struct tern_owner){.service = consumer->queue, .adopts = settings->adopt_queue};
-    if (settings->store != NULL) (void)tern_copy(consumer->owner.store, TERN_UUID_SIZE, settings->store);
-    consumer->clock = settings->link.clock != NULL ? settings->link.clock : &tern_clock_system;
+    if (settings->store) (void)tern_copy(consumer->owner.store, TERN_UUID_SIZE, settings->store);
+    consumer->clock = settings->link.clock ? settings->link.clock : &tern_clock_system;
     consumer->finished_size =
         (size_t)consumer->settings.prefetch + ASIDE_PREFETCH + 2; /* and the one of the first, narrow consumer */
     consumer->finished = tern_alloc(consumer->finished_size);
-    TERN_ASSERT(pthread_mutex_init(&consumer->mutex, NULL) == 0, "a mutex can be made");
-    init_condition(&consumer->changed);
+    tern_sync_init(&consumer->sync);
     if (create_link(consumer, err) < 0) {
         tern_consumer_destroy(consumer);
         return -1;
@@ -547,7 +535,7 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
 
 static void free_list(struct tern_delivery *delivery, bool with_content)
 {
-    while (delivery != NULL) {
+    while (delivery) {
         struct tern_delivery *next = delivery->next;
         if (with_content) free_content(delivery);
         free(delivery);
@@ -557,13 +545,12 @@ static void free_list(struct tern_delivery *delivery, bool with_content)
 
 void tern_consumer_destroy(struct tern_consumer *consumer)
 {
-    if (consumer == NULL) return;
+    if (!consumer) return;
     tern_consumer_stop(consumer);
     free_list(tern_deliveries_take_settled(consumer->settings.deliveries), true);
     free_list(consumer->spare, false);
     tern_amqp_destroy(consumer->link);
-    (void)pthread_cond_destroy(&consumer->changed);
-    (void)pthread_mutex_destroy(&consumer->mutex);
+    tern_sync_fini(&consumer->sync);
     free(consumer->finished);
     free(consumer->queue);
     free(consumer->queue_type);
@@ -579,40 +566,28 @@ static void *run(void *argument)
 
 int tern_consumer_start(struct tern_consumer *consumer, struct tern_error *err)
 {
-    pthread_attr_t attributes;
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int status = pthread_create(&consumer->thread, &attributes, run, consumer);
-    (void)pthread_attr_destroy(&attributes);
+    int status = tern_thread_start(&consumer->thread, "consumer", STACK_BYTES, run, consumer);
     if (status != 0) return tern_error_set(err, "the consumer's thread cannot be started: %s", strerror(status));
-    (void)pthread_setname_np(consumer->thread, "consumer");
     consumer->started = true;
     return 0;
 }
 
 void tern_consumer_cancel(struct tern_consumer *consumer, int timeout_ms)
 {
-    struct timespec until;
-    if (consumer == NULL) return;
+    if (!consumer) return;
     atomic_store(&consumer->cancel_wanted, true);
     if (!consumer->started || !tern_amqp_state(consumer->link).connected) return;
     tern_amqp_wake(consumer->link);
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (timeout_ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    (void)pthread_mutex_lock(&consumer->mutex);
-    while (!consumer->cancelled)
-        if (pthread_cond_timedwait(&consumer->changed, &consumer->mutex, &until) == ETIMEDOUT) break;
-    (void)pthread_mutex_unlock(&consumer->mutex);
+    const struct timespec deadline = tern_deadline(timeout_ms);
+    tern_sync_lock(&consumer->sync);
+    while (!consumer->cancelled && tern_sync_wait_until(&consumer->sync, deadline))
+        continue;
+    tern_sync_unlock(&consumer->sync);
 }
 
 void tern_consumer_stop(struct tern_consumer *consumer)
 {
-    if (consumer == NULL || !consumer->started) return;
+    if (!consumer || !consumer->started) return;
     tern_amqp_stop(consumer->link);
     (void)pthread_join(consumer->thread, NULL);
     consumer->started = false;

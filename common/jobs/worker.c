@@ -4,15 +4,15 @@
  * removed only in the transaction of its `finish`. A crash forgets the heap; the table fills it again. */
 #include "worker.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/base/sync.h"
 #include "tern/backoff.h"
 #include "tern/chaos.h"
 
 enum {
+    PATIENCE_MOST_MS = 60000,
     LOAD_PAGE = 8,
     OUTCOMES_MAX = 128,
     FAILURES_A_MINUTE = 20 /* lines: a gateway that is away fails thousands */
@@ -27,8 +27,7 @@ struct due_job {
 struct tern_job_worker {
     struct tern_job_worker_settings settings;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards everything below but `page` and `cursor` */
-    pthread_cond_t changed;
+    struct tern_sync sync; /* guards what follows, up to `failures` */
     struct due_job *heap;
     size_t count, room;
     int outcomes; /* on their way through the writer */
@@ -97,10 +96,10 @@ static struct due_job heap_pop(struct tern_job_worker *worker)
 static void push_later(struct tern_job_worker *worker, int64_t id, int step, int64_t in_ms)
 {
     struct due_job item = {tern_steady(worker->settings.clock) + (in_ms > 0 ? in_ms : 0), id, step};
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     heap_push(worker, item);
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
 }
 
 /* The run wants to be called again: after its wait, or at once when it was hurried before it could say so. */
@@ -108,11 +107,11 @@ static void push_next_step(struct tern_job_worker *worker, const struct due_job 
 {
     int64_t now = tern_steady(worker->settings.clock);
     struct due_job item = {now + (wait_ms > 0 ? wait_ms : 0), due->id, due->step + 1};
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     if (worker->hurried) item.due_steady_ms = now;
     heap_push(worker, item);
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
 }
 
 /* ---- the outcome, on the writer thread ---- */
@@ -178,9 +177,9 @@ static int keep_outcome(struct tern_context *ctx, struct tern_work *work, struct
 static bool goes_back(const struct outcome_work *item)
 {
     struct tern_job_worker *worker = item->worker;
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     bool stopping = worker->stopping;
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_unlock(&worker->sync);
     return !stopping;
 }
 
@@ -195,10 +194,10 @@ static void settle_outcome(struct tern_work *work, enum tern_settled settled)
     if (settled == TERN_SETTLED_DONE)
         tern_metric_add(worker->settings.metrics, &TERN_METRIC_jobs_total, 1, item->job.kind, item->result, NULL);
     if (item->again_in_ms >= 0) push_later(worker, item->job.id, 0, item->again_in_ms);
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     worker->outcomes--;
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
     free(item);
 }
 
@@ -225,9 +224,9 @@ static void hand_over(struct tern_job_worker *worker, const struct tern_job_kind
     item->job = *job;
     item->run = *run;
     item->again_in_ms = -1;
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     worker->outcomes++;
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_unlock(&worker->sync);
     tern_work_submit(worker->settings.queue, &item->work);
 }
 
@@ -296,20 +295,6 @@ static bool load_new(struct tern_job_worker *worker)
     return got >= 0;
 }
 
-static void wait_until(struct tern_job_worker *worker, int64_t ms)
-{
-    struct timespec until;
-    if (ms > 60000) ms = 60000;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&worker->changed, &worker->lock, &until);
-}
-
 static bool is_held_up(const struct tern_job_worker *worker)
 {
     return worker->heap[0].step == 0 && !tern_links_may_act(worker->settings.links);
@@ -319,7 +304,7 @@ static bool is_held_up(const struct tern_job_worker *worker)
 static int64_t patience(const struct tern_job_worker *worker)
 {
     if (worker->stopping || worker->added) return 0;
-    if (worker->count == 0 || worker->outcomes >= OUTCOMES_MAX || is_held_up(worker)) return 60000;
+    if (worker->count == 0 || worker->outcomes >= OUTCOMES_MAX || is_held_up(worker)) return PATIENCE_MOST_MS;
     int64_t wait_ms = worker->heap[0].due_steady_ms - tern_steady(worker->settings.clock);
     return wait_ms > 0 ? wait_ms : 0;
 }
@@ -328,9 +313,9 @@ static int64_t patience(const struct tern_job_worker *worker)
 static int64_t look(struct tern_job_worker *worker)
 {
     worker->added = false;
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_unlock(&worker->sync);
     bool loaded = load_new(worker);
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     if (loaded) return patience(worker);
     worker->added = true;
     return TERN_FULL_PAUSE_MS;
@@ -347,29 +332,30 @@ static int64_t step(struct tern_job_worker *worker)
     struct due_job due = heap_pop(worker);
     worker->run_id = due.id;
     worker->hurried = false;
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_unlock(&worker->sync);
     run_job(worker, &due);
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     return patience(worker);
 }
 
 int64_t tern_job_worker_step(struct tern_job_worker *worker)
 {
-    pthread_mutex_lock(&worker->lock);
-    int64_t wait_ms = worker->stopping ? 60000 : step(worker);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_lock(&worker->sync);
+    int64_t wait_ms = worker->stopping ? PATIENCE_MOST_MS : step(worker);
+    tern_sync_unlock(&worker->sync);
     return wait_ms;
 }
 
 static void *worker_thread(void *argument)
 {
     struct tern_job_worker *worker = argument;
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     while (!worker->stopping) {
         int64_t wait_ms = step(worker);
-        if (wait_ms > 0 && !worker->stopping) wait_until(worker, wait_ms);
+        if (wait_ms > PATIENCE_MOST_MS) wait_ms = PATIENCE_MOST_MS;
+        if (wait_ms > 0 && !worker->stopping) (void)tern_sync_wait_until(&worker->sync, tern_deadline(wait_ms));
     }
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_unlock(&worker->sync);
     return NULL;
 }
 
@@ -378,14 +364,9 @@ static void *worker_thread(void *argument)
 struct tern_job_worker *tern_job_worker_create(const struct tern_job_worker_settings *settings)
 {
     struct tern_job_worker *worker = tern_alloc(sizeof *worker);
-    pthread_condattr_t attributes;
     worker->settings = *settings;
     worker->added = true;
-    pthread_mutex_init(&worker->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tern_sync_init(&worker->sync);
     return worker;
 }
 
@@ -394,8 +375,7 @@ void tern_job_worker_destroy(struct tern_job_worker *worker)
     if (!worker) return;
     TERN_ASSERT(!worker->running && worker->outcomes == 0,
                 "a job worker is destroyed after its writer has settled everything");
-    pthread_cond_destroy(&worker->changed);
-    pthread_mutex_destroy(&worker->lock);
+    tern_sync_fini(&worker->sync);
     free(worker->heap);
     free(worker);
 }
@@ -403,7 +383,7 @@ void tern_job_worker_destroy(struct tern_job_worker *worker)
 int tern_job_worker_start(struct tern_job_worker *worker, struct tern_error *err)
 {
     if (!worker) return 0;
-    int error = pthread_create(&worker->thread, NULL, worker_thread, worker);
+    int error = tern_thread_start(&worker->thread, "jobs", 0, worker_thread, worker);
     if (error) return tern_error_set(err, "the job worker's thread could not be started (error %d)", error);
     worker->running = true;
     return 0;
@@ -412,10 +392,10 @@ int tern_job_worker_start(struct tern_job_worker *worker, struct tern_error *err
 void tern_job_worker_wake(struct tern_job_worker *worker)
 {
     if (!worker) return;
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     worker->added = true;
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
 }
 
 /* Looks through the whole heap: 24 bytes each, in a row. */
@@ -433,20 +413,20 @@ static void hurry(struct tern_job_worker *worker, int64_t job_id)
 
 void tern_job_worker_hurry(struct tern_job_worker *worker, int64_t job_id)
 {
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     if (worker->run_id == job_id) worker->hurried = true;
     hurry(worker, job_id);
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
 }
 
 void tern_job_worker_stop(struct tern_job_worker *worker)
 {
     if (!worker) return;
-    pthread_mutex_lock(&worker->lock);
+    tern_sync_lock(&worker->sync);
     worker->stopping = true;
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
+    tern_sync_signal(&worker->sync);
+    tern_sync_unlock(&worker->sync);
     if (!worker->running) return;
     pthread_join(worker->thread, NULL);
     worker->running = false;

@@ -3,10 +3,7 @@
  * Nothing here touches the writing connection. */
 #include "app.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void *tern_app_self(const struct tern_app *app)
 {
@@ -70,35 +67,11 @@ bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
 
 /* ---- read connections ---- */
 
-/* Whatever somebody does to the wall clock, a wait is as long as it says. */
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-static struct timespec deadline(int64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 int tern_readers_init(struct tern_readers *readers, const char *url)
 {
     memset(readers, 0, sizeof *readers);
     readers->url = url;
-    pthread_mutex_init(&readers->lock, NULL);
-    init_condition(&readers->given_back);
+    tern_sync_init(&readers->sync);
     return 0;
 }
 
@@ -108,8 +81,7 @@ void tern_readers_fini(struct tern_readers *readers)
     TERN_ASSERT(readers->idle_count == readers->open_count, "every read connection was given back before the end");
     for (int i = 0; i < readers->idle_count; i++)
         tern_db_close(readers->idle[i]);
-    pthread_cond_destroy(&readers->given_back);
-    pthread_mutex_destroy(&readers->lock);
+    tern_sync_fini(&readers->sync);
     readers->url = NULL;
 }
 
@@ -117,7 +89,7 @@ void tern_readers_fini(struct tern_readers *readers)
 static void leave_pool(struct tern_readers *readers)
 {
     readers->open_count--;
-    pthread_cond_signal(&readers->given_back);
+    tern_sync_signal(&readers->sync);
 }
 
 /* For a place that is taken already: opening reads the disk, and nobody else is to wait for that. */
@@ -125,21 +97,21 @@ static struct tern_db *open_for_pool(struct tern_readers *readers, struct tern_e
 {
     struct tern_db *db = NULL;
     if (tern_db_open_reader(readers->url, &db, err) == 0) return db;
-    pthread_mutex_lock(&readers->lock);
+    tern_sync_lock(&readers->sync);
     leave_pool(readers);
-    pthread_mutex_unlock(&readers->lock);
+    tern_sync_unlock(&readers->sync);
     return NULL;
 }
 
 struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
 {
     struct tern_readers *readers = &app->readers;
-    struct timespec until = deadline(TERN_COMMAND_DEADLINE_MS);
+    const struct timespec deadline = tern_deadline(TERN_COMMAND_DEADLINE_MS);
     struct tern_db *db = NULL;
-    pthread_mutex_lock(&readers->lock);
+    tern_sync_lock(&readers->sync);
     while (readers->idle_count == 0 && readers->open_count == TERN_READERS) {
-        if (pthread_cond_timedwait(&readers->given_back, &readers->lock, &until) != ETIMEDOUT) continue;
-        pthread_mutex_unlock(&readers->lock);
+        if (tern_sync_wait_until(&readers->sync, deadline)) continue;
+        tern_sync_unlock(&readers->sync);
         (void)tern_error_set(err, "every read connection was busy for %d seconds", TERN_COMMAND_DEADLINE_MS / 1000);
         return NULL;
     }
@@ -147,7 +119,7 @@ struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
         db = readers->idle[--readers->idle_count];
     else
         readers->open_count++;
-    pthread_mutex_unlock(&readers->lock);
+    tern_sync_unlock(&readers->sync);
     return db ? db : open_for_pool(readers, err);
 }
 
@@ -156,9 +128,9 @@ static void drop_broken(struct tern_app *app, struct tern_db *db)
 {
     struct tern_error err = {0};
     tern_db_close(db);
-    pthread_mutex_lock(&app->readers.lock);
+    tern_sync_lock(&app->readers.sync);
     leave_pool(&app->readers);
-    pthread_mutex_unlock(&app->readers.lock);
+    tern_sync_unlock(&app->readers.sync);
     (void)tern_error_fault(&err, TERN_FAULT_BROKEN, "a request could not be read from the store");
     tern_fatal(&app->fatal, &err);
 }
@@ -171,8 +143,8 @@ void tern_app_reader_done(struct tern_app *app, struct tern_db *db)
         drop_broken(app, db);
         return;
     }
-    pthread_mutex_lock(&readers->lock);
+    tern_sync_lock(&readers->sync);
     readers->idle[readers->idle_count++] = db;
-    pthread_cond_signal(&readers->given_back);
-    pthread_mutex_unlock(&readers->lock);
+    tern_sync_signal(&readers->sync);
+    tern_sync_unlock(&readers->sync);
 }

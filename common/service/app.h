@@ -24,8 +24,7 @@ enum { TERN_READERS = 4 };
 /* Read-only connections for HTTP requests: opened when needed, lent, given back. */
 struct tern_readers {
     const char *url;
-    pthread_mutex_t lock;
-    pthread_cond_t given_back;
+    struct tern_sync sync; /* guards what follows; whoever waits does so for one that is given back */
     struct tern_db *idle[TERN_READERS];
     int idle_count, open_count;
 };

@@ -4,7 +4,6 @@
  * the store works. Knows nothing of deliveries, HTTP or jobs but whom to tell what. */
 #include "writer.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "app.h"
@@ -305,7 +304,7 @@ static void *writer_thread(void *argument)
 int tern_writer_start(struct tern_writer *writer, struct tern_error *err)
 {
     tern_work_set_stopping(writer->queue, false);
-    int error = pthread_create(&writer->thread, NULL, writer_thread, writer);
+    int error = tern_thread_start(&writer->thread, "writer", 0, writer_thread, writer);
     if (error) return tern_error_set(err, "the writer thread could not be started (error %d)", error);
     writer->running = true;
     return 0;

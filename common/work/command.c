@@ -2,9 +2,6 @@
  *
  * A command lives on the caller's stack: the caller waits until it is settled, or takes it back before it has begun.
  * Never touches the writing connection. */
-#include <errno.h>
-#include <time.h>
-
 #include "work.h"
 
 struct command_work {
@@ -12,9 +9,8 @@ struct command_work {
     tern_command *run;
     void *argument;
     const struct tern_conversation *conversation;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool settled; /* under the lock, as `how` */
+    struct tern_sync sync; /* guards what follows; the submitter waits for it */
+    bool settled;
     enum tern_settled how;
 };
 
@@ -28,11 +24,11 @@ static enum tern_outcome run_command(struct tern_context *ctx, struct tern_work 
 static void settle_command(struct tern_work *work, enum tern_settled settled)
 {
     struct command_work *command = (struct command_work *)work;
-    pthread_mutex_lock(&command->lock);
+    tern_sync_lock(&command->sync);
     command->settled = true;
     command->how = settled;
-    pthread_cond_signal(&command->ended); /* under the lock: the waiter's stack goes away after it */
-    pthread_mutex_unlock(&command->lock);
+    tern_sync_signal(&command->sync); /* under the lock: the waiter's stack goes away after it */
+    tern_sync_unlock(&command->sync);
 }
 
 static const struct tern_work_kind command_kind = {.name = "command", .run = run_command, .settle = settle_command};
@@ -40,23 +36,20 @@ static const struct tern_work_kind command_kind = {.name = "command", .run = run
 /* Waits for the end; takes the command back when it has not begun within the deadline. False: taken back. */
 static bool await_end(struct tern_work_queue *queue, struct command_work *command)
 {
-    struct timespec until;
-    bool begun = false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += TERN_COMMAND_DEADLINE_MS / 1000;
+    const struct timespec deadline = tern_deadline(TERN_COMMAND_DEADLINE_MS);
     while (queue->step && !command->settled)
         if (!queue->step(queue->self)) return !tern_work_withdraw(queue, &command->work);
-    pthread_mutex_lock(&command->lock);
-    while (!command->settled) {
-        int waited = begun ? pthread_cond_wait(&command->ended, &command->lock)
-                           : pthread_cond_timedwait(&command->ended, &command->lock, &until);
-        if (waited != ETIMEDOUT || command->settled) continue;
-        pthread_mutex_unlock(&command->lock);
-        if (tern_work_withdraw(queue, &command->work)) return false;
-        begun = true; /* the writer holds it: its end is near, and the only safe thing to wait for */
-        pthread_mutex_lock(&command->lock);
-    }
-    pthread_mutex_unlock(&command->lock);
+    tern_sync_lock(&command->sync);
+    while (!command->settled && tern_sync_wait_until(&command->sync, deadline))
+        continue;
+    bool late = !command->settled;
+    tern_sync_unlock(&command->sync);
+    if (!late) return true;
+    if (tern_work_withdraw(queue, &command->work)) return false;
+    tern_sync_lock(&command->sync); /* the writer holds it: its end is near, and the only safe thing to wait for */
+    while (!command->settled)
+        tern_sync_wait(&command->sync);
+    tern_sync_unlock(&command->sync);
     return true;
 }
 
@@ -66,12 +59,7 @@ enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_c
     struct command_work command = {
         .work.kind = &command_kind, .run = run, .argument = argument, .conversation = conversation};
     enum tern_command_result result = TERN_UNAVAILABLE;
-    pthread_condattr_t attributes;
-    pthread_mutex_init(&command.lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* a set wall clock makes no wait longer */
-    pthread_cond_init(&command.ended, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tern_sync_init(&command.sync);
     tern_work_submit(queue, &command.work);
     if (!await_end(queue, &command)) {
         (void)tern_error_set(err, "the store was busy for %d seconds; nothing was changed",
@@ -81,7 +69,6 @@ enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_c
         if (command.how == TERN_SETTLED_DONE) result = TERN_COMMITTED;
         if (command.how == TERN_SETTLED_UNDONE) result = TERN_REFUSED;
     }
-    pthread_cond_destroy(&command.ended);
-    pthread_mutex_destroy(&command.lock);
+    tern_sync_fini(&command.sync);
     return result;
 }

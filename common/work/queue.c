@@ -2,27 +2,18 @@
  *
  * Invariants: the order of submission is the order of execution, also for works that a lost batch gave back; a work is in
  * the queue or out of it, never both. No lock is held while anybody works. Knows nothing of what the works do. */
-#include <errno.h>
-#include <time.h>
-
 #include "work.h"
 
 void tern_work_init(struct tern_work_queue *queue, const struct tern_clock *clock)
 {
-    pthread_condattr_t attributes;
     *queue = (struct tern_work_queue){.clock = clock};
-    pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    tern_sync_init(&queue->sync);
 }
 
 void tern_work_fini(struct tern_work_queue *queue)
 {
     TERN_ASSERT(!queue->works.first, "a queue ends only when everything in it was settled");
-    pthread_cond_destroy(&queue->changed);
-    pthread_mutex_destroy(&queue->lock);
+    tern_sync_fini(&queue->sync);
 }
 
 static void append(struct tern_work_list *list, struct tern_work *work)
@@ -51,11 +42,11 @@ static void count_off(struct tern_work_queue *queue, const struct tern_work *wor
 
 void tern_work_submit(struct tern_work_queue *queue, struct tern_work *work)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     append(&queue->works, work);
     count_in(queue, work);
-    if (queue->urgent == 1 || queue->waiting == 1) pthread_cond_signal(&queue->changed);
-    pthread_mutex_unlock(&queue->lock);
+    if (queue->urgent == 1 || queue->waiting == 1) tern_sync_signal(&queue->sync);
+    tern_sync_unlock(&queue->sync);
 }
 
 void tern_work_requeue(struct tern_work_queue *queue, struct tern_work *work)
@@ -67,14 +58,14 @@ void tern_work_rejoin(struct tern_work_queue *queue)
 {
     struct tern_work_list *requeued = &queue->requeued, *works = &queue->works;
     if (!requeued->first) return;
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     for (const struct tern_work *work = requeued->first; work; work = work->next)
         count_in(queue, work);
     requeued->last->next = works->first;
     works->first = requeued->first;
     if (!works->last) works->last = requeued->last;
     *requeued = (struct tern_work_list){0};
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
 }
 
 bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work)
@@ -82,7 +73,7 @@ bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work)
     struct tern_work_list *works = &queue->works;
     struct tern_work *before = NULL;
     bool found = false;
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     for (struct tern_work *item = works->first; item && !found; before = item, item = item->next) {
         if (item != work) continue;
         if (before)
@@ -93,24 +84,24 @@ bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work)
         count_off(queue, item);
         found = true;
     }
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     return found;
 }
 
 size_t tern_work_waiting(struct tern_work_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     size_t waiting = queue->waiting;
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     return waiting;
 }
 
 void tern_work_wake(struct tern_work_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     queue->woken = true;
-    pthread_cond_signal(&queue->changed);
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_signal(&queue->sync);
+    tern_sync_unlock(&queue->sync);
 }
 
 void tern_work_drain(struct tern_work_queue *queue)
@@ -130,7 +121,7 @@ struct tern_work *tern_work_take(struct tern_work_queue *queue, int most, int *r
     struct tern_work_list *works = &queue->works;
     struct tern_work *last = NULL;
     int count = 0;
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     struct tern_work *batch = works->first;
     for (struct tern_work *item = batch; item && count < most; item = item->next, count++) {
         count_off(queue, item);
@@ -141,17 +132,17 @@ struct tern_work *tern_work_take(struct tern_work_queue *queue, int most, int *r
         if (!works->first) works->last = NULL;
         last->next = NULL;
     }
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     *ret_count = count;
     return last ? batch : NULL;
 }
 
 bool tern_work_take_wake(struct tern_work_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     bool woken = queue->woken;
     queue->woken = false;
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     return woken;
 }
 
@@ -166,45 +157,35 @@ static int64_t patience(const struct tern_work_queue *queue)
 
 int64_t tern_work_patience(struct tern_work_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     int64_t ms = patience(queue);
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     return ms;
 }
 
 bool tern_work_wait(struct tern_work_queue *queue, int64_t most_ms, bool paused)
 {
-    struct timespec until;
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     int64_t ms = paused ? INT64_MAX : patience(queue);
     if (ms > most_ms) ms = most_ms;
     if (queue->stopping) ms = 0;
-    if (ms > 0) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += ms / 1000;
-        until.tv_nsec += (ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        (void)pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
-    }
-    pthread_mutex_unlock(&queue->lock);
+    if (ms > 0) (void)tern_sync_wait_until(&queue->sync, tern_deadline(ms));
+    tern_sync_unlock(&queue->sync);
     return ms > 0;
 }
 
 void tern_work_set_stopping(struct tern_work_queue *queue, bool stopping)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     queue->stopping = stopping;
-    pthread_cond_signal(&queue->changed);
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_signal(&queue->sync);
+    tern_sync_unlock(&queue->sync);
 }
 
 bool tern_work_is_stopping(struct tern_work_queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
+    tern_sync_lock(&queue->sync);
     bool stopping = queue->stopping;
-    pthread_mutex_unlock(&queue->lock);
+    tern_sync_unlock(&queue->sync);
     return stopping;
 }

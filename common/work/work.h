@@ -10,9 +10,9 @@
 #ifndef TERN_WORK_WORK_H
 #define TERN_WORK_WORK_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "common/base/sync.h"
 #include "tern/context.h"
 
 struct tern_work;
@@ -68,9 +68,7 @@ struct tern_work_queue {
     bool (*step)(void *self);
     void *self; /* of `step` */
 
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    /* Under the lock. */
+    struct tern_sync sync; /* guards what follows; only the writer waits for a change */
     struct tern_work_list works;
     size_t waiting;        /* works */
     size_t urgent;         /* of these, works that are not lazy */
