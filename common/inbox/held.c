@@ -1,4 +1,4 @@
-/* Messages kept for later: tried again, standing behind an earlier one, or parked for a person.
+/* held.c - messages kept for later: tried again, standing behind an earlier one, or parked for a person.
  *
  * Order per subject is the law: rows of one subject leave in order of arrival. Removing one makes the next of its
  * subject due; a parked one keeps those behind it where they are. Attempts are counted by the caller's order, in
@@ -50,9 +50,7 @@ int tern_held_add(struct tern_db *db, struct tern_held *held, struct tern_error 
                      tern_db_text(held->error), tern_db_text(held->traceparent),
                      tern_db_bytes(held->body, held->body_length)),
         &held->position, err);
-    if (added < 0) {
-        return tern_error_prefix(err, "cannot keep the message %s", held->event_id);
-    }
+    if (added < 0) return tern_error_prefix(err, "cannot keep the message %s", held->event_id);
     if (added == 0) {
         return tern_db_get_int(db, find_event, TERN_DB_ARGS(tern_db_text(held->event_id)), &held->position, err) < 0
                    ? -1
@@ -83,17 +81,12 @@ int tern_held_count(struct tern_db *db, int64_t ret_counts[3], struct tern_error
 {
     struct tern_db_rows rows;
     int64_t counts[3] = {0};
-    if (tern_db_query(db, &rows, count_states, TERN_DB_NO_ARGS, err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, count_states, TERN_DB_NO_ARGS, err) < 0) return -1;
     int got;
-    while ((got = tern_db_next(&rows, err)) > 0) {
+    while ((got = tern_db_next(&rows, err)) > 0)
         counts[tern_db_column_int(&rows, 0)] = tern_db_column_int(&rows, 1);
-    }
     tern_db_done(&rows);
-    if (got == 0) {
-        memcpy(ret_counts, counts, sizeof counts);
-    }
+    if (got == 0) memcpy(ret_counts, counts, sizeof counts);
     return got;
 }
 
@@ -124,13 +117,9 @@ void tern_held_read(const struct tern_db_rows *rows, struct tern_held *held)
 int tern_held_take_due(struct tern_db *db, int64_t now_ms, struct tern_held *ret_held, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
-    if (got > 0) {
-        tern_held_read(&rows, ret_held);
-    }
+    if (got > 0) tern_held_read(&rows, ret_held);
     tern_db_done(&rows);
     return got;
 }
@@ -140,9 +129,7 @@ static int change(struct tern_db *db, const char *sql, const struct tern_db_valu
                   struct tern_error *err)
 {
     int changed = tern_db_run(db, sql, values, count, err);
-    if (changed < 0) {
-        return -1;
-    }
+    if (changed < 0) return -1;
     return changed == 1 ? 0 : tern_error_set(err, "no message is kept at position %" PRId64, values[0].number);
 }
 
@@ -169,12 +156,8 @@ int tern_held_park(struct tern_db *db, int64_t position, const char *reason, con
 
 int tern_held_remove(struct tern_db *db, int64_t position, const char *subject, int64_t now_ms, struct tern_error *err)
 {
-    if (change(db, remove_row, TERN_DB_ARGS(tern_db_int(position)), err) < 0) {
-        return -1;
-    }
-    if (subject[0] == '\0') {
-        return 0;
-    }
+    if (change(db, remove_row, TERN_DB_ARGS(tern_db_int(position)), err) < 0) return -1;
+    if (subject[0] == '\0') return 0;
     return tern_db_run(db, wake_next, TERN_DB_ARGS(tern_db_text(subject), tern_db_int(now_ms)), err);
 }
 

@@ -1,4 +1,4 @@
-/* The inbox: one row per handled event, oldest first out.
+/* inbox.c - the inbox: one row per handled event, oldest first out.
  *
  * Adding is one insert that a known id turns into nothing, so the fast path asks and records in one statement. The
  * purge looks at the lowest rows only and stops by itself where they are young: its cost is bounded by `limit`,

@@ -88,7 +88,7 @@ static void add_above(struct tern_numbers_type *type, int64_t number)
 void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
 {
     struct tern_numbers_type *known = tern_numbers_find(numbers, type);
-    if (known == NULL || number <= 0) return;
+    if (!known || number <= 0) return;
     if (!known->known) known->through = numbers->from_first ? 0 : number - 1;
     known->known = true;
     if (number <= known->through) return;
@@ -102,7 +102,7 @@ void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_typ
 bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
 {
     const struct tern_numbers_type *known = tern_numbers_find(numbers, type);
-    if (known == NULL || number <= known->through || number > known->told) return false;
+    if (!known || number <= known->through || number > known->told) return false;
     size_t index = place_of(known, number);
     return index == known->count || number < known->ranges[index].from || number > known->ranges[index].to;
 }
@@ -224,7 +224,7 @@ void tern_numbers_hear(struct tern_numbers *numbers, const struct tern_beacon *b
 {
     struct tern_numbers_type *type = tern_numbers_find(numbers, told->type);
     *ret_news = (struct tern_numbers_news){0};
-    if (type == NULL) return;
+    if (!type) return;
     hear_store(numbers, type, beacon, told, ret_news);
     int64_t before = type->missing;
     leave_behind(type, told, ret_news);

@@ -33,7 +33,7 @@ static void make_names(const struct tern_owner *owner, struct names *names)
 static int refuse(struct tern_owner *owner, const char *other, struct tern_error *err)
 {
     const char *dot = strrchr(other, '.');
-    bool known = dot != NULL && strlen(dot + 1) == TERN_UUID_SIZE - 1;
+    bool known = dot && strlen(dot + 1) == TERN_UUID_SIZE - 1;
     owner->refused = true;
     (void)tern_error_set(err,
                          "the broker's queue %s belongs to another store%s%s; this one, %s, works only after a start "

@@ -1,4 +1,4 @@
-/* Held messages in the hands of a person: listed, found, tried again, discarded, each act written down.
+/* parked.c - held messages in the hands of a person: listed, found, tried again, discarded, each act written down.
  *
  * Only a PARKED message is ever changed here: it is nowhere else than in its row, so nothing can be under way with it.
  * Order per subject stays the law of held.c: a message keeps its position, and leaves through tern_held_remove.

@@ -108,7 +108,7 @@ static void print_other(const void *body, size_t length, struct tern_text *out)
 void tern_parked_print_message(const void *body, size_t length, struct tern_text *out)
 {
     struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, NULL);
-    if (tree == NULL) {
+    if (!tree) {
         print_other(body, length, out);
         return;
     }

@@ -161,7 +161,7 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
         const char *type = beacon->types[i].type->name;
         struct tern_numbers_news news;
         const struct tern_numbers_type *known = tern_numbers_find(numbers, beacon->types[i].type);
-        if (known == NULL) continue;
+        if (!known) continue;
         tern_numbers_hear(numbers, beacon, &beacon->types[i], tern_steady(ctx->clock), &news);
         if (!store_told) log_store(ctx, beacon, type, &news);
         store_told = store_told || news.other_store || news.older_copy;

@@ -35,9 +35,7 @@ int tern_job_add(struct tern_context *ctx, const char *kind, const char *key, co
                  int64_t delay_ms, struct tern_error *err)
 {
     const struct tern_conversation *conversation = &ctx->conversation;
-    if (check_sizes(kind, key, subject, payload, err) < 0) {
-        return -1;
-    }
+    if (check_sizes(kind, key, subject, payload, err) < 0) return -1;
     int added =
         tern_db_run(ctx->db, add_row,
                     TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_text(subject),
@@ -45,9 +43,7 @@ int tern_job_add(struct tern_context *ctx, const char *kind, const char *key, co
                                  tern_db_text(conversation->traceparent), tern_db_int(ctx->now_ms + delay_ms),
                                  tern_db_int(ctx->now_ms), tern_db_text(payload)),
                     err);
-    if (added < 0) {
-        return tern_error_prefix(err, "cannot add the job %s of %s", kind, key);
-    }
+    if (added < 0) return tern_error_prefix(err, "cannot add the job %s of %s", kind, key);
     ctx->jobs_added += added;
     return 0;
 }
@@ -83,14 +79,12 @@ static void read_row(const struct tern_db_rows *rows, struct tern_job *job)
 int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_job *ret_jobs, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, load_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0) {
+    if (tern_db_query(db, &rows, load_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
         return -1;
-    }
     int count = 0;
     int got;
-    while ((got = tern_db_next(&rows, err)) > 0) {
+    while ((got = tern_db_next(&rows, err)) > 0)
         read_row(&rows, &ret_jobs[count++]);
-    }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;
 }

@@ -21,10 +21,9 @@ int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_
                    struct tern_error *err)
 {
     const struct tern_timer *fits = NULL;
-    const char *kept = payload != NULL ? payload : "";
-    if (strlen(kind) >= sizeof fits->kind || strlen(key) >= sizeof fits->key || strlen(kept) >= sizeof fits->payload) {
+    const char *kept = payload ? payload : "";
+    if (strlen(kind) >= sizeof fits->kind || strlen(key) >= sizeof fits->key || strlen(kept) >= sizeof fits->payload)
         return tern_error_set(err, "the timer %s of %s is longer than a timer can be", kind, key);
-    }
     return tern_db_run(db, set_row,
                        TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms), tern_db_text(kept)),
                        err) < 0
@@ -69,9 +68,7 @@ static const char shift_rows[] = "UPDATE timer SET due_ms = due_ms + ?1";
 static int find_due(struct tern_db *db, int64_t now_ms, struct tern_timer *timer, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
         tern_copy(timer->kind, sizeof timer->kind, tern_db_column_text(&rows, 0));
@@ -87,13 +84,9 @@ int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *r
 {
     struct tern_timer timer;
     int got = find_due(db, now_ms, &timer, err);
-    if (got <= 0) {
-        return got;
-    }
+    if (got <= 0) return got;
     int removed = tern_timer_clear(db, timer.kind, timer.key, err);
-    if (removed < 0) {
-        return -1;
-    }
+    if (removed < 0) return -1;
     TERN_ASSERT(removed == 1, "a timer that is due is there to be removed");
     *ret_timer = timer;
     return 1;

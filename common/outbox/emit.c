@@ -12,7 +12,7 @@
 static const struct tern_event_type *own_type(const struct tern_context *ctx, const char *type)
 {
     const struct tern_event_type *known = tern_catalogue_find(ctx->catalogue, type);
-    TERN_ASSERT(known != NULL, "only events of the catalogue are emitted");
+    TERN_ASSERT(known, "only events of the catalogue are emitted");
     TERN_ASSERT(strcmp(known->producer, ctx->service) == 0, "a service emits its own events");
     return known;
 }
@@ -70,9 +70,7 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
     ctx->numbers[known - ctx->catalogue->types] = emitted.event.number;
     ctx->emitted++;
     ctx->last_seq = emitted.seq;
-    if (ret_emitted != NULL) {
-        *ret_emitted = emitted;
-    }
+    if (ret_emitted) *ret_emitted = emitted;
     return 0;
 }
 
@@ -80,14 +78,12 @@ int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64
                  struct tern_error *err)
 {
     int64_t seq, version;
-    TERN_ASSERT(event->body != NULL, "what is taken in came with its bytes");
+    TERN_ASSERT(event->body, "what is taken in came with its bytes");
     if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_TAKEN, event->body, event->body_length, time_of(ctx), &seq,
                               &version, err) < 0)
         return -1;
     ctx->last_seq = seq;
-    if (ret_subject_version != NULL) {
-        *ret_subject_version = version;
-    }
+    if (ret_subject_version) *ret_subject_version = version;
     return 0;
 }
 

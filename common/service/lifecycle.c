@@ -258,7 +258,7 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
         {tern_backup_routes,     app},
     };
     size_t count = TERN_COUNT(routes);
-    bool own = app->service->routes != NULL;
+    bool own = app->service->routes;
     return tern_http_start(&settings, own ? routes : routes + 1, own ? count : count - 1, &app->http, err);
 }
 
@@ -334,7 +334,7 @@ static enum tern_outcome nothing(struct tern_context *ctx, void *argument, struc
 void tern_app_stop(struct tern_app *app)
 {
     const struct tern_conversation silent = {0};
-    const bool served = app->http != NULL; /* else it did not come to work */
+    const bool served = app->http; /* else it did not come to work */
 
     tern_work_drain(&app->queue);
     if (served) tern_log_info(app->log, "stopping: finishing what is in hand", TERN_LOG_END);

@@ -21,7 +21,7 @@ void tern_running_init(struct tern_running *running)
 
 void tern_running_fini(struct tern_running *running)
 {
-    TERN_ASSERT(running->first == NULL, "no request runs when its service ends");
+    TERN_ASSERT(!running->first, "no request runs when its service ends");
     pthread_mutex_destroy(&running->lock);
 }
 
@@ -39,7 +39,7 @@ static bool leave(struct tern_running *running, const struct tern_once_work *wor
     bool another = false;
     struct tern_once_work **at = &running->first;
     pthread_mutex_lock(&running->lock);
-    while (*at != NULL) {
+    while (*at) {
         const struct tern_keyed_request *other = &(*at)->request;
         if (*at == work) {
             *at = work->next;
@@ -79,7 +79,7 @@ static int keep_answer(struct tern_context *ctx, struct tern_once_work *work, st
     work->answer = (struct tern_kept_answer){answer.status, answer.headers, answer.body};
     work->content_type = answer.content_type;
     if (answer.status < 200 || answer.status > 299) return 0;
-    TERN_ASSERT(answer.content_type == NULL, "an answer that is kept is JSON");
+    TERN_ASSERT(!answer.content_type, "an answer that is kept is JSON");
     return tern_idempotency_keep(ctx->db, &work->request, &work->answer, ctx->online_ms, err);
 }
 

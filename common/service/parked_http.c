@@ -23,7 +23,7 @@ static int read_time(const char *text, int64_t now_ms, int64_t *ret_ms)
     size_t digits = strspn(text, "0123456789");
     const char *unit = digits > 0 && digits < 8 && text[digits] != '\0' ? strchr(units, text[digits]) : NULL;
     int64_t amount = 0;
-    if (unit == NULL || text[digits + 1] != '\0') return tern_time_parse(text, ret_ms, NULL);
+    if (!unit || text[digits + 1] != '\0') return tern_time_parse(text, ret_ms, NULL);
     for (size_t i = 0; i < digits; i++)
         amount = amount * 10 + (text[i] - '0');
     *ret_ms = now_ms - amount * unit_ms[unit - units];
@@ -40,7 +40,7 @@ static bool read_word(const struct tern_http_request *request, struct tern_http_
                       const char **ret_word)
 {
     *ret_word = tern_http_query(request, name);
-    if (*ret_word == NULL || tern_id_valid(*ret_word)) return true;
+    if (!*ret_word || tern_id_valid(*ret_word)) return true;
     return refuse_query(answer, name, "1 to 64 characters of A-Z a-z 0-9 . _ -");
 }
 
@@ -48,7 +48,7 @@ static bool read_when(const struct tern_http_request *request, struct tern_http_
                       int64_t now_ms, int64_t *ret_ms)
 {
     const char *text = tern_http_query(request, name);
-    if (text == NULL || read_time(text, now_ms, ret_ms) == 0) return true;
+    if (!text || read_time(text, now_ms, ret_ms) == 0) return true;
     return refuse_query(answer, name, "a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d");
 }
 
@@ -66,7 +66,7 @@ static bool read_limit(const struct tern_http_request *request, struct page *pag
     const char *text = tern_http_query(request, "limit");
     int limit = 0;
     page->limit = LIST_DEFAULT;
-    if (text == NULL) return true;
+    if (!text) return true;
     for (; *text >= '0' && *text <= '9' && limit <= LIST_MAX; text++)
         limit = limit * 10 + (*text - '0');
     if (*text != '\0' || limit < 1 || limit > LIST_MAX)
@@ -79,7 +79,7 @@ static bool read_limit(const struct tern_http_request *request, struct page *pag
 static bool read_cursor(const struct tern_http_request *request, struct page *page)
 {
     const char *text = tern_http_query(request, "cursor");
-    if (text == NULL) return true;
+    if (!text) return true;
     if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16 || text[0] > '7')
         return refuse_query(page->answer, "cursor", "one that an answer gave");
     page->behind = strtoll(text, NULL, 16);
@@ -89,8 +89,8 @@ static bool read_cursor(const struct tern_http_request *request, struct page *pa
 static bool read_state(const struct tern_http_request *request, struct page *page)
 {
     const char *text = tern_http_query(request, "state");
-    page->filter.state = text != NULL ? tern_parked_state_read(text) : TERN_PARKED_ANY_STATE;
-    if (text == NULL || page->filter.state >= 0) return true;
+    page->filter.state = text ? tern_parked_state_read(text) : TERN_PARKED_ANY_STATE;
+    if (!text || page->filter.state >= 0) return true;
     return refuse_query(page->answer, "state", "PARKED, BEHIND or RETRY");
 }
 
@@ -131,7 +131,7 @@ static void link_next(const struct tern_http_request *request, const struct page
     tern_text_printf(&query, "limit=%d&cursor=%016" PRIx64, page->limit, (uint64_t)page->behind);
     for (size_t i = 0; i < TERN_COUNT(kept); i++) {
         const char *value = tern_http_query(request, kept[i]);
-        if (value == NULL) continue;
+        if (!value) continue;
         tern_text_printf(&query, "&%s=", kept[i]);
         for (; *value != '\0'; value++)
             tern_text_printf(&query, strchr("+:", *value) ? "%%%02X" : "%c", (unsigned)*value);
@@ -273,7 +273,7 @@ static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, st
 static void answer_act(const void *argument, struct tern_http_answer *answer)
 {
     const struct parked_command *command = argument;
-    if (command->name == NULL) {
+    if (!command->name) {
         tern_text_printf(&answer->body, "{\"retried\":%d}\n", command->result);
     } else if (command->result == TERN_PARKED_NONE) {
         answer_unknown(answer, command->name);
