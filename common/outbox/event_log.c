@@ -38,9 +38,7 @@ static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 
 static int next_version(struct tern_db *db, const char *subject, int64_t *ret_version, struct tern_error *err)
 {
     int64_t newest = 0;
-    if (tern_db_get_int(db, newest_version, TERN_DB_ARGS(tern_db_text(subject)), &newest, err) < 0) {
-        return -1;
-    }
+    if (tern_db_get_int(db, newest_version, TERN_DB_ARGS(tern_db_text(subject)), &newest, err) < 0) return -1;
     *ret_version = newest + 1;
     return 0;
 }
@@ -71,9 +69,8 @@ int tern_event_log_append(struct tern_db *db, const struct tern_event *event, en
                          tern_db_text(event->correlation_id), tern_db_text(event->causation_id),
                          tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length),
                          origin == TERN_ORIGIN_OWN ? tern_db_int(number) : tern_db_null(), tern_db_int(at.online_ms)),
-            ret_seq, err) < 0) {
+            ret_seq, err) < 0)
         return tern_error_prefix(err, "cannot append %s about %s", event->type, event->subject);
-    }
     *ret_subject_version = version;
     return 0;
 }
@@ -103,12 +100,8 @@ static int visit_rows(struct tern_db *db, const char *sql, const struct tern_db_
 {
     struct tern_db_rows rows;
     struct tern_log_row row;
-    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
-        return -1;
-    }
-    int visited = 0;
-    int got = 0;
-    int answer = 0;
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
+    int visited = 0, got = 0, answer = 0;
     while (answer == 0 && (got = tern_db_next(&rows, err)) > 0) {
         read_row(&rows, &row);
         answer = visit(self, &row, err);

@@ -1,4 +1,4 @@
-/* The outbox half of the event log: what the broker has confirmed, kept beside the rows that it is about.
+/* outbox.c - what the broker has confirmed of the event log, kept beside its rows.
  *
  * One mark instead of a flag per row: a confirm costs one small update per batch, and the log stays untouched. The
  * mark never goes back. Rows that came back stand in outbox_held until the broker has confirmed them too. Counting
@@ -36,9 +36,7 @@ static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_v
                      int64_t *ret_first, int64_t *ret_second, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, sql, values, count, err) < 0) {
-        return -1;
-    }
+    if (tern_db_query(db, &rows, sql, values, count, err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     TERN_ASSERT(got != 0, "the outbox has its mark");
     if (got > 0) {
@@ -51,9 +49,7 @@ static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_v
 
 static int64_t older(int64_t first_ms, int64_t second_ms)
 {
-    if (first_ms == 0 || second_ms == 0) {
-        return first_ms + second_ms;
-    }
+    if (first_ms == 0 || second_ms == 0) return first_ms + second_ms;
     return first_ms < second_ms ? first_ms : second_ms;
 }
 
@@ -63,9 +59,8 @@ int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, s
     int64_t unsent, unsent_ms, held, held_ms;
     if (read_pair(db, read_mark, TERN_DB_NO_ARGS, &state.mark, &state.last_seq, err) < 0 ||
         read_pair(db, count_pending, TERN_DB_ARGS(tern_db_int(state.mark)), &unsent, &unsent_ms, err) < 0 ||
-        read_pair(db, count_held, TERN_DB_ARGS(tern_db_int(state.mark)), &held, &held_ms, err) < 0) {
+        read_pair(db, count_held, TERN_DB_ARGS(tern_db_int(state.mark)), &held, &held_ms, err) < 0)
         return -1;
-    }
     state.pending = unsent + held;
     state.oldest_at_ms = older(unsent_ms, held_ms);
     *ret_state = state;
@@ -76,9 +71,8 @@ int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error
 {
     int64_t unsent_ms = 0, held_ms = 0;
     if (tern_db_get_int(db, oldest_unsent, TERN_DB_NO_ARGS, &unsent_ms, err) < 0 ||
-        tern_db_get_int(db, oldest_held, TERN_DB_NO_ARGS, &held_ms, err) < 0) {
+        tern_db_get_int(db, oldest_held, TERN_DB_NO_ARGS, &held_ms, err) < 0)
         return -1;
-    }
     *ret_at_ms = older(unsent_ms, held_ms);
     return 0;
 }
@@ -107,11 +101,8 @@ int tern_outbox_release(struct tern_db *db, int64_t seq, struct tern_error *err)
 int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, held_rows, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) {
-        return -1;
-    }
-    int count = 0;
-    int got;
+    if (tern_db_query(db, &rows, held_rows, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) return -1;
+    int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0) {
         struct tern_outbox_held *held = &ret_held[count++];
         held->seq = tern_db_column_int(&rows, 0);
@@ -142,11 +133,9 @@ int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_out
                            struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, again_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0) {
+    if (tern_db_query(db, &rows, again_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
         return -1;
-    }
-    int count = 0;
-    int got;
+    int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0) {
         ret_rows[count++] = (struct tern_outbox_again){.id = tern_db_column_int(&rows, 0),
                                                        .seq = tern_db_column_int(&rows, 1),

@@ -369,22 +369,6 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 
 /* ---- the connection ------------------------------------------------------------------------------------------ */
 
-static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
-{
-    struct tern_broker_news *news = argument;
-    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000;
-    return tern_broker_memory_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
-}
-
-/* The writer writes it; this thread waits: until the loss of a queue is on disk nothing may hide it. -1: not now, the
- * set-up begins anew. */
-static int record(struct tern_publisher *publisher, struct tern_broker_news *news, struct tern_error *err)
-{
-    const struct tern_conversation silent = {0};
-    if (tern_work_command(publisher->settings.queue, run_record, news, &silent, err) == TERN_COMMITTED) return 0;
-    return tern_error_prefix(err, "what the broker has cannot be noted");
-}
-
 /* A loss is in the store before its markers are made again, so a crash repeats it and never skips it. */
 static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
 {
@@ -394,18 +378,15 @@ static int check_queues(struct tern_publisher *publisher, struct tern_error *err
     if (queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0) return -1;
     if (lost.count > 0) {
         TERN_CHAOS_POINT("forgot.before_record");
-        if (record(publisher, &lost, err) < 0) return -1;
+        if (queue_loss_record(&publisher->loss, &lost, err) < 0) return -1;
         TERN_CHAOS_POINT("forgot.before_marker");
-        queue_loss_recorded(&publisher->loss, &lost, settings->log, settings->metrics);
         republish_begin(&publisher->lost, &lost.republish);
     }
     if (queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
     if (forbidden[0] != '\0') tern_links_lacks(settings->links, TERN_LACKS_MARKERS, forbidden);
     if (made.count == 0) return 0;
     TERN_CHAOS_POINT("forgot.before_noted");
-    if (record(publisher, &made, err) < 0) return -1;
-    queue_loss_recorded(&publisher->loss, &made, settings->log, settings->metrics);
-    return 0;
+    return queue_loss_record(&publisher->loss, &made, err);
 }
 
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -563,6 +544,7 @@ static int load(struct tern_publisher *publisher, struct tern_error *err)
     struct tern_republish loss;
     if (publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
     if (!settings->queue) return 0;
+    publisher->loss = (struct queue_loss){.queue = settings->queue, .log = settings->log, .metrics = settings->metrics};
     if (queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
         tern_republish_load(settings->reader, &loss, err) < 0)
         return -1;

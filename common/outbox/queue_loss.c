@@ -1,7 +1,7 @@
 /* queue_loss.c - the markers on the queues, and which of them the store knows.
  *
  * A marker of a lost queue is made again only after the loss is in the store: until then it stays away and the next
- * set-up finds the same, so a crash repeats a loss and never skips it. Publishes nothing, writes no store. */
+ * set-up finds the same, so a crash repeats a loss and never skips it. Publishes nothing. */
 #include "queue_loss.h"
 
 #include <stdio.h>
@@ -65,19 +65,30 @@ int queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struc
     return 0;
 }
 
-void queue_loss_recorded(struct queue_loss *loss, const struct tern_broker_news *news, struct tern_log *log,
-                         struct tern_metrics *metrics)
+static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
+    struct tern_broker_news *news = argument;
+    int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000;
+    return tern_broker_memory_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
+}
+
+int queue_loss_record(struct queue_loss *loss, struct tern_broker_news *news, struct tern_error *err)
+{
+    const struct tern_conversation silent = {0};
+    if (tern_work_command(loss->queue, run_record, news, &silent, err) != TERN_COMMITTED)
+        return tern_error_prefix(err, "what the broker has cannot be noted");
     for (size_t i = 0; i < loss->count; i++)
         for (size_t k = 0; k < news->count; k++)
             if (loss->markers[i].queue == news->queues[k]) loss->markers[i].noted = !news->lost;
-    if (!news->lost) return;
+    if (!news->lost) return 0;
     for (size_t i = 0; i < news->count; i++)
-        tern_log_warn(log, "the broker has forgotten a queue, and what was in it", TERN_STR("queue", news->queues[i]));
-    tern_metric_add(metrics, &TERN_METRIC_broker_forgot_total, (int64_t)news->count, NULL, NULL, NULL);
+        tern_log_warn(loss->log, "the broker has forgotten a queue, and what was in it",
+                      TERN_STR("queue", news->queues[i]));
+    tern_metric_add(loss->metrics, &TERN_METRIC_broker_forgot_total, (int64_t)news->count, NULL, NULL, NULL);
     if (news->republish.id > 0)
-        tern_log_info(log, "saying the recent log again", TERN_INT("afterSeq", news->republish.after_seq),
+        tern_log_info(loss->log, "saying the recent log again", TERN_INT("afterSeq", news->republish.after_seq),
                       TERN_INT("throughSeq", news->republish.through_seq));
+    return 0;
 }
 
 int queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,

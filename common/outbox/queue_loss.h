@@ -4,10 +4,11 @@
  * A marker of this service's own hangs on each such queue and goes with the queue (docs/adr/0007). Other services
  * that declare the queue anew do not bring it back, so each publisher finds out by itself, whoever connects first. A
  * marker is noted in the store once it is there (tern/broker_memory.h): noted and gone means lost. On the
- * publisher's thread, inside the link's callbacks; the writer writes, and the caller says here when it has. */
+ * publisher's thread, inside the link's callbacks; the writer writes meanwhile. */
 #ifndef TERN_OUTBOX_QUEUE_LOSS_H
 #define TERN_OUTBOX_QUEUE_LOSS_H
 
+#include "common/work/work.h"
 #include "tern/amqp.h"
 #include "tern/broker_memory.h"
 #include "tern/log.h"
@@ -21,6 +22,9 @@ struct queue_marker {
 };
 
 struct queue_loss {
+    struct tern_work_queue *queue; /* where the writer takes what is to be noted; the owner's, like the next two */
+    struct tern_log *log;
+    struct tern_metrics *metrics;
     struct queue_marker markers[TERN_NEWS_QUEUES];
     size_t count;
     int64_t checked_ms; /* steady: when they were last looked for */
@@ -35,9 +39,8 @@ int queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now
 /* Makes the markers that are not noted; `ret_forbidden` has the queues that our user may not mark. */
 int queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_broker_news *ret_made,
                     char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err);
-/* The news is in the store; a loss is logged and counted. */
-void queue_loss_recorded(struct queue_loss *loss, const struct tern_broker_news *news, struct tern_log *log,
-                         struct tern_metrics *metrics);
+/* Has the writer put the news into the store, and waits for it; a loss is logged and counted. -1: not now. */
+int queue_loss_record(struct queue_loss *loss, struct tern_broker_news *news, struct tern_error *err);
 /* While connected, every interval_ms: whether the noted markers are still there; the link starts over when one is
  * gone. */
 int queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
