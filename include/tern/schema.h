@@ -45,6 +45,32 @@ struct tern_schema {
     size_t size; /* of the struct */
 };
 
+/* The rows of a table of fields: `presence` is the word required or optional, `low_` and `high_` are the bounds (0, 0: those
+ * of the kind).
+ *
+ *     static const struct tern_field line_fields[] = {
+ *         TERN_FIELD(struct line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+ *         TERN_FIELD(struct line, "quantity", quantity, TERN_KIND_COUNT, required, 1, 10000),
+ *     };
+ *     static const struct tern_schema line_schema = TERN_SCHEMA_OF(struct line, line_fields); */
+/* clang-format off */
+#define TERN_OPTIONAL_required false
+#define TERN_OPTIONAL_optional true
+#define TERN_FIELD(type, json, member, kind_, presence, low_, high_)                                                   \
+    {.name = (json), .kind = (kind_), .optional = TERN_OPTIONAL_##presence, .offset = offsetof(type, member),          \
+     .size = sizeof(((type *)0)->member), .low = (low_), .high = (high_)}
+/* `member` is a struct with the array `at` and its size_t `count`: a LIST of structs, or WORDS (then `schema_` is NULL). */
+#define TERN_FIELD_ARRAY(type, json, member, kind_, presence, low_, schema_)                                           \
+    {.name = (json), .kind = (kind_), .optional = TERN_OPTIONAL_##presence, .offset = offsetof(type, member.at),       \
+     .size = sizeof(((type *)0)->member.at[0]), .count_offset = offsetof(type, member.count), .low = (low_),           \
+     .high = TERN_COUNT(((type *)0)->member.at), .schema = (schema_)}
+/* `member` is a struct with a bool `given`. */
+#define TERN_FIELD_OBJECT(type, json, member, presence, schema_)                                                       \
+    {.name = (json), .kind = TERN_KIND_OBJECT, .optional = TERN_OPTIONAL_##presence, .offset = offsetof(type, member), \
+     .size = sizeof(((type *)0)->member), .schema = (schema_), .present_offset = offsetof(type, member.given)}
+#define TERN_SCHEMA_OF(type, fields) {(fields), TERN_COUNT(fields), sizeof(type)}
+/* clang-format on */
+
 enum { TERN_SCHEMA_MAX_FIELDS = 64 };
 enum { TERN_SCHEMA_MAX_FAULTS = 16, TERN_SCHEMA_DETAIL_SIZE = 96 };
 

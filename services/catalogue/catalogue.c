@@ -14,73 +14,47 @@
 
 /* ---- field tables ------------------------------------------------------------------------------------------ */
 
-#define IS_required false
-#define IS_optional true
-
-#define SIZE_OF(type, member) sizeof(((type *)0)->member)
-
-/* One member of `type`, of a kind that is a single value. */
-#define VALUE(type, json, member, kind_, presence, low_, high_)                                       \
-    {                                                                                                 \
-        .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member), \
-        .size = SIZE_OF(type, member), .low = (low_), .high = (high_)                                 \
-    }
-#define MANY(type, json, member, kind_, presence, low_, schema_)                                          \
-    {                                                                                                     \
-        .name = (json), .kind = (kind_), .optional = IS_##presence, .offset = offsetof(type, member.at),  \
-        .size = SIZE_OF(type, member.at[0]), .count_offset = offsetof(type, member.count), .low = (low_), \
-        .high = TERN_COUNT(((type *)0)->member.at), .schema = (schema_)                                   \
-    }
-#define OBJECT(type, json, member, presence, schema_)                                                          \
-    {                                                                                                          \
-        .name = (json), .kind = TERN_KIND_OBJECT, .optional = IS_##presence, .offset = offsetof(type, member), \
-        .size = SIZE_OF(type, member), .schema = (schema_), .present_offset = offsetof(type, member.given)     \
-    }
-/* clang-format off */
-#define SCHEMA(type, fields) {(fields), TERN_COUNT(fields), sizeof(type)}
-/* clang-format on */
-
 static const struct tern_field line_fields[] = {
-    VALUE(struct shop_line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
-    VALUE(struct shop_line, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_QUANTITY_MAX),
-    VALUE(struct shop_line, "price", price_minor, TERN_KIND_MONEY, required, 0, SHOP_PRICE_MAX_MINOR),
+    TERN_FIELD(struct shop_line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct shop_line, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_QUANTITY_MAX),
+    TERN_FIELD(struct shop_line, "price", price_minor, TERN_KIND_MONEY, required, 0, SHOP_PRICE_MAX_MINOR),
 };
 static const struct tern_field piece_fields[] = {
-    VALUE(struct shop_piece, "productId", product_id, TERN_KIND_ID, required, 0, 0),
-    VALUE(struct shop_piece, "quantity", quantity, TERN_KIND_COUNT, required, 1,
-          (int64_t)SHOP_LINES_MAX *SHOP_QUANTITY_MAX),
+    TERN_FIELD(struct shop_piece, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct shop_piece, "quantity", quantity, TERN_KIND_COUNT, required, 1,
+               (int64_t)SHOP_LINES_MAX *SHOP_QUANTITY_MAX),
 };
 static const struct tern_field customer_fields[] = {
-    VALUE(struct shop_customer, "email", email, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
-    VALUE(struct shop_customer, "phone", phone, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    TERN_FIELD(struct shop_customer, "email", email, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
+    TERN_FIELD(struct shop_customer, "phone", phone, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
 };
 static const struct tern_field address_fields[] = {
-    VALUE(struct shop_address, "street", street, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
-    VALUE(struct shop_address, "city", city, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
-    VALUE(struct shop_address, "state", state, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
-    VALUE(struct shop_address, "zipCode", zip_code, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    TERN_FIELD(struct shop_address, "street", street, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
+    TERN_FIELD(struct shop_address, "city", city, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    TERN_FIELD(struct shop_address, "state", state, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
+    TERN_FIELD(struct shop_address, "zipCode", zip_code, TERN_KIND_TEXT, optional, 0, SHOP_SHORT_CHARACTERS),
 };
 
-const struct tern_schema shop_line_schema = SCHEMA(struct shop_line, line_fields);
-const struct tern_schema shop_piece_schema = SCHEMA(struct shop_piece, piece_fields);
-const struct tern_schema shop_customer_schema = SCHEMA(struct shop_customer, customer_fields);
-const struct tern_schema shop_address_schema = SCHEMA(struct shop_address, address_fields);
+const struct tern_schema shop_line_schema = TERN_SCHEMA_OF(struct shop_line, line_fields);
+const struct tern_schema shop_piece_schema = TERN_SCHEMA_OF(struct shop_piece, piece_fields);
+const struct tern_schema shop_customer_schema = TERN_SCHEMA_OF(struct shop_customer, customer_fields);
+const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_address, address_fields);
 
 /* clang-format off */
 /* The kinds of a payload's rows: P is the payload, m the member, n its name in JSON, p whether it must be there. */
-#define FIELD_id(P, m, n, p)       VALUE(P, n, m, TERN_KIND_ID, p, 0, 0),
-#define FIELD_ref(P, m, n, p)      VALUE(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_REF_SIZE - 1),
-#define FIELD_text(P, m, n, p)     VALUE(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_TEXT_CHARACTERS),
-#define FIELD_word(P, m, n, p)     VALUE(P, n, m, TERN_KIND_WORD, p, 0, 0),
-#define FIELD_currency(P, m, n, p) VALUE(P, n, m, TERN_KIND_WORD, p, 3, 3),
-#define FIELD_money(P, m, n, p)    VALUE(P, n, m, TERN_KIND_MONEY, p, 0, SHOP_TOTAL_MAX_MINOR),
-#define FIELD_count(P, m, n, p)    VALUE(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
-#define FIELD_time(P, m, n, p)     VALUE(P, n, m, TERN_KIND_TIME, p, 0, 0),
-#define FIELD_lines(P, m, n, p)    MANY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_schema),
-#define FIELD_pieces(P, m, n, p)   MANY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_schema),
-#define FIELD_words(P, m, n, p)    MANY(P, n, m, TERN_KIND_WORDS, p, 0, NULL),
-#define FIELD_customer(P, m, n, p) OBJECT(P, n, m, p, &shop_customer_schema),
-#define FIELD_address(P, m, n, p)  OBJECT(P, n, m, p, &shop_address_schema),
+#define FIELD_id(P, m, n, p)       TERN_FIELD(P, n, m, TERN_KIND_ID, p, 0, 0),
+#define FIELD_ref(P, m, n, p)      TERN_FIELD(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_REF_SIZE - 1),
+#define FIELD_text(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_TEXT_CHARACTERS),
+#define FIELD_word(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_WORD, p, 0, 0),
+#define FIELD_currency(P, m, n, p) TERN_FIELD(P, n, m, TERN_KIND_WORD, p, 3, 3),
+#define FIELD_money(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_MONEY, p, 0, SHOP_TOTAL_MAX_MINOR),
+#define FIELD_count(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
+#define FIELD_time(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_TIME, p, 0, 0),
+#define FIELD_lines(P, m, n, p)    TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_schema),
+#define FIELD_pieces(P, m, n, p)   TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_schema),
+#define FIELD_words(P, m, n, p)    TERN_FIELD_ARRAY(P, n, m, TERN_KIND_WORDS, p, 0, NULL),
+#define FIELD_customer(P, m, n, p) TERN_FIELD_OBJECT(P, n, m, p, &shop_customer_schema),
+#define FIELD_address(P, m, n, p)  TERN_FIELD_OBJECT(P, n, m, p, &shop_address_schema),
 /* clang-format on */
 
 /* ---- the structs of shop/events.h are those of the rows -------------------------------------------------------- */
@@ -118,7 +92,7 @@ SHOP_EVENTS(AS_SAME_STRUCT)
 SHOP_EVENTS(AS_FIELDS)
 
 #define AS_SCHEMA(id, payload, type, version, producer, subject, consumers) \
-    [SHOP_##id] = SCHEMA(struct shop_##payload, payload##_fields),
+    [SHOP_##id] = TERN_SCHEMA_OF(struct shop_##payload, payload##_fields),
 static const struct tern_schema schemas[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SCHEMA)};
 
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */

@@ -11,19 +11,14 @@
 
 enum { FILE_MAX_BYTES = 64 << 20, PIECE_BYTES = 1 << 16 };
 
-/* clang-format off */
-#define FIELD(json, kind_, member, optional_, high_)                                                                 \
-    {.name = (json), .kind = (kind_), .optional = (optional_), .offset = offsetof(struct stock, member),              \
-     .size = sizeof(((struct stock *)0)->member), .high = (high_)}
-/* clang-format on */
 static const struct tern_field product_fields[] = {
-    FIELD("productId", TERN_KIND_ID, product_id, false, 0),
-    FIELD("name", TERN_KIND_TEXT, name, false, SHOP_TEXT_CHARACTERS),
-    FIELD("quantity", TERN_KIND_COUNT, quantity, false, SHOP_STOCK_MAX),
-    FIELD("reserved", TERN_KIND_COUNT, reserved, true, SHOP_STOCK_MAX),
-    FIELD("updatedAt", TERN_KIND_TIME, updated_at_ms, true, 0),
+    TERN_FIELD(struct stock, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct stock, "name", name, TERN_KIND_TEXT, required, 0, SHOP_TEXT_CHARACTERS),
+    TERN_FIELD(struct stock, "quantity", quantity, TERN_KIND_COUNT, required, 0, SHOP_STOCK_MAX),
+    TERN_FIELD(struct stock, "reserved", reserved, TERN_KIND_COUNT, optional, 0, SHOP_STOCK_MAX),
+    TERN_FIELD(struct stock, "updatedAt", updated_at_ms, TERN_KIND_TIME, optional, 0, 0),
 };
-static const struct tern_schema product_schema = {product_fields, TERN_COUNT(product_fields), sizeof(struct stock)};
+static const struct tern_schema product_schema = TERN_SCHEMA_OF(struct stock, product_fields);
 
 /* ---- the products ---- */
 

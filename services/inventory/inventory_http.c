@@ -69,24 +69,15 @@ static void get_product(void *self, const struct tern_http_request *request, str
 
 /* ---- writing ---- */
 
-#define QUANTITY_FIELD(low_)                                                                          \
-    {                                                                                                 \
-        .name = "quantity", .kind = TERN_KIND_COUNT, .offset = offsetof(struct stock_body, quantity), \
-        .size = sizeof(int64_t), .low = (low_), .high = SHOP_STOCK_MAX                                \
-    }
 static const struct tern_field put_fields[] = {
-    {.name = "name",
-     .kind = TERN_KIND_TEXT,
-     .optional = true,
-     .offset = offsetof(struct stock_body, name),
-     .size = SHOP_TEXT_SIZE,
-     .high = SHOP_TEXT_CHARACTERS},
-    QUANTITY_FIELD(0),
+    TERN_FIELD(struct stock_body, "name", name, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
+    TERN_FIELD(struct stock_body, "quantity", quantity, TERN_KIND_COUNT, required, 0, SHOP_STOCK_MAX),
 };
-static const struct tern_field restock_fields[] = {QUANTITY_FIELD(1)};
-static const struct tern_schema put_schema = {put_fields, TERN_COUNT(put_fields), sizeof(struct stock_body)};
-static const struct tern_schema restock_schema = {restock_fields, TERN_COUNT(restock_fields),
-                                                  sizeof(struct stock_body)};
+static const struct tern_field restock_fields[] = {
+    TERN_FIELD(struct stock_body, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_STOCK_MAX),
+};
+static const struct tern_schema put_schema = TERN_SCHEMA_OF(struct stock_body, put_fields);
+static const struct tern_schema restock_schema = TERN_SCHEMA_OF(struct stock_body, restock_fields);
 
 enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argument, struct tern_error *err)
 {

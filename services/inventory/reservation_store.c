@@ -24,17 +24,11 @@ static enum reservation_state state_named(const char *name)
     tern_broken(__FILE__, __LINE__, "a reservation's state is one that the schema allows");
 }
 
+/* The column `items`: of a reservation only its items. */
 static const struct tern_field items_fields[] = {
-    {.name = "items",
-     .kind = TERN_KIND_LIST,
-     .optional = true,
-     .offset = offsetof(struct shop_pieces, at),
-     .size = sizeof(struct shop_piece),
-     .count_offset = offsetof(struct shop_pieces, count),
-     .high = SHOP_LINES_MAX,
-     .schema = &shop_piece_schema},
+    TERN_FIELD_ARRAY(struct reservation, "items", items, TERN_KIND_LIST, optional, 0, &shop_piece_schema),
 };
-static const struct tern_schema items_schema = {items_fields, TERN_COUNT(items_fields), sizeof(struct shop_pieces)};
+static const struct tern_schema items_schema = TERN_SCHEMA_OF(struct reservation, items_fields);
 
 static const char select_reservation[] = "SELECT state, held, items, updated_at FROM reservation WHERE order_id = ?1";
 
@@ -45,14 +39,13 @@ int reservation_load(struct tern_db *db, const char *order_id, struct reservatio
     if (tern_db_query(db, &rows, select_reservation, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
+        const char *items = tern_db_column_text(&rows, 2);
+        if (tern_schema_read(&items_schema, items, strlen(items), TERN_JSON_MAX_BYTES, ret_reservation, err) < 0)
+            got = -1;
         tern_copy_whole(ret_reservation->order_id, sizeof ret_reservation->order_id, order_id);
         ret_reservation->state = state_named(tern_db_column_text(&rows, 0));
         ret_reservation->was_reserved = tern_db_column_int(&rows, 1) != 0;
         ret_reservation->updated_at_ms = tern_db_column_int(&rows, 3);
-        const char *items = tern_db_column_text(&rows, 2);
-        if (tern_schema_read(&items_schema, items, strlen(items), TERN_JSON_MAX_BYTES, &ret_reservation->items, err) <
-            0)
-            got = -1;
     }
     tern_db_done(&rows);
     return got;
@@ -65,7 +58,7 @@ static const char save_reservation[] =
 int reservation_save(struct tern_db *db, const struct reservation *reservation, struct tern_error *err)
 {
     struct tern_text items = {0};
-    tern_schema_encode(&items_schema, &reservation->items, &items);
+    tern_schema_encode(&items_schema, reservation, &items);
     int status = tern_db_run(db, save_reservation,
                              TERN_DB_ARGS(tern_db_text(reservation->order_id), tern_db_text(names[reservation->state]),
                                           tern_db_int(reservation->was_reserved), tern_db_text(items.bytes),

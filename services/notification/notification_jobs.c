@@ -19,17 +19,15 @@ struct letter {
     char title[MESSAGE_TITLE_SIZE], text[MESSAGE_TEXT_SIZE];
 };
 
-#define FIELD(kind_, name_, member_)                                                  \
-    {                                                                                 \
-        .name = (name_), .kind = (kind_), .offset = offsetof(struct letter, member_), \
-        .size = sizeof(((struct letter *)0)->member_)                                 \
-    }
 static const struct tern_field letter_fields[] = {
-    FIELD(TERN_KIND_COUNT, "id", notification_id), FIELD(TERN_KIND_WORD, "method", method),
-    FIELD(TERN_KIND_WORD, "type", type),           FIELD(TERN_KIND_TEXT, "recipient", recipient),
-    FIELD(TERN_KIND_TEXT, "title", title),         FIELD(TERN_KIND_TEXT, "text", text),
+    TERN_FIELD(struct letter, "id", notification_id, TERN_KIND_COUNT, required, 0, 0),
+    TERN_FIELD(struct letter, "method", method, TERN_KIND_WORD, required, 0, 0),
+    TERN_FIELD(struct letter, "type", type, TERN_KIND_WORD, required, 0, 0),
+    TERN_FIELD(struct letter, "recipient", recipient, TERN_KIND_TEXT, required, 0, 0),
+    TERN_FIELD(struct letter, "title", title, TERN_KIND_TEXT, required, 0, 0),
+    TERN_FIELD(struct letter, "text", text, TERN_KIND_TEXT, required, 0, 0),
 };
-static const struct tern_schema letter_schema = {letter_fields, TERN_COUNT(letter_fields), sizeof(struct letter)};
+static const struct tern_schema letter_schema = TERN_SCHEMA_OF(struct letter, letter_fields);
 
 /* ---- lists of methods: "EMAIL SMS" ---- */
 

@@ -11,15 +11,9 @@
 #include "shop/rules.h"
 
 static const struct tern_field cancel_fields[] = {
-    {.name = "reason",
-     .kind = TERN_KIND_TEXT,
-     .optional = true,
-     .offset = offsetof(struct cancel_request, reason),
-     .size = sizeof(((struct cancel_request *)0)->reason),
-     .high = SHOP_TEXT_CHARACTERS},
+    TERN_FIELD(struct cancel_request, "reason", reason, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
 };
-static const struct tern_schema cancel_schema = {cancel_fields, TERN_COUNT(cancel_fields),
-                                                 sizeof(struct cancel_request)};
+static const struct tern_schema cancel_schema = TERN_SCHEMA_OF(struct cancel_request, cancel_fields);
 
 int cancel_order_read(const char *body, size_t length, struct cancel_request *ret_request,
                       struct tern_schema_faults *faults, struct tern_error *err)

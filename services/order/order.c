@@ -11,38 +11,12 @@
 
 /* ---- details: the part of OrderPlaced that is shown and repeated in OrderCancelled, never searched ---------- */
 
-#define AT(member) offsetof(struct shop_order_placed, member)
-
 static const struct tern_field detail_fields[] = {
-    {.name = "items",
-     .kind = TERN_KIND_LIST,
-     .offset = AT(items.at),
-     .size = sizeof(struct shop_line),
-     .count_offset = AT(items.count),
-     .low = 1,
-     .high = SHOP_LINES_MAX,
-     .schema = &shop_line_schema},
-    {.name = "customer",
-     .kind = TERN_KIND_OBJECT,
-     .optional = true,
-     .offset = AT(customer),
-     .size = sizeof(struct shop_customer),
-     .schema = &shop_customer_schema,
-     .present_offset = AT(customer.given)},
-    {.name = "shippingAddress",
-     .kind = TERN_KIND_OBJECT,
-     .optional = true,
-     .offset = AT(shipping_address),
-     .size = sizeof(struct shop_address),
-     .schema = &shop_address_schema,
-     .present_offset = AT(shipping_address.given) },
+    TERN_FIELD_ARRAY(struct shop_order_placed, "items", items, TERN_KIND_LIST, required, 1, &shop_line_schema),
+    TERN_FIELD_OBJECT(struct shop_order_placed, "customer", customer, optional, &shop_customer_schema),
+    TERN_FIELD_OBJECT(struct shop_order_placed, "shippingAddress", shipping_address, optional, &shop_address_schema),
 };
-
-static const struct tern_schema detail_schema = {
-    .fields = detail_fields,
-    .count = TERN_COUNT(detail_fields),
-    .size = sizeof(struct shop_order_placed),
-};
+static const struct tern_schema detail_schema = TERN_SCHEMA_OF(struct shop_order_placed, detail_fields);
 
 int order_items(const struct order_state *order, struct shop_lines *ret_items, struct tern_error *err)
 {

@@ -27,17 +27,13 @@ struct watch {
     int64_t asked;               /* how often it was asked again */
 };
 
-#define COUNT_FIELD(json, member)                                                                            \
-    {                                                                                                        \
-        .name = (json), .kind = TERN_KIND_COUNT, .offset = offsetof(struct watch, member), .high = INT64_MAX \
-    }
 static const struct tern_field watch_fields[] = {
-    {.name = "status", .kind = TERN_KIND_WORD, .offset = offsetof(struct watch, status), .size = TERN_WORD_SIZE},
-    COUNT_FIELD("since", since_ms),
-    COUNT_FIELD("next", next_ms),
-    COUNT_FIELD("asked", asked),
+    TERN_FIELD(struct watch, "status", status, TERN_KIND_WORD, required, 0, 0),
+    TERN_FIELD(struct watch, "since", since_ms, TERN_KIND_COUNT, required, 0, INT64_MAX),
+    TERN_FIELD(struct watch, "next", next_ms, TERN_KIND_COUNT, required, 0, INT64_MAX),
+    TERN_FIELD(struct watch, "asked", asked, TERN_KIND_COUNT, required, 0, INT64_MAX),
 };
-static const struct tern_schema watch_schema = {watch_fields, TERN_COUNT(watch_fields), sizeof(struct watch)};
+static const struct tern_schema watch_schema = TERN_SCHEMA_OF(struct watch, watch_fields);
 
 /* ---- the timer --------------------------------------------------------------------------------------------- */
 

@@ -22,29 +22,16 @@ static const char conversation_names[] = "d5ac42a3-a890-4603-806e-38ae93ee2bcd";
 
 /* ---- the request ------------------------------------------------------------------------------------------- */
 
-#define AT(member)   offsetof(struct shop_order_placed, member)
-#define SIZE(member) sizeof(((struct shop_order_placed *)0)->member)
-
 /* What a client may say, straight into the payload of OrderPlaced. */
-/* clang-format off */
 static const struct tern_field order_fields[] = {
-    {.name = "customerId", .kind = TERN_KIND_ID, .offset = AT(customer_id), .size = SIZE(customer_id)},
-    {.name = "items", .kind = TERN_KIND_LIST, .offset = AT(items.at), .size = sizeof(struct shop_line),
-     .count_offset = AT(items.count), .low = 1, .high = SHOP_LINES_MAX, .schema = &shop_line_schema},
-    {.name = "customer", .kind = TERN_KIND_OBJECT, .optional = true, .offset = AT(customer),
-     .size = sizeof(struct shop_customer), .schema = &shop_customer_schema, .present_offset = AT(customer.given)},
-    {.name = "shippingAddress", .kind = TERN_KIND_OBJECT, .optional = true, .offset = AT(shipping_address),
-     .size = sizeof(struct shop_address), .schema = &shop_address_schema,
-     .present_offset = AT(shipping_address.given)},
-    {.name = "currency", .kind = TERN_KIND_WORD, .optional = true, .offset = AT(currency),
-     .size = SIZE(currency), .low = 3, .high = 3},
-    {.name = "paymentToken", .kind = TERN_KIND_TEXT, .optional = true, .offset = AT(payment_token),
-     .size = SIZE(payment_token), .high = SHOP_REF_SIZE - 1},
+    TERN_FIELD(struct shop_order_placed, "customerId", customer_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD_ARRAY(struct shop_order_placed, "items", items, TERN_KIND_LIST, required, 1, &shop_line_schema),
+    TERN_FIELD_OBJECT(struct shop_order_placed, "customer", customer, optional, &shop_customer_schema),
+    TERN_FIELD_OBJECT(struct shop_order_placed, "shippingAddress", shipping_address, optional, &shop_address_schema),
+    TERN_FIELD(struct shop_order_placed, "currency", currency, TERN_KIND_WORD, optional, 3, 3),
+    TERN_FIELD(struct shop_order_placed, "paymentToken", payment_token, TERN_KIND_TEXT, optional, 0, SHOP_REF_SIZE - 1),
 };
-/* clang-format on */
-
-static const struct tern_schema order_schema = {order_fields, TERN_COUNT(order_fields),
-                                                sizeof(struct shop_order_placed)};
+static const struct tern_schema order_schema = TERN_SCHEMA_OF(struct shop_order_placed, order_fields);
 
 static bool is_at_fault(const struct tern_schema_faults *faults, const char *pointer)
 {
@@ -59,11 +46,11 @@ static const struct free_text {
     const char *pointer;
     size_t offset;
 } free_texts[] = {
-    {"#/paymentToken",            AT(payment_token)            },
-    {"#/shippingAddress/street",  AT(shipping_address.street)  },
-    {"#/shippingAddress/city",    AT(shipping_address.city)    },
-    {"#/shippingAddress/state",   AT(shipping_address.state)   },
-    {"#/shippingAddress/zipCode", AT(shipping_address.zip_code)},
+    {"#/paymentToken",            offsetof(struct shop_order_placed, payment_token)            },
+    {"#/shippingAddress/street",  offsetof(struct shop_order_placed, shipping_address.street)  },
+    {"#/shippingAddress/city",    offsetof(struct shop_order_placed, shipping_address.city)    },
+    {"#/shippingAddress/state",   offsetof(struct shop_order_placed, shipping_address.state)   },
+    {"#/shippingAddress/zipCode", offsetof(struct shop_order_placed, shipping_address.zip_code)},
 };
 
 /* The rules that a schema cannot hold, for the members that keep their schema. A card's number is never repeated. */

@@ -19,27 +19,19 @@ struct refund_answer {
     char refund_id[SHOP_REF_SIZE];
 };
 
-#define TEXT(type_, name_, member_, most_)                                                                   \
-    {                                                                                                        \
-        .name = (name_), .kind = TERN_KIND_TEXT, .high = (most_), .offset = offsetof(struct type_, member_), \
-        .size = sizeof(((struct type_ *)0)->member_)                                                         \
-    }
 static const struct tern_field charge_fields[] = {
-    TEXT(charge_answer, "chargeId", charge_id, SHOP_REF_SIZE - 1),
-    TEXT(charge_answer, "status", status, TERN_WORD_SIZE - 1),
+    TERN_FIELD(struct charge_answer, "chargeId", charge_id, TERN_KIND_TEXT, required, 0, SHOP_REF_SIZE - 1),
+    TERN_FIELD(struct charge_answer, "status", status, TERN_KIND_TEXT, required, 0, TERN_WORD_SIZE - 1),
 };
 static const struct tern_field decline_fields[] = {
-    TEXT(decline_answer, "status", status, TERN_WORD_SIZE - 1),
+    TERN_FIELD(struct decline_answer, "status", status, TERN_KIND_TEXT, required, 0, TERN_WORD_SIZE - 1),
 };
 static const struct tern_field refund_fields[] = {
-    TEXT(refund_answer, "refundId", refund_id, SHOP_REF_SIZE - 1),
+    TERN_FIELD(struct refund_answer, "refundId", refund_id, TERN_KIND_TEXT, required, 0, SHOP_REF_SIZE - 1),
 };
-static const struct tern_schema charge_schema = {charge_fields, TERN_COUNT(charge_fields),
-                                                 sizeof(struct charge_answer)};
-static const struct tern_schema decline_schema = {decline_fields, TERN_COUNT(decline_fields),
-                                                  sizeof(struct decline_answer)};
-static const struct tern_schema refund_schema = {refund_fields, TERN_COUNT(refund_fields),
-                                                 sizeof(struct refund_answer)};
+static const struct tern_schema charge_schema = TERN_SCHEMA_OF(struct charge_answer, charge_fields);
+static const struct tern_schema decline_schema = TERN_SCHEMA_OF(struct decline_answer, decline_fields);
+static const struct tern_schema refund_schema = TERN_SCHEMA_OF(struct refund_answer, refund_fields);
 
 static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
 {

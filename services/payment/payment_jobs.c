@@ -17,32 +17,24 @@ enum { LATE_CHECKS = 5, LATE_PAUSE_GROWS = 3 };
 
 /* ---- what travels in a job ---- */
 
-#define FIELD(kind_, name_, member_, optional_)                                                                     \
-    {                                                                                                               \
-        .name = (name_), .kind = (kind_), .optional = (optional_),                                                  \
-        .offset = offsetof(struct gateway_request, member_), .size = sizeof(((struct gateway_request *)0)->member_) \
-    }
 static const struct tern_field request_fields[] = {
-    FIELD(TERN_KIND_ID, "customerId", customer_id, false), FIELD(TERN_KIND_MONEY, "amount", amount_minor, false),
-    FIELD(TERN_KIND_WORD, "currency", currency, true),     FIELD(TERN_KIND_TEXT, "token", token, true),
-    FIELD(TERN_KIND_TEXT, "reference", reference, true),   FIELD(TERN_KIND_COUNT, "cancelled", cancelled, true),
+    TERN_FIELD(struct gateway_request, "customerId", customer_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct gateway_request, "amount", amount_minor, TERN_KIND_MONEY, required, 0, 0),
+    TERN_FIELD(struct gateway_request, "currency", currency, TERN_KIND_WORD, optional, 0, 0),
+    TERN_FIELD(struct gateway_request, "token", token, TERN_KIND_TEXT, optional, 0, 0),
+    TERN_FIELD(struct gateway_request, "reference", reference, TERN_KIND_TEXT, optional, 0, 0),
+    TERN_FIELD(struct gateway_request, "cancelled", cancelled, TERN_KIND_COUNT, optional, 0, 0),
 };
-const struct tern_schema gateway_request_schema = {request_fields, TERN_COUNT(request_fields),
-                                                   sizeof(struct gateway_request)};
+const struct tern_schema gateway_request_schema = TERN_SCHEMA_OF(struct gateway_request, request_fields);
 
 /* Which check of a charge that was given up, from 1. */
 struct late_check {
     int64_t number;
 };
 static const struct tern_field late_fields[] = {
-    {.name = "number",
-     .kind = TERN_KIND_COUNT,
-     .offset = offsetof(struct late_check, number),
-     .size = sizeof(int64_t),
-     .low = 1,
-     .high = LATE_CHECKS},
+    TERN_FIELD(struct late_check, "number", number, TERN_KIND_COUNT, required, 1, LATE_CHECKS),
 };
-static const struct tern_schema late_schema = {late_fields, TERN_COUNT(late_fields), sizeof(struct late_check)};
+static const struct tern_schema late_schema = TERN_SCHEMA_OF(struct late_check, late_fields);
 
 static int read_payload(const struct tern_job *job, const struct tern_schema *schema, void *target,
                         struct tern_error *err)
