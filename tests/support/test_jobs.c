@@ -1,4 +1,4 @@
-/* test_jobs.c - the job lane's rules without its thread. */
+/* test_jobs.c - the job worker's rules without its thread. */
 #include "test_jobs.h"
 
 #include <string.h>

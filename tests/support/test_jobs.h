@@ -1,4 +1,4 @@
-/* test_jobs.h - for unit tests of services: durable jobs run by hand, as the job lane runs them. */
+/* test_jobs.h - for unit tests of services: durable jobs run by hand, as the job worker runs them. */
 #ifndef TERN_TEST_JOBS_H
 #define TERN_TEST_JOBS_H
 

@@ -1,6 +1,6 @@
-/* test_job_lane.c - durable jobs: thousands that wait at once, tried again, given up, and picked up after a restart.
+/* test_job_worker.c - durable jobs: thousands that wait at once, tried again, given up, and picked up after a restart.
  *
- * The lane runs on its own thread and a store in a file, as in a daemon. Each kind below does what its name says. */
+ * The worker runs on its own thread and a store in a file, as in a daemon. Each kind below does what its name says. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static struct {
     struct tern_job_run outcome;
     char causation_id[TERN_UUID_SIZE];
     int broken;
-    struct tern_job_worker *called_lane; /* of "called": whom to hurry */
+    struct tern_job_worker *called_worker; /* of "called": whom to hurry */
     int64_t called_id;
 } play;
 
@@ -48,7 +48,7 @@ static enum tern_job_verdict run_at_once(void *self, const struct tern_job *job,
     return TERN_JOB_FINISHED;
 }
 
-/* Waits at least once, and until all thousand wait: a lane that could not hold them would never end. */
+/* Waits at least once, and until all thousand wait: a worker that could not hold them would never end. */
 static enum tern_job_verdict run_together(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
     (void)self;
@@ -93,14 +93,14 @@ static enum tern_job_verdict run_called(void *self, const struct tern_job *job, 
     (void)self;
     (void)pthread_mutex_lock(&lock);
     note_run(job, run);
-    play.called_lane = run->worker;
+    play.called_worker = run->worker;
     play.called_id = job->id;
     (void)pthread_mutex_unlock(&lock);
     run->wait_ms = INT64_C(3600) * 1000;
     return run->step == 0 ? TERN_JOB_WAIT : TERN_JOB_FINISHED;
 }
 
-/* What it calls answers before the run has come back to the lane. */
+/* What it calls answers before the run has come back to the worker. */
 static enum tern_job_verdict run_answered_at_once(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
     if (run->step == 0) tern_job_worker_hurry(run->worker, job->id);
@@ -146,7 +146,7 @@ void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
     TEST_NOTE(&lock, play.broken++);
 }
 
-static void build_lane(struct test_runtime *runtime, int64_t backoff_ms)
+static void build_worker(struct test_runtime *runtime, int64_t backoff_ms)
 {
     struct tern_error err = {0};
     tern_job_worker_stop(runtime->app.worker);
@@ -173,7 +173,7 @@ static int set_up(void **state)
     test_runtime_open(runtime, TEST_IN_A_FILE, TEST_CLOCK_SYSTEM, BATCH_MAX);
     reader = test_runtime_reader(runtime);
     atomic_store(&runtime->app.links.owned_once, true);
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     *state = runtime;
     return 0;
 }
@@ -295,9 +295,9 @@ static void what_a_job_waits_for_hurries_it(void **state)
     add_job(runtime, "for hours", "first");
     add_job(runtime, "called", "k");
     TEST_WAIT(&lock, play.called_id != 0);
-    tern_job_worker_hurry(play.called_lane, play.called_id + 1);
+    tern_job_worker_hurry(play.called_worker, play.called_id + 1);
     assert_int_equal(JOBS_LEFT(runtime), 2);
-    tern_job_worker_hurry(play.called_lane, play.called_id);
+    tern_job_worker_hurry(play.called_worker, play.called_id);
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 1);
     assert_int_equal(play.outcome.step, 1);
 }
@@ -314,7 +314,7 @@ static void a_hurry_that_comes_before_the_wait_is_not_lost(void **state)
 static void a_hurry_does_not_shorten_the_pause_before_the_next_attempt(void **state)
 {
     struct test_runtime *runtime = *state;
-    build_lane(runtime, 3600 * 1000);
+    build_worker(runtime, 3600 * 1000);
     start_writer(runtime);
     play.failures = 1;
     add_job(runtime, "fails", "k");
@@ -355,7 +355,7 @@ static void a_clock_set_back_before_the_start_makes_no_job_wait_longer_than_it_w
     assert_int_equal(tern_db_run(runtime->app.ctx.db, an_hour_ago,
                                  TERN_DB_ARGS(tern_db_text("later"), tern_db_int(ahead_ms), tern_db_int(60)), &err),
                      1);
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     start_writer(runtime);
     wait_for_no_jobs(runtime);
     assert_string_equal(play.keys, "now later");
@@ -372,7 +372,7 @@ static void a_job_of_an_unknown_kind_is_left_alone_and_said_once(void **state)
     test_runtime_metric(runtime, "tern_jobs_total{kind=\"of tomorrow\",result=\"unknown\"} 3");
     assert_int_equal(test_runtime_times_logged(runtime, "of a kind that is not known here"), 1);
     assert_true(test_runtime_logged(runtime, "of tomorrow"));
-    build_lane(runtime, 1); /* nor does it stop the next start */
+    build_worker(runtime, 1); /* nor does it stop the next start */
     start_writer(runtime);
     add_job(runtime, "at once", "after");
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 3);
@@ -385,12 +385,12 @@ static void a_reader_that_saw_a_failing_disk_is_told_of(void **state)
     start_writer(runtime);
     tern_job_worker_stop(runtime->app.worker);
     tern_db_fail_at(reader, 1, TERN_FAULT_BROKEN); /* while it looks for new ones */
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     start_writer(runtime);
     TEST_WAIT(&lock, play.broken == 1);
     tern_job_worker_stop(runtime->app.worker);
     tern_db_fail_at(reader, 3, TERN_FAULT_BROKEN); /* while it reads the one that is due */
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     start_writer(runtime);
     add_job(runtime, "at once", "k");
     wait_for_no_jobs(runtime);
@@ -414,7 +414,7 @@ static void a_job_of_an_undone_unit_never_runs(void **state)
     struct adding undone = {.kind = "at once", .key = "undone", .answer = TERN_REJECT};
     start_writer(runtime);
     add_jobs(runtime, &undone);
-    add_job(runtime, "at once", "kept"); /* the lane has read the table after it */
+    add_job(runtime, "at once", "kept"); /* the worker has read the table after it */
     wait_for_no_jobs(runtime);
     assert_string_equal(play.keys, "kept");
 }
@@ -443,7 +443,7 @@ static void it_runs_again_after_a_back_off_that_is_on_disk(void **state)
 {
     struct test_runtime *runtime = *state;
     play.failures = -1;
-    build_lane(runtime, 60000);
+    build_worker(runtime, 60000);
     start_writer(runtime);
     int64_t before_ms = tern_now(&tern_clock_system);
     add_job(runtime, "fails", "k");
@@ -549,7 +549,7 @@ static void a_restart_picks_up_what_was_under_way(void **state)
     add_job(runtime, "for hours", "waiting");
     add_job(runtime, "for ever", "failing");
     TEST_WAIT(&lock, play.runs == 3);
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     start_writer(runtime);
     TEST_WAIT(&lock, play.runs == 4);
     assert_non_null(strstr(play.keys, "waiting"));
@@ -561,7 +561,7 @@ static void the_attempts_outlive_a_restart(void **state)
 {
     struct test_runtime *runtime = *state;
     play.failures = -1;
-    build_lane(runtime, 60000);
+    build_worker(runtime, 60000);
     start_writer(runtime);
     add_job(runtime, "fails", "k");
     TEST_WAIT(&lock, number(runtime, "SELECT attempts FROM job") == 1);
@@ -571,7 +571,7 @@ static void the_attempts_outlive_a_restart(void **state)
     int rescheduled = tern_job_reschedule(
         runtime->app.ctx.db, test_store_number(runtime->app.ctx.db, "SELECT id FROM job"), MOST_ATTEMPTS - 1, 0, &err);
     assert_int_equal(rescheduled, 0);
-    build_lane(runtime, 60000);
+    build_worker(runtime, 60000);
     start_writer(runtime);
     wait_for_no_jobs(runtime);
     assert_int_equal(play.runs, 2);
@@ -604,7 +604,7 @@ static void at_a_stop_an_outcome_that_a_full_store_refuses_is_left_to_the_next_s
     assert_int_equal(test_runtime_step(runtime), 1);
     assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
     assert_int_equal(JOBS_LEFT(runtime), 1);
-    build_lane(runtime, 1);
+    build_worker(runtime, 1);
     start_writer(runtime);
     wait_for_no_jobs(runtime);
     assert_string_equal(play.keys, "k k");
@@ -652,5 +652,5 @@ int main(void)
         WITH(at_a_stop_an_outcome_that_a_full_store_refuses_is_left_to_the_next_start),
         WITH(a_job_that_is_removed_while_it_runs_still_finishes),
     };
-    return cmocka_run_group_tests_name("job lane", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("job worker", tests, NULL, NULL);
 }
