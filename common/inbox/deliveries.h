@@ -24,17 +24,19 @@ struct tern_delivery {
     struct tern_delivery *next; /* in the holder's own list */
     uint64_t tag;
     uint64_t generation; /* of the connection it came on; 0: of none, it is left to the broker */
-    bool redelivered;
     int64_t received_steady_ms;
+    bool redelivered;
     bool readable; /* false: `event` is empty, `why` says what is wrong, `reason` is a parking reason */
+    bool
+        not_kept; /* unreadable, and too large for `raw`: when settled it goes to the dead-letter exchange, which keeps it */
+    bool left; /* to the broker; writer thread */
+    struct tern_error why;
     struct tern_event event;
     const struct tern_event_type *numbered; /* its number is `number` among those of this type; NULL: none was told */
     int64_t number;
     const char *reason;
-    struct tern_error why;
     char *raw; /* unreadable only: the bytes, NUL-terminated; none when there were more than link.body_max */
     size_t raw_length;
-    bool not_kept; /* there were: when it is settled it goes to the dead-letter exchange, which keeps them */
     char raw_type[TERN_TYPE_SIZE]; /* AMQP `type` property of an unreadable one, cleaned */
 
     /* Of its unit of work; writer thread. */
@@ -42,7 +44,6 @@ struct tern_delivery {
     const struct tern_context *ctx; /* once it ran */
     const char *result;             /* for the metric */
     const char *layer;              /* what republished it, for the metric; NULL: it is the first publication */
-    bool left;                      /* to the broker */
 };
 
 struct tern_deliveries_settings {

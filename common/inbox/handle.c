@@ -43,9 +43,17 @@ static void converse(struct tern_context *ctx, const struct tern_event *event)
     (void)tern_copy(ctx->conversation.traceparent, sizeof ctx->conversation.traceparent, event->traceparent);
 }
 
+static const struct tern_handler *find_handler(const struct tern_handlers *handlers, const char *type)
+{
+    for (size_t i = 0; i < handlers->count; i++)
+        if (strcmp(handlers->at[i].type->name, type) == 0) return &handlers->at[i];
+    return NULL;
+}
+
 enum tern_outcome tern_inbox_handle(const struct tern_handlers *handlers, struct tern_context *ctx,
                                     const struct tern_event *event, bool *ret_duplicate, struct tern_error *err)
 {
+    TERN_ASSERT(event->type[0] != '\0', "an event that can be read has a type");
     int added = tern_inbox_add(ctx->db, event->event_id, ctx->online_ms, err);
     if (added < 0) return TERN_RETRY;
     *ret_duplicate = added == 0;
@@ -57,9 +65,8 @@ enum tern_outcome tern_inbox_handle(const struct tern_handlers *handlers, struct
     tern_inbox_log(ctx, TERN_LOG_INFO, "received", event, NULL);
     converse(ctx, event);
     TERN_CHAOS_HANDLES(event->subject);
-    for (size_t i = 0; i < handlers->count; i++)
-        if (strcmp(handlers->at[i].type->name, event->type) == 0) return handlers->at[i].handle(ctx, event, err);
-    return TERN_DONE;
+    const struct tern_handler *handler = find_handler(handlers, event->type);
+    return handler ? handler->handle(ctx, event, err) : TERN_DONE;
 }
 
 /* ---- reading one ---- */

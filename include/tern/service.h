@@ -2,7 +2,7 @@
  *
  * A daemon's main.c declares a struct tern_service (its name, settings, schema, handlers, jobs, timers, routes) and
  * calls tern_service_main, which does everything else in one fixed order: settings, log, store, migrations, the
- * service's own state, writer, job lane, HTTP, publisher, consumer; on SIGTERM, SIGINT or a terminal that hangs up the
+ * service's own state, writer, job worker, HTTP, publisher, consumer; on SIGTERM, SIGINT or a terminal that hangs up the
  * reverse (drain), a second SIGTERM or SIGINT stops at once; on any other SIGHUP the settings are read again. Exit codes: 0 clean stop, 1 runtime failure, 2 usage, 74 storage, 78 bad configuration.
  * Every daemon has /livez /readyz /healthz /metrics /version besides its own routes. */
 #ifndef TERN_SERVICE_H

@@ -79,14 +79,14 @@ static void settle(struct tern_work *work, enum tern_settled settled)
         TEST_NOTE(&story_lock, item->settles++);
 }
 
-static int fatal;
+static int deaths;
 
 /* In place of the library's: the process goes on. */
-void tern_fatal(struct tern_fatal *store, const struct tern_error *err)
+void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
 {
-    (void)store;
+    (void)fatal;
     assert_int_equal(err->fault, TERN_FAULT_BROKEN);
-    fatal++;
+    deaths++;
 }
 
 static const struct tern_work_kind plain = {.name = "plain", .run = run, .settle = settle};
@@ -106,7 +106,7 @@ static int open_in(void **state, enum test_runtime_store store, enum test_runtim
 {
     struct test_runtime *runtime = test_malloc(sizeof *runtime);
     story[0] = '\0';
-    fatal = 0;
+    deaths = 0;
     test_runtime_open(runtime, store, clock, BATCH_MAX);
     *state = runtime;
     return 0;
@@ -270,7 +270,7 @@ static void a_store_without_room_changes_nothing_and_works_again_after(void **st
     }
     assert_true(lost > 5); /* begin, savepoint, insert, ..., commit: each was seen to fail */
     assert_int_equal(test_runtime_committed(runtime), 1);
-    assert_int_equal(fatal, 0);
+    assert_int_equal(deaths, 0);
     numbers_have_no_gap(runtime->app.ctx.db, 1);
     tern_db_close(look);
 }
@@ -318,7 +318,7 @@ static void a_broken_store_is_fatal(void **state)
     submit(runtime, &item, &plain, "item");
     tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_BROKEN);
     (void)test_runtime_step(runtime);
-    assert_int_equal(fatal, 1);
+    assert_int_equal(deaths, 1);
     assert_int_equal(item.how, TERN_SETTLED_LATER);
 }
 
@@ -339,7 +339,7 @@ static void a_batch_that_cannot_be_rolled_back_is_fatal(void **state)
     sqlite3_set_authorizer(runtime->app.ctx.db->handle, no_rollback, NULL);
     tern_db_fail_at(runtime->app.ctx.db, 2, TERN_FAULT_FULL);
     (void)test_runtime_step(runtime);
-    assert_int_equal(fatal, 1);
+    assert_int_equal(deaths, 1);
     assert_int_equal(item.how, TERN_SETTLED_LATER);
 }
 
