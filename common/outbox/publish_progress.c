@@ -4,29 +4,20 @@
  * is never overwritten. */
 #include "publish_progress.h"
 
-#include <errno.h>
-#include <time.h>
-
 void publish_progress_init(struct publish_progress *progress, int64_t mark)
 {
-    pthread_condattr_t attributes;
     progress->report.mark = mark;
-    TERN_ASSERT(pthread_mutex_init(&progress->mutex, NULL) == 0, "a mutex can be made");
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    TERN_ASSERT(pthread_cond_init(&progress->changed, &attributes) == 0, "a condition can be made");
-    (void)pthread_condattr_destroy(&attributes);
+    tern_sync_init(&progress->sync);
 }
 
 void publish_progress_fini(struct publish_progress *progress)
 {
-    (void)pthread_cond_destroy(&progress->changed);
-    (void)pthread_mutex_destroy(&progress->mutex);
+    tern_sync_fini(&progress->sync);
 }
 
 struct tern_publish_progress *publish_progress_open(struct publish_progress *progress)
 {
-    (void)pthread_mutex_lock(&progress->mutex);
+    tern_sync_lock(&progress->sync);
     return &progress->report;
 }
 
@@ -35,10 +26,10 @@ bool publish_progress_close(struct publish_progress *progress, bool added, size_
     progress->waits = progress->waits || added;
     progress->idle = open == 0;
     progress->idle_through = read_through;
-    if (progress->idle) (void)pthread_cond_broadcast(&progress->changed);
+    if (progress->idle) tern_sync_broadcast(&progress->sync);
     bool announce = progress->waits && !progress->announced;
     progress->announced = progress->announced || announce;
-    (void)pthread_mutex_unlock(&progress->mutex);
+    tern_sync_unlock(&progress->sync);
     return announce;
 }
 
@@ -54,22 +45,19 @@ bool publish_progress_take(struct publish_progress *progress, struct tern_publis
         report->republish_id = 0;
     }
     progress->waits = progress->announced = false;
-    (void)pthread_mutex_unlock(&progress->mutex);
+    tern_sync_unlock(&progress->sync);
     return waits;
 }
 
 void publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
                                  const atomic_bool *connected, int timeout_ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t until_ns = until.tv_nsec + (int64_t)timeout_ms * 1000000;
-    until.tv_sec += until_ns / 1000000000;
-    until.tv_nsec = until_ns % 1000000000;
-    (void)pthread_mutex_lock(&progress->mutex);
-    while ((!progress->idle || progress->idle_through < atomic_load(committed)) && atomic_load(connected))
-        if (pthread_cond_timedwait(&progress->changed, &progress->mutex, &until) == ETIMEDOUT) break;
-    (void)pthread_mutex_unlock(&progress->mutex);
+    struct timespec deadline = tern_deadline(timeout_ms);
+    bool in_time = true;
+    tern_sync_lock(&progress->sync);
+    while (in_time && (!progress->idle || progress->idle_through < atomic_load(committed)) && atomic_load(connected))
+        in_time = tern_sync_wait_until(&progress->sync, deadline);
+    tern_sync_unlock(&progress->sync);
 }
 
 int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err)

@@ -5,14 +5,13 @@
 #ifndef TERN_OUTBOX_PUBLISH_PROGRESS_H
 #define TERN_OUTBOX_PUBLISH_PROGRESS_H
 
+#include "common/base/sync.h"
 #include "tern/publisher.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct publish_progress {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed; /* monotonic time; the publisher became idle */
+    struct tern_sync sync; /* signals that the publisher became idle */
     /* Under the mutex. */
     struct tern_publish_progress report;
     bool waits;           /* there is something to take */

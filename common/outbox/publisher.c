@@ -607,13 +607,8 @@ static void *run(void *argument)
 
 int tern_publisher_start(struct tern_publisher *publisher, struct tern_error *err)
 {
-    pthread_attr_t attributes;
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int status = pthread_create(&publisher->thread, &attributes, run, publisher);
-    (void)pthread_attr_destroy(&attributes);
+    int status = tern_thread_start(&publisher->thread, "publisher", STACK_BYTES, run, publisher);
     if (status != 0) return tern_error_set(err, "the publisher's thread cannot be started: %s", strerror(status));
-    (void)pthread_setname_np(publisher->thread, "publisher");
     publisher->started = true;
     return 0;
 }
