@@ -123,7 +123,7 @@ static void read_headers(struct tern_event *event, const struct tern_amqp_delive
 {
     const char *traceparent = header(message, "traceparent");
     if (traceparent && tern_traceparent_valid(traceparent))
-        (void)tern_copy(event->traceparent, sizeof event->traceparent, traceparent);
+        tern_copy_whole(event->traceparent, sizeof event->traceparent, traceparent);
     const char *nudge = header(message, "x-tern-nudge");
     event->republished = nudge && strcmp(nudge, TERN_NUDGE_REPUBLISHED) == 0;
     event->nudge = nudge && !event->republished;
@@ -518,7 +518,7 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
     consumer->queue = tern_copy_text(settings->queue);
     consumer->queue_type = tern_copy_text(settings->queue_type);
     consumer->owner = (struct tern_owner){.service = consumer->queue, .adopts = settings->adopt_queue};
-    if (settings->store) (void)tern_copy(consumer->owner.store, TERN_UUID_SIZE, settings->store);
+    if (settings->store) tern_copy_whole(consumer->owner.store, TERN_UUID_SIZE, settings->store);
     consumer->clock = settings->link.clock ? settings->link.clock : &tern_clock_system;
     consumer->finished_size =
         (size_t)consumer->settings.prefetch + ASIDE_PREFETCH + 2; /* and the one of the first, narrow consumer */

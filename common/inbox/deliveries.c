@@ -41,7 +41,7 @@ static enum tern_outcome run_unreadable(struct tern_delivery *delivery, struct t
         delivery->result = "duplicate";
         return TERN_DONE;
     }
-    (void)tern_copy(raw.type, sizeof raw.type, delivery->raw_type);
+    tern_copy_whole(raw.type, sizeof raw.type, delivery->raw_type);
     parked =
         tern_retries_park(delivery->deliveries->settings.retries, ctx, &raw, delivery->reason, delivery->why.text, err);
     return parked < 0 ? TERN_RETRY : TERN_DONE;

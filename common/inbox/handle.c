@@ -38,9 +38,9 @@ static int answer_nudge(struct tern_context *ctx, const struct tern_event *event
 
 static void converse(struct tern_context *ctx, const struct tern_event *event)
 {
-    (void)tern_copy(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id, event->correlation_id);
-    (void)tern_copy(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, event->event_id);
-    (void)tern_copy(ctx->conversation.traceparent, sizeof ctx->conversation.traceparent, event->traceparent);
+    tern_copy_whole(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id, event->correlation_id);
+    tern_copy_whole(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, event->event_id);
+    tern_copy_whole(ctx->conversation.traceparent, sizeof ctx->conversation.traceparent, event->traceparent);
 }
 
 static const struct tern_handler *find_handler(const struct tern_handlers *handlers, const char *type)

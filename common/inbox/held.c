@@ -99,17 +99,17 @@ void tern_held_read(const struct tern_db_rows *rows, struct tern_held *held)
 {
     memset(held, 0, sizeof *held);
     held->position = tern_db_column_int(rows, 0);
-    tern_copy(held->event_id, sizeof held->event_id, tern_db_column_text(rows, 1));
-    tern_copy(held->type, sizeof held->type, tern_db_column_text(rows, 2));
-    tern_copy(held->subject, sizeof held->subject, tern_db_column_text(rows, 3));
+    tern_copy_whole(held->event_id, sizeof held->event_id, tern_db_column_text(rows, 1));
+    tern_copy_whole(held->type, sizeof held->type, tern_db_column_text(rows, 2));
+    tern_copy_whole(held->subject, sizeof held->subject, tern_db_column_text(rows, 3));
     held->state = (enum tern_held_state)tern_db_column_int(rows, 4);
     held->attempts = tern_db_column_int(rows, 5);
     held->next_try_ms = tern_db_column_int(rows, 6);
     held->first_at_ms = tern_db_column_int(rows, 7);
     held->last_at_ms = tern_db_column_int(rows, 8);
-    tern_copy(held->reason, sizeof held->reason, tern_db_column_text(rows, 9));
-    tern_copy(held->error, sizeof held->error, tern_db_column_text(rows, 10));
-    tern_copy(held->traceparent, sizeof held->traceparent, tern_db_column_text(rows, 11));
+    tern_copy_whole(held->reason, sizeof held->reason, tern_db_column_text(rows, 9));
+    tern_copy_cut(held->error, sizeof held->error, tern_db_column_text(rows, 10));
+    tern_copy_whole(held->traceparent, sizeof held->traceparent, tern_db_column_text(rows, 11));
     const void *body = tern_db_column_bytes(rows, 12, &held->body_length);
     held->body = tern_copy_bytes(body, held->body_length);
 }

@@ -158,7 +158,7 @@ static void hear_store(const struct tern_numbers *numbers, struct tern_numbers_t
         hear_older_copy(type, told, news);
     if (told->last >= type->copy_until) type->copy_until = 0;
     type->dirty |= !same || type->told != told->last;
-    (void)tern_copy(type->store, sizeof type->store, beacon->store);
+    tern_copy_whole(type->store, sizeof type->store, beacon->store);
 }
 
 static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *told,

@@ -32,7 +32,7 @@ static void read_ranges(struct tern_numbers_type *type, const char *text)
 static void read_row(struct tern_numbers_type *type, const struct tern_db_rows *rows)
 {
     type->known = true;
-    (void)tern_copy(type->store, sizeof type->store, tern_db_column_text(rows, 0));
+    tern_copy_whole(type->store, sizeof type->store, tern_db_column_text(rows, 0));
     type->through = tern_db_column_int(rows, 1);
     type->told = tern_db_column_int(rows, 3);
     read_ranges(type, tern_db_column_text(rows, 2));

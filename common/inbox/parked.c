@@ -43,7 +43,7 @@ static const char list_acts[] = "SELECT at_ms, action, result, request_id, remot
 void tern_parked_name(const struct tern_held *held, char name[TERN_PARKED_NAME_SIZE])
 {
     if (held->event_id[0] != '\0')
-        (void)tern_copy(name, TERN_PARKED_NAME_SIZE, held->event_id);
+        tern_copy_whole(name, TERN_PARKED_NAME_SIZE, held->event_id);
     else
         (void)snprintf(name, TERN_PARKED_NAME_SIZE, "raw-%" PRId64, held->position);
 }
@@ -108,10 +108,10 @@ int tern_parked_acts(struct tern_db *db, const char *name,
         return -1;
     while ((got = tern_db_next(&rows, err)) > 0) {
         struct tern_parked_act act = {.at_ms = tern_db_column_int(&rows, 0)};
-        (void)tern_copy(act.action, sizeof act.action, tern_db_column_text(&rows, 1));
-        (void)tern_copy(act.result, sizeof act.result, tern_db_column_text(&rows, 2));
-        (void)tern_copy(act.request_id, sizeof act.request_id, tern_db_column_text(&rows, 3));
-        (void)tern_copy(act.remote, sizeof act.remote, tern_db_column_text(&rows, 4));
+        tern_copy_whole(act.action, sizeof act.action, tern_db_column_text(&rows, 1));
+        tern_copy_whole(act.result, sizeof act.result, tern_db_column_text(&rows, 2));
+        tern_copy_whole(act.request_id, sizeof act.request_id, tern_db_column_text(&rows, 3));
+        tern_copy_cut(act.remote, sizeof act.remote, tern_db_column_text(&rows, 4));
         visited++;
         if (visit(self, &act, err) != 0) break;
     }

@@ -30,37 +30,21 @@ int tern_parked_state_read(const char *word)
     return -1;
 }
 
-static void add_text(struct tern_text *out, const char *name, const char *value)
-{
-    tern_text_printf(out, ",\"%s\":", name);
-    if (value[0] != '\0')
-        tern_json_write_string(out, value);
-    else
-        tern_text_add(out, "null");
-}
-
-static void add_time(struct tern_text *out, const char *name, int64_t wall_ms)
-{
-    char time[TERN_TIME_SIZE];
-    tern_time_format(wall_ms, time);
-    add_text(out, name, time);
-}
-
 void tern_parked_print_row(const struct tern_held *held, struct tern_text *out)
 {
     char name[TERN_PARKED_NAME_SIZE];
     tern_parked_name(held, name);
     tern_text_printf(out, "{\"eventId\":\"%s\"", name);
-    add_text(out, "eventType", held->type);
-    add_text(out, "subject", held->subject);
-    add_text(out, "state", tern_parked_state_word(held->state));
-    add_text(out, "reason", held->reason);
-    add_text(out, "error", held->error);
+    tern_json_add_text_or_null(out, "eventType", held->type);
+    tern_json_add_text_or_null(out, "subject", held->subject);
+    tern_json_add_text_or_null(out, "state", tern_parked_state_word(held->state));
+    tern_json_add_text_or_null(out, "reason", held->reason);
+    tern_json_add_text_or_null(out, "error", held->error);
     tern_text_printf(out, ",\"attempts\":%" PRId64, held->attempts);
-    add_time(out, "firstAt", held->first_at_ms);
-    add_time(out, "lastAt", held->last_at_ms);
+    tern_json_add_time(out, "firstAt", held->first_at_ms);
+    tern_json_add_time(out, "lastAt", held->last_at_ms);
     if (held->state == TERN_HELD_RETRY)
-        add_time(out, "nextTryAt", held->next_try_ms);
+        tern_json_add_time(out, "nextTryAt", held->next_try_ms);
     else
         tern_text_add(out, ",\"nextTryAt\":null");
     tern_text_printf(out, ",\"size\":%zu", held->body_length);

@@ -94,8 +94,8 @@ void tern_receipts_why(struct tern_receipts *receipts, char ret_why[TERN_RECEIPT
     memcpy(ret_why, receipts->why, sizeof receipts->why);
     (void)pthread_mutex_unlock(&receipts->lock);
     if (ret_why[0] == '\0' && atomic_load(&receipts->deaf))
-        (void)tern_copy(ret_why, TERN_RECEIPTS_SIZE,
-                        "what does not arrive is not noticed: the broker's user may not listen for it");
+        tern_copy_cut(ret_why, TERN_RECEIPTS_SIZE,
+                      "what does not arrive is not noticed: the broker's user may not listen for it");
 }
 
 /* ---- a beacon ------------------------------------------------------------------------------------------------------ */

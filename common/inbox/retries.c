@@ -86,10 +86,10 @@ static int keep(struct tern_retries *retries, struct tern_context *ctx, const st
     held->first_at_ms = held->last_at_ms = ctx->now_ms;
     held->body = event->body;
     held->body_length = event->body_length;
-    (void)tern_copy(held->event_id, sizeof held->event_id, event->event_id);
-    (void)tern_copy(held->type, sizeof held->type, event->type);
-    (void)tern_copy(held->subject, sizeof held->subject, event->subject);
-    (void)tern_copy(held->traceparent, sizeof held->traceparent, event->traceparent);
+    tern_copy_whole(held->event_id, sizeof held->event_id, event->event_id);
+    tern_copy_whole(held->type, sizeof held->type, event->type);
+    tern_copy_whole(held->subject, sizeof held->subject, event->subject);
+    tern_copy_whole(held->traceparent, sizeof held->traceparent, event->traceparent);
     int added = tern_held_add(ctx->db, held, err);
     if (added < 0) return -1;
     retries->kept[held->state] += added;
@@ -101,7 +101,7 @@ int tern_retries_keep_behind(struct tern_retries *retries, struct tern_context *
                              const char *error, struct tern_error *err)
 {
     struct tern_held held = {.state = TERN_HELD_BEHIND, .next_try_ms = ctx->now_ms, .reason = "retry"};
-    (void)tern_copy(held.error, sizeof held.error, error);
+    tern_copy_cut(held.error, sizeof held.error, error);
     return keep(retries, ctx, event, &held, err);
 }
 
@@ -118,8 +118,8 @@ int tern_retries_park(struct tern_retries *retries, struct tern_context *ctx, co
     struct tern_held held = {.state = TERN_HELD_PARKED, .attempts = 1};
     tern_inbox_log(ctx, TERN_LOG_ERROR, "parked", event, error);
     tern_metric_add(ctx->metrics, &TERN_METRIC_parked_total, 1, reason, NULL, NULL);
-    (void)tern_copy(held.reason, sizeof held.reason, reason);
-    (void)tern_copy(held.error, sizeof held.error, error);
+    tern_copy_whole(held.reason, sizeof held.reason, reason);
+    tern_copy_cut(held.error, sizeof held.error, error);
     return keep(retries, ctx, event, &held, err);
 }
 
@@ -149,7 +149,7 @@ int tern_retries_keep_failed(struct tern_retries *retries, struct tern_context *
     log_failure(retries, ctx, event, error);
     struct tern_held held = {
         .state = TERN_HELD_RETRY, .attempts = 1, .next_try_ms = next_try(retries, ctx, 1), .reason = "retry"};
-    (void)tern_copy(held.error, sizeof held.error, error);
+    tern_copy_cut(held.error, sizeof held.error, error);
     return keep(retries, ctx, event, &held, err);
 }
 
@@ -197,7 +197,7 @@ static enum tern_outcome run_held(struct tern_context *ctx, struct tern_work *wo
     if (kept <= 0) return kept < 0 ? TERN_RETRY : TERN_DONE;
     item->unreadable = read_held(ctx, &item->held, &event, err);
     if (item->unreadable) return TERN_REJECT;
-    (void)tern_copy(event.traceparent, sizeof event.traceparent, item->held.traceparent);
+    tern_copy_whole(event.traceparent, sizeof event.traceparent, item->held.traceparent);
     TERN_CHAOS_POINT("held.before_run");
     enum tern_outcome outcome = tern_inbox_handle(&retries->settings.handlers, ctx, &event, &duplicate, err);
     if (outcome == TERN_DONE && let_go(retries, ctx, &item->held, err) < 0) outcome = TERN_RETRY;
@@ -214,9 +214,9 @@ static int keep_held(struct tern_context *ctx, struct tern_work *work, struct te
     struct tern_event event = {0};
     int status = is_kept(retries, ctx, &item->held, err);
     if (status <= 0) return status;
-    (void)tern_copy(event.type, sizeof event.type, item->held.type);
-    (void)tern_copy(event.subject, sizeof event.subject, item->held.subject);
-    (void)tern_copy(event.event_id, sizeof event.event_id, item->held.event_id);
+    tern_copy_whole(event.type, sizeof event.type, item->held.type);
+    tern_copy_whole(event.subject, sizeof event.subject, item->held.subject);
+    tern_copy_whole(event.event_id, sizeof event.event_id, item->held.event_id);
     if (work->outcome == TERN_RETRY && item->held.attempts < retries->settings.most_attempts) {
         log_failure(retries, ctx, &event, work->err.text);
         status = tern_held_retry(ctx->db, item->held.position, next_try(retries, ctx, item->held.attempts),

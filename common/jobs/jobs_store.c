@@ -64,16 +64,16 @@ int tern_job_amend(struct tern_context *ctx, const char *kind, const char *key, 
 static void read_row(const struct tern_db_rows *rows, struct tern_job *job)
 {
     job->id = tern_db_column_int(rows, 0);
-    tern_copy(job->kind, sizeof job->kind, tern_db_column_text(rows, 1));
-    tern_copy(job->key, sizeof job->key, tern_db_column_text(rows, 2));
-    tern_copy(job->subject, sizeof job->subject, tern_db_column_text(rows, 3));
-    tern_copy(job->correlation_id, sizeof job->correlation_id, tern_db_column_text(rows, 4));
-    tern_copy(job->causation_id, sizeof job->causation_id, tern_db_column_text(rows, 5));
-    tern_copy(job->traceparent, sizeof job->traceparent, tern_db_column_text(rows, 6));
+    tern_copy_whole(job->kind, sizeof job->kind, tern_db_column_text(rows, 1));
+    tern_copy_whole(job->key, sizeof job->key, tern_db_column_text(rows, 2));
+    tern_copy_whole(job->subject, sizeof job->subject, tern_db_column_text(rows, 3));
+    tern_copy_whole(job->correlation_id, sizeof job->correlation_id, tern_db_column_text(rows, 4));
+    tern_copy_whole(job->causation_id, sizeof job->causation_id, tern_db_column_text(rows, 5));
+    tern_copy_whole(job->traceparent, sizeof job->traceparent, tern_db_column_text(rows, 6));
     job->attempts = tern_db_column_int(rows, 7);
     job->next_try_ms = tern_db_column_int(rows, 8);
     job->added_at_ms = tern_db_column_int(rows, 9);
-    tern_copy(job->payload, sizeof job->payload, tern_db_column_text(rows, 10));
+    tern_copy_whole(job->payload, sizeof job->payload, tern_db_column_text(rows, 10));
 }
 
 int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_job *ret_jobs, struct tern_error *err)

@@ -71,10 +71,10 @@ static int find_due(struct tern_db *db, int64_t now_ms, struct tern_timer *timer
     if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        tern_copy(timer->kind, sizeof timer->kind, tern_db_column_text(&rows, 0));
-        tern_copy(timer->key, sizeof timer->key, tern_db_column_text(&rows, 1));
+        tern_copy_whole(timer->kind, sizeof timer->kind, tern_db_column_text(&rows, 0));
+        tern_copy_whole(timer->key, sizeof timer->key, tern_db_column_text(&rows, 1));
         timer->due_ms = tern_db_column_int(&rows, 2);
-        tern_copy(timer->payload, sizeof timer->payload, tern_db_column_text(&rows, 3));
+        tern_copy_whole(timer->payload, sizeof timer->payload, tern_db_column_text(&rows, 3));
     }
     tern_db_done(&rows);
     return got;

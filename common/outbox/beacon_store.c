@@ -34,7 +34,7 @@ int tern_beacon_read(struct tern_db *db, const struct tern_catalogue *catalogue,
 {
     int64_t through_seq = 0, after_seq = 0;
     ret_beacon->count = 0;
-    (void)tern_copy(ret_beacon->producer, sizeof ret_beacon->producer, producer);
+    tern_copy_whole(ret_beacon->producer, sizeof ret_beacon->producer, producer);
     if (tern_outbox_confirmed(db, &through_seq, err) < 0 ||
         tern_beacon_first_seq(db, through_seq, window_ms, &after_seq, err) < 0)
         return -1;

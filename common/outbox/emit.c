@@ -17,23 +17,17 @@ static const struct tern_event_type *own_type(const struct tern_context *ctx, co
     return known;
 }
 
-/* Names come from tables whose sizes are laws: one that does not fit is a mistake in them. */
-static void put(char *target, size_t size, const char *text)
-{
-    TERN_ASSERT(tern_copy(target, size, text) == 0, "names of the catalogue and of subjects fit");
-}
-
 static void describe(struct tern_context *ctx, const struct tern_event_type *type, const char *subject,
                      struct tern_event *event)
 {
     memset(event, 0, sizeof *event);
     tern_ids_uuid(ctx->ids, event->event_id);
-    put(event->type, sizeof event->type, type->name);
-    put(event->producer, sizeof event->producer, ctx->service);
-    put(event->version, sizeof event->version, type->version);
-    put(event->subject, sizeof event->subject, subject);
-    put(event->correlation_id, sizeof event->correlation_id, ctx->conversation.correlation_id);
-    put(event->causation_id, sizeof event->causation_id, ctx->conversation.causation_id);
+    tern_copy_whole(event->type, sizeof event->type, type->name);
+    tern_copy_whole(event->producer, sizeof event->producer, ctx->service);
+    tern_copy_whole(event->version, sizeof event->version, type->version);
+    tern_copy_whole(event->subject, sizeof event->subject, subject);
+    tern_copy_whole(event->correlation_id, sizeof event->correlation_id, ctx->conversation.correlation_id);
+    tern_copy_whole(event->causation_id, sizeof event->causation_id, ctx->conversation.causation_id);
     event->timestamp_ms = ctx->now_ms;
     tern_ids_traceparent(ctx->ids, ctx->conversation.traceparent, event->traceparent);
 }

@@ -108,7 +108,7 @@ int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int 
         held->seq = tern_db_column_int(&rows, 0);
         held->attempts = tern_db_column_int(&rows, 1);
         held->next_try_ms = tern_db_column_int(&rows, 2);
-        tern_copy(held->subject, sizeof held->subject, tern_db_column_text(&rows, 3));
+        tern_copy_whole(held->subject, sizeof held->subject, tern_db_column_text(&rows, 3));
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;

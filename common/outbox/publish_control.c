@@ -41,7 +41,7 @@ static int send_beacon(struct publish_control *control, const struct publish_sen
     if (!control->store || control->interval_ms < 0 || sender->now_ms - control->beacon_ms < control->interval_ms)
         return 0;
     control->beacon_ms = sender->now_ms;
-    (void)tern_copy(beacon.store, sizeof beacon.store, control->store);
+    tern_copy_whole(beacon.store, sizeof beacon.store, control->store);
     if (tern_beacon_read(reader, sender->catalogue, sender->service, control->republish_ms, &beacon, err) < 0)
         return -1;
     if (beacon.count == 0) return 0;

@@ -33,12 +33,12 @@ int publish_send_row(const struct publish_sender *sender, const struct tern_log_
                                .number = row->number,
                                .nudge = again && nudge,
                                .republished = again && !nudge};
-    (void)tern_copy(event.event_id, sizeof event.event_id, row->event_id);
-    (void)tern_copy(event.type, sizeof event.type, row->type);
-    (void)tern_copy(event.producer, sizeof event.producer, sender->service);
-    (void)tern_copy(event.correlation_id, sizeof event.correlation_id, row->correlation_id);
-    (void)tern_copy(event.subject, sizeof event.subject, row->subject);
-    (void)tern_copy(event.traceparent, sizeof event.traceparent, row->traceparent);
+    tern_copy_whole(event.event_id, sizeof event.event_id, row->event_id);
+    tern_copy_whole(event.type, sizeof event.type, row->type);
+    tern_copy_whole(event.producer, sizeof event.producer, sender->service);
+    tern_copy_whole(event.correlation_id, sizeof event.correlation_id, row->correlation_id);
+    tern_copy_whole(event.subject, sizeof event.subject, row->subject);
+    tern_copy_whole(event.traceparent, sizeof event.traceparent, row->traceparent);
     tern_event_message(&event, sender->catalogue->exchange, type && type->heard_by[0], row->body, row->body_length,
                        &headers, &message);
     struct publish_slot *slot = publish(sender, &message, kind, position, err);

@@ -66,7 +66,7 @@ static struct returned_row *insert(struct publish_returned *returned, int64_t se
     struct returned_row *row = &returned->rows[index];
     memmove(row + 1, row, (returned->count - index) * sizeof *row);
     *row = (struct returned_row){.seq = seq};
-    (void)tern_copy(row->subject, sizeof row->subject, subject);
+    tern_copy_whole(row->subject, sizeof row->subject, subject);
     returned->count++;
     return row;
 }
@@ -108,7 +108,7 @@ void publish_returned_add(struct publish_returned *returned, int64_t seq, const 
                           int64_t now_ms, int64_t next_try_ms)
 {
     char name[TERN_ID_SIZE]; /* `subject` may lie in the list, which may move */
-    (void)tern_copy(name, sizeof name, subject);
+    tern_copy_whole(name, sizeof name, subject);
     struct returned_row *row = publish_returned_find(returned, seq);
     if (!row) row = insert(returned, seq, name);
     if (row->attempts == 0) row->since_ms = now_ms;
@@ -224,8 +224,8 @@ void publish_returned_report(struct publish_returned *returned, int64_t to_wall_
         struct tern_publish_hold *change = &progress->holds[progress->hold_count++];
         *change = (struct tern_publish_hold){.seq = row->seq,
                                              .next_try_ms = row->confirmed ? 0 : row->next_try_ms + to_wall_ms};
-        (void)tern_copy(change->subject, sizeof change->subject, row->subject);
-        (void)tern_copy(change->reason, sizeof change->reason, row->reason);
+        tern_copy_whole(change->subject, sizeof change->subject, row->subject);
+        tern_copy_whole(change->reason, sizeof change->reason, row->reason);
         row->unreported = false;
         row->reported = true;
         returned->unreported--;

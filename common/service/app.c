@@ -46,23 +46,26 @@ void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_err
 
 /* ---- whether work is taken in ---- */
 
-static bool refuse_work(struct tern_app *app, struct tern_error *err)
+static bool refuse(struct tern_error *err, const char *why)
 {
-    char why[TERN_SENTENCE_SIZE];
-    if (tern_links_standby(&app->links, why) == 0)
-        (void)tern_copy(why, sizeof why, "the broker was not reached since the start; nothing is taken in before");
-    return tern_error_set(err, "%s", why) == 0;
+    (void)tern_error_set(err, "%s", why);
+    return false;
 }
 
 bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
 {
-    if (tern_work_draining(&app->queue)) return tern_error_set(err, "the service is stopping") == 0;
-    if (!tern_links_may_act(&app->links)) return refuse_work(app, err);
+    char why[TERN_SENTENCE_SIZE];
+    if (tern_work_draining(&app->queue)) return refuse(err, "the service is stopping");
+    if (!tern_links_may_act(&app->links))
+        return refuse(err, tern_links_standby(&app->links, why) > 0
+                               ? why
+                               : "the broker was not reached since the start; nothing is taken in before");
     if (atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low))
-        return tern_error_set(err, "the store has no room") == 0;
+        return refuse(err, "the store has no room");
     const char *fault = tern_backlog_fault(&app->backlog);
-    if (fault) return tern_error_set(err, "%s; no more can be taken in now", fault) == 0;
-    return true;
+    if (!fault) return true;
+    (void)tern_error_set(err, "%s; no more can be taken in now", fault);
+    return false;
 }
 
 /* ---- read connections ---- */

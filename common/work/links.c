@@ -57,7 +57,7 @@ void tern_links_lost(struct tern_links *links, enum tern_link link, enum tern_am
     if (link == TERN_LINK_CONSUMER) atomic_store(&links->lacking, 0);
     (void)pthread_mutex_lock(&links->lock);
     bool tell = !state->told || (trouble != TERN_AMQP_OTHER && trouble != state->trouble);
-    (void)tern_copy(state->why, sizeof state->why, why);
+    tern_copy_cut(state->why, sizeof state->why, why);
     state->told = true;
     if (tell) state->trouble = trouble;
     (void)pthread_mutex_unlock(&links->lock);
@@ -88,7 +88,7 @@ bool tern_links_lost_because(struct tern_links *links, char ret_why[TERN_SENTENC
     const struct tern_link_state *state = links->state;
     (void)pthread_mutex_lock(&links->lock);
     bool consumer = state[TERN_LINK_CONSUMER].why[0] != '\0';
-    (void)tern_copy(ret_why, TERN_SENTENCE_SIZE, state[consumer ? TERN_LINK_CONSUMER : TERN_LINK_PUBLISHER].why);
+    tern_copy_cut(ret_why, TERN_SENTENCE_SIZE, state[consumer ? TERN_LINK_CONSUMER : TERN_LINK_PUBLISHER].why);
     (void)pthread_mutex_unlock(&links->lock);
     return ret_why[0] != '\0';
 }

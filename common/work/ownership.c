@@ -20,7 +20,7 @@ void tern_links_stands_by(struct tern_links *links, bool refused, const char *wh
         standby->since_ms = now_ms;
         standby->told = false;
     }
-    (void)tern_copy(standby->why, sizeof standby->why, why);
+    tern_copy_cut(standby->why, sizeof standby->why, why);
     int64_t stood_ms = now_ms - standby->since_ms;
     bool tell = !standby->told && (refused || stood_ms >= TOLD_AFTER_MS);
     standby->told |= tell;

@@ -28,7 +28,7 @@ char *tern_copy_bytes(const void *bytes, size_t length);
 
 /* Copies `text` into `target` of `size` bytes, always NUL-terminated. Returns 0, or -1 when it did not fit
  * (then target holds ""). */
-int tern_copy(char *target, size_t size, const char *text);
+int tern_copy(char *target, size_t size, const char *text) __attribute__((__warn_unused_result__));
 /* The same for a text whose length was checked when it came in, or is a law of the program: one that does not fit is a
  * broken invariant. */
 #define tern_copy_whole(target, size, text) \
