@@ -177,7 +177,7 @@ static void take_control(struct tern_consumer *consumer, const struct tern_amqp_
         return;
     if (!control.is_beacon)
         tern_receipts_control(consumer->settings.receipts, &control);
-    else if (beacons_came(&consumer->beacons, &control.beacon))
+    else if (tern_beacons_came(&consumer->beacons, &control.beacon))
         tern_amqp_probe_soon(consumer->link);
 }
 
@@ -190,7 +190,7 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
         take_control(consumer, message);
         return 0;
     }
-    beacons_delivered(&consumer->beacons, message->delivery_tag);
+    tern_beacons_delivered(&consumer->beacons, message->delivery_tag);
 
     struct tern_delivery *delivery = take_spare(consumer);
     delivery->tag = message->delivery_tag;
@@ -277,7 +277,7 @@ static void set_owned(struct tern_consumer *consumer, bool owned)
 
 static void hand_over_beacons(struct tern_consumer *consumer)
 {
-    struct beacon_list *ripe = beacons_ripe(&consumer->beacons, consumer->acked_tag);
+    struct beacon_list *ripe = tern_beacons_ripe(&consumer->beacons, consumer->acked_tag);
     for (size_t i = 0; ripe && i < ripe->count; i++) {
         const struct tern_control control = {.is_beacon = true, .beacon = ripe->items[i]};
         tern_receipts_control(consumer->settings.receipts, &control);
@@ -325,7 +325,7 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
     consumer->prefetch = consumer->proved ? consumer->settings.prefetch : 1;
     consumer->cancel_sent = false;
     consumer->crowded_ms = 0;
-    beacons_reset(&consumer->beacons);
+    tern_beacons_reset(&consumer->beacons);
 }
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
@@ -422,7 +422,8 @@ static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t
     if (consumer->settings.counts && strcmp(queue, consumer->settings.counts) == 0)
         tern_receipts_dead_letters(consumer->settings.receipts, messages);
     if (strcmp(queue, consumer->queue) != 0 || waits_for_lost_one(consumer, consumers)) return 0;
-    if (!beacons_counted(&consumer->beacons, messages, consumer->settings.prefetch, consumer->newest_tag)) return 0;
+    if (!tern_beacons_counted(&consumer->beacons, messages, consumer->settings.prefetch, consumer->newest_tag))
+        return 0;
     return tern_amqp_count(consumer->link, consumer->queue, err);
 }
 

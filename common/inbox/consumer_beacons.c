@@ -5,13 +5,13 @@
 
 enum { COUNTS_AT_ONCE = 4 };
 
-void beacons_reset(struct consumer_beacons *beacons)
+void tern_beacons_reset(struct consumer_beacons *beacons)
 {
     beacons->waiting.count = beacons->counted.count = 0;
     beacons->quiet = false;
 }
 
-bool beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon)
+bool tern_beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon)
 {
     struct beacon_list *list = &beacons->waiting;
     size_t index = 0;
@@ -34,7 +34,7 @@ static void begin(struct consumer_beacons *beacons)
     beacons->counts = 0;
 }
 
-bool beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag)
+bool tern_beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag)
 {
     if (beacons->counted.count == 0 && beacons->waiting.count > 0) begin(beacons);
     if (beacons->counted.count == 0 || beacons->ahead == 0) return false;
@@ -49,14 +49,14 @@ bool beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t 
     return beacons->quiet && beacons->counts++ < COUNTS_AT_ONCE;
 }
 
-void beacons_delivered(struct consumer_beacons *beacons, uint64_t tag)
+void tern_beacons_delivered(struct consumer_beacons *beacons, uint64_t tag)
 {
     if (beacons->counted.count == 0 || beacons->ahead == 0) return;
     beacons->ahead--;
     beacons->last_tag = tag;
 }
 
-struct beacon_list *beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag)
+struct beacon_list *tern_beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag)
 {
     if (beacons->counted.count == 0 || beacons->ahead > 0 || done_tag < beacons->last_tag) return NULL;
     return &beacons->counted;

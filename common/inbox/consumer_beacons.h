@@ -27,14 +27,14 @@ struct consumer_beacons {
 };
 
 /* Another connection: what was counted on the last one means nothing. */
-void beacons_reset(struct consumer_beacons *beacons);
+void tern_beacons_reset(struct consumer_beacons *beacons);
 /* True when the queue should be counted. */
-bool beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon);
+bool tern_beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon);
 /* The queue was counted, `newest_tag` being the newest that was delivered. True when it should be counted again at once. */
-bool beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag);
+bool tern_beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag);
 /* A message of the queue was delivered. */
-void beacons_delivered(struct consumer_beacons *beacons, uint64_t tag);
+void tern_beacons_delivered(struct consumer_beacons *beacons, uint64_t tag);
 /* Everything up to `done_tag` is taken in: the beacons that are ripe now, to be emptied by the caller; or NULL. */
-struct beacon_list *beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag);
+struct beacon_list *tern_beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag);
 
 #endif

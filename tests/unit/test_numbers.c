@@ -323,15 +323,15 @@ static void an_empty_queue_is_counted_twice(void **state)
     struct consumer_beacons beacons = {.ahead = 0};
     const struct tern_beacon one = beacon_of("order-service");
     (void)state;
-    assert_true(beacons_came(&beacons, &one));
-    assert_null(beacons_ripe(&beacons, 7));
-    assert_true(beacons_counted(&beacons, 0, 10, 7));
-    assert_null(beacons_ripe(&beacons, 7));
-    beacons_delivered(&beacons, 8); /* was on its way when the queue was counted */
-    assert_true(beacons_counted(&beacons, 0, 10, 8));
-    assert_false(beacons_counted(&beacons, 0, 10, 8));
-    assert_null(beacons_ripe(&beacons, 7));
-    struct beacon_list *ripe = beacons_ripe(&beacons, 8);
+    assert_true(tern_beacons_came(&beacons, &one));
+    assert_null(tern_beacons_ripe(&beacons, 7));
+    assert_true(tern_beacons_counted(&beacons, 0, 10, 7));
+    assert_null(tern_beacons_ripe(&beacons, 7));
+    tern_beacons_delivered(&beacons, 8); /* was on its way when the queue was counted */
+    assert_true(tern_beacons_counted(&beacons, 0, 10, 8));
+    assert_false(tern_beacons_counted(&beacons, 0, 10, 8));
+    assert_null(tern_beacons_ripe(&beacons, 7));
+    struct beacon_list *ripe = tern_beacons_ripe(&beacons, 8);
     assert_non_null(ripe);
     assert_int_equal(ripe->count, 1);
 }
@@ -341,21 +341,21 @@ static void a_queue_that_is_never_empty_is_counted_out(void **state)
     struct consumer_beacons beacons = {.ahead = 0};
     const struct tern_beacon one = beacon_of("order-service"), other = beacon_of("payment-service");
     (void)state;
-    (void)beacons_came(&beacons, &one);
-    assert_false(beacons_counted(&beacons, 3, 2, 10));
-    (void)beacons_came(&beacons, &other); /* waits for the next count */
+    (void)tern_beacons_came(&beacons, &one);
+    assert_false(tern_beacons_counted(&beacons, 3, 2, 10));
+    (void)tern_beacons_came(&beacons, &other); /* waits for the next count */
     for (uint64_t tag = 11; tag < 15; tag++)
-        beacons_delivered(&beacons, tag);
-    assert_null(beacons_ripe(&beacons, 14));
-    beacons_delivered(&beacons, 15);
-    assert_null(beacons_ripe(&beacons, 14));
-    struct beacon_list *ripe = beacons_ripe(&beacons, 15);
+        tern_beacons_delivered(&beacons, tag);
+    assert_null(tern_beacons_ripe(&beacons, 14));
+    tern_beacons_delivered(&beacons, 15);
+    assert_null(tern_beacons_ripe(&beacons, 14));
+    struct beacon_list *ripe = tern_beacons_ripe(&beacons, 15);
     assert_non_null(ripe);
     assert_string_equal(ripe->items[0].producer, "order-service");
     ripe->count = 0;
-    assert_true(beacons_counted(&beacons, 0, 2, 15));
-    assert_false(beacons_counted(&beacons, 0, 2, 15));
-    assert_string_equal(beacons_ripe(&beacons, 15)->items[0].producer, "payment-service");
+    assert_true(tern_beacons_counted(&beacons, 0, 2, 15));
+    assert_false(tern_beacons_counted(&beacons, 0, 2, 15));
+    assert_string_equal(tern_beacons_ripe(&beacons, 15)->items[0].producer, "payment-service");
 }
 
 static void a_purge_shortens_the_wait_and_a_new_connection_ends_it(void **state)
@@ -363,14 +363,14 @@ static void a_purge_shortens_the_wait_and_a_new_connection_ends_it(void **state)
     struct consumer_beacons beacons = {.ahead = 0};
     const struct tern_beacon one = beacon_of("order-service");
     (void)state;
-    (void)beacons_came(&beacons, &one);
-    (void)beacons_counted(&beacons, 5000, 2, 10);
-    (void)beacons_counted(&beacons, 1, 2, 10);
+    (void)tern_beacons_came(&beacons, &one);
+    (void)tern_beacons_counted(&beacons, 5000, 2, 10);
+    (void)tern_beacons_counted(&beacons, 1, 2, 10);
     for (uint64_t tag = 11; tag < 14; tag++)
-        beacons_delivered(&beacons, tag);
-    assert_non_null(beacons_ripe(&beacons, 13));
-    beacons_reset(&beacons);
-    assert_null(beacons_ripe(&beacons, 13));
+        tern_beacons_delivered(&beacons, tag);
+    assert_non_null(tern_beacons_ripe(&beacons, 13));
+    tern_beacons_reset(&beacons);
+    assert_null(tern_beacons_ripe(&beacons, 13));
 }
 
 static void a_busy_queue_is_not_counted_for_ever(void **state)
@@ -379,8 +379,8 @@ static void a_busy_queue_is_not_counted_for_ever(void **state)
     const struct tern_beacon one = beacon_of("order-service");
     int counts = 1;
     (void)state;
-    (void)beacons_came(&beacons, &one);
-    for (uint64_t tag = 1; beacons_counted(&beacons, 0, 100, tag); tag++)
+    (void)tern_beacons_came(&beacons, &one);
+    for (uint64_t tag = 1; tern_beacons_counted(&beacons, 0, 100, tag); tag++)
         counts++;
     assert_true(counts < 10);
 }
