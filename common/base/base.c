@@ -11,7 +11,7 @@
 
 #include "utf8.h"
 
-_Noreturn void tern_broken(const char *file, int line, const char *sentence)
+void tern_broken(const char *file, int line, const char *sentence)
 {
     char text[512];
     const char *slash = strrchr(file, '/');

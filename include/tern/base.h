@@ -18,7 +18,7 @@
 #define TERN_PRINTF(format_at, first_at) __attribute__((__format__(__printf__, format_at, first_at)))
 
 /* Writes "tern: stopped: <sentence> (<file>:<line>)" to standard error and aborts. */
-_Noreturn void tern_broken(const char *file, int line, const char *sentence);
+__attribute__((__noreturn__)) void tern_broken(const char *file, int line, const char *sentence);
 
 /* Zeroed memory, never NULL; the caller frees with free(). */
 void *tern_alloc(size_t size);
