@@ -24,8 +24,8 @@ HEADERS="
   http     http http_client
   event    catalogue control event topology
   work     context
-  outbox   beacon broker_memory event_log outbox publisher
-  inbox    held inbox numbers parked
+  outbox   beacon event_log outbox publisher queue_markers
+  inbox    deferred inbox numbers parked
   jobs     jobs timers
   service  idempotency identity service
 "

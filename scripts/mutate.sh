@@ -29,8 +29,8 @@ copy_sources() {
 
 build_copy() { (TERN_ROOT=$COPY build_preset chaos sim daemons); }
 
-plant() { (cd "$COPY" && git apply "$MUTANTS/$1.patch") && build_copy; }
-unplant() { (cd "$COPY" && git apply -R "$MUTANTS/$1.patch"); }
+plant() { (cd "$COPY" && git apply "tests/mutants/$1.patch") && build_copy; }
+unplant() { (cd "$COPY" && git apply -R "tests/mutants/$1.patch"); }
 
 # ---- the two nets --------------------------------------------------------------------------------------------
 

@@ -146,14 +146,14 @@ int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err)
     return sent_by_library(link, amqp_send_frame(link->connection, &frame), err);
 }
 
-bool tern_amqp_hears(const struct tern_amqp *link)
+bool tern_amqp_alive(const struct tern_amqp *link)
 {
     return link->now_ms - link->received_ms <= link->heartbeat_ms;
 }
 
 bool tern_amqp_may_publish(const struct tern_amqp *link)
 {
-    if (atomic_load_explicit(&link->blocked, memory_order_relaxed) || !tern_amqp_hears(link)) return false;
+    if (atomic_load_explicit(&link->blocked, memory_order_relaxed) || !tern_amqp_alive(link)) return false;
     if (!link->tls) return tern_amqp_link_unsent(link) < UNSENT_MAX;
     struct pollfd out = {.fd = link->fd, .events = POLLOUT};
     return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;

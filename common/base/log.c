@@ -241,7 +241,7 @@ enum tern_log_level tern_log_quota_take(struct tern_log_quota *quota, int64_t mo
     return TERN_LOG_WARN;
 }
 
-size_t tern_log_mark(const struct tern_log *log)
+size_t tern_log_position(const struct tern_log *log)
 {
     return log ? log->lines.length : 0;
 }

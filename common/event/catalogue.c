@@ -10,9 +10,9 @@ const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *c
     return NULL;
 }
 
-bool tern_catalogue_hears(const struct tern_event_type *type, const char *service)
+bool tern_catalogue_consumes(const struct tern_event_type *type, const char *service)
 {
-    for (const char *const *name = type->heard_by; *name; name++)
+    for (const char *const *name = type->consumers; *name; name++)
         if (strcmp(*name, service) == 0) return true;
     return false;
 }

@@ -66,12 +66,12 @@ static int declare_safety_net(struct tern_amqp *link, const struct tern_catalogu
 typedef int bind_call(struct tern_amqp *link, const char *queue, const char *exchange, const char *key,
                       struct tern_error *err);
 
-static int bind_what_it_hears(struct tern_amqp *link, bind_call *bind, const struct tern_catalogue *catalogue,
-                              const char *service, struct tern_error *err)
+static int bind_what_it_consumes(struct tern_amqp *link, bind_call *bind, const struct tern_catalogue *catalogue,
+                                 const char *service, struct tern_error *err)
 {
     for (size_t i = 0; i < catalogue->type_count; i++) {
         char key[TERN_ROUTING_KEY_SIZE];
-        if (!tern_catalogue_hears(&catalogue->types[i], service)) continue;
+        if (!tern_catalogue_consumes(&catalogue->types[i], service)) continue;
         tern_routing_key(catalogue->types[i].name, key);
         int bound = bind(link, service, catalogue->exchange, key, err);
         if (bound != TERN_AMQP_GRANTED) return bound;
@@ -92,7 +92,8 @@ int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *c
     for (const char *const *service = catalogue->services; *service != NULL; service++)
         if (took(tern_amqp_declare_queue(link, *service, arguments, count, err), ret_gaps->not_compared, *service) <
                 0 ||
-            took(bind_what_it_hears(link, tern_amqp_bind, catalogue, *service, err), ret_gaps->not_bound, *service) < 0)
+            took(bind_what_it_consumes(link, tern_amqp_bind, catalogue, *service, err), ret_gaps->not_bound, *service) <
+                0)
             return -1;
     return 0;
 }
@@ -100,5 +101,5 @@ int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *c
 int tern_topology_bind_again(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
                              struct tern_error *err)
 {
-    return bind_what_it_hears(link, tern_amqp_bind_again, catalogue, service, err);
+    return bind_what_it_consumes(link, tern_amqp_bind_again, catalogue, service, err);
 }

@@ -1,6 +1,6 @@
 /* consumer.c - the consumer: frames to deliveries on its own thread, acknowledgements back.
  *
- * A delivery is decoded here, off the writer's thread, and its memory is used again after it was settled. What is acknowledged
+ * A delivery is decoded here, off the writer's thread, and its memory is used again after it was finished. What is acknowledged
  * is only the unbroken run of finished tags of the present connection, with one cumulative ack per round. A tag of an earlier connection means nothing to the
  * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
 #include "consumer.h"
@@ -8,7 +8,7 @@
 #include "common/base/sync.h"
 #include "common/work/links.h"
 #include "tern/chaos.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 #include "tern/publisher.h"
 #include "tern/topology.h"
 
@@ -49,7 +49,7 @@ struct tern_consumer {
     size_t finished_size;
     int64_t crowded_ms; /* since when the queue of this connection has another consumer; 0: it has none */
     bool shared;        /* and for so long that it is no lost connection of ours */
-    bool proved;        /* something was settled since the start: a poison message would have shown */
+    bool proved;        /* something was finished since the start: a poison message would have shown */
     bool up, cancel_sent, ack_sent;
     bool owned, listens; /* listens: for control messages */
     uint16_t prefetch;   /* of this connection */
@@ -208,21 +208,21 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
     return 0;
 }
 
-/* ---- settling ------------------------------------------------------------------------------------------------ */
+/* ---- finishing ------------------------------------------------------------------------------------------------ */
 
 void tern_consumer_flush(struct tern_consumer *consumer)
 {
     if (consumer) tern_amqp_wake(consumer->link);
 }
 
-static void take_settled(struct tern_consumer *consumer)
+static void take_finished(struct tern_consumer *consumer)
 {
-    struct tern_delivery *delivery = tern_deliveries_take_settled(consumer->settings.deliveries);
+    struct tern_delivery *delivery = tern_deliveries_take_finished(consumer->settings.deliveries);
     while (delivery) {
         struct tern_delivery *next = delivery->next;
         if (delivery->generation == consumer->generation) {
             TERN_ASSERT(delivery->tag > consumer->acked_tag && delivery->tag <= consumer->newest_tag,
-                        "a delivery is settled once");
+                        "a delivery is finished once");
             consumer->finished[delivery->tag % consumer->finished_size] =
                 delivery->not_kept ? DEAD_LETTER : ACKNOWLEDGE;
             consumer->proved = true;
@@ -291,10 +291,10 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
     set_owned(consumer,
-              tern_amqp_hears(link)); /* a silent broker may have given our connection up, and the queue away */
+              tern_amqp_alive(link)); /* a silent broker may have given our connection up, and the queue away */
     if (consumer->ack_sent) TERN_CHAOS_POINT("cons.after_ack");
     consumer->ack_sent = false;
-    take_settled(consumer);
+    take_finished(consumer);
     if (acknowledge(consumer, link, err) < 0) return -1;
     hand_over_beacons(consumer);
     if (!atomic_load(&consumer->cancel_wanted) || consumer->cancel_sent) return 0;
@@ -330,12 +330,12 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
 
-static bool hears(const struct tern_consumer *consumer, const char *producer)
+static bool consumes(const struct tern_consumer *consumer, const char *producer)
 {
     const struct tern_catalogue *catalogue = consumer->settings.catalogue;
     for (size_t i = 0; i < catalogue->type_count; i++)
         if (strcmp(catalogue->types[i].producer, producer) == 0 &&
-            tern_catalogue_hears(&catalogue->types[i], consumer->queue))
+            tern_catalogue_consumes(&catalogue->types[i], consumer->queue))
             return true;
     return false;
 }
@@ -352,7 +352,7 @@ static void make_keys(const struct tern_consumer *consumer, struct control_keys 
     keys->count = 0;
     tern_control_key(TERN_CONTROL_RESEND, consumer->queue, keys->texts[keys->count++]);
     for (; *producer && keys->count <= BEACONS_MAX; producer++)
-        if (hears(consumer, *producer)) tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
+        if (consumes(consumer, *producer)) tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
     for (size_t i = 0; i < keys->count; i++)
         keys->keys[i] = keys->texts[i];
 }
@@ -548,7 +548,7 @@ void tern_consumer_destroy(struct tern_consumer *consumer)
 {
     if (!consumer) return;
     tern_consumer_stop(consumer);
-    free_list(tern_deliveries_take_settled(consumer->settings.deliveries), true);
+    free_list(tern_deliveries_take_finished(consumer->settings.deliveries), true);
     free_list(consumer->spare, false);
     tern_amqp_destroy(consumer->link);
     tern_sync_fini(&consumer->sync);

@@ -9,7 +9,7 @@
 
 #include "tern/control.h"
 
-enum { BEACONS_MAX = 8 }; /* producers that are heard */
+enum { BEACONS_MAX = 8 }; /* producers whose events are consumed */
 
 struct beacon_list {
     size_t count;

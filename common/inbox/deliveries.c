@@ -1,6 +1,6 @@
 /* deliveries.c - inbox, order, handler, keep: how one message takes effect once.
  *
- * Invariants: nothing is settled before its transaction has committed; a message is in exactly one place: handled
+ * Invariants: nothing is finished before its transaction has committed; a message is in exactly one place: handled
  * (inbox), kept, or with the broker; while a subject has a kept message none of its later ones runs. It never
  * calls AMQP and never ends a transaction. */
 #include "deliveries.h"
@@ -9,15 +9,15 @@
 #include <string.h>
 
 #include "tern/chaos.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 
 struct tern_deliveries {
     struct tern_deliveries_settings settings;
     atomic_bool draining;
-    _Atomic uint64_t generation;             /* of the connection; the consumer's thread sets it */
-    _Atomic(struct tern_delivery *) settled; /* a stack */
+    _Atomic uint64_t generation;              /* of the connection; the consumer's thread sets it */
+    _Atomic(struct tern_delivery *) finished; /* a stack */
     /* Writer thread only. */
-    bool news;                /* some were settled, and the consumer does not know */
+    bool news;                /* some were finished, and the consumer does not know */
     uint64_t left_generation; /* what came up to this connection is the broker's */
 };
 
@@ -28,7 +28,7 @@ struct tern_deliveries {
 static int is_parked_already(struct tern_context *ctx, const struct tern_delivery *delivery, struct tern_error *err)
 {
     if (!delivery->redelivered || delivery->raw_length == 0) return 0;
-    return tern_held_has_raw(ctx->db, delivery->raw, delivery->raw_length, err);
+    return tern_deferred_has_raw(ctx->db, delivery->raw, delivery->raw_length, err);
 }
 
 static enum tern_outcome run_unreadable(struct tern_delivery *delivery, struct tern_context *ctx,
@@ -150,11 +150,11 @@ static bool is_left(struct tern_deliveries *deliveries, const struct tern_delive
     return true;
 }
 
-static void settle_delivery(struct tern_work *work, enum tern_settled settled)
+static void finish_delivery(struct tern_work *work, enum tern_work_end end)
 {
     struct tern_delivery *delivery = (struct tern_delivery *)work;
     struct tern_deliveries *deliveries = delivery->deliveries;
-    if (settled == TERN_SETTLED_LATER) {
+    if (end == TERN_WORK_LATER) {
         delivery->left = atomic_load(&deliveries->draining) || is_left(deliveries, delivery);
         if (!delivery->left) {
             tern_work_requeue(deliveries->settings.queue, work);
@@ -165,12 +165,12 @@ static void settle_delivery(struct tern_work *work, enum tern_settled settled)
         delivery->generation = 0; /* of no connection: given back, never acknowledged */
     else
         count(delivery);
-    tern_deliveries_settle(deliveries, delivery);
+    tern_deliveries_finish(deliveries, delivery);
     deliveries->news = true;
 }
 
 static const struct tern_work_kind delivery_kind = {
-    .name = "delivery", .run = run_delivery, .keep = keep_delivery, .settle = settle_delivery};
+    .name = "delivery", .run = run_delivery, .keep = keep_delivery, .finish = finish_delivery};
 
 /* ---- from the consumer and back ---- */
 
@@ -191,18 +191,18 @@ bool tern_deliveries_is_current(const struct tern_deliveries *deliveries, const 
     return delivery->generation == atomic_load(&deliveries->generation);
 }
 
-void tern_deliveries_settle(struct tern_deliveries *deliveries, struct tern_delivery *delivery)
+void tern_deliveries_finish(struct tern_deliveries *deliveries, struct tern_delivery *delivery)
 {
-    struct tern_delivery *top = atomic_load_explicit(&deliveries->settled, memory_order_relaxed);
+    struct tern_delivery *top = atomic_load_explicit(&deliveries->finished, memory_order_relaxed);
     do
         delivery->next = top;
-    while (!atomic_compare_exchange_weak_explicit(&deliveries->settled, &top, delivery, memory_order_release,
+    while (!atomic_compare_exchange_weak_explicit(&deliveries->finished, &top, delivery, memory_order_release,
                                                   memory_order_relaxed));
 }
 
-struct tern_delivery *tern_deliveries_take_settled(struct tern_deliveries *deliveries)
+struct tern_delivery *tern_deliveries_take_finished(struct tern_deliveries *deliveries)
 {
-    return atomic_exchange_explicit(&deliveries->settled, NULL, memory_order_acquire);
+    return atomic_exchange_explicit(&deliveries->finished, NULL, memory_order_acquire);
 }
 
 bool tern_deliveries_take_news(struct tern_deliveries *deliveries)
@@ -224,7 +224,7 @@ struct tern_deliveries *tern_deliveries_create(const struct tern_deliveries_sett
 void tern_deliveries_destroy(struct tern_deliveries *deliveries)
 {
     if (!deliveries) return;
-    TERN_ASSERT(!atomic_load(&deliveries->settled), "what was settled was taken back before the end");
+    TERN_ASSERT(!atomic_load(&deliveries->finished), "what was finished was taken back before the end");
     free(deliveries);
 }
 

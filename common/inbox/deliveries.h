@@ -1,6 +1,6 @@
 /* deliveries.h - the one protocol by which every message takes effect.
  *
- *     inbox: seen this eventId?          yes: done, nothing happens twice; a nudge: what it caused is said again
+ *     inbox: seen this eventId?          yes: done, nothing happens twice; a nudge: what it caused is republished
  *     subject held?                      yes: kept behind the earlier message, in order
  *     came a second time?                yes: its attempts are counted, in a transaction before the handler runs
  *     handler                            DONE: its effects and events commit with the inbox row
@@ -8,7 +8,7 @@
  *                                        REJECT, unreadable, unknown: parked with the reason
  *     commit, then: acknowledge
  *
- * The consumer submits a delivery, which is a unit of work of the writer; after its transaction it is settled: it lies here
+ * The consumer submits a delivery, which is a unit of work of the writer; after its transaction it is finished: it lies here
  * until the consumer takes it back and acknowledges it, or leaves it to the broker. Counts outcomes; logs the story's lines. */
 #ifndef TERN_INBOX_DELIVERIES_H
 #define TERN_INBOX_DELIVERIES_H
@@ -28,11 +28,11 @@ struct tern_delivery {
     bool redelivered;
     bool readable; /* false: `event` is empty, `why` says what is wrong, `reason` is a parking reason */
     bool
-        not_kept; /* unreadable, and too large for `raw`: when settled it goes to the dead-letter exchange, which keeps it */
+        not_kept; /* unreadable, and too large for `raw`: when finished it goes to the dead-letter exchange, which keeps it */
     bool left; /* to the broker; writer thread */
     struct tern_error why;
     struct tern_event event;
-    const struct tern_event_type *numbered; /* its number is `number` among those of this type; NULL: none was told */
+    const struct tern_event_type *numbered; /* its number is `number` among those of this type; NULL: it has none */
     int64_t number;
     const char *reason;
     char *raw; /* unreadable only: the bytes, NUL-terminated; none when there were more than link.body_max */
@@ -63,9 +63,9 @@ void tern_deliveries_connected(struct tern_deliveries *deliveries, uint64_t gene
 /* Any thread: whether it came on the connection that there is now. */
 bool tern_deliveries_is_current(const struct tern_deliveries *deliveries, const struct tern_delivery *delivery);
 /* Any thread: gives a delivery back. */
-void tern_deliveries_settle(struct tern_deliveries *deliveries, struct tern_delivery *delivery);
+void tern_deliveries_finish(struct tern_deliveries *deliveries, struct tern_delivery *delivery);
 /* Consumer's thread: takes those that were given back; a list by `next`, whose order does not matter. */
-struct tern_delivery *tern_deliveries_take_settled(struct tern_deliveries *deliveries);
+struct tern_delivery *tern_deliveries_take_finished(struct tern_deliveries *deliveries);
 /* Writer thread: true once after a batch gave some back: the consumer has to be woken. */
 bool tern_deliveries_take_news(struct tern_deliveries *deliveries);
 /* Any thread: what cannot commit from now on is left to the broker. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "tern/chaos.h"
+#include "tern/deferred.h"
 #include "tern/event_log.h"
-#include "tern/held.h"
 #include "tern/outbox.h"
 
 void tern_inbox_log(struct tern_context *ctx, enum tern_log_level level, const char *message,
@@ -20,18 +20,18 @@ void tern_inbox_log(struct tern_context *ctx, enum tern_log_level level, const c
 
 /* ---- a nudge ---- */
 
-static int say_row_again(void *self, const struct tern_log_row *row, struct tern_error *err)
+static int nudge_row(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
-    return tern_say_again(self, row->seq, err);
+    return tern_nudge(self, row->seq, err);
 }
 
 /* Somebody misses an answer: what this event caused here is published once more. Those who have it do the same, so a chain
  * heals to its end wherever it was cut. Nothing caused yet: the answer is still to come, and nothing is published. */
 static int answer_nudge(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err)
 {
-    int said = tern_event_log_caused(ctx->db, event->event_id, say_row_again, ctx, err);
-    if (said > 0) tern_inbox_log(ctx, TERN_LOG_INFO, "asked again, answered again", event, NULL);
-    return said < 0 ? -1 : 0;
+    int republished = tern_event_log_caused(ctx->db, event->event_id, nudge_row, ctx, err);
+    if (republished > 0) tern_inbox_log(ctx, TERN_LOG_INFO, "nudged: answers republished", event, NULL);
+    return republished < 0 ? -1 : 0;
 }
 
 /* ---- an event ---- */
@@ -59,7 +59,7 @@ enum tern_outcome tern_inbox_handle(const struct tern_handlers *handlers, struct
     *ret_duplicate = added == 0;
     if (added == 0) {
         if (event->nudge) return answer_nudge(ctx, event, err) < 0 ? TERN_RETRY : TERN_DONE;
-        tern_inbox_log(ctx, TERN_LOG_DEBUG, "received again, nothing to do", event, NULL);
+        tern_inbox_log(ctx, TERN_LOG_DEBUG, "duplicate, nothing to do", event, NULL);
         return TERN_DONE;
     }
     tern_inbox_log(ctx, TERN_LOG_INFO, "received", event, NULL);

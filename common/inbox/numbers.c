@@ -13,7 +13,7 @@ void tern_numbers_init(struct tern_numbers *numbers, const struct tern_catalogue
     numbers->asked_at_start_ms = steady_ms;
     TERN_ASSERT(catalogue->type_count <= TERN_TYPES_MAX, "a catalogue has few types");
     for (size_t i = 0; i < catalogue->type_count; i++)
-        if (tern_catalogue_hears(&catalogue->types[i], service))
+        if (tern_catalogue_consumes(&catalogue->types[i], service))
             numbers->types[numbers->count++].type = &catalogue->types[i];
 }
 
@@ -102,7 +102,7 @@ void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_typ
 bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number)
 {
     const struct tern_numbers_type *known = tern_numbers_find(numbers, type);
-    if (!known || number <= known->through || number > known->told) return false;
+    if (!known || number <= known->through || number > known->reported_through) return false;
     size_t index = place_of(known, number);
     return index == known->count || number < known->ranges[index].from || number > known->ranges[index].to;
 }
@@ -118,53 +118,54 @@ static int64_t count_missing(const struct tern_numbers_type *type, int64_t last)
 
 /* ---- what a beacon says ------------------------------------------------------------------------------------------ */
 
-static void hear_first(const struct tern_numbers *numbers, struct tern_numbers_type *type,
-                       const struct tern_beacon_type *told)
+static void compare_first(const struct tern_numbers *numbers, struct tern_numbers_type *type,
+                          const struct tern_beacon_type *reported_through)
 {
-    if (!type->known) type->through = numbers->from_first ? 0 : told->last;
-    if (numbers->from_first) raise(type, told->first - 1); /* before our time */
+    if (!type->known) type->through = numbers->from_first ? 0 : reported_through->last;
+    if (numbers->from_first) raise(type, reported_through->first - 1); /* before our time */
     type->known = true;
 }
 
-static void hear_other_store(struct tern_numbers_type *type, const struct tern_beacon_type *told,
-                             struct tern_numbers_news *news)
+static void compare_other_store(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
+                                struct tern_numbers_news *news)
 {
     news->other_store = true;
     type->count = 0;
-    type->through = told->last;
+    type->through = reported_through->last;
     type->missing = type->copy_until = 0;
 }
 
-static void hear_older_copy(struct tern_numbers_type *type, const struct tern_beacon_type *told,
-                            struct tern_numbers_news *news)
+static void compare_older_copy(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
+                               struct tern_numbers_news *news)
 {
     news->older_copy = true;
-    news->was_told = type->told;
-    if (type->copy_until < type->told) type->copy_until = type->told;
-    lower(type, told->last);
-    type->missing = count_missing(type, told->last);
+    news->was_reported = type->reported_through;
+    if (type->copy_until < type->reported_through) type->copy_until = type->reported_through;
+    lower(type, reported_through->last);
+    type->missing = count_missing(type, reported_through->last);
 }
 
-static void hear_store(const struct tern_numbers *numbers, struct tern_numbers_type *type,
-                       const struct tern_beacon *beacon, const struct tern_beacon_type *told,
-                       struct tern_numbers_news *news)
+static void compare_store(const struct tern_numbers *numbers, struct tern_numbers_type *type,
+                          const struct tern_beacon *beacon, const struct tern_beacon_type *reported_through,
+                          struct tern_numbers_news *news)
 {
     bool first = type->store[0] == '\0', same = strcmp(type->store, beacon->store) == 0;
     if (first)
-        hear_first(numbers, type, told);
+        compare_first(numbers, type, reported_through);
     else if (!same)
-        hear_other_store(type, told, news);
-    else if (told->last < type->told)
-        hear_older_copy(type, told, news);
-    if (told->last >= type->copy_until) type->copy_until = 0;
-    type->dirty |= !same || type->told != told->last;
+        compare_other_store(type, reported_through, news);
+    else if (reported_through->last < type->reported_through)
+        compare_older_copy(type, reported_through, news);
+    if (reported_through->last >= type->copy_until) type->copy_until = 0;
+    type->dirty |= !same || type->reported_through != reported_through->last;
     tern_copy_whole(type->store, sizeof type->store, beacon->store);
 }
 
-static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *told,
+static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
                          struct tern_numbers_news *news)
 {
-    int64_t before = told->first - 1 < told->last ? told->first - 1 : told->last;
+    int64_t before =
+        reported_through->first - 1 < reported_through->last ? reported_through->first - 1 : reported_through->last;
     news->lost = count_missing(type, before);
     if (news->lost == 0) return;
     news->lost_low = type->through + 1;
@@ -193,42 +194,44 @@ static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_n
     type->ask_for = from;
     type->asks++;
     news->ask.type = type->type;
-    for (size_t i = 0; i < type->count && type->ranges[i].from <= type->told; i++) {
+    for (size_t i = 0; i < type->count && type->ranges[i].from <= type->reported_through; i++) {
         add_to_ask(&news->ask, from, type->ranges[i].from - 1, &room);
         from = type->ranges[i].to + 1;
     }
-    add_to_ask(&news->ask, from, type->told, &room);
+    add_to_ask(&news->ask, from, type->reported_through, &room);
 }
 
 /* What was missing before and now is not was taken in, or left behind. */
-static void compare(struct tern_numbers_type *type, const struct tern_beacon_type *told, int64_t before,
+static void compare(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through, int64_t before,
                     struct tern_numbers_news *news)
 {
-    int64_t still = count_missing(type, type->told < told->last ? type->told : told->last);
+    int64_t still = count_missing(type, type->reported_through < reported_through->last ? type->reported_through
+                                                                                        : reported_through->last);
     news->healed = before - still - news->lost > 0 ? before - still - news->lost : 0;
-    type->told = told->last;
-    type->missing = count_missing(type, told->last);
+    type->reported_through = reported_through->last;
+    type->missing = count_missing(type, reported_through->last);
     news->missed = type->missing - still;
 }
 
 static int64_t highest_missing(const struct tern_numbers_type *type)
 {
-    int64_t high = type->told;
+    int64_t high = type->reported_through;
     for (size_t i = type->count; i > 0; i--)
         if (type->ranges[i - 1].from <= high && type->ranges[i - 1].to >= high) high = type->ranges[i - 1].from - 1;
     return high;
 }
 
-void tern_numbers_hear(struct tern_numbers *numbers, const struct tern_beacon *beacon,
-                       const struct tern_beacon_type *told, int64_t steady_ms, struct tern_numbers_news *ret_news)
+void tern_numbers_compare(struct tern_numbers *numbers, const struct tern_beacon *beacon,
+                          const struct tern_beacon_type *reported_through, int64_t steady_ms,
+                          struct tern_numbers_news *ret_news)
 {
-    struct tern_numbers_type *type = tern_numbers_find(numbers, told->type);
+    struct tern_numbers_type *type = tern_numbers_find(numbers, reported_through->type);
     *ret_news = (struct tern_numbers_news){0};
     if (!type) return;
-    hear_store(numbers, type, beacon, told, ret_news);
+    compare_store(numbers, type, beacon, reported_through, ret_news);
     int64_t before = type->missing;
-    leave_behind(type, told, ret_news);
-    compare(type, told, before, ret_news);
+    leave_behind(type, reported_through, ret_news);
+    compare(type, reported_through, before, ret_news);
     ret_news->opened = type->missing > 0 && type->opened_ms == 0;
     ret_news->closed = type->missing == 0 && type->opened_ms != 0;
     if (ret_news->opened) {

@@ -6,9 +6,10 @@
 
 static const char read_begin[] = "SELECT from_first FROM numbers_begin";
 static const char write_begin[] = "UPDATE numbers_begin SET from_first = 0";
-static const char read_type[] = "SELECT store, through, above, told FROM number_heard WHERE type = ?1";
-static const char write_type[] = "INSERT OR REPLACE INTO number_heard (type, store, through, above, told)"
-                                 " VALUES (?1, ?2, ?3, ?4, ?5)";
+static const char read_type[] = "SELECT store, through, above, reported_through FROM number_received WHERE type = ?1";
+static const char write_type[] =
+    "INSERT OR REPLACE INTO number_received (type, store, through, above, reported_through)"
+    " VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -34,7 +35,7 @@ static void read_row(struct tern_numbers_type *type, const struct tern_db_rows *
     type->known = true;
     tern_copy_whole(type->store, sizeof type->store, tern_db_column_text(rows, 0));
     type->through = tern_db_column_int(rows, 1);
-    type->told = tern_db_column_int(rows, 3);
+    type->reported_through = tern_db_column_int(rows, 3);
     read_ranges(type, tern_db_column_text(rows, 2));
 }
 
@@ -45,7 +46,7 @@ static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct 
     int got = tern_db_next(&rows, err);
     type->known = type->dirty = false;
     type->store[0] = '\0';
-    type->through = type->told = 0;
+    type->through = type->reported_through = 0;
     type->count = 0;
     if (got > 0) read_row(type, &rows);
     tern_db_done(&rows);
@@ -74,7 +75,7 @@ static int save_type(struct tern_numbers_type *type, struct tern_db *db, struct 
     int changed =
         tern_db_run(db, write_type,
                     TERN_DB_ARGS(tern_db_text(type->type->name), tern_db_text(type->store), tern_db_int(type->through),
-                                 tern_db_text(above.bytes), tern_db_int(type->told)),
+                                 tern_db_text(above.bytes), tern_db_int(type->reported_through)),
                     err);
     tern_text_fini(&above);
     if (changed < 0) return -1;

@@ -1,7 +1,7 @@
-/* parked.c - held messages in the hands of a person: listed, found, tried again, discarded, each act written down.
+/* parked.c - deferred messages in the hands of a person: listed, found, tried again, discarded, each act written down.
  *
  * Only a PARKED message is ever changed here: it is nowhere else than in its row, so nothing can be under way with it.
- * Order per subject stays the law of held.c: a message keeps its position, and leaves through tern_held_remove.
+ * Order per subject stays the law of deferred.c: a message keeps its position, and leaves through tern_deferred_remove.
  * Never: looks into a message, begins or ends a transaction. */
 #include "tern/parked.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "held_row.h"
+#include "deferred_row.h"
 #include "tern/inbox.h"
 
 enum { ACTS_MAX = 100 };
@@ -19,14 +19,14 @@ enum { ACTS_MAX = 100 };
 #define PASSES                                                                                   \
     "(?1 IS NULL OR type = ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR reason = ?3)" \
     " AND (?4 = 0 OR first_at_ms < ?4) AND first_at_ms >= ?5"
-#define CHOSEN "SELECT position FROM held WHERE state = 2 AND " PASSES " ORDER BY position LIMIT ?6"
+#define CHOSEN "SELECT position FROM deferred WHERE state = 2 AND " PASSES " ORDER BY position LIMIT ?6"
 
-static const char list_rows[] = "SELECT " HELD_HEAD ", NULL, length(body) FROM held WHERE position > ?6"
+static const char list_rows[] = "SELECT " DEFERRED_HEAD ", NULL, length(body) FROM deferred WHERE position > ?6"
                                 " AND (?7 < 0 OR state = ?7) AND " PASSES " ORDER BY position LIMIT ?8";
-static const char find_event[] = "SELECT " HELD_COLUMNS " FROM held WHERE event_id = ?1";
-static const char find_raw[] = "SELECT " HELD_COLUMNS " FROM held WHERE position = ?1 AND event_id IS NULL";
-static const char retry_row[] = "UPDATE held SET state = 0, attempts = 0, next_try_ms = ?2 WHERE position = ?1";
-static const char retry_rows[] = "UPDATE held SET state = 0, attempts = 0, next_try_ms = ?7 WHERE position IN"
+static const char find_event[] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE event_id = ?1";
+static const char find_raw[] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE position = ?1 AND event_id IS NULL";
+static const char retry_row[] = "UPDATE deferred SET state = 0, attempts = 0, next_try_ms = ?2 WHERE position = ?1";
+static const char retry_rows[] = "UPDATE deferred SET state = 0, attempts = 0, next_try_ms = ?7 WHERE position IN"
                                  " (" CHOSEN ")";
 static const char add_act[] =
     "INSERT INTO parked_audit (at_ms, action, result, event_id, type, subject, reason, attempts, request_id, remote)"
@@ -34,18 +34,18 @@ static const char add_act[] =
 static const char add_acts[] =
     "INSERT INTO parked_audit (at_ms, action, result, event_id, type, subject, reason, attempts, request_id, remote)"
     " SELECT ?7, 'retry', 'done', coalesce(event_id, 'raw-' || position), type, subject, reason, attempts, ?8, ?9"
-    " FROM held WHERE position IN (" CHOSEN ") ORDER BY position";
+    " FROM deferred WHERE position IN (" CHOSEN ") ORDER BY position";
 static const char list_acts[] = "SELECT at_ms, action, result, request_id, remote FROM parked_audit"
                                 " WHERE event_id = ?1 ORDER BY position LIMIT ?2";
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */
 
-void tern_parked_name(const struct tern_held *held, char name[TERN_PARKED_NAME_SIZE])
+void tern_parked_name(const struct tern_deferred *deferred, char name[TERN_PARKED_NAME_SIZE])
 {
-    if (held->event_id[0] != '\0')
-        tern_copy_whole(name, TERN_PARKED_NAME_SIZE, held->event_id);
+    if (deferred->event_id[0] != '\0')
+        tern_copy_whole(name, TERN_PARKED_NAME_SIZE, deferred->event_id);
     else
-        (void)snprintf(name, TERN_PARKED_NAME_SIZE, "raw-%" PRId64, held->position);
+        (void)snprintf(name, TERN_PARKED_NAME_SIZE, "raw-%" PRId64, deferred->position);
 }
 
 int tern_parked_list(struct tern_db *db, const struct tern_parked_filter *filter, int64_t position, int limit,
@@ -61,12 +61,12 @@ int tern_parked_list(struct tern_db *db, const struct tern_parked_filter *filter
                       err) < 0)
         return -1;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        struct tern_held held;
-        tern_held_read(&rows, &held);
-        tern_held_fini(&held);
-        held.body_length = (size_t)tern_db_column_int(&rows, 13);
+        struct tern_deferred deferred;
+        tern_deferred_read(&rows, &deferred);
+        tern_deferred_fini(&deferred);
+        deferred.body_length = (size_t)tern_db_column_int(&rows, 13);
         visited++;
-        if (visit(self, &held, err) != 0) break;
+        if (visit(self, &deferred, err) != 0) break;
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : visited;
@@ -83,7 +83,7 @@ static int64_t raw_position(const char *name)
     return position;
 }
 
-int tern_parked_find(struct tern_db *db, const char *name, struct tern_held *ret_held, struct tern_error *err)
+int tern_parked_find(struct tern_db *db, const char *name, struct tern_deferred *ret_deferred, struct tern_error *err)
 {
     struct tern_db_rows rows;
     char event_id[TERN_UUID_SIZE];
@@ -93,7 +93,7 @@ int tern_parked_find(struct tern_db *db, const char *name, struct tern_held *ret
                       TERN_DB_ARGS(raw ? tern_db_int(raw_position(name)) : tern_db_text(event_id)), err) < 0)
         return -1;
     int got = tern_db_next(&rows, err);
-    if (got > 0) tern_held_read(&rows, ret_held);
+    if (got > 0) tern_deferred_read(&rows, ret_deferred);
     tern_db_done(&rows);
     return got;
 }
@@ -121,61 +121,61 @@ int tern_parked_acts(struct tern_db *db, const char *name,
 
 /* ---- acting ------------------------------------------------------------------------------------------------- */
 
-static int write_act(struct tern_db *db, const char *action, const struct tern_held *held,
+static int write_act(struct tern_db *db, const char *action, const struct tern_deferred *deferred,
                      const struct tern_parked_caller *caller, struct tern_error *err)
 {
     char name[TERN_PARKED_NAME_SIZE];
-    tern_parked_name(held, name);
+    tern_parked_name(deferred, name);
     return tern_db_run(db, add_act,
                        TERN_DB_ARGS(tern_db_int(caller->now_ms), tern_db_text(action),
-                                    tern_db_text(held->state == TERN_HELD_PARKED ? "done" : "refused"),
-                                    tern_db_text(name), tern_db_text(held->type), tern_db_text(held->subject),
-                                    tern_db_text(held->reason), tern_db_int(held->attempts),
+                                    tern_db_text(deferred->state == TERN_DEFERRED_PARKED ? "done" : "refused"),
+                                    tern_db_text(name), tern_db_text(deferred->type), tern_db_text(deferred->subject),
+                                    tern_db_text(deferred->reason), tern_db_int(deferred->attempts),
                                     tern_db_text(caller->request_id), tern_db_text(caller->remote)),
                        err);
 }
 
-static int retry(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+static int retry(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                  struct tern_error *err)
 {
-    return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(held->position), tern_db_int(caller->now_ms)), err);
+    return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(deferred->position), tern_db_int(caller->now_ms)), err);
 }
 
-static int discard(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+static int discard(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                    struct tern_error *err)
 {
-    if (held->event_id[0] != '\0' && tern_inbox_add(db, held->event_id, caller->online_ms, err) < 0) return -1;
-    return tern_held_remove(db, held->position, held->subject, caller->now_ms, err);
+    if (deferred->event_id[0] != '\0' && tern_inbox_add(db, deferred->event_id, caller->online_ms, err) < 0) return -1;
+    return tern_deferred_remove(db, deferred->position, deferred->subject, caller->now_ms, err);
 }
 
-typedef int act_on(struct tern_db *db, const struct tern_held *held, const struct tern_parked_caller *caller,
+typedef int act_on(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                    struct tern_error *err);
 
 static int act(struct tern_db *db, const char *action, act_on *on, const char *name,
-               const struct tern_parked_caller *caller, struct tern_held *ret_held, struct tern_error *err)
+               const struct tern_parked_caller *caller, struct tern_deferred *ret_deferred, struct tern_error *err)
 {
-    struct tern_held held;
-    int found = tern_parked_find(db, name, &held, err);
+    struct tern_deferred deferred;
+    int found = tern_parked_find(db, name, &deferred, err);
     if (found <= 0) return found;
-    bool parked = held.state == TERN_HELD_PARKED;
-    if (write_act(db, action, &held, caller, err) < 0 || (parked && on(db, &held, caller, err) < 0)) {
-        tern_held_fini(&held);
+    bool parked = deferred.state == TERN_DEFERRED_PARKED;
+    if (write_act(db, action, &deferred, caller, err) < 0 || (parked && on(db, &deferred, caller, err) < 0)) {
+        tern_deferred_fini(&deferred);
         return -1;
     }
-    *ret_held = held;
+    *ret_deferred = deferred;
     return parked ? TERN_PARKED_DONE : TERN_PARKED_REFUSED;
 }
 
 int tern_parked_retry(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
-                      struct tern_held *ret_held, struct tern_error *err)
+                      struct tern_deferred *ret_deferred, struct tern_error *err)
 {
-    return act(db, "retry", retry, name, caller, ret_held, err);
+    return act(db, "retry", retry, name, caller, ret_deferred, err);
 }
 
 int tern_parked_discard(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
-                        struct tern_held *ret_held, struct tern_error *err)
+                        struct tern_deferred *ret_deferred, struct tern_error *err)
 {
-    return act(db, "discard", discard, name, caller, ret_held, err);
+    return act(db, "discard", discard, name, caller, ret_deferred, err);
 }
 
 int tern_parked_retry_many(struct tern_db *db, const struct tern_parked_filter *filter, int limit,

@@ -1,4 +1,4 @@
-/* parked_print.c - held messages as JSON.
+/* parked_print.c - deferred messages as JSON.
  *
  * A body that passes the JSON gate is shown as it is, values of secret members replaced. Another one is shown as text
  * when it is text, else as base64; there the values behind secret names, whatever holds an @ and long rows of digits
@@ -16,9 +16,9 @@
 /* ---- a row -------------------------------------------------------------------------------------------------- */
 
 static const char *const states[] = {
-    [TERN_HELD_RETRY] = "RETRY", [TERN_HELD_BEHIND] = "BEHIND", [TERN_HELD_PARKED] = "PARKED"};
+    [TERN_DEFERRED_RETRY] = "RETRY", [TERN_DEFERRED_BEHIND] = "BEHIND", [TERN_DEFERRED_PARKED] = "PARKED"};
 
-const char *tern_parked_state_word(enum tern_held_state state)
+const char *tern_parked_state_word(enum tern_deferred_state state)
 {
     return states[state];
 }
@@ -30,24 +30,24 @@ int tern_parked_state_read(const char *word)
     return -1;
 }
 
-void tern_parked_print_row(const struct tern_held *held, struct tern_text *out)
+void tern_parked_print_row(const struct tern_deferred *deferred, struct tern_text *out)
 {
     char name[TERN_PARKED_NAME_SIZE];
-    tern_parked_name(held, name);
+    tern_parked_name(deferred, name);
     tern_text_printf(out, "{\"eventId\":\"%s\"", name);
-    tern_json_add_text_or_null(out, "eventType", held->type);
-    tern_json_add_text_or_null(out, "subject", held->subject);
-    tern_json_add_text_or_null(out, "state", tern_parked_state_word(held->state));
-    tern_json_add_text_or_null(out, "reason", held->reason);
-    tern_json_add_text_or_null(out, "error", held->error);
-    tern_text_printf(out, ",\"attempts\":%" PRId64, held->attempts);
-    tern_json_add_time(out, "firstAt", held->first_at_ms);
-    tern_json_add_time(out, "lastAt", held->last_at_ms);
-    if (held->state == TERN_HELD_RETRY)
-        tern_json_add_time(out, "nextTryAt", held->next_try_ms);
+    tern_json_add_text_or_null(out, "eventType", deferred->type);
+    tern_json_add_text_or_null(out, "subject", deferred->subject);
+    tern_json_add_text_or_null(out, "state", tern_parked_state_word(deferred->state));
+    tern_json_add_text_or_null(out, "reason", deferred->reason);
+    tern_json_add_text_or_null(out, "error", deferred->error);
+    tern_text_printf(out, ",\"attempts\":%" PRId64, deferred->attempts);
+    tern_json_add_time(out, "firstAt", deferred->first_at_ms);
+    tern_json_add_time(out, "lastAt", deferred->last_at_ms);
+    if (deferred->state == TERN_DEFERRED_RETRY)
+        tern_json_add_time(out, "nextTryAt", deferred->next_try_ms);
     else
         tern_text_add(out, ",\"nextTryAt\":null");
-    tern_text_printf(out, ",\"size\":%zu", held->body_length);
+    tern_text_printf(out, ",\"size\":%zu", deferred->body_length);
 }
 
 /* ---- another body -------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* parked_print.h - held messages as people get to see them: JSON, without what is secret or personal. */
+/* parked_print.h - deferred messages as people get to see them: JSON, without what is secret or personal. */
 #ifndef TERN_INBOX_PARKED_PRINT_H
 #define TERN_INBOX_PARKED_PRINT_H
 
@@ -7,12 +7,12 @@
 
 /* {eventId, eventType, subject, state, reason, error, attempts, firstAt, lastAt, nextTryAt, size}, without the closing
  * brace. */
-void tern_parked_print_row(const struct tern_held *held, struct tern_text *out);
+void tern_parked_print_row(const struct tern_deferred *deferred, struct tern_text *out);
 /* "encoding": json, text or base64, and "message": the body, with the values of paymentToken, email and the like
  * masked; in a body that is no JSON, by their looks. */
 void tern_parked_print_message(const void *body, size_t length, struct tern_text *out);
 /* "PARKED"; the state of a word, or -1. */
-const char *tern_parked_state_word(enum tern_held_state state);
+const char *tern_parked_state_word(enum tern_deferred_state state);
 int tern_parked_state_read(const char *word);
 
 #endif

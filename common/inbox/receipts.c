@@ -1,4 +1,4 @@
-/* receipts.c - the numbers of the events that a service hears: what it misses is noticed, named, asked for.
+/* receipts.c - the numbers of the events that a service consumes: what it misses is noticed, named, asked for.
  *
  * What was taken in is noted by the deliveries and written once per batch. A beacon that is ripe becomes a unit of work here,
  * and so does another service's request to publish events again; what is to be asked for leaves after the commit. */
@@ -65,8 +65,9 @@ static void describe(const struct tern_numbers *numbers, char *why, size_t size)
         const struct tern_numbers_type *type = &numbers->types[i];
         if (type->copy_until > 0) {
             (void)snprintf(why, size,
-                           "%s runs on an older copy of its store: of %s it had told %" PRId64 ", and now %" PRId64,
-                           type->type->producer, type->type->name, type->copy_until, type->told);
+                           "%s runs on an older copy of its store: of %s it had reported_through %" PRId64
+                           ", and now %" PRId64,
+                           type->type->producer, type->type->name, type->copy_until, type->reported_through);
             return;
         }
         if (type->missing > 0)
@@ -133,7 +134,7 @@ static void log_store(struct tern_context *ctx, const struct tern_beacon *beacon
     if (news->older_copy)
         tern_log_write(ctx->log, TERN_LOG_WARN, "a producer runs on an older copy of its store",
                        TERN_STR("producer", beacon->producer), TERN_STR("eventType", type),
-                       TERN_INT("hadTold", news->was_told), TERN_LOG_END);
+                       TERN_INT("hadTold", news->was_reported), TERN_LOG_END);
 }
 
 static void count(struct tern_context *ctx, const char *type, const struct tern_numbers_news *news)
@@ -162,7 +163,7 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
         struct tern_numbers_news news;
         const struct tern_numbers_type *known = tern_numbers_find(numbers, beacon->types[i].type);
         if (!known) continue;
-        tern_numbers_hear(numbers, beacon, &beacon->types[i], tern_steady(ctx->clock), &news);
+        tern_numbers_compare(numbers, beacon, &beacon->types[i], tern_steady(ctx->clock), &news);
         if (!store_told) log_store(ctx, beacon, type, &news);
         store_told = store_told || news.other_store || news.older_copy;
         log_gap(ctx, type, &news, known->missing);
@@ -212,7 +213,7 @@ static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *
     const struct tern_resend *resend = &((struct control_work *)work)->control.resend;
     int64_t waiting = 0, first = 0, last = 0;
     if (strcmp(resend->type->producer, ctx->service) != 0) return TERN_DONE;
-    if (tern_outbox_again_count(ctx->db, &waiting, err) < 0 || span_of(ctx, resend->type, &first, &last, err) < 0)
+    if (tern_outbox_request_count(ctx->db, &waiting, err) < 0 || span_of(ctx, resend->type, &first, &last, err) < 0)
         return TERN_RETRY;
     if (waiting > AGAIN_MAX) return TERN_DONE; /* it will be asked for again */
     int done = republish_ranges(ctx, resend, first, last, err);
@@ -224,11 +225,11 @@ static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *
 
 /* ---- their way through the writer -------------------------------------------------------------------------------------- */
 
-static void settle_control(struct tern_work *work, enum tern_settled settled)
+static void finish_control(struct tern_work *work, enum tern_work_end end)
 {
     struct control_work *item = (struct control_work *)work;
     struct tern_receipts *receipts = item->receipts;
-    for (size_t i = 0; settled == TERN_SETTLED_DONE && i < item->ask_count; i++)
+    for (size_t i = 0; end == TERN_WORK_DONE && i < item->ask_count; i++)
         tern_publisher_ask(receipts->publisher, &item->asks[i]);
     if (item->control.is_beacon) show(receipts);
     atomic_fetch_sub(&receipts->controls, 1);
@@ -236,9 +237,9 @@ static void settle_control(struct tern_work *work, enum tern_settled settled)
 }
 
 static const struct tern_work_kind beacon_kind = {
-    .name = "beacon", .run = run_beacon, .settle = settle_control, .lazy = true};
+    .name = "beacon", .run = run_beacon, .finish = finish_control, .lazy = true};
 static const struct tern_work_kind resend_kind = {
-    .name = "resend", .run = run_resend, .settle = settle_control, .lazy = true};
+    .name = "resend", .run = run_resend, .finish = finish_control, .lazy = true};
 
 void tern_receipts_control(struct tern_receipts *receipts, const struct tern_control *control)
 {

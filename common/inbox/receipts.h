@@ -1,4 +1,4 @@
-/* receipts.h - what the service should have got, and has: gaps in the numbers of the events that it hears.
+/* receipts.h - what the service should have got, and has: gaps in the numbers of the events that it consumes.
  *
  * A beacon of a producer says which numbers there are; what is missing is logged, shown, and asked for after the commit.
  * Another service's request to publish events again becomes a unit of work here too. */

@@ -9,15 +9,15 @@
 
 #include "tern/backoff.h"
 #include "tern/chaos.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 
-enum { HELD_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
+enum { DEFERRED_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
 
 /* A kept message whose attempt is counted; runs in the transaction after. */
-struct held_work {
+struct deferred_work {
     struct tern_work work;
     struct tern_retries *retries;
-    struct tern_held held;
+    struct tern_deferred deferred;
     const char *unreadable; /* the parking reason of what cannot be read, or NULL */
 };
 
@@ -26,9 +26,9 @@ struct tern_retries {
     atomic_bool draining;
 
     /* Writer thread only. */
-    int64_t kept[3];                           /* by enum tern_held_state: the writer's own view of the table */
-    bool stale;                                /* a lost batch: the view may be of what was undone */
-    struct held_work *counted[HELD_PER_BATCH]; /* attempts counted in the open batch */
+    int64_t kept[3]; /* by enum tern_deferred_state: the writer's own view of the table */
+    bool stale;      /* a lost batch: the view may be of what was undone */
+    struct deferred_work *counted[DEFERRED_PER_BATCH]; /* attempts counted in the open batch */
     size_t counted_count;
     bool alone;       /* what was counted is not to run with others */
     size_t in_flight; /* counted and committed, on their way through the queue: no more are counted meanwhile */
@@ -39,21 +39,24 @@ struct tern_retries {
 
 static bool any_kept(const struct tern_retries *retries)
 {
-    return retries->kept[TERN_HELD_RETRY] + retries->kept[TERN_HELD_BEHIND] + retries->kept[TERN_HELD_PARKED] > 0;
+    return retries->kept[TERN_DEFERRED_RETRY] + retries->kept[TERN_DEFERRED_BEHIND] +
+               retries->kept[TERN_DEFERRED_PARKED] >
+           0;
 }
 
 static void show_counts(const struct tern_retries *retries, struct tern_context *ctx)
 {
-    tern_metric_set(ctx->metrics, &TERN_METRIC_parked_messages, (double)retries->kept[TERN_HELD_PARKED], NULL, NULL);
-    tern_metric_set(ctx->metrics, &TERN_METRIC_retrying_messages,
-                    (double)(retries->kept[TERN_HELD_RETRY] + retries->kept[TERN_HELD_BEHIND]), NULL, NULL);
+    tern_metric_set(ctx->metrics, &TERN_METRIC_parked_messages, (double)retries->kept[TERN_DEFERRED_PARKED], NULL,
+                    NULL);
+    tern_metric_set(ctx->metrics, &TERN_METRIC_deferred_messages,
+                    (double)(retries->kept[TERN_DEFERRED_RETRY] + retries->kept[TERN_DEFERRED_BEHIND]), NULL, NULL);
     ctx->timers_set++; /* the next due time may have changed */
 }
 
 /* Walks the whole table: for the start, and after a lost batch. Otherwise each change is counted as it is made. */
 static int recount(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
 {
-    if (tern_held_count(ctx->db, retries->kept, err) < 0) return -1;
+    if (tern_deferred_count(ctx->db, retries->kept, err) < 0) return -1;
     retries->stale = false;
     show_counts(retries, ctx);
     return 0;
@@ -62,7 +65,7 @@ static int recount(struct tern_retries *retries, struct tern_context *ctx, struc
 int tern_retries_load(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
 {
     /* The wall clock may have been set back since they were written. */
-    if (tern_held_pull_in(ctx->db, tern_now(ctx->clock) + TERN_BACKOFF_MOST_MS, err) < 0) return -1;
+    if (tern_deferred_pull_in(ctx->db, tern_now(ctx->clock) + TERN_BACKOFF_MOST_MS, err) < 0) return -1;
     return recount(retries, ctx, err);
 }
 
@@ -74,25 +77,25 @@ int tern_retries_refresh(struct tern_retries *retries, struct tern_context *ctx,
 int tern_retries_has_subject(const struct tern_retries *retries, struct tern_context *ctx, const char *subject,
                              struct tern_error *err)
 {
-    return retries->stale || any_kept(retries) ? tern_held_has_subject(ctx->db, subject, err) : 0;
+    return retries->stale || any_kept(retries) ? tern_deferred_has_subject(ctx->db, subject, err) : 0;
 }
 
 /* ---- keeping an event ---- */
 
-/* `held`: its state, attempts, next try, reason and error; the rest is filled in. */
+/* `deferred`: its state, attempts, next try, reason and error; the rest is filled in. */
 static int keep(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
-                struct tern_held *held, struct tern_error *err)
+                struct tern_deferred *deferred, struct tern_error *err)
 {
-    held->first_at_ms = held->last_at_ms = ctx->now_ms;
-    held->body = event->body;
-    held->body_length = event->body_length;
-    tern_copy_whole(held->event_id, sizeof held->event_id, event->event_id);
-    tern_copy_whole(held->type, sizeof held->type, event->type);
-    tern_copy_whole(held->subject, sizeof held->subject, event->subject);
-    tern_copy_whole(held->traceparent, sizeof held->traceparent, event->traceparent);
-    int added = tern_held_add(ctx->db, held, err);
+    deferred->first_at_ms = deferred->last_at_ms = ctx->now_ms;
+    deferred->body = event->body;
+    deferred->body_length = event->body_length;
+    tern_copy_whole(deferred->event_id, sizeof deferred->event_id, event->event_id);
+    tern_copy_whole(deferred->type, sizeof deferred->type, event->type);
+    tern_copy_whole(deferred->subject, sizeof deferred->subject, event->subject);
+    tern_copy_whole(deferred->traceparent, sizeof deferred->traceparent, event->traceparent);
+    int added = tern_deferred_add(ctx->db, deferred, err);
     if (added < 0) return -1;
-    retries->kept[held->state] += added;
+    retries->kept[deferred->state] += added;
     show_counts(retries, ctx);
     return 0;
 }
@@ -100,27 +103,27 @@ static int keep(struct tern_retries *retries, struct tern_context *ctx, const st
 int tern_retries_keep_behind(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
                              const char *error, struct tern_error *err)
 {
-    struct tern_held held = {.state = TERN_HELD_BEHIND, .next_try_ms = ctx->now_ms, .reason = "retry"};
-    tern_copy_cut(held.error, sizeof held.error, error);
-    return keep(retries, ctx, event, &held, err);
+    struct tern_deferred deferred = {.state = TERN_DEFERRED_BEHIND, .next_try_ms = ctx->now_ms, .reason = "retry"};
+    tern_copy_cut(deferred.error, sizeof deferred.error, error);
+    return keep(retries, ctx, event, &deferred, err);
 }
 
 int tern_retries_keep_due(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
                           struct tern_error *err)
 {
-    struct tern_held held = {.state = TERN_HELD_RETRY, .next_try_ms = ctx->now_ms, .reason = "retry"};
-    return keep(retries, ctx, event, &held, err);
+    struct tern_deferred deferred = {.state = TERN_DEFERRED_RETRY, .next_try_ms = ctx->now_ms, .reason = "retry"};
+    return keep(retries, ctx, event, &deferred, err);
 }
 
 int tern_retries_park(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
                       const char *reason, const char *error, struct tern_error *err)
 {
-    struct tern_held held = {.state = TERN_HELD_PARKED, .attempts = 1};
+    struct tern_deferred deferred = {.state = TERN_DEFERRED_PARKED, .attempts = 1};
     tern_inbox_log(ctx, TERN_LOG_ERROR, "parked", event, error);
     tern_metric_add(ctx->metrics, &TERN_METRIC_parked_total, 1, reason, NULL, NULL);
-    tern_copy_whole(held.reason, sizeof held.reason, reason);
-    tern_copy_cut(held.error, sizeof held.error, error);
-    return keep(retries, ctx, event, &held, err);
+    tern_copy_whole(deferred.reason, sizeof deferred.reason, reason);
+    tern_copy_cut(deferred.error, sizeof deferred.error, error);
+    return keep(retries, ctx, event, &deferred, err);
 }
 
 static int64_t next_try(const struct tern_retries *retries, struct tern_context *ctx, int64_t attempts)
@@ -147,119 +150,119 @@ int tern_retries_keep_failed(struct tern_retries *retries, struct tern_context *
     *ret_parked = retries->settings.most_attempts <= 1;
     if (*ret_parked) return tern_retries_park(retries, ctx, event, TERN_PARKED_EXHAUSTED, error, err);
     log_failure(retries, ctx, event, error);
-    struct tern_held held = {
-        .state = TERN_HELD_RETRY, .attempts = 1, .next_try_ms = next_try(retries, ctx, 1), .reason = "retry"};
-    tern_copy_cut(held.error, sizeof held.error, error);
-    return keep(retries, ctx, event, &held, err);
+    struct tern_deferred deferred = {
+        .state = TERN_DEFERRED_RETRY, .attempts = 1, .next_try_ms = next_try(retries, ctx, 1), .reason = "retry"};
+    tern_copy_cut(deferred.error, sizeof deferred.error, error);
+    return keep(retries, ctx, event, &deferred, err);
 }
 
 /* ---- a kept message that is tried again ---- */
 
 /* Counts last: what follows in a unit could undo it. */
-static int let_go(struct tern_retries *retries, struct tern_context *ctx, const struct tern_held *held,
+static int let_go(struct tern_retries *retries, struct tern_context *ctx, const struct tern_deferred *deferred,
                   struct tern_error *err)
 {
-    int woke = tern_held_remove(ctx->db, held->position, held->subject, ctx->now_ms, err);
+    int woke = tern_deferred_remove(ctx->db, deferred->position, deferred->subject, ctx->now_ms, err);
     if (woke < 0) return -1;
-    retries->kept[TERN_HELD_RETRY] += woke - 1;
-    retries->kept[TERN_HELD_BEHIND] -= woke;
+    retries->kept[TERN_DEFERRED_RETRY] += woke - 1;
+    retries->kept[TERN_DEFERRED_BEHIND] -= woke;
     show_counts(retries, ctx);
     return 0;
 }
 
 /* 0: somebody has discarded it while it was on its way through the queue: there is nothing left to do. */
-static int is_kept(struct tern_retries *retries, struct tern_context *ctx, const struct tern_held *held,
+static int is_kept(struct tern_retries *retries, struct tern_context *ctx, const struct tern_deferred *deferred,
                    struct tern_error *err)
 {
-    int kept = tern_held_is_kept(ctx->db, held->position, err);
+    int kept = tern_deferred_is_kept(ctx->db, deferred->position, err);
     if (kept == 0) retries->stale = true; /* counted as kept until now */
     return kept;
 }
 
 /* What was parked unread is judged anew: it may be readable to a newer program. One that was too large has no bytes. */
-static const char *read_held(const struct tern_context *ctx, const struct tern_held *held, struct tern_event *ret_event,
-                             struct tern_error *err)
+static const char *read_deferred(const struct tern_context *ctx, const struct tern_deferred *deferred,
+                                 struct tern_event *ret_event, struct tern_error *err)
 {
-    if (strcmp(held->reason, TERN_PARKED_OVERSIZED) == 0) {
-        (void)tern_error_set(err, "%s", held->error);
+    if (strcmp(deferred->reason, TERN_PARKED_OVERSIZED) == 0) {
+        (void)tern_error_set(err, "%s", deferred->error);
         return TERN_PARKED_OVERSIZED;
     }
-    return tern_inbox_read(ctx->catalogue, held->body, held->body_length, ret_event, err);
+    return tern_inbox_read(ctx->catalogue, deferred->body, deferred->body_length, ret_event, err);
 }
 
-static enum tern_outcome run_held(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+static enum tern_outcome run_deferred(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
-    struct held_work *item = (struct held_work *)work;
+    struct deferred_work *item = (struct deferred_work *)work;
     struct tern_retries *retries = item->retries;
     struct tern_event event;
     bool duplicate;
-    int kept = is_kept(retries, ctx, &item->held, err);
+    int kept = is_kept(retries, ctx, &item->deferred, err);
     if (kept <= 0) return kept < 0 ? TERN_RETRY : TERN_DONE;
-    item->unreadable = read_held(ctx, &item->held, &event, err);
+    item->unreadable = read_deferred(ctx, &item->deferred, &event, err);
     if (item->unreadable) return TERN_REJECT;
-    tern_copy_whole(event.traceparent, sizeof event.traceparent, item->held.traceparent);
-    TERN_CHAOS_POINT("held.before_run");
+    tern_copy_whole(event.traceparent, sizeof event.traceparent, item->deferred.traceparent);
+    TERN_CHAOS_POINT("deferred.before_run");
     enum tern_outcome outcome = tern_inbox_handle(&retries->settings.handlers, ctx, &event, &duplicate, err);
-    if (outcome == TERN_DONE && let_go(retries, ctx, &item->held, err) < 0) outcome = TERN_RETRY;
+    if (outcome == TERN_DONE && let_go(retries, ctx, &item->deferred, err) < 0) outcome = TERN_RETRY;
     tern_event_fini(&event);
     return outcome;
 }
 
-static int keep_held(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
+static int keep_deferred(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
-    struct held_work *item = (struct held_work *)work;
+    struct deferred_work *item = (struct deferred_work *)work;
     struct tern_retries *retries = item->retries;
     const char *reason = work->outcome == TERN_REJECT ? TERN_PARKED_REJECTED : TERN_PARKED_EXHAUSTED;
     if (work->outcome == TERN_REJECT && item->unreadable) reason = item->unreadable;
     struct tern_event event = {0};
-    int status = is_kept(retries, ctx, &item->held, err);
+    int status = is_kept(retries, ctx, &item->deferred, err);
     if (status <= 0) return status;
-    tern_copy_whole(event.type, sizeof event.type, item->held.type);
-    tern_copy_whole(event.subject, sizeof event.subject, item->held.subject);
-    tern_copy_whole(event.event_id, sizeof event.event_id, item->held.event_id);
-    if (work->outcome == TERN_RETRY && item->held.attempts < retries->settings.most_attempts) {
+    tern_copy_whole(event.type, sizeof event.type, item->deferred.type);
+    tern_copy_whole(event.subject, sizeof event.subject, item->deferred.subject);
+    tern_copy_whole(event.event_id, sizeof event.event_id, item->deferred.event_id);
+    if (work->outcome == TERN_RETRY && item->deferred.attempts < retries->settings.most_attempts) {
         log_failure(retries, ctx, &event, work->err.text);
-        status = tern_held_retry(ctx->db, item->held.position, next_try(retries, ctx, item->held.attempts),
-                                 work->err.text, err);
+        status = tern_deferred_retry(ctx->db, item->deferred.position, next_try(retries, ctx, item->deferred.attempts),
+                                     work->err.text, err);
     } else {
         tern_inbox_log(ctx, TERN_LOG_ERROR, "parked", &event, work->err.text);
         tern_metric_add(ctx->metrics, &TERN_METRIC_parked_total, 1, reason, NULL, NULL);
-        status = tern_held_park(ctx->db, item->held.position, reason, work->err.text, ctx->now_ms, err);
-        retries->kept[TERN_HELD_RETRY]--;
-        retries->kept[TERN_HELD_PARKED]++;
+        status = tern_deferred_park(ctx->db, item->deferred.position, reason, work->err.text, ctx->now_ms, err);
+        retries->kept[TERN_DEFERRED_RETRY]--;
+        retries->kept[TERN_DEFERRED_PARKED]++;
     }
     show_counts(retries, ctx);
     return status;
 }
 
-static void free_held_work(struct held_work *item)
+static void free_deferred_work(struct deferred_work *item)
 {
-    tern_held_fini(&item->held);
+    tern_deferred_fini(&item->deferred);
     free(item);
 }
 
-static void settle_held(struct tern_work *work, enum tern_settled settled)
+static void finish_deferred(struct tern_work *work, enum tern_work_end end)
 {
-    struct held_work *item = (struct held_work *)work;
+    struct deferred_work *item = (struct deferred_work *)work;
     struct tern_retries *retries = item->retries;
-    if (settled == TERN_SETTLED_LATER && !atomic_load(&retries->draining)) {
+    if (end == TERN_WORK_LATER && !atomic_load(&retries->draining)) {
         tern_work_requeue(retries->settings.queue, work); /* its attempt is counted already */
         return;
     }
     retries->in_flight--;
-    free_held_work(item);
+    free_deferred_work(item);
 }
 
-static const struct tern_work_kind held_kind = {
-    .name = "held", .run = run_held, .keep = keep_held, .settle = settle_held};
+static const struct tern_work_kind deferred_kind = {
+    .name = "deferred", .run = run_deferred, .keep = keep_deferred, .finish = finish_deferred};
 
 /* ---- what is due ---- */
 
 /* A message that was begun before and did not end well may have killed the process: it runs without others, so that
  * they are not counted with it again and again, and parked with it at last. */
-static bool runs_alone(const struct tern_held *held)
+static bool runs_alone(const struct tern_deferred *deferred)
 {
-    return held->attempts > 0;
+    return deferred->attempts > 0;
 }
 
 /* Messages that were begun in the same batch as a killer were counted with it: each gets a try of its own before it is
@@ -272,31 +275,31 @@ static int64_t most_begun(const struct tern_retries *retries)
 /* Counts the next attempt of a due message; it runs in the transaction after this one. */
 static int count_attempt(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
 {
-    struct held_work *item = tern_alloc(sizeof *item);
-    int got = tern_held_take_due(ctx->db, ctx->now_ms, &item->held, err);
+    struct deferred_work *item = tern_alloc(sizeof *item);
+    int got = tern_deferred_take_due(ctx->db, ctx->now_ms, &item->deferred, err);
     if (got <= 0) {
         free(item);
         return got;
     }
-    if (runs_alone(&item->held) && retries->counted_count > 0) {
-        free_held_work(item); /* it stays due */
+    if (runs_alone(&item->deferred) && retries->counted_count > 0) {
+        free_deferred_work(item); /* it stays due */
         return 0;
     }
-    item->work.kind = &held_kind;
+    item->work.kind = &deferred_kind;
     item->retries = retries;
-    retries->alone = runs_alone(&item->held);
-    int64_t attempts = item->held.attempts + 1;
+    retries->alone = runs_alone(&item->deferred);
+    int64_t attempts = item->deferred.attempts + 1;
     int64_t again = next_try(retries, ctx, attempts) + retries->settings.backoff_ms + 1; /* never in this batch again */
     int status;
     if (attempts > most_begun(retries)) { /* it was begun often enough and never ended */
         item->work.outcome = TERN_RETRY;
         (void)tern_error_set(&item->work.err, "%lld attempts were begun and none ended", (long long)(attempts - 1));
-        status = keep_held(ctx, &item->work, err);
-        free_held_work(item);
+        status = keep_deferred(ctx, &item->work, err);
+        free_deferred_work(item);
         return status < 0 ? -1 : 1;
     }
-    status = tern_held_attempt(ctx->db, item->held.position, ctx->now_ms, again, err);
-    item->held.attempts = attempts;
+    status = tern_deferred_attempt(ctx->db, item->deferred.position, ctx->now_ms, again, err);
+    item->deferred.attempts = attempts;
     retries->counted[retries->counted_count++] = item;
     return status < 0 ? -1 : 1;
 }
@@ -305,12 +308,12 @@ static int count_attempt(struct tern_retries *retries, struct tern_context *ctx,
 static bool may_try(const struct tern_retries *retries)
 {
     return !atomic_load(&retries->draining) && retries->in_flight == 0 &&
-           (retries->stale || retries->kept[TERN_HELD_RETRY] > 0);
+           (retries->stale || retries->kept[TERN_DEFERRED_RETRY] > 0);
 }
 
 int tern_retries_due(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
 {
-    if (!may_try(retries) || retries->counted_count == HELD_PER_BATCH) return 0;
+    if (!may_try(retries) || retries->counted_count == DEFERRED_PER_BATCH) return 0;
     if (retries->alone && retries->counted_count > 0) return 0;
     return count_attempt(retries, ctx, err);
 }
@@ -318,7 +321,7 @@ int tern_retries_due(struct tern_retries *retries, struct tern_context *ctx, str
 int64_t tern_retries_next_due(const struct tern_retries *retries, struct tern_context *ctx)
 {
     int64_t due_ms = 0;
-    int got = may_try(retries) ? tern_held_next_due(ctx->db, &due_ms, NULL) : 0;
+    int got = may_try(retries) ? tern_deferred_next_due(ctx->db, &due_ms, NULL) : 0;
     /* A store that does not answer is asked again: forgetting what is due would be for ever. */
     if (got < 0) return tern_now(ctx->clock) + ASK_AGAIN_MS;
     return got > 0 ? due_ms : INT64_MAX;
@@ -335,7 +338,7 @@ void tern_retries_committed(struct tern_retries *retries)
 void tern_retries_failed(struct tern_retries *retries)
 {
     for (size_t i = 0; i < retries->counted_count; i++)
-        free_held_work(retries->counted[i]);
+        free_deferred_work(retries->counted[i]);
     retries->counted_count = 0;
     retries->stale = true;
 }

@@ -40,7 +40,7 @@ static int set_again(struct tern_timers *timers, struct tern_context *ctx, const
 int tern_timers_due(struct tern_timers *timers, struct tern_context *ctx, struct tern_error *err)
 {
     struct tern_timer timer;
-    struct tern_unit_mark mark;
+    struct tern_unit_start start;
     struct tern_error why = {0};
     if (wait_for_broker(timers)) return 0;
     int got = tern_timer_take_due(ctx->db, ctx->now_ms, &timer, err);
@@ -52,14 +52,14 @@ int tern_timers_due(struct tern_timers *timers, struct tern_context *ctx, struct
     memset(&ctx->conversation, 0, sizeof ctx->conversation);
     tern_ids_uuid(ctx->ids, ctx->conversation.correlation_id);
     tern_ids_traceparent(ctx->ids, NULL, ctx->conversation.traceparent);
-    if (tern_unit_begin(ctx, &mark, err) < 0) return -1;
+    if (tern_unit_begin(ctx, &start, err) < 0) return -1;
     TERN_CHAOS_POINT("timer.before_fire");
     if (kind->fire(ctx, &timer, &why) == TERN_DONE) return tern_db_release(ctx->db, err) < 0 ? -1 : 1;
     if (why.fault == TERN_FAULT_FULL || why.fault == TERN_FAULT_BROKEN) {
         *err = why;
         return -1;
     }
-    return tern_unit_undo(ctx, &mark, err) < 0 ? -1 : set_again(timers, ctx, &timer, &why, err);
+    return tern_unit_undo(ctx, &start, err) < 0 ? -1 : set_again(timers, ctx, &timer, &why, err);
 }
 
 int64_t tern_timers_next_due(const struct tern_timers *timers, struct tern_context *ctx)

@@ -33,7 +33,7 @@ struct tern_job_worker {
     int outcomes; /* on their way through the writer */
     bool added, stopping, running;
     int64_t run_id; /* of the newest run */
-    bool hurried;   /* while it was under way: its WAIT is over already */
+    bool woken;     /* while it was under way: its WAIT is over already */
 
     struct tern_log_quota failures;  /* writer thread */
     struct tern_job page[LOAD_PAGE]; /* worker thread */
@@ -102,13 +102,13 @@ static void push_later(struct tern_job_worker *worker, int64_t id, int step, int
     tern_sync_unlock(&worker->sync);
 }
 
-/* The run wants to be called again: after its wait, or at once when it was hurried before it could say so. */
+/* The run wants to be called again: after its wait, or at once when it was woken before it answered. */
 static void push_next_step(struct tern_job_worker *worker, const struct due_job *due, int64_t wait_ms)
 {
     int64_t now = tern_steady(worker->settings.clock);
     struct due_job item = {now + (wait_ms > 0 ? wait_ms : 0), due->id, due->step + 1};
     tern_sync_lock(&worker->sync);
-    if (worker->hurried) item.due_steady_ms = now;
+    if (worker->woken) item.due_steady_ms = now;
     heap_push(worker, item);
     tern_sync_signal(&worker->sync);
     tern_sync_unlock(&worker->sync);
@@ -183,15 +183,15 @@ static bool goes_back(const struct outcome_work *item)
     return !stopping;
 }
 
-static void settle_outcome(struct tern_work *work, enum tern_settled settled)
+static void finish_outcome(struct tern_work *work, enum tern_work_end end)
 {
     struct outcome_work *item = (struct outcome_work *)work;
     struct tern_job_worker *worker = item->worker;
-    if (settled == TERN_SETTLED_LATER && goes_back(item)) {
+    if (end == TERN_WORK_LATER && goes_back(item)) {
         tern_work_requeue(worker->settings.queue, work);
         return;
     }
-    if (settled == TERN_SETTLED_DONE)
+    if (end == TERN_WORK_DONE)
         tern_metric_add(worker->settings.metrics, &TERN_METRIC_jobs_total, 1, item->job.kind, item->result, NULL);
     if (item->again_in_ms >= 0) push_later(worker, item->job.id, 0, item->again_in_ms);
     tern_sync_lock(&worker->sync);
@@ -202,7 +202,7 @@ static void settle_outcome(struct tern_work *work, enum tern_settled settled)
 }
 
 static const struct tern_work_kind outcome_kind = {
-    .name = "job", .run = run_outcome, .keep = keep_outcome, .settle = settle_outcome};
+    .name = "job", .run = run_outcome, .keep = keep_outcome, .finish = finish_outcome};
 
 /* ---- running, on the worker's thread ---- */
 
@@ -331,7 +331,7 @@ static int64_t step(struct tern_job_worker *worker)
     if (wait_ms > 0) return wait_ms;
     struct due_job due = heap_pop(worker);
     worker->run_id = due.id;
-    worker->hurried = false;
+    worker->woken = false;
     tern_sync_unlock(&worker->sync);
     run_job(worker, &due);
     tern_sync_lock(&worker->sync);
@@ -374,7 +374,7 @@ void tern_job_worker_destroy(struct tern_job_worker *worker)
 {
     if (!worker) return;
     TERN_ASSERT(!worker->running && worker->outcomes == 0,
-                "a job worker is destroyed after its writer has settled everything");
+                "a job worker is destroyed after its writer has finished everything");
     tern_sync_fini(&worker->sync);
     free(worker->heap);
     free(worker);
@@ -399,7 +399,7 @@ void tern_job_worker_wake(struct tern_job_worker *worker)
 }
 
 /* Looks through the whole heap: 24 bytes each, in a row. */
-static void hurry(struct tern_job_worker *worker, int64_t job_id)
+static void wake_job(struct tern_job_worker *worker, int64_t job_id)
 {
     for (size_t at = 0; at < worker->count; at++) {
         struct due_job item = worker->heap[at];
@@ -411,11 +411,11 @@ static void hurry(struct tern_job_worker *worker, int64_t job_id)
     }
 }
 
-void tern_job_worker_hurry(struct tern_job_worker *worker, int64_t job_id)
+void tern_job_worker_wake_job(struct tern_job_worker *worker, int64_t job_id)
 {
     tern_sync_lock(&worker->sync);
-    if (worker->run_id == job_id) worker->hurried = true;
-    hurry(worker, job_id);
+    if (worker->run_id == job_id) worker->woken = true;
+    wake_job(worker, job_id);
     tern_sync_signal(&worker->sync);
     tern_sync_unlock(&worker->sync);
 }

@@ -21,10 +21,10 @@ struct tern_job_worker_settings {
     struct tern_ids *ids;
     struct tern_metrics *metrics;
     int64_t backoff_ms;
-    int64_t most_attempts;    /* of kinds with TERN_JOB_CONFIGURED */
-    struct tern_log *log;     /* may be NULL */
-    struct tern_fatal *fatal; /* is told when the reader saw damage or a failing disk, and answers nothing any more */
-    const struct tern_links *links; /* say whether a run may begin; the worker is woken when that has changed */
+    int64_t most_attempts;          /* of kinds with TERN_JOB_CONFIGURED */
+    struct tern_log *log;           /* may be NULL */
+    struct tern_fatal *fatal;       /* called when the reader saw damage or a failing disk; does not return */
+    const struct tern_links *links; /* whether a run may begin; the worker is woken when that has changed */
 };
 
 struct tern_job_worker *tern_job_worker_create(const struct tern_job_worker_settings *settings);
@@ -35,7 +35,7 @@ int tern_job_worker_start(struct tern_job_worker *worker, struct tern_error *err
 int64_t tern_job_worker_step(struct tern_job_worker *worker);
 /* Any thread: jobs were committed. */
 void tern_job_worker_wake(struct tern_job_worker *worker);
-/* Begins no more runs and ends the thread; outcomes already handed to the writer still settle, so the writer must
+/* Begins no more runs and ends the thread; outcomes already handed to the writer still finish, so the writer must
  * be stopped after this and before tern_job_worker_destroy. */
 void tern_job_worker_stop(struct tern_job_worker *worker);
 

@@ -1,7 +1,7 @@
 /* backlog.c - two numbers, and the work that takes what the broker confirmed into the store.
  *
  * Reports are recorded in the order in which they were taken: the mark of a later one would pass the rows that an earlier one
- * says are held, and nobody would ever send those again. */
+ * says are returned, and nobody would ever send those again. */
 #include "backlog.h"
 
 #include <stdlib.h>
@@ -71,24 +71,24 @@ static enum tern_outcome run_report(struct tern_context *ctx, struct tern_work *
     return TERN_DONE;
 }
 
-static void settle_report(struct tern_work *work, enum tern_settled settled)
+static void finish_report(struct tern_work *work, enum tern_work_end end)
 {
     struct report_work *item = (struct report_work *)work;
     struct tern_backlog *backlog = item->backlog;
-    if (settled != TERN_SETTLED_DONE && !tern_work_draining(backlog->queue)) {
-        if (settled == TERN_SETTLED_LATER)
+    if (end != TERN_WORK_DONE && !tern_work_draining(backlog->queue)) {
+        if (end == TERN_WORK_LATER)
             tern_work_requeue(backlog->queue, work);
         else
             tern_work_submit(backlog->queue, work);
         return;
     }
-    if (settled != TERN_SETTLED_DONE && item->taken) backlog->report_dropped = true;
+    if (end != TERN_WORK_DONE && item->taken) backlog->report_dropped = true;
     if (item->taken) atomic_fetch_sub(&backlog->pending, item->report.confirmed);
     free(item);
 }
 
 static const struct tern_work_kind report_kind = {
-    .name = "progress", .run = run_report, .settle = settle_report, .lazy = true};
+    .name = "progress", .run = run_report, .finish = finish_report, .lazy = true};
 
 void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
 {

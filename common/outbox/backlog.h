@@ -16,7 +16,7 @@ struct tern_backlog {
     int64_t most;           /* events, from which on no new work is taken in */
     int64_t most_age_ms;    /* of the oldest, likewise; 0: any */
     atomic_llong pending;   /* committed events that are not confirmed */
-    atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock shuts the door */
+    atomic_llong oldest_ms; /* since when the oldest of them waits, of the steady clock: no set clock closes the API */
 
     /* Writer thread only. */
     const void *report_open; /* the report that was taken and is not recorded yet */

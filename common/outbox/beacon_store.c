@@ -11,13 +11,13 @@
 static int add_type(struct tern_db *db, const struct tern_event_type *type, int64_t after_seq, int64_t through_seq,
                     struct tern_beacon *beacon, struct tern_error *err)
 {
-    struct tern_beacon_type *said = &beacon->types[beacon->count];
+    struct tern_beacon_type *numbers = &beacon->types[beacon->count];
     int64_t before;
-    *said = (struct tern_beacon_type){.type = type};
-    if (tern_event_log_number_through(db, type->name, through_seq, &said->last, err) < 0 ||
+    *numbers = (struct tern_beacon_type){.type = type};
+    if (tern_event_log_number_through(db, type->name, through_seq, &numbers->last, err) < 0 ||
         tern_event_log_number_through(db, type->name, after_seq, &before, err) < 0)
         return -1;
-    said->first = before + 1;
+    numbers->first = before + 1;
     beacon->count++;
     return 0;
 }
@@ -40,7 +40,7 @@ int tern_beacon_read(struct tern_db *db, const struct tern_catalogue *catalogue,
         return -1;
     for (size_t i = 0; i < catalogue->type_count; i++) {
         const struct tern_event_type *type = &catalogue->types[i];
-        if (type->heard_by[0] == NULL || strcmp(type->producer, producer) != 0) continue;
+        if (type->consumers[0] == NULL || strcmp(type->producer, producer) != 0) continue;
         if (add_type(db, type, after_seq, through_seq, ret_beacon, err) < 0) return -1;
     }
     return 0;

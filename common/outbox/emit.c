@@ -68,12 +68,12 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
     return 0;
 }
 
-int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
-                 struct tern_error *err)
+int tern_append_foreign(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
+                        struct tern_error *err)
 {
     int64_t seq, version;
     TERN_ASSERT(event->body, "what is taken in came with its bytes");
-    if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_TAKEN, event->body, event->body_length, time_of(ctx), &seq,
+    if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_FOREIGN, event->body, event->body_length, time_of(ctx), &seq,
                               &version, err) < 0)
         return -1;
     ctx->last_seq = seq;
@@ -83,12 +83,12 @@ int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64
 
 static int publish_again(struct tern_context *ctx, int64_t seq, bool republished, struct tern_error *err)
 {
-    if (tern_outbox_again_add(ctx->db, seq, republished, err) < 0) return -1;
-    ctx->said_again++;
+    if (tern_outbox_request_add(ctx->db, seq, republished, err) < 0) return -1;
+    ctx->republished++;
     return 0;
 }
 
-int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err)
+int tern_nudge(struct tern_context *ctx, int64_t seq, struct tern_error *err)
 {
     return publish_again(ctx, seq, false, err);
 }

@@ -82,7 +82,7 @@ static void read_row(const struct tern_db_rows *rows, struct tern_log_row *row)
     row->seq = tern_db_column_int(rows, 0);
     row->subject_version = tern_db_column_int(rows, 1);
     row->logged_at_ms = tern_db_column_int(rows, 2);
-    row->origin = tern_db_column_int(rows, 3) == TERN_ORIGIN_OWN ? TERN_ORIGIN_OWN : TERN_ORIGIN_TAKEN;
+    row->origin = tern_db_column_int(rows, 3) == TERN_ORIGIN_OWN ? TERN_ORIGIN_OWN : TERN_ORIGIN_FOREIGN;
     row->event_id = tern_db_column_text(rows, 4);
     row->type = tern_db_column_text(rows, 5);
     row->subject = tern_db_column_text(rows, 6);

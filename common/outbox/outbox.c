@@ -1,35 +1,37 @@
 /* outbox.c - what the broker has confirmed of the event log, kept beside its rows.
  *
  * One mark instead of a flag per row: a confirm costs one small update per batch, and the log stays untouched. The
- * mark never goes back. Rows that came back stand in outbox_held until the broker has confirmed them too. Counting
- * what is pending walks the log above the mark: for the start and for people, not for the hot path. */
+ * mark never goes back. Rows that came back stand in outbox_returned until the broker has confirmed them too. Counting
+ * what is pending walks the log above the position: for the start and for people, not for the hot path. */
 #include "tern/event_log.h"
 
 static const char read_mark[] =
-    "SELECT mark, coalesce((SELECT max(seq) FROM event_log), 0) FROM outbox_mark WHERE id = 1";
+    "SELECT confirmed_through, coalesce((SELECT max(seq) FROM event_log), 0) FROM outbox_position WHERE id = 1";
 static const char count_pending[] = "SELECT count(*), coalesce(min(logged_at_ms), 0) FROM event_log"
                                     " WHERE origin = 1 AND seq > ?1";
-static const char count_held[] = "SELECT count(*), coalesce(min(e.logged_at_ms), 0) FROM outbox_held h"
+static const char count_held[] = "SELECT count(*), coalesce(min(e.logged_at_ms), 0) FROM outbox_returned h"
                                  " JOIN event_log e ON e.seq = h.seq WHERE h.seq <= ?1";
 static const char oldest_unsent[] = "SELECT logged_at_ms FROM event_log WHERE origin = 1"
-                                    " AND seq > (SELECT mark FROM outbox_mark) ORDER BY seq LIMIT 1";
-static const char oldest_held[] = "SELECT e.logged_at_ms FROM outbox_held h JOIN event_log e ON e.seq = h.seq"
+                                    " AND seq > (SELECT confirmed_through FROM outbox_position) ORDER BY seq LIMIT 1";
+static const char oldest_held[] = "SELECT e.logged_at_ms FROM outbox_returned h JOIN event_log e ON e.seq = h.seq"
                                   " ORDER BY h.seq LIMIT 1";
-static const char advance_mark[] = "UPDATE outbox_mark SET mark = ?1 WHERE id = 1 AND mark < ?1";
-static const char hold_row[] = "INSERT INTO outbox_held (seq, subject, attempts, next_try_ms, reason)"
-                               " VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (seq) DO UPDATE"
-                               " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
-                               " reason = excluded.reason";
-static const char release_row[] = "DELETE FROM outbox_held WHERE seq = ?1";
-static const char add_again[] =
-    "INSERT OR REPLACE INTO outbox_again (seq, republished) VALUES (?1, ?2 AND" /* with a new id */
-    " coalesce((SELECT republished FROM outbox_again WHERE seq = ?1), 1))";
-static const char again_rows[] = "SELECT id, seq, republished FROM outbox_again WHERE id > ?1 ORDER BY id LIMIT ?2";
-static const char count_again[] = "SELECT count(*) FROM outbox_again";
+static const char advance_position[] =
+    "UPDATE outbox_position SET confirmed_through = ?1 WHERE id = 1 AND confirmed_through < ?1";
+static const char return_row[] = "INSERT INTO outbox_returned (seq, subject, attempts, next_try_ms, reason)"
+                                 " VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (seq) DO UPDATE"
+                                 " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
+                                 " reason = excluded.reason";
+static const char release_row[] = "DELETE FROM outbox_returned WHERE seq = ?1";
+static const char add_request[] =
+    "INSERT OR REPLACE INTO republish_request (seq, republished) VALUES (?1, ?2 AND" /* with a new id */
+    " coalesce((SELECT republished FROM republish_request WHERE seq = ?1), 1))";
+static const char request_rows[] =
+    "SELECT id, seq, republished FROM republish_request WHERE id > ?1 ORDER BY id LIMIT ?2";
+static const char count_request[] = "SELECT count(*) FROM republish_request";
 static const char read_confirmed[] =
-    "SELECT min(mark, coalesce((SELECT min(seq) - 1 FROM outbox_held), mark)) FROM outbox_mark";
-static const char done_again[] = "DELETE FROM outbox_again WHERE id <= ?1";
-static const char held_rows[] = "SELECT seq, attempts, next_try_ms, subject FROM outbox_held ORDER BY seq LIMIT ?1";
+    "SELECT min(confirmed_through, coalesce((SELECT min(seq) - 1 FROM outbox_returned), confirmed_through)) FROM outbox_position";
+static const char done_request[] = "DELETE FROM republish_request WHERE id <= ?1";
+static const char held_rows[] = "SELECT seq, attempts, next_try_ms, subject FROM outbox_returned ORDER BY seq LIMIT ?1";
 
 /* The two numbers of the only row. Every query here has one. */
 static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
@@ -56,12 +58,13 @@ static int64_t older(int64_t first_ms, int64_t second_ms)
 int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, struct tern_error *err)
 {
     struct tern_outbox_state state = {0};
-    int64_t unsent, unsent_ms, held, held_ms;
-    if (read_pair(db, read_mark, TERN_DB_NO_ARGS, &state.mark, &state.last_seq, err) < 0 ||
-        read_pair(db, count_pending, TERN_DB_ARGS(tern_db_int(state.mark)), &unsent, &unsent_ms, err) < 0 ||
-        read_pair(db, count_held, TERN_DB_ARGS(tern_db_int(state.mark)), &held, &held_ms, err) < 0)
+    int64_t unsent, unsent_ms, returned, held_ms;
+    if (read_pair(db, read_mark, TERN_DB_NO_ARGS, &state.confirmed_through, &state.last_seq, err) < 0 ||
+        read_pair(db, count_pending, TERN_DB_ARGS(tern_db_int(state.confirmed_through)), &unsent, &unsent_ms, err) <
+            0 ||
+        read_pair(db, count_held, TERN_DB_ARGS(tern_db_int(state.confirmed_through)), &returned, &held_ms, err) < 0)
         return -1;
-    state.pending = unsent + held;
+    state.pending = unsent + returned;
     state.oldest_at_ms = older(unsent_ms, held_ms);
     *ret_state = state;
     return 0;
@@ -77,51 +80,52 @@ int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error
     return 0;
 }
 
-int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err)
+int tern_outbox_advance(struct tern_db *db, int64_t confirmed_through, struct tern_error *err)
 {
-    return tern_db_run(db, advance_mark, TERN_DB_ARGS(tern_db_int(mark)), err) < 0 ? -1 : 0;
+    return tern_db_run(db, advance_position, TERN_DB_ARGS(tern_db_int(confirmed_through)), err) < 0 ? -1 : 0;
 }
 
-int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
-                     struct tern_error *err)
+int tern_outbox_return(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
+                       struct tern_error *err)
 {
     return tern_db_run(
-               db, hold_row,
+               db, return_row,
                TERN_DB_ARGS(tern_db_int(seq), tern_db_text(subject), tern_db_int(next_try_ms), tern_db_text(reason)),
                err) < 0
                ? -1
                : 0;
 }
 
-int tern_outbox_release(struct tern_db *db, int64_t seq, struct tern_error *err)
+int tern_outbox_end_return(struct tern_db *db, int64_t seq, struct tern_error *err)
 {
     return tern_db_run(db, release_row, TERN_DB_ARGS(tern_db_int(seq)), err) < 0 ? -1 : 0;
 }
 
-int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err)
+int tern_outbox_returned(struct tern_db *db, struct tern_outbox_returned *ret_deferred, int limit,
+                         struct tern_error *err)
 {
     struct tern_db_rows rows;
     if (tern_db_query(db, &rows, held_rows, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) return -1;
     int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        struct tern_outbox_held *held = &ret_held[count++];
-        held->seq = tern_db_column_int(&rows, 0);
-        held->attempts = tern_db_column_int(&rows, 1);
-        held->next_try_ms = tern_db_column_int(&rows, 2);
-        tern_copy_whole(held->subject, sizeof held->subject, tern_db_column_text(&rows, 3));
+        struct tern_outbox_returned *returned = &ret_deferred[count++];
+        returned->seq = tern_db_column_int(&rows, 0);
+        returned->attempts = tern_db_column_int(&rows, 1);
+        returned->next_try_ms = tern_db_column_int(&rows, 2);
+        tern_copy_whole(returned->subject, sizeof returned->subject, tern_db_column_text(&rows, 3));
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;
 }
 
-int tern_outbox_again_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err)
+int tern_outbox_request_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err)
 {
-    return tern_db_run(db, add_again, TERN_DB_ARGS(tern_db_int(seq), tern_db_int(republished)), err) < 0 ? -1 : 0;
+    return tern_db_run(db, add_request, TERN_DB_ARGS(tern_db_int(seq), tern_db_int(republished)), err) < 0 ? -1 : 0;
 }
 
-int tern_outbox_again_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err)
+int tern_outbox_request_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err)
 {
-    return tern_db_get_int(db, count_again, TERN_DB_NO_ARGS, ret_count, err) < 0 ? -1 : 0;
+    return tern_db_get_int(db, count_request, TERN_DB_NO_ARGS, ret_count, err) < 0 ? -1 : 0;
 }
 
 int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct tern_error *err)
@@ -129,23 +133,23 @@ int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct t
     return tern_db_get_int(db, read_confirmed, TERN_DB_NO_ARGS, ret_through_seq, err) < 0 ? -1 : 0;
 }
 
-int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
-                           struct tern_error *err)
+int tern_outbox_request_list(struct tern_db *db, int64_t after_id, struct tern_outbox_request *ret_rows, int limit,
+                             struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, again_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
+    if (tern_db_query(db, &rows, request_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
         return -1;
     int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        ret_rows[count++] = (struct tern_outbox_again){.id = tern_db_column_int(&rows, 0),
-                                                       .seq = tern_db_column_int(&rows, 1),
-                                                       .republished = tern_db_column_int(&rows, 2) != 0};
+        ret_rows[count++] = (struct tern_outbox_request){.id = tern_db_column_int(&rows, 0),
+                                                         .seq = tern_db_column_int(&rows, 1),
+                                                         .republished = tern_db_column_int(&rows, 2) != 0};
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;
 }
 
-int tern_outbox_again_done(struct tern_db *db, int64_t through_id, struct tern_error *err)
+int tern_outbox_request_done(struct tern_db *db, int64_t through_id, struct tern_error *err)
 {
-    return tern_db_run(db, done_again, TERN_DB_ARGS(tern_db_int(through_id)), err) < 0 ? -1 : 0;
+    return tern_db_run(db, done_request, TERN_DB_ARGS(tern_db_int(through_id)), err) < 0 ? -1 : 0;
 }

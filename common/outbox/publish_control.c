@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-void publish_control_init(struct publish_control *control, const char *store, int64_t republish_ms, int interval_ms)
+void tern_publish_control_init(struct publish_control *control, const char *store, int64_t republish_ms,
+                               int interval_ms)
 {
     control->store = store;
     control->republish_ms = republish_ms;
@@ -15,12 +16,12 @@ void publish_control_init(struct publish_control *control, const char *store, in
     TERN_ASSERT(pthread_mutex_init(&control->mutex, NULL) == 0, "a mutex can be made");
 }
 
-void publish_control_fini(struct publish_control *control)
+void tern_publish_control_fini(struct publish_control *control)
 {
     (void)pthread_mutex_destroy(&control->mutex);
 }
 
-void publish_control_ask(struct publish_control *control, const struct tern_resend *request)
+void tern_publish_control_ask(struct publish_control *control, const struct tern_resend *request)
 {
     (void)pthread_mutex_lock(&control->mutex);
     if (control->count < PUBLISH_REQUESTS) control->requests[control->count++] = *request;
@@ -28,7 +29,7 @@ void publish_control_ask(struct publish_control *control, const struct tern_rese
     atomic_store(&control->waits, true);
 }
 
-void publish_control_connected(struct publish_control *control)
+void tern_publish_control_connected(struct publish_control *control)
 {
     control->beacon_ms = INT64_MIN / 2;
 }
@@ -46,7 +47,7 @@ static int send_beacon(struct publish_control *control, const struct publish_sen
         return -1;
     if (beacon.count == 0) return 0;
     tern_beacon_encode(&beacon, &body);
-    int sent = publish_send_control(sender, TERN_CONTROL_BEACON, sender->service, &body, err);
+    int sent = tern_publish_send_control(sender, TERN_CONTROL_BEACON, sender->service, &body, err);
     tern_text_fini(&body);
     return sent;
 }
@@ -60,19 +61,19 @@ static int send_requests(struct publish_control *control, const struct publish_s
     memcpy(requests, control->requests, count * sizeof *requests);
     control->count = 0;
     (void)pthread_mutex_unlock(&control->mutex);
-    for (size_t i = 0; i < count && publish_may_send(sender); i++) {
+    for (size_t i = 0; i < count && tern_publish_may_send(sender); i++) {
         struct tern_text body = {0};
         tern_resend_encode(&requests[i], &body);
-        int sent = publish_send_control(sender, TERN_CONTROL_RESEND, requests[i].type->producer, &body, err);
+        int sent = tern_publish_send_control(sender, TERN_CONTROL_RESEND, requests[i].type->producer, &body, err);
         tern_text_fini(&body);
         if (sent < 0) return -1;
     }
     return 0;
 }
 
-int publish_control_send(struct publish_control *control, const struct publish_sender *sender, struct tern_db *reader,
-                         struct tern_error *err)
+int tern_publish_control_send(struct publish_control *control, const struct publish_sender *sender,
+                              struct tern_db *reader, struct tern_error *err)
 {
-    if (!publish_may_send(sender)) return 0;
+    if (!tern_publish_may_send(sender)) return 0;
     return send_beacon(control, sender, reader, err) < 0 ? -1 : send_requests(control, sender, err);
 }

@@ -24,16 +24,17 @@ struct publish_control {
 };
 
 /* `store` stays the caller's; an interval of 0 is the usual one. */
-void publish_control_init(struct publish_control *control, const char *store, int64_t republish_ms, int interval_ms);
-void publish_control_fini(struct publish_control *control);
+void tern_publish_control_init(struct publish_control *control, const char *store, int64_t republish_ms,
+                               int interval_ms);
+void tern_publish_control_fini(struct publish_control *control);
 /* Any thread: a request to resend. One for which there is no room is dropped: the next beacon finds the same
  * missing. */
-void publish_control_ask(struct publish_control *control, const struct tern_resend *request);
+void tern_publish_control_ask(struct publish_control *control, const struct tern_resend *request);
 /* The connection is new: a beacon is due at once, before any event. A producer that has lost numbers says so before
  * it gives them away a second time. */
-void publish_control_connected(struct publish_control *control);
+void tern_publish_control_connected(struct publish_control *control);
 /* Publishes the beacon when it is due, then the requests. */
-int publish_control_send(struct publish_control *control, const struct publish_sender *sender, struct tern_db *reader,
-                         struct tern_error *err);
+int tern_publish_control_send(struct publish_control *control, const struct publish_sender *sender,
+                              struct tern_db *reader, struct tern_error *err);
 
 #endif

@@ -4,24 +4,24 @@
  * is never overwritten. */
 #include "publish_progress.h"
 
-void publish_progress_init(struct publish_progress *progress, int64_t mark)
+void tern_publish_progress_init(struct publish_progress *progress, int64_t mark)
 {
-    progress->report.mark = mark;
+    progress->report.confirmed_through = mark;
     tern_sync_init(&progress->sync);
 }
 
-void publish_progress_fini(struct publish_progress *progress)
+void tern_publish_progress_fini(struct publish_progress *progress)
 {
     tern_sync_fini(&progress->sync);
 }
 
-struct tern_publish_progress *publish_progress_open(struct publish_progress *progress)
+struct tern_publish_progress *tern_publish_progress_open(struct publish_progress *progress)
 {
     tern_sync_lock(&progress->sync);
     return &progress->report;
 }
 
-bool publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through)
+bool tern_publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through)
 {
     progress->waits = progress->waits || added;
     progress->idle = open == 0;
@@ -33,14 +33,14 @@ bool publish_progress_close(struct publish_progress *progress, bool added, size_
     return announce;
 }
 
-bool publish_progress_take(struct publish_progress *progress, struct tern_publish_progress *ret_report)
+bool tern_publish_progress_take(struct publish_progress *progress, struct tern_publish_progress *ret_report)
 {
-    struct tern_publish_progress *report = publish_progress_open(progress);
+    struct tern_publish_progress *report = tern_publish_progress_open(progress);
     bool waits = progress->waits;
     if (waits) {
         *ret_report = *report;
         report->confirmed = 0;
-        report->hold_count = 0;
+        report->return_count = 0;
         report->again_done = 0;
         report->republish_id = 0;
     }
@@ -49,8 +49,8 @@ bool publish_progress_take(struct publish_progress *progress, struct tern_publis
     return waits;
 }
 
-void publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
-                                 const atomic_bool *connected, int timeout_ms)
+void tern_publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
+                                      const atomic_bool *connected, int timeout_ms)
 {
     struct timespec deadline = tern_deadline(timeout_ms);
     bool in_time = true;
@@ -62,16 +62,16 @@ void publish_progress_await_idle(struct publish_progress *progress, const atomic
 
 int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err)
 {
-    for (size_t i = 0; i < progress->hold_count; i++) {
-        const struct tern_publish_hold *hold = &progress->holds[i];
+    for (size_t i = 0; i < progress->return_count; i++) {
+        const struct tern_publish_return *hold = &progress->returns[i];
         int result = hold->next_try_ms == 0
-                         ? tern_outbox_release(db, hold->seq, err)
-                         : tern_outbox_hold(db, hold->seq, hold->subject, hold->reason, hold->next_try_ms, err);
+                         ? tern_outbox_end_return(db, hold->seq, err)
+                         : tern_outbox_return(db, hold->seq, hold->subject, hold->reason, hold->next_try_ms, err);
         if (result < 0) return -1;
     }
     if (progress->republish_id > 0 &&
-        tern_republish_advance(db, progress->republish_id, progress->republished, err) < 0)
+        tern_republish_range_advance(db, progress->republish_id, progress->republished, err) < 0)
         return -1;
-    if (progress->again_done > 0 && tern_outbox_again_done(db, progress->again_done, err) < 0) return -1;
-    return tern_outbox_advance(db, progress->mark, err);
+    if (progress->again_done > 0 && tern_outbox_request_done(db, progress->again_done, err) < 0) return -1;
+    return tern_outbox_advance(db, progress->confirmed_through, err);
 }

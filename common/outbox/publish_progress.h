@@ -15,23 +15,23 @@ struct publish_progress {
     /* Under the mutex. */
     struct tern_publish_progress report;
     bool waits;           /* there is something to take */
-    bool announced;       /* and the writer was told so */
+    bool announced;       /* and the writer was woken for it */
     bool idle;            /* nothing is under way, and everything up to idle_through was published */
     int64_t idle_through; /* a seq */
 };
 
-void publish_progress_init(struct publish_progress *progress, int64_t mark);
-void publish_progress_fini(struct publish_progress *progress);
+void tern_publish_progress_init(struct publish_progress *progress, int64_t mark);
+void tern_publish_progress_fini(struct publish_progress *progress);
 /* The publisher's thread: the report, to be added to; locked until publish_progress_close. */
-struct tern_publish_progress *publish_progress_open(struct publish_progress *progress);
+struct tern_publish_progress *tern_publish_progress_open(struct publish_progress *progress);
 /* Something was added or not; `open` publications are under way, everything committed up to `read_through` was read.
- * True when the writer is to be told that there is something to take: once for each take. */
-bool publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through);
+ * True when the writer is to be woken: once for each take. */
+bool tern_publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through);
 /* The writer's thread: 1 with the report, which is empty afterwards. */
-bool publish_progress_take(struct publish_progress *progress, struct tern_publish_progress *ret_report);
+bool tern_publish_progress_take(struct publish_progress *progress, struct tern_publish_progress *ret_report);
 /* Any thread: waits until the publisher is idle and has read everything committed, while it is connected, and
  * timeout_ms at most. */
-void publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
-                                 const atomic_bool *connected, int timeout_ms);
+void tern_publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
+                                      const atomic_bool *connected, int timeout_ms);
 
 #endif

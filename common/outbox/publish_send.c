@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-bool publish_may_send(const struct publish_sender *sender)
+bool tern_publish_may_send(const struct publish_sender *sender)
 {
     return publish_window_room(sender->window) > 0 && atomic_load(sender->owned) && tern_amqp_may_publish(sender->link);
 }
@@ -19,11 +19,11 @@ static struct publish_slot *publish(const struct publish_sender *sender, const s
     uint64_t sequence;
     if (tern_amqp_publish(sender->link, message, &sequence, err) < 0) return NULL;
     TERN_ASSERT(sequence == sender->window->next, "the window counts as the broker does");
-    return publish_window_open(sender->window, kind, position, sender->now_ms);
+    return tern_publish_window_open(sender->window, kind, position, sender->now_ms);
 }
 
-int publish_send_row(const struct publish_sender *sender, const struct tern_log_row *row, enum publish_kind kind,
-                     int64_t position, bool nudge, struct tern_error *err)
+int tern_publish_send_row(const struct publish_sender *sender, const struct tern_log_row *row, enum publish_kind kind,
+                          int64_t position, bool nudge, struct tern_error *err)
 {
     struct tern_event_headers headers;
     struct tern_amqp_message message;
@@ -39,7 +39,7 @@ int publish_send_row(const struct publish_sender *sender, const struct tern_log_
     tern_copy_whole(event.correlation_id, sizeof event.correlation_id, row->correlation_id);
     tern_copy_whole(event.subject, sizeof event.subject, row->subject);
     tern_copy_whole(event.traceparent, sizeof event.traceparent, row->traceparent);
-    tern_event_message(&event, sender->catalogue->exchange, type && type->heard_by[0], row->body, row->body_length,
+    tern_event_message(&event, sender->catalogue->exchange, type && type->consumers[0], row->body, row->body_length,
                        &headers, &message);
     struct publish_slot *slot = publish(sender, &message, kind, position, err);
     if (!slot) return -1;
@@ -51,8 +51,8 @@ int publish_send_row(const struct publish_sender *sender, const struct tern_log_
     return 0;
 }
 
-int publish_send_control(const struct publish_sender *sender, const char *kind, const char *producer,
-                         const struct tern_text *body, struct tern_error *err)
+int tern_publish_send_control(const struct publish_sender *sender, const char *kind, const char *producer,
+                              const struct tern_text *body, struct tern_error *err)
 {
     char key[TERN_CONTROL_KEY_SIZE];
     struct tern_amqp_message message;

@@ -22,14 +22,14 @@ struct publish_sender {
 };
 
 /* Whether one more publication may go out now. */
-bool publish_may_send(const struct publish_sender *sender);
+bool tern_publish_may_send(const struct publish_sender *sender);
 
 /* Publishes a row, `mandatory` when the catalogue gives it a consumer. `nudge` matters for what is republished only:
  * as a question, or flagged as republished. There must be room in the window. */
-int publish_send_row(const struct publish_sender *sender, const struct tern_log_row *row, enum publish_kind kind,
-                     int64_t position, bool nudge, struct tern_error *err);
+int tern_publish_send_row(const struct publish_sender *sender, const struct tern_log_row *row, enum publish_kind kind,
+                          int64_t position, bool nudge, struct tern_error *err);
 /* Publishes a control message to, or about, a producer (`kind` as in tern/control.h). */
-int publish_send_control(const struct publish_sender *sender, const char *kind, const char *producer,
-                         const struct tern_text *body, struct tern_error *err);
+int tern_publish_send_control(const struct publish_sender *sender, const char *kind, const char *producer,
+                              const struct tern_text *body, struct tern_error *err);
 
 #endif

@@ -6,13 +6,14 @@
 
 enum { STALLED_AFTER_MS = 30000, CALM_MS = 5000 };
 
-void publish_stall_init(struct publish_stall *stall, struct tern_log *log, int64_t now_ms)
+void tern_publish_stall_init(struct publish_stall *stall, struct tern_log *log, int64_t now_ms)
 {
     stall->log = log;
     stall->progress_ms = stall->paused_ms = now_ms;
 }
 
-void publish_stall_watch(struct publish_stall *stall, int64_t now_ms, size_t open, size_t returned, int64_t oldest_ms)
+void tern_publish_stall_watch(struct publish_stall *stall, int64_t now_ms, size_t open, size_t returned,
+                              int64_t oldest_ms)
 {
     if (open == 0 && returned == 0) stall->progress_ms = now_ms;
     if (stall->paused_ms != 0) return;
@@ -30,19 +31,19 @@ void publish_stall_watch(struct publish_stall *stall, int64_t now_ms, size_t ope
     stall->logged = lasts;
 }
 
-bool publish_stall_confirmed(struct publish_stall *stall, int64_t now_ms)
+bool tern_publish_stall_confirmed(struct publish_stall *stall, int64_t now_ms)
 {
     bool stalled = now_ms - stall->progress_ms >= STALLED_AFTER_MS;
     stall->progress_ms = now_ms;
     return stalled;
 }
 
-void publish_stall_pause(struct publish_stall *stall, int64_t now_ms)
+void tern_publish_stall_pause(struct publish_stall *stall, int64_t now_ms)
 {
     if (stall->paused_ms == 0) stall->paused_ms = now_ms;
 }
 
-int64_t publish_stall_resume(struct publish_stall *stall, int64_t now_ms)
+int64_t tern_publish_stall_resume(struct publish_stall *stall, int64_t now_ms)
 {
     int64_t paused_ms = stall->paused_ms == 0 ? 0 : now_ms - stall->paused_ms;
     stall->progress_ms += paused_ms;
@@ -50,7 +51,7 @@ int64_t publish_stall_resume(struct publish_stall *stall, int64_t now_ms)
     return paused_ms;
 }
 
-int64_t publish_stall_ms(const struct publish_stall *stall, int64_t now_ms)
+int64_t tern_publish_stall_ms(const struct publish_stall *stall, int64_t now_ms)
 {
     int64_t since_ms = atomic_load(&stall->since_ms);
     return since_ms == 0 ? 0 : now_ms - since_ms;

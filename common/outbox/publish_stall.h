@@ -21,17 +21,18 @@ struct publish_stall {
 };
 
 /* Begins with a pause. */
-void publish_stall_init(struct publish_stall *stall, struct tern_log *log, int64_t now_ms);
+void tern_publish_stall_init(struct publish_stall *stall, struct tern_log *log, int64_t now_ms);
 /* After each round: how many publications are open, how many rows came back and wait, and since when the oldest of
  * these does (INT64_MAX: none). */
-void publish_stall_watch(struct publish_stall *stall, int64_t now_ms, size_t open, size_t returned, int64_t oldest_ms);
+void tern_publish_stall_watch(struct publish_stall *stall, int64_t now_ms, size_t open, size_t returned,
+                              int64_t oldest_ms);
 /* The broker confirmed something. True when it had not for so long that back-offs have grown: a reason to try all at
  * once. */
-bool publish_stall_confirmed(struct publish_stall *stall, int64_t now_ms);
-void publish_stall_pause(struct publish_stall *stall, int64_t now_ms);
+bool tern_publish_stall_confirmed(struct publish_stall *stall, int64_t now_ms);
+void tern_publish_stall_pause(struct publish_stall *stall, int64_t now_ms);
 /* The end of a pause: how long it was, 0 when there was none. */
-int64_t publish_stall_resume(struct publish_stall *stall, int64_t now_ms);
+int64_t tern_publish_stall_resume(struct publish_stall *stall, int64_t now_ms);
 /* Any thread: for how long the broker has confirmed nothing; 0: there is no stall. */
-int64_t publish_stall_ms(const struct publish_stall *stall, int64_t now_ms);
+int64_t tern_publish_stall_ms(const struct publish_stall *stall, int64_t now_ms);
 
 #endif

@@ -7,25 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-void publish_window_init(struct publish_window *window, size_t size)
+void tern_publish_window_init(struct publish_window *window, size_t size)
 {
     *window = (struct publish_window){.size = size, .first = 1, .next = 1};
     window->slots = tern_alloc(size * sizeof *window->slots);
 }
 
-void publish_window_fini(struct publish_window *window)
+void tern_publish_window_fini(struct publish_window *window)
 {
     free(window->slots);
 }
 
-struct publish_slot *publish_window_slot(const struct publish_window *window, uint64_t sequence)
+struct publish_slot *tern_publish_window_slot(const struct publish_window *window, uint64_t sequence)
 {
     TERN_ASSERT(sequence >= window->first && sequence < window->next, "only a sequence number under way has a slot");
     return &window->slots[sequence % window->size];
 }
 
-struct publish_slot *publish_window_open(struct publish_window *window, enum publish_kind kind, int64_t position,
-                                         int64_t now_ms)
+struct publish_slot *tern_publish_window_open(struct publish_window *window, enum publish_kind kind, int64_t position,
+                                              int64_t now_ms)
 {
     TERN_ASSERT(publish_window_room(window) > 0, "the window has room");
     struct publish_slot *slot = &window->slots[window->next % window->size];
@@ -35,16 +35,16 @@ struct publish_slot *publish_window_open(struct publish_window *window, enum pub
     return slot;
 }
 
-struct publish_slot *publish_window_find(const struct publish_window *window, const char *event_id)
+struct publish_slot *tern_publish_window_find(const struct publish_window *window, const char *event_id)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
-        struct publish_slot *slot = publish_window_slot(window, sequence);
+        struct publish_slot *slot = tern_publish_window_slot(window, sequence);
         if (slot->open && !slot->returned && strcmp(slot->event_id, event_id) == 0) return slot;
     }
     return NULL;
 }
 
-void publish_window_close(struct publish_window *window, struct publish_slot *slot, bool confirmed)
+void tern_publish_window_close(struct publish_window *window, struct publish_slot *slot, bool confirmed)
 {
     TERN_ASSERT(slot->open, "a publication is answered once");
     slot->open = false;
@@ -57,20 +57,20 @@ static bool counts(const struct publish_slot *slot)
     return slot->confirmed && slot->kind == PUBLISH_NEW;
 }
 
-void publish_window_pass(struct publish_window *window)
+void tern_publish_window_pass(struct publish_window *window)
 {
     while (window->first < window->next) {
-        const struct publish_slot *slot = publish_window_slot(window, window->first);
+        const struct publish_slot *slot = tern_publish_window_slot(window, window->first);
         if (slot->open) return;
-        if (counts(slot)) window->settled++;
+        if (counts(slot)) window->confirmed++;
         window->first++;
     }
 }
 
-int64_t publish_window_frontier(const struct publish_window *window, enum publish_kind kind, int64_t through)
+int64_t tern_publish_window_frontier(const struct publish_window *window, enum publish_kind kind, int64_t through)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
-        const struct publish_slot *slot = publish_window_slot(window, sequence);
+        const struct publish_slot *slot = tern_publish_window_slot(window, sequence);
         if (!slot->open || slot->kind != kind) continue;
         if (slot->position <= through) through = slot->position - 1;
         if (kind == PUBLISH_NEW) break; /* the others are above it */
@@ -78,18 +78,18 @@ int64_t publish_window_frontier(const struct publish_window *window, enum publis
     return through;
 }
 
-int64_t publish_window_take_settled(struct publish_window *window)
+int64_t tern_publish_window_take_confirmed(struct publish_window *window)
 {
-    int64_t settled = window->settled;
-    window->settled = 0;
-    return settled;
+    int64_t confirmed = window->confirmed;
+    window->confirmed = 0;
+    return confirmed;
 }
 
-void publish_window_reset(struct publish_window *window, int64_t frontier)
+void tern_publish_window_reset(struct publish_window *window, int64_t frontier)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
-        const struct publish_slot *slot = publish_window_slot(window, sequence);
-        if (counts(slot) && slot->position <= frontier) window->settled++;
+        const struct publish_slot *slot = tern_publish_window_slot(window, sequence);
+        if (counts(slot) && slot->position <= frontier) window->confirmed++;
     }
     window->first = window->next = 1;
     window->open = 0;

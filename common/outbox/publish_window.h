@@ -13,7 +13,7 @@ enum { PUBLISH_WINDOW_MAX = 65535 };
 enum publish_kind {
     PUBLISH_NEW,       /* a row in the order of the log; its seq */
     PUBLISH_RETURNED,  /* another try of a row that came back; its seq */
-    PUBLISH_ASKED_FOR, /* republished because somebody asked for the row; its id in outbox_again */
+    PUBLISH_ASKED_FOR, /* republished because somebody asked for the row; its id in republish_request */
     PUBLISH_LOST,      /* republished because the broker lost queues; its seq */
     PUBLISH_CONTROL    /* no row: a beacon or a request to resend; 0 */
 };
@@ -35,33 +35,33 @@ struct publish_window {
     size_t size;
     uint64_t first, next; /* sequences under way: [first, next); the slot of `first` is open unless there are none */
     size_t open;          /* how many slots are open */
-    int64_t settled;      /* new rows that were confirmed and passed since the last take */
+    int64_t confirmed;    /* new rows that were confirmed and passed since the last take */
 };
 
-void publish_window_init(struct publish_window *window, size_t size);
-void publish_window_fini(struct publish_window *window);
+void tern_publish_window_init(struct publish_window *window, size_t size);
+void tern_publish_window_fini(struct publish_window *window);
 /* How many more can be published. */
 static inline size_t publish_window_room(const struct publish_window *window)
 {
     return window->size - (size_t)(window->next - window->first);
 }
 /* The slot of a sequence number that is under way. */
-struct publish_slot *publish_window_slot(const struct publish_window *window, uint64_t sequence);
+struct publish_slot *tern_publish_window_slot(const struct publish_window *window, uint64_t sequence);
 /* Opens the slot of the next sequence number. There must be room. */
-struct publish_slot *publish_window_open(struct publish_window *window, enum publish_kind kind, int64_t position,
-                                         int64_t now_ms);
+struct publish_slot *tern_publish_window_open(struct publish_window *window, enum publish_kind kind, int64_t position,
+                                              int64_t now_ms);
 /* The open slot of an event id that was not returned yet, or NULL. */
-struct publish_slot *publish_window_find(const struct publish_window *window, const char *event_id);
+struct publish_slot *tern_publish_window_find(const struct publish_window *window, const char *event_id);
 /* The broker's answer for one slot. */
-void publish_window_close(struct publish_window *window, struct publish_slot *slot, bool confirmed);
+void tern_publish_window_close(struct publish_window *window, struct publish_slot *slot, bool confirmed);
 /* Moves `first` over what is answered. */
-void publish_window_pass(struct publish_window *window);
+void tern_publish_window_pass(struct publish_window *window);
 /* The last position, `through` at most, up to which nothing of a kind is open. */
-int64_t publish_window_frontier(const struct publish_window *window, enum publish_kind kind, int64_t through);
+int64_t tern_publish_window_frontier(const struct publish_window *window, enum publish_kind kind, int64_t through);
 /* How many new rows were confirmed since the last call. */
-int64_t publish_window_take_settled(struct publish_window *window);
+int64_t tern_publish_window_take_confirmed(struct publish_window *window);
 /* The connection is gone: the fate of every open publication is unknown, new rows above the frontier are published
  * again and count then. Sequence numbers begin at 1 again. */
-void publish_window_reset(struct publish_window *window, int64_t frontier);
+void tern_publish_window_reset(struct publish_window *window, int64_t frontier);
 
 #endif

@@ -99,7 +99,7 @@ struct row_visit {
 static int visit_returned(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
     struct row_visit *visit = self;
-    if (publish_send_row(&visit->publisher->sender, row, PUBLISH_RETURNED, row->seq, false, err) < 0) return -1;
+    if (tern_publish_send_row(&visit->publisher->sender, row, PUBLISH_RETURNED, row->seq, false, err) < 0) return -1;
     visit->sent = true;
     return 1;
 }
@@ -109,12 +109,12 @@ static int send_returned(struct tern_publisher *publisher, struct tern_error *er
     struct publish_returned *returned = &publisher->returned;
     int64_t now_ms = publisher->sender.now_ms;
     struct returned_row *row;
-    while (publish_may_send(&publisher->sender) && (row = publish_returned_due(returned, now_ms))) {
+    while (tern_publish_may_send(&publisher->sender) && (row = tern_publish_returned_due(returned, now_ms))) {
         struct row_visit visit = {.publisher = publisher};
         if (tern_event_log_own(publisher->settings.reader, row->seq - 1, row->seq, 1, visit_returned, &visit, err) < 0)
             return -1;
         row->in_flight = visit.sent;
-        if (!visit.sent) publish_returned_confirm(returned, row->seq, now_ms);
+        if (!visit.sent) tern_publish_returned_confirm(returned, row->seq, now_ms);
     }
     return 0;
 }
@@ -124,13 +124,13 @@ static int visit_new(void *self, const struct tern_log_row *row, struct tern_err
     struct row_visit *visit = self;
     struct tern_publisher *publisher = visit->publisher;
     struct publish_returned *returned = &publisher->returned;
-    visit->stopped = !publish_may_send(&publisher->sender) || returned->unreported >= TERN_PROGRESS_HOLDS;
+    visit->stopped = !tern_publish_may_send(&publisher->sender) || returned->unreported >= TERN_PROGRESS_RETURNS;
     if (visit->stopped) return 1;
     /* A row that came back before the connection was lost is tried when it is due. */
-    if (returned->count == 0 || !publish_returned_find(returned, row->seq)) {
-        if (returned->count > 0 && publish_returned_has_subject(returned, row->subject))
-            publish_returned_add_behind(returned, row->seq, row->subject, publisher->sender.now_ms);
-        else if (publish_send_row(&publisher->sender, row, PUBLISH_NEW, row->seq, false, err) < 0)
+    if (returned->count == 0 || !tern_publish_returned_find(returned, row->seq)) {
+        if (returned->count > 0 && tern_publish_returned_has_subject(returned, row->subject))
+            tern_publish_returned_add_behind(returned, row->seq, row->subject, publisher->sender.now_ms);
+        else if (tern_publish_send_row(&publisher->sender, row, PUBLISH_NEW, row->seq, false, err) < 0)
             return -1;
     }
     publisher->position = row->seq;
@@ -145,7 +145,7 @@ static int send_new(struct tern_publisher *publisher, struct tern_error *err)
            publisher->returned.unreported == 0 &&
            publish_returned_waiting(&publisher->returned) < PUBLISH_RETURNED_MAX) {
         int64_t committed = atomic_load(&publisher->committed), before = publisher->position;
-        if (publisher->read_through >= committed || !publish_may_send(&publisher->sender)) return 0;
+        if (publisher->read_through >= committed || !tern_publish_may_send(&publisher->sender)) return 0;
         int limit = (int)publish_window_room(window);
         struct row_visit visit = {.publisher = publisher};
         int visited = tern_event_log_own(publisher->settings.reader, before, -1, limit, visit_new, &visit, err);
@@ -162,12 +162,12 @@ static int visit_republished(void *self, const struct tern_log_row *row, int64_t
     const struct row_visit *visit = self;
     struct tern_publisher *publisher = visit->publisher;
     struct republish *republish = visit->republish;
-    const struct returned_row *returned = publish_returned_find(&publisher->returned, row->seq);
+    const struct returned_row *returned = tern_publish_returned_find(&publisher->returned, row->seq);
     const struct tern_event_type *type = tern_catalogue_find(publisher->settings.catalogue, row->type);
     if (returned ? !returned->confirmed : row->seq > publisher->position) return 0; /* goes out in its own order */
-    if (republish->kind == PUBLISH_LOST && !(type && type->heard_by[0])) return 0;
-    if (publish_send_row(&publisher->sender, row, republish->kind, position, nudge, err) < 0) return -1;
-    republish_sent(republish);
+    if (republish->kind == PUBLISH_LOST && !(type && type->consumers[0])) return 0;
+    if (tern_publish_send_row(&publisher->sender, row, republish->kind, position, nudge, err) < 0) return -1;
+    tern_republish_sent(republish);
     if (republish->kind == PUBLISH_LOST) TERN_CHAOS_POINT("forgot.mid");
     return 0;
 }
@@ -175,11 +175,12 @@ static int visit_republished(void *self, const struct tern_log_row *row, int64_t
 static int send_republished(struct tern_publisher *publisher, struct republish *republish, struct tern_error *err)
 {
     struct row_visit visit = {.publisher = publisher, .republish = republish};
-    republish_retry(republish, publisher->sender.now_ms);
-    while (republish->more && publish_may_send(&publisher->sender)) {
-        size_t room = republish_room(republish, &publisher->window, publisher->sender.now_ms);
+    tern_republish_retry(republish, publisher->sender.now_ms);
+    while (republish->more && tern_publish_may_send(&publisher->sender)) {
+        size_t room = tern_republish_room(republish, &publisher->window, publisher->sender.now_ms);
         if (room == 0) return 0;
-        if (republish_read(republish, publisher->settings.reader, room, visit_republished, &visit, err) < 0) return -1;
+        if (tern_republish_read(republish, publisher->settings.reader, room, visit_republished, &visit, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -187,7 +188,8 @@ static int send_republished(struct tern_publisher *publisher, struct republish *
 static int send_all(struct tern_publisher *publisher, struct tern_error *err)
 {
     bool flushing = atomic_load(&publisher->flushing);
-    if (!flushing && publish_control_send(&publisher->control, &publisher->sender, publisher->settings.reader, err) < 0)
+    if (!flushing &&
+        tern_publish_control_send(&publisher->control, &publisher->sender, publisher->settings.reader, err) < 0)
         return -1;
     if (send_returned(publisher, err) < 0 || send_new(publisher, err) < 0) return -1;
     if (flushing) return 0;
@@ -201,7 +203,7 @@ static int check_confirms(struct tern_publisher *publisher, struct tern_error *e
 {
     const struct publish_window *window = &publisher->window;
     if (window->open == 0 || publisher->blocked) return 0;
-    int64_t since_ms = publish_window_slot(window, window->first)->sent_ms;
+    int64_t since_ms = tern_publish_window_slot(window, window->first)->sent_ms;
     if (since_ms < publisher->unblocked_ms) since_ms = publisher->unblocked_ms;
     if (publisher->sender.now_ms - since_ms <= CONFIRM_MS) return 0;
     tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, "timeout", NULL, NULL);
@@ -211,8 +213,8 @@ static int check_confirms(struct tern_publisher *publisher, struct tern_error *e
 /* Every own row up to here is confirmed by the broker, or is known to the writer as returned. */
 static int64_t confirmed_through(const struct tern_publisher *publisher)
 {
-    int64_t through = publish_window_frontier(&publisher->window, PUBLISH_NEW, publisher->position);
-    int64_t unreported = publish_returned_lowest_unreported(&publisher->returned);
+    int64_t through = tern_publish_window_frontier(&publisher->window, PUBLISH_NEW, publisher->position);
+    int64_t unreported = tern_publish_returned_lowest_unreported(&publisher->returned);
     return unreported <= through ? unreported - 1 : through;
 }
 
@@ -222,26 +224,26 @@ static void report(struct tern_publisher *publisher)
     struct publish_window *window = &publisher->window;
     int64_t to_wall_ms = tern_now(publisher->clock) - tern_steady(publisher->clock);
     tern_log_flush(publisher->story);
-    struct tern_publish_progress *news = publish_progress_open(&publisher->progress);
-    size_t changes = news->hold_count;
-    publish_returned_report(&publisher->returned, to_wall_ms, news);
-    int64_t through = confirmed_through(publisher), before = news->mark;
-    if (through > before) news->mark = through;
-    int64_t settled = publish_window_take_settled(window);
-    settled += (int64_t)publish_returned_pass(&publisher->returned, news->mark);
-    news->confirmed += settled;
-    bool added = news->hold_count > changes || news->mark > before || settled > 0;
-    if (republish_pass(&publisher->asked, window)) {
-        news->again_done = republish_report(&publisher->asked, publisher->settings.log);
+    struct tern_publish_progress *news = tern_publish_progress_open(&publisher->progress);
+    size_t changes = news->return_count;
+    tern_publish_returned_report(&publisher->returned, to_wall_ms, news);
+    int64_t through = confirmed_through(publisher), before = news->confirmed_through;
+    if (through > before) news->confirmed_through = through;
+    int64_t confirmed = tern_publish_window_take_confirmed(window);
+    confirmed += (int64_t)tern_publish_returned_pass(&publisher->returned, news->confirmed_through);
+    news->confirmed += confirmed;
+    bool added = news->return_count > changes || news->confirmed_through > before || confirmed > 0;
+    if (tern_republish_pass(&publisher->asked, window)) {
+        news->again_done = tern_republish_report(&publisher->asked, publisher->settings.log);
         added = true;
     }
-    if (republish_pass(&publisher->lost, window)) {
+    if (tern_republish_pass(&publisher->lost, window)) {
         news->republish_id = publisher->lost.loss.id;
-        news->republished = republish_report(&publisher->lost, publisher->settings.log);
+        news->republished = tern_republish_report(&publisher->lost, publisher->settings.log);
         added = true;
     }
     atomic_store(&publisher->changes_wait, publisher->returned.unreported > 0);
-    bool announce = publish_progress_close(&publisher->progress, added, window->open, publisher->read_through);
+    bool announce = tern_publish_progress_close(&publisher->progress, added, window->open, publisher->read_through);
     if (!announce) return;
     TERN_CHAOS_POINT("pub.after_confirm_before_mark");
     tern_backlog_report(publisher->settings.backlog, publisher);
@@ -258,7 +260,7 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
         report(publisher);
         return 0;
     }
-    if (queue_loss_probe(&publisher->loss, link, probe_ms, now_ms, err) < 0) return -1;
+    if (tern_queue_loss_probe(&publisher->loss, link, probe_ms, now_ms, err) < 0) return -1;
     /* A route may be missing: once all is answered, a new connection declares the topology again. */
     bool wants_topology = publisher->redeclare && now_ms - publisher->declared_ms >= REDECLARE_MS;
     if (!wants_topology && send_all(publisher, err) < 0) {
@@ -267,10 +269,10 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
     }
     report(publisher);
     if (wants_topology && publisher->window.open == 0)
-        return tern_error_set(err, "events that somebody hears come back: declaring the topology again");
-    publish_stall_watch(&publisher->stall, now_ms, publisher->window.open,
-                        publish_returned_waiting(&publisher->returned),
-                        publish_returned_oldest_ms(&publisher->returned));
+        return tern_error_set(err, "events that have consumers are returned: declaring the topology again");
+    tern_publish_stall_watch(&publisher->stall, now_ms, publisher->window.open,
+                             publish_returned_waiting(&publisher->returned),
+                             tern_publish_returned_oldest_ms(&publisher->returned));
     return 0;
 }
 
@@ -283,19 +285,18 @@ static int64_t back_off(struct tern_publisher *publisher, int64_t attempt)
 
 static void row_came_back(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
 {
-    const struct returned_row *before = publish_returned_find(&publisher->returned, slot->position);
+    const struct returned_row *before = tern_publish_returned_find(&publisher->returned, slot->position);
     int64_t attempt = before ? before->attempts + 1 : 1, now_ms = tern_steady(publisher->clock), left_out;
-    publish_returned_add(&publisher->returned, slot->position, slot->subject, reason, now_ms,
-                         now_ms + back_off(publisher, attempt));
+    tern_publish_returned_add(&publisher->returned, slot->position, slot->subject, reason, now_ms,
+                              now_ms + back_off(publisher, attempt));
     /* RabbitMQ goes on refusing on a channel when the limit of a full queue is lifted: only a new channel learns of
      * it. */
     if (attempt >= STUBBORN_ATTEMPTS && publisher->sender.now_ms - publisher->declared_ms >= STUBBORN_MS)
         publisher->redeclare = true;
     enum tern_log_level level = tern_log_quota_take(&publisher->came_back, 1, now_ms, &left_out);
-    tern_log_write(publisher->settings.log, level, "event came back from the broker, held",
-                   TERN_STR("eventType", slot->type), TERN_STR("eventId", slot->event_id),
-                   TERN_STR("subject", slot->subject), TERN_STR("reason", reason), TERN_INT("attempt", attempt),
-                   tern_log_count("leftOut", left_out), TERN_LOG_END);
+    tern_log_write(publisher->settings.log, level, "the broker returned an event", TERN_STR("eventType", slot->type),
+                   TERN_STR("eventId", slot->event_id), TERN_STR("subject", slot->subject), TERN_STR("reason", reason),
+                   TERN_INT("attempt", attempt), tern_log_count("leftOut", left_out), TERN_LOG_END);
 }
 
 static void row_confirmed(struct tern_publisher *publisher, const struct publish_slot *slot)
@@ -304,7 +305,7 @@ static void row_confirmed(struct tern_publisher *publisher, const struct publish
     tern_log_info(publisher->story, "published", TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
                   TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id));
     if (slot->kind == PUBLISH_RETURNED)
-        publish_returned_confirm(&publisher->returned, slot->position, publisher->sender.now_ms);
+        tern_publish_returned_confirm(&publisher->returned, slot->position, publisher->sender.now_ms);
 }
 
 static void republish_answered(struct tern_publisher *publisher, struct republish *republish,
@@ -312,12 +313,12 @@ static void republish_answered(struct tern_publisher *publisher, struct republis
 {
     if (!confirmed) {
         int64_t wait_ms = back_off(publisher, republish->attempts + 1);
-        republish_failed(republish, slot->position, publisher->sender.now_ms + wait_ms);
+        tern_republish_failed(republish, slot->position, publisher->sender.now_ms + wait_ms);
         return;
     }
-    republish_confirmed(republish);
-    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_said_again_total, 1, slot->type, NULL, NULL);
-    tern_log_write(publisher->story, slot->nudge ? TERN_LOG_INFO : TERN_LOG_DEBUG, "said again",
+    tern_republish_confirmed(republish);
+    tern_metric_add(publisher->settings.metrics, &TERN_METRIC_messages_republished_total, 1, slot->type, NULL, NULL);
+    tern_log_write(publisher->story, slot->nudge ? TERN_LOG_INFO : TERN_LOG_DEBUG, "republished",
                    TERN_STR("eventType", slot->type), TERN_STR("subject", slot->subject),
                    TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id), TERN_LOG_END);
 }
@@ -326,10 +327,10 @@ static void slot_answered(struct tern_publisher *publisher, struct publish_slot 
 {
     bool confirmed = acked && !slot->returned;
     const char *reason = slot->returned ? "return" : "nack";
-    publish_window_close(&publisher->window, slot, confirmed);
+    tern_publish_window_close(&publisher->window, slot, confirmed);
     if (slot->kind == PUBLISH_CONTROL) return;
-    if (confirmed && publish_stall_confirmed(&publisher->stall, publisher->sender.now_ms))
-        publish_returned_retry_all(&publisher->returned, publisher->sender.now_ms);
+    if (confirmed && tern_publish_stall_confirmed(&publisher->stall, publisher->sender.now_ms))
+        tern_publish_returned_retry_all(&publisher->returned, publisher->sender.now_ms);
     if (!confirmed)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, 1, reason, NULL, NULL);
     if (slot->kind == PUBLISH_ASKED_FOR || slot->kind == PUBLISH_LOST)
@@ -350,10 +351,10 @@ static int on_confirmed(void *self, uint64_t sequence, bool multiple, bool acked
     if (sequence >= window->next)
         return tern_error_set(err, "the broker confirmed %llu, which was never sent", (unsigned long long)sequence);
     for (uint64_t i = multiple || sequence < window->first ? window->first : sequence; i <= sequence; i++) {
-        struct publish_slot *slot = publish_window_slot(window, i);
+        struct publish_slot *slot = tern_publish_window_slot(window, i);
         if (slot->open) slot_answered(publisher, slot, acked);
     }
-    publish_window_pass(window);
+    tern_publish_window_pass(window);
     return 0;
 }
 
@@ -361,7 +362,7 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 {
     struct tern_publisher *publisher = self;
     (void)err;
-    struct publish_slot *slot = publish_window_find(&publisher->window, message->message_id);
+    struct publish_slot *slot = tern_publish_window_find(&publisher->window, message->message_id);
     if (slot) slot->returned = true;
     publisher->redeclare = true;
     return 0;
@@ -373,20 +374,21 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct tern_publisher_settings *settings = &publisher->settings;
-    struct tern_broker_news lost = {.lost = true, .through_seq = publisher->position}, made = {0};
+    struct tern_queue_news lost = {.lost = true, .through_seq = publisher->position}, made = {0};
     char forbidden[TERN_NAMES_SIZE];
-    if (queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0) return -1;
+    if (tern_queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0)
+        return -1;
     if (lost.count > 0) {
         TERN_CHAOS_POINT("forgot.before_record");
-        if (queue_loss_record(&publisher->loss, &lost, err) < 0) return -1;
+        if (tern_queue_loss_record(&publisher->loss, &lost, err) < 0) return -1;
         TERN_CHAOS_POINT("forgot.before_marker");
-        republish_begin(&publisher->lost, &lost.republish);
+        tern_republish_begin(&publisher->lost, &lost.republish);
     }
-    if (queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
+    if (tern_queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
     if (forbidden[0] != '\0') tern_links_lacks(settings->links, TERN_LACKS_MARKERS, forbidden);
     if (made.count == 0) return 0;
     TERN_CHAOS_POINT("forgot.before_noted");
-    return queue_loss_record(&publisher->loss, &made, err);
+    return tern_queue_loss_record(&publisher->loss, &made, err);
 }
 
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -399,10 +401,11 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
         return -1;
     publisher->sender.now_ms = publisher->declared_ms = tern_steady(publisher->clock);
     atomic_store(&publisher->up, true);
-    publish_returned_shift(&publisher->returned, publish_stall_resume(&publisher->stall, publisher->sender.now_ms));
+    tern_publish_returned_shift(&publisher->returned,
+                                tern_publish_stall_resume(&publisher->stall, publisher->sender.now_ms));
     publisher->redeclare = false;
-    publish_control_connected(&publisher->control);
-    publish_returned_retry_unrouted(&publisher->returned, publisher->sender.now_ms);
+    tern_publish_control_connected(&publisher->control);
+    tern_publish_returned_retry_unrouted(&publisher->returned, publisher->sender.now_ms);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 1, LINK_LABEL, NULL);
     tern_links_connected(publisher->settings.links, TERN_LINK_PUBLISHER);
     return 0;
@@ -412,14 +415,14 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 static void reset_connection(struct tern_publisher *publisher)
 {
     struct publish_window *window = &publisher->window;
-    int64_t frontier = publish_window_frontier(window, PUBLISH_NEW, publisher->position);
+    int64_t frontier = tern_publish_window_frontier(window, PUBLISH_NEW, publisher->position);
     if (window->open > 0)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_publish_failures_total, (int64_t)window->open, "lost",
                         NULL, NULL);
-    republish_reset(&publisher->asked, window);
-    republish_reset(&publisher->lost, window);
-    publish_window_reset(window, frontier);
-    publish_returned_reset(&publisher->returned, frontier, tern_steady(publisher->clock));
+    tern_republish_reset(&publisher->asked, window);
+    tern_republish_reset(&publisher->lost, window);
+    tern_publish_window_reset(window, frontier);
+    tern_publish_returned_reset(&publisher->returned, frontier, tern_steady(publisher->clock));
     if (frontier < publisher->position) publisher->read_through = 0;
     publisher->position = frontier;
 }
@@ -438,7 +441,7 @@ static void on_lost(void *self, const char *why)
         tern_metric_add(publisher->settings.metrics, &TERN_METRIC_amqp_reconnects_total, 1, LINK_LABEL, NULL, NULL);
     tern_metric_set(publisher->settings.metrics, &TERN_METRIC_amqp_connected, 0, LINK_LABEL, NULL);
     set_blocked(publisher, false);
-    publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
+    tern_publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
     reset_connection(publisher);
     report(publisher);
     tern_links_lost(publisher->settings.links, TERN_LINK_PUBLISHER, tern_amqp_state(publisher->link).trouble, why);
@@ -449,9 +452,10 @@ static void on_blocked(void *self, bool blocked, const char *reason)
     struct tern_publisher *publisher = self;
     set_blocked(publisher, blocked);
     if (blocked)
-        publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
+        tern_publish_stall_pause(&publisher->stall, publisher->unblocked_ms);
     else
-        publish_returned_shift(&publisher->returned, publish_stall_resume(&publisher->stall, publisher->unblocked_ms));
+        tern_publish_returned_shift(&publisher->returned,
+                                    tern_publish_stall_resume(&publisher->stall, publisher->unblocked_ms));
     tern_links_blocked(publisher->settings.links, blocked, reason);
 }
 
@@ -471,7 +475,7 @@ void tern_publisher_own(struct tern_publisher *publisher, bool owned)
     tern_amqp_wake(publisher->link);
 }
 
-void tern_publisher_said_again(struct tern_publisher *publisher)
+void tern_publisher_asked(struct tern_publisher *publisher)
 {
     atomic_store(&publisher->asked_waits, true);
     tern_amqp_wake(publisher->link);
@@ -479,13 +483,13 @@ void tern_publisher_said_again(struct tern_publisher *publisher)
 
 void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_resend *resend)
 {
-    publish_control_ask(&publisher->control, resend);
+    tern_publish_control_ask(&publisher->control, resend);
     tern_amqp_wake(publisher->link);
 }
 
 bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress)
 {
-    bool waits = publish_progress_take(&publisher->progress, ret_progress);
+    bool waits = tern_publish_progress_take(&publisher->progress, ret_progress);
     if (atomic_load(&publisher->changes_wait)) tern_amqp_wake(publisher->link);
     return waits;
 }
@@ -495,12 +499,12 @@ void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms)
     if (!publisher || !publisher->started) return;
     atomic_store(&publisher->flushing, true);
     tern_amqp_wake(publisher->link);
-    publish_progress_await_idle(&publisher->progress, &publisher->committed, &publisher->up, timeout_ms);
+    tern_publish_progress_await_idle(&publisher->progress, &publisher->committed, &publisher->up, timeout_ms);
 }
 
 int64_t tern_publisher_stalled_ms(const struct tern_publisher *publisher)
 {
-    return publish_stall_ms(&publisher->stall, tern_steady(publisher->clock));
+    return tern_publish_stall_ms(&publisher->stall, tern_steady(publisher->clock));
 }
 
 struct tern_amqp_link_state tern_publisher_state(const struct tern_publisher *publisher)
@@ -541,14 +545,14 @@ static int create_link(struct tern_publisher *publisher, struct tern_error *err)
 static int load(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct tern_publisher_settings *settings = &publisher->settings;
-    struct tern_republish loss;
-    if (publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
+    struct tern_republish_range loss;
+    if (tern_publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
     if (!settings->queue) return 0;
     publisher->loss = (struct queue_loss){.queue = settings->queue, .log = settings->log, .metrics = settings->metrics};
-    if (queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
-        tern_republish_load(settings->reader, &loss, err) < 0)
+    if (tern_queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
+        tern_republish_range_load(settings->reader, &loss, err) < 0)
         return -1;
-    republish_begin(&publisher->lost, &loss);
+    tern_republish_begin(&publisher->lost, &loss);
     return 0;
 }
 
@@ -561,17 +565,17 @@ int tern_publisher_create(const struct tern_publisher_settings *settings, struct
     publisher->service = tern_copy_text(settings->service);
     publisher->queue_type = tern_copy_text(settings->queue_type);
     publisher->clock = settings->link.clock ? settings->link.clock : &tern_clock_system;
-    publisher->position = settings->start.mark;
+    publisher->position = settings->start.confirmed_through;
     publisher->declared_ms = INT64_MIN / 2;
     atomic_store(&publisher->committed, settings->start.last_seq);
     atomic_store(&publisher->owned, !settings->needs_queue);
-    publish_progress_init(&publisher->progress, settings->start.mark);
-    publish_control_init(&publisher->control, settings->store, settings->republish_ms, settings->beacon_ms);
-    publish_stall_init(&publisher->stall, settings->log, tern_steady(publisher->clock));
-    publish_window_init(&publisher->window, window > PUBLISH_WINDOW_MAX ? PUBLISH_WINDOW_MAX : window);
-    republish_init(&publisher->asked, PUBLISH_ASKED_FOR,
-                   settings->again_per_s > 0 ? settings->again_per_s : ASKED_FOR_PER_S);
-    republish_init(&publisher->lost, PUBLISH_LOST, LOST_PER_S);
+    tern_publish_progress_init(&publisher->progress, settings->start.confirmed_through);
+    tern_publish_control_init(&publisher->control, settings->store, settings->republish_ms, settings->beacon_ms);
+    tern_publish_stall_init(&publisher->stall, settings->log, tern_steady(publisher->clock));
+    tern_publish_window_init(&publisher->window, window > PUBLISH_WINDOW_MAX ? PUBLISH_WINDOW_MAX : window);
+    tern_republish_init(&publisher->asked, PUBLISH_ASKED_FOR,
+                        settings->republish_per_s > 0 ? settings->republish_per_s : ASKED_FOR_PER_S);
+    tern_republish_init(&publisher->lost, PUBLISH_LOST, LOST_PER_S);
     publisher->chance = tern_ids_create(publisher->clock, settings->seed);
     publisher->story = settings->log ? tern_log_create_buffered(settings->log) : NULL;
     if (create_link(publisher, err) < 0 || load(publisher, err) < 0) {
@@ -589,10 +593,10 @@ void tern_publisher_destroy(struct tern_publisher *publisher)
     tern_amqp_destroy(publisher->link);
     tern_log_destroy(publisher->story);
     tern_ids_destroy(publisher->chance);
-    publish_returned_fini(&publisher->returned);
-    publish_window_fini(&publisher->window);
-    publish_control_fini(&publisher->control);
-    publish_progress_fini(&publisher->progress);
+    tern_publish_returned_fini(&publisher->returned);
+    tern_publish_window_fini(&publisher->window);
+    tern_publish_control_fini(&publisher->control);
+    tern_publish_progress_fini(&publisher->progress);
     free(publisher->service);
     free(publisher->queue_type);
     free(publisher);

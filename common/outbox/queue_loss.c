@@ -10,18 +10,18 @@
 static bool consumes(const struct tern_catalogue *catalogue, const char *service, const char *queue)
 {
     for (size_t i = 0; i < catalogue->type_count; i++)
-        if (strcmp(catalogue->types[i].producer, service) == 0 && tern_catalogue_hears(&catalogue->types[i], queue))
+        if (strcmp(catalogue->types[i].producer, service) == 0 && tern_catalogue_consumes(&catalogue->types[i], queue))
             return true;
     return false;
 }
 
-int queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalogue, const char *service,
-                    struct tern_db *reader, struct tern_error *err)
+int tern_queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalogue, const char *service,
+                         struct tern_db *reader, struct tern_error *err)
 {
     for (const char *const *queue = catalogue->services; *queue; queue++) {
         if (!consumes(catalogue, service, *queue)) continue;
         TERN_ASSERT(loss->count < TERN_COUNT(loss->markers), "a catalogue has few services");
-        int noted = tern_broker_memory_has(reader, *queue, err);
+        int noted = tern_queue_markers_has(reader, *queue, err);
         if (noted < 0) return -1;
         struct queue_marker *marker = &loss->markers[loss->count++];
         *marker = (struct queue_marker){.queue = *queue, .noted = noted > 0};
@@ -31,8 +31,8 @@ int queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalo
     return 0;
 }
 
-int queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms, struct tern_broker_news *ret_lost,
-                    struct tern_error *err)
+int tern_queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms,
+                         struct tern_queue_news *ret_lost, struct tern_error *err)
 {
     loss->checked_ms = now_ms;
     for (size_t i = 0; i < loss->count; i++) {
@@ -45,8 +45,8 @@ int queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now
     return 0;
 }
 
-int queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_broker_news *ret_made,
-                    char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err)
+int tern_queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_queue_news *ret_made,
+                         char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err)
 {
     ret_forbidden[0] = '\0';
     for (size_t i = 0; i < loss->count; i++) {
@@ -67,12 +67,12 @@ int queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struc
 
 static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
-    struct tern_broker_news *news = argument;
+    struct tern_queue_news *news = argument;
     int64_t window_ms = tern_config_number(ctx->config, "REPUBLISH_WINDOW_S") * 1000;
-    return tern_broker_memory_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
+    return tern_queue_markers_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-int queue_loss_record(struct queue_loss *loss, struct tern_broker_news *news, struct tern_error *err)
+int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err)
 {
     const struct tern_conversation silent = {0};
     if (tern_work_command(loss->queue, run_record, news, &silent, err) != TERN_COMMITTED)
@@ -84,15 +84,15 @@ int queue_loss_record(struct queue_loss *loss, struct tern_broker_news *news, st
     for (size_t i = 0; i < news->count; i++)
         tern_log_warn(loss->log, "the broker has forgotten a queue, and what was in it",
                       TERN_STR("queue", news->queues[i]));
-    tern_metric_add(loss->metrics, &TERN_METRIC_broker_forgot_total, (int64_t)news->count, NULL, NULL, NULL);
+    tern_metric_add(loss->metrics, &TERN_METRIC_queues_lost_total, (int64_t)news->count, NULL, NULL, NULL);
     if (news->republish.id > 0)
-        tern_log_info(loss->log, "saying the recent log again", TERN_INT("afterSeq", news->republish.after_seq),
+        tern_log_info(loss->log, "republishing the recent log", TERN_INT("afterSeq", news->republish.after_seq),
                       TERN_INT("throughSeq", news->republish.through_seq));
     return 0;
 }
 
-int queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
-                     struct tern_error *err)
+int tern_queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
+                          struct tern_error *err)
 {
     if (now_ms - loss->checked_ms < interval_ms) return 0;
     loss->checked_ms = now_ms;

@@ -7,20 +7,20 @@
 
 enum { PAGE = 32 };
 
-void republish_init(struct republish *republish, enum publish_kind kind, int per_s)
+void tern_republish_init(struct republish *republish, enum publish_kind kind, int per_s)
 {
     *republish = (struct republish){.kind = kind, .per_s = per_s, .more = kind == PUBLISH_ASKED_FOR};
 }
 
-void republish_begin(struct republish *republish, const struct tern_republish *loss)
+void tern_republish_begin(struct republish *republish, const struct tern_republish_range *loss)
 {
-    republish_init(republish, republish->kind, republish->per_s);
+    tern_republish_init(republish, republish->kind, republish->per_s);
     republish->loss = *loss;
     republish->position = republish->confirmed_through = republish->reported_through = loss->after_seq;
     republish->more = loss->id > 0;
 }
 
-size_t republish_room(struct republish *republish, const struct publish_window *window, int64_t now_ms)
+size_t tern_republish_room(struct republish *republish, const struct publish_window *window, int64_t now_ms)
 {
     size_t share = window->size / 4 > 0 ? window->size / 4 : 1;
     int64_t gained = (now_ms - republish->allowed_ms) * republish->per_s / 1000;
@@ -59,8 +59,8 @@ static int visit_lost(void *self, const struct tern_log_row *row, struct tern_er
 static int read_asked(struct republish *republish, struct tern_db *reader, int limit, struct visit *visit,
                       struct tern_error *err)
 {
-    struct tern_outbox_again rows[PAGE];
-    int count = tern_outbox_again_list(reader, republish->position, rows, limit, err);
+    struct tern_outbox_request rows[PAGE];
+    int count = tern_outbox_request_list(reader, republish->position, rows, limit, err);
     for (int i = 0; i < count; i++) {
         visit->position = rows[i].id;
         visit->nudge = !rows[i].republished;
@@ -71,8 +71,8 @@ static int read_asked(struct republish *republish, struct tern_db *reader, int l
     return count < 0 ? -1 : 0;
 }
 
-int republish_read(struct republish *republish, struct tern_db *reader, size_t limit, republish_visitor *visit,
-                   void *self, struct tern_error *err)
+int tern_republish_read(struct republish *republish, struct tern_db *reader, size_t limit, republish_visitor *visit,
+                        void *self, struct tern_error *err)
 {
     struct visit each = {.republish = republish, .visit = visit, .self = self};
     int page = limit < PAGE ? (int)limit : PAGE;
@@ -86,20 +86,20 @@ int republish_read(struct republish *republish, struct tern_db *reader, size_t l
     return 0;
 }
 
-void republish_sent(struct republish *republish)
+void tern_republish_sent(struct republish *republish)
 {
     republish->under_way++;
     republish->allowed--;
 }
 
-void republish_confirmed(struct republish *republish)
+void tern_republish_confirmed(struct republish *republish)
 {
     republish->under_way--;
     republish->attempts = 0;
     republish->count++;
 }
 
-void republish_failed(struct republish *republish, int64_t position, int64_t retry_ms)
+void tern_republish_failed(struct republish *republish, int64_t position, int64_t retry_ms)
 {
     republish->under_way--;
     republish->attempts++;
@@ -107,7 +107,7 @@ void republish_failed(struct republish *republish, int64_t position, int64_t ret
     if (republish->failed == 0 || position < republish->failed) republish->failed = position;
 }
 
-void republish_retry(struct republish *republish, int64_t now_ms)
+void tern_republish_retry(struct republish *republish, int64_t now_ms)
 {
     if (republish->failed == 0 || now_ms < republish->retry_ms) return;
     republish->position = republish->failed - 1;
@@ -115,30 +115,30 @@ void republish_retry(struct republish *republish, int64_t now_ms)
     republish->more = true;
 }
 
-bool republish_pass(struct republish *republish, const struct publish_window *window)
+bool tern_republish_pass(struct republish *republish, const struct publish_window *window)
 {
     int64_t through = republish->position;
     if (republish->confirmed_through < through) {
         if (republish->failed > 0 && republish->failed <= through) through = republish->failed - 1;
-        if (republish->under_way > 0) through = publish_window_frontier(window, republish->kind, through);
+        if (republish->under_way > 0) through = tern_publish_window_frontier(window, republish->kind, through);
         if (through > republish->confirmed_through) republish->confirmed_through = through;
     }
     return republish->confirmed_through > republish->reported_through;
 }
 
-int64_t republish_report(struct republish *republish, struct tern_log *log)
+int64_t tern_republish_report(struct republish *republish, struct tern_log *log)
 {
     republish->reported_through = republish->confirmed_through;
     if (republish->loss.id > 0 && republish->confirmed_through >= republish->loss.through_seq) {
-        tern_log_info(log, "the recent log is said again", TERN_INT("events", republish->count));
+        tern_log_info(log, "the recent log is republished", TERN_INT("events", republish->count));
         republish->loss.id = 0;
     }
     return republish->reported_through;
 }
 
-void republish_reset(struct republish *republish, const struct publish_window *window)
+void tern_republish_reset(struct republish *republish, const struct publish_window *window)
 {
-    (void)republish_pass(republish, window);
+    (void)tern_republish_pass(republish, window);
     republish->position = republish->confirmed_through;
     republish->failed = 0;
     republish->under_way = 0;

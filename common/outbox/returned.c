@@ -1,7 +1,7 @@
 /* returned.c - rows that came back, sorted by seq.
  *
  * Every search but the one by seq is a plain walk, because the list is usually empty. A confirmed row stays until
- * the mark has passed it: after a lost connection it is published once more with the new ones, and must not count as
+ * the position has passed it: after a lost connection it is published once more with the new ones, and must not count as
  * waiting. */
 #include "returned.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void publish_returned_fini(struct publish_returned *returned)
+void tern_publish_returned_fini(struct publish_returned *returned)
 {
     free(returned->rows);
 }
@@ -30,7 +30,7 @@ static size_t index_of(const struct publish_returned *returned, int64_t seq)
     return low;
 }
 
-struct returned_row *publish_returned_find(const struct publish_returned *returned, int64_t seq)
+struct returned_row *tern_publish_returned_find(const struct publish_returned *returned, int64_t seq)
 {
     size_t index = index_of(returned, seq);
     return index < returned->count && returned->rows[index].seq == seq ? &returned->rows[index] : NULL;
@@ -43,7 +43,7 @@ static struct returned_row *first_of(const struct publish_returned *returned, co
     return NULL;
 }
 
-bool publish_returned_has_subject(const struct publish_returned *returned, const char *subject)
+bool tern_publish_returned_has_subject(const struct publish_returned *returned, const char *subject)
 {
     return publish_returned_waiting(returned) > 0 && first_of(returned, subject);
 }
@@ -83,12 +83,12 @@ static void order_subject(struct publish_returned *returned, const char *subject
     }
 }
 
-int publish_returned_load(struct publish_returned *returned, struct tern_db *reader, const struct tern_clock *clock,
-                          struct tern_error *err)
+int tern_publish_returned_load(struct publish_returned *returned, struct tern_db *reader,
+                               const struct tern_clock *clock, struct tern_error *err)
 {
     const int limit = PUBLISH_RETURNED_MAX + PUBLISH_WINDOW_MAX; /* the window may have been larger before */
-    struct tern_outbox_held *stored = tern_alloc((size_t)limit * sizeof *stored);
-    int count = tern_outbox_held(reader, stored, limit, err);
+    struct tern_outbox_returned *stored = tern_alloc((size_t)limit * sizeof *stored);
+    int count = tern_outbox_returned(reader, stored, limit, err);
     for (int i = 0; i < count; i++) {
         /* The store has wall time, and the clock may have been set back since: no row waits longer than a back-off. */
         int64_t delay_ms = stored[i].next_try_ms - tern_now(clock);
@@ -104,12 +104,12 @@ int publish_returned_load(struct publish_returned *returned, struct tern_db *rea
     return count < 0 ? -1 : 0;
 }
 
-void publish_returned_add(struct publish_returned *returned, int64_t seq, const char *subject, const char *reason,
-                          int64_t now_ms, int64_t next_try_ms)
+void tern_publish_returned_add(struct publish_returned *returned, int64_t seq, const char *subject, const char *reason,
+                               int64_t now_ms, int64_t next_try_ms)
 {
     char name[TERN_ID_SIZE]; /* `subject` may lie in the list, which may move */
     tern_copy_whole(name, sizeof name, subject);
-    struct returned_row *row = publish_returned_find(returned, seq);
+    struct returned_row *row = tern_publish_returned_find(returned, seq);
     if (!row) row = insert(returned, seq, name);
     if (row->attempts == 0) row->since_ms = now_ms;
     row->attempts++;
@@ -120,8 +120,8 @@ void publish_returned_add(struct publish_returned *returned, int64_t seq, const 
     order_subject(returned, name, next_try_ms);
 }
 
-void publish_returned_add_behind(struct publish_returned *returned, int64_t seq, const char *subject,
-                                 int64_t next_try_ms)
+void tern_publish_returned_add_behind(struct publish_returned *returned, int64_t seq, const char *subject,
+                                      int64_t next_try_ms)
 {
     struct returned_row *row = insert(returned, seq, subject);
     row->next_try_ms = next_try_ms;
@@ -130,7 +130,7 @@ void publish_returned_add_behind(struct publish_returned *returned, int64_t seq,
     set_unreported(returned, row);
 }
 
-struct returned_row *publish_returned_due(const struct publish_returned *returned, int64_t now_ms)
+struct returned_row *tern_publish_returned_due(const struct publish_returned *returned, int64_t now_ms)
 {
     for (size_t i = 0; i < returned->count; i++) {
         struct returned_row *row = &returned->rows[i];
@@ -139,9 +139,9 @@ struct returned_row *publish_returned_due(const struct publish_returned *returne
     return NULL;
 }
 
-void publish_returned_confirm(struct publish_returned *returned, int64_t seq, int64_t now_ms)
+void tern_publish_returned_confirm(struct publish_returned *returned, int64_t seq, int64_t now_ms)
 {
-    struct returned_row *row = publish_returned_find(returned, seq);
+    struct returned_row *row = tern_publish_returned_find(returned, seq);
     TERN_ASSERT(row && !row->confirmed, "only a returned row that waits is confirmed");
     row->confirmed = true;
     row->in_flight = false;
@@ -166,7 +166,7 @@ static size_t forget_confirmed(struct publish_returned *returned, int64_t after,
     return before - kept;
 }
 
-void publish_returned_reset(struct publish_returned *returned, int64_t position, int64_t now_ms)
+void tern_publish_returned_reset(struct publish_returned *returned, int64_t position, int64_t now_ms)
 {
     (void)forget_confirmed(returned, position, INT64_MAX);
     for (size_t i = 0; i < returned->count; i++) {
@@ -179,25 +179,25 @@ void publish_returned_reset(struct publish_returned *returned, int64_t position,
     }
 }
 
-void publish_returned_retry_unrouted(struct publish_returned *returned, int64_t now_ms)
+void tern_publish_returned_retry_unrouted(struct publish_returned *returned, int64_t now_ms)
 {
     for (size_t i = 0; i < returned->count; i++)
         if (strcmp(returned->rows[i].reason, "return") == 0) returned->rows[i].next_try_ms = now_ms;
 }
 
-void publish_returned_retry_all(struct publish_returned *returned, int64_t now_ms)
+void tern_publish_returned_retry_all(struct publish_returned *returned, int64_t now_ms)
 {
     for (size_t i = 0; i < returned->count; i++)
         if (!returned->rows[i].behind) returned->rows[i].next_try_ms = now_ms;
 }
 
-void publish_returned_shift(struct publish_returned *returned, int64_t by_ms)
+void tern_publish_returned_shift(struct publish_returned *returned, int64_t by_ms)
 {
     for (size_t i = 0; i < returned->count; i++)
         returned->rows[i].since_ms += by_ms;
 }
 
-int64_t publish_returned_oldest_ms(const struct publish_returned *returned)
+int64_t tern_publish_returned_oldest_ms(const struct publish_returned *returned)
 {
     int64_t oldest_ms = INT64_MAX;
     for (size_t i = 0; i < returned->count; i++) {
@@ -207,23 +207,23 @@ int64_t publish_returned_oldest_ms(const struct publish_returned *returned)
     return oldest_ms;
 }
 
-int64_t publish_returned_lowest_unreported(const struct publish_returned *returned)
+int64_t tern_publish_returned_lowest_unreported(const struct publish_returned *returned)
 {
     for (size_t i = 0; returned->unreported > 0 && i < returned->count; i++)
         if (!returned->rows[i].reported) return returned->rows[i].seq;
     return INT64_MAX;
 }
 
-void publish_returned_report(struct publish_returned *returned, int64_t to_wall_ms,
-                             struct tern_publish_progress *progress)
+void tern_publish_returned_report(struct publish_returned *returned, int64_t to_wall_ms,
+                                  struct tern_publish_progress *progress)
 {
     for (size_t i = 0; returned->unreported > 0 && i < returned->count; i++) {
         struct returned_row *row = &returned->rows[i];
-        if (progress->hold_count == TERN_PROGRESS_HOLDS) return;
+        if (progress->return_count == TERN_PROGRESS_RETURNS) return;
         if (!row->unreported) continue;
-        struct tern_publish_hold *change = &progress->holds[progress->hold_count++];
-        *change = (struct tern_publish_hold){.seq = row->seq,
-                                             .next_try_ms = row->confirmed ? 0 : row->next_try_ms + to_wall_ms};
+        struct tern_publish_return *change = &progress->returns[progress->return_count++];
+        *change = (struct tern_publish_return){.seq = row->seq,
+                                               .next_try_ms = row->confirmed ? 0 : row->next_try_ms + to_wall_ms};
         tern_copy_whole(change->subject, sizeof change->subject, row->subject);
         tern_copy_whole(change->reason, sizeof change->reason, row->reason);
         row->unreported = false;
@@ -232,7 +232,7 @@ void publish_returned_report(struct publish_returned *returned, int64_t to_wall_
     }
 }
 
-size_t publish_returned_pass(struct publish_returned *returned, int64_t mark)
+size_t tern_publish_returned_pass(struct publish_returned *returned, int64_t mark)
 {
     return forget_confirmed(returned, 0, mark);
 }

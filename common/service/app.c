@@ -1,4 +1,4 @@
-/* app.c - what routes and jobs may ask of a running service: commands, read connections, whether the door is open.
+/* app.c - what routes and jobs may ask of a running service: commands, read connections, whether work is taken in.
  *
  * Nothing here touches the writing connection. */
 #include "app.h"

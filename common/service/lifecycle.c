@@ -355,7 +355,7 @@ void tern_app_stop(struct tern_app *app)
         tern_app_check_store(app); /* a clean end says that the next start has everything */
         tern_log_info(app->log, "stopped", TERN_INT("unpublished", atomic_load(&app->backlog.pending)));
     }
-    if (app->service->close) app->service->close(app->self); /* before the worker that it may still hurry */
+    if (app->service->close) app->service->close(app->self); /* before the worker that it may still wake */
 
     tern_consumer_destroy(app->consumer);
     tern_publisher_destroy(app->publisher);

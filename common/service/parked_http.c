@@ -1,7 +1,7 @@
-/* parked_http.c - the admin calls of every daemon about held messages: list, show, retry, discard, retry many.
+/* parked_http.c - the admin calls of every daemon about deferred messages: list, show, retry, discard, retry many.
  *
  * Looking uses a read connection. Acting is a command on the writer thread, in the transaction that also writes the
- * audit; after it the unit of work counts anew what is held, so that what became due runs at once. A message that is
+ * audit; after it the unit of work counts anew what is deferred, so that what became due runs at once. A message that is
  * being tried or waits behind another is never changed: 409. Bodies are shown masked (parked_print.c). */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -110,16 +110,16 @@ static bool read_page(struct tern_app *app, const struct tern_http_request *requ
 
 /* ---- list ------------------------------------------------------------------------------------------------------ */
 
-static int show_row(void *self, const struct tern_held *held, struct tern_error *err)
+static int show_row(void *self, const struct tern_deferred *deferred, struct tern_error *err)
 {
     struct page *page = self;
     (void)err;
     page->more = page->shown == page->limit;
     if (page->more) return 1;
     if (page->shown++ > 0) tern_text_add(&page->answer->body, ",");
-    tern_parked_print_row(held, &page->answer->body);
+    tern_parked_print_row(deferred, &page->answer->body);
     tern_text_add(&page->answer->body, "}");
-    page->behind = held->position;
+    page->behind = deferred->position;
     return 0;
 }
 
@@ -183,23 +183,23 @@ static int show_act(void *self, const struct tern_parked_act *act, struct tern_e
 /* 1, 0 when there is no such message, -1. */
 static int show_one(struct tern_db *db, const char *name, struct tern_text *out, struct tern_error *err)
 {
-    struct tern_held held;
+    struct tern_deferred deferred;
     char own_name[TERN_PARKED_NAME_SIZE];
-    int found = tern_parked_find(db, name, &held, err);
+    int found = tern_parked_find(db, name, &deferred, err);
     if (found <= 0) return found;
-    tern_parked_name(&held, own_name);
-    tern_parked_print_row(&held, out);
-    tern_parked_print_message(held.body, held.body_length, out);
+    tern_parked_name(&deferred, own_name);
+    tern_parked_print_row(&deferred, out);
+    tern_parked_print_message(deferred.body, deferred.body_length, out);
     tern_text_add(out, ",\"acts\":[");
     if (tern_parked_acts(db, own_name, show_act, out, err) < 0) found = -1;
     tern_text_add(out, "]}\n");
-    tern_held_fini(&held);
+    tern_deferred_fini(&deferred);
     return found;
 }
 
 static void answer_unknown(struct tern_http_answer *answer, const char *name)
 {
-    tern_http_problem(answer, 404, "Message not found", "No message %.64s is held here.", name);
+    tern_http_problem(answer, 404, "Message not found", "No message %.64s is deferred here.", name);
 }
 
 static void get_one(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
@@ -225,29 +225,31 @@ struct parked_command {
     struct tern_parked_caller caller;
     struct tern_parked_filter filter;
     int limit;
-    struct tern_text asked;     /* the filter as it was said; empty for one */
-    int result;                 /* out: enum tern_parked_result, or how many */
-    enum tern_held_state state; /* out: what it was */
+    struct tern_text asked;         /* the filter as it was given; empty for one */
+    int result;                     /* out: enum tern_parked_result, or how many */
+    enum tern_deferred_state state; /* out: what it was */
 };
 
-static void log_act(struct tern_context *ctx, const struct parked_command *command, const struct tern_held *held)
+static void log_act(struct tern_context *ctx, const struct parked_command *command,
+                    const struct tern_deferred *deferred)
 {
     char name[TERN_PARKED_NAME_SIZE];
-    tern_parked_name(held, name);
+    tern_parked_name(deferred, name);
     tern_log_info(ctx->log, command->discards ? "parked message discarded" : "parked message is tried again",
-                  TERN_STR("eventType", held->type), TERN_STR("subject", held->subject), TERN_STR("eventId", name),
-                  TERN_STR("requestId", command->caller.request_id), TERN_STR("remote", command->caller.remote));
+                  TERN_STR("eventType", deferred->type), TERN_STR("subject", deferred->subject),
+                  TERN_STR("eventId", name), TERN_STR("requestId", command->caller.request_id),
+                  TERN_STR("remote", command->caller.remote));
 }
 
 static int act_on_one(struct tern_context *ctx, struct parked_command *command, struct tern_error *err)
 {
-    struct tern_held held;
-    int result = command->discards ? tern_parked_discard(ctx->db, command->name, &command->caller, &held, err)
-                                   : tern_parked_retry(ctx->db, command->name, &command->caller, &held, err);
+    struct tern_deferred deferred;
+    int result = command->discards ? tern_parked_discard(ctx->db, command->name, &command->caller, &deferred, err)
+                                   : tern_parked_retry(ctx->db, command->name, &command->caller, &deferred, err);
     if (result <= 0) return result;
-    command->state = held.state;
-    if (result == TERN_PARKED_DONE) log_act(ctx, command, &held);
-    tern_held_fini(&held);
+    command->state = deferred.state;
+    if (result == TERN_PARKED_DONE) log_act(ctx, command, &deferred);
+    tern_deferred_fini(&deferred);
     return result;
 }
 
@@ -381,7 +383,7 @@ static void post_retry_many(void *self, const struct tern_http_request *request,
 
 const struct tern_http_route tern_parked_routes[] = {
     {"GET",    "/admin/parked",                 get_parked,      TERN_HTTP_ADMIN,
-     "messages that are held, oldest first; ?type= subject= reason= state= olderThan= newerThan= limit= cursor="                                         },
+     "messages that are deferred, oldest first; ?type= subject= reason= state= olderThan= newerThan= limit= cursor="                                     },
     {"GET",    "/admin/parked/{eventId}",       get_one,         TERN_HTTP_ADMIN,                                            "one of them, with its body"},
     {"DELETE", "/admin/parked/{eventId}",       delete_one,      TERN_HTTP_ADMIN,                                            "discards a parked message" },
     {"POST",   "/admin/parked/retry",           post_retry_many, TERN_HTTP_ADMIN | TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE,

@@ -22,16 +22,16 @@ static enum tern_outcome run_purge(struct tern_context *ctx, struct tern_work *w
     return TERN_DONE;
 }
 
-static void settle_purge(struct tern_work *work, enum tern_settled settled)
+static void finish_purge(struct tern_work *work, enum tern_work_end end)
 {
     struct tern_upkeep *upkeep = upkeep_of(work);
     upkeep->purging = false;
     /* What failed is tried again in its time. */
-    if (settled == TERN_SETTLED_DONE && upkeep->more) upkeep->purged_ms = 0;
+    if (end == TERN_WORK_DONE && upkeep->more) upkeep->purged_ms = 0;
 }
 
 static const struct tern_work_kind purge_kind = {
-    .name = "purge", .run = run_purge, .settle = settle_purge, .lazy = true};
+    .name = "purge", .run = run_purge, .finish = finish_purge, .lazy = true};
 
 void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_work_queue *queue)
 {
@@ -47,7 +47,7 @@ void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ct
     tern_work_submit(upkeep->queue, &upkeep->purge);
 }
 
-bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low)
+bool tern_upkeep_check(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low)
 {
     int64_t now_ms = tern_steady(ctx->clock);
     if (now_ms - upkeep->looked_ms < LOOK_MS) return disk_was_low;

@@ -16,6 +16,6 @@ void tern_upkeep_init(struct tern_upkeep *upkeep, struct tern_work_queue *queue)
 /* After a batch, outside any transaction, but not while the service stops: a step of the purge, when it is time. */
 void tern_upkeep_purge(struct tern_upkeep *upkeep, const struct tern_context *ctx);
 /* After a batch, outside any transaction: looks when it is time. Returns whether the disk has no room left. */
-bool tern_upkeep_look(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low);
+bool tern_upkeep_check(struct tern_upkeep *upkeep, struct tern_context *ctx, bool disk_was_low);
 
 #endif

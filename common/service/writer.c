@@ -1,6 +1,6 @@
-/* writer.c - the writer thread and its batches: one transaction, what is due, then everybody is told.
+/* writer.c - the writer thread and its batches: one transaction, what is due, then the other parts are woken.
  *
- * Invariants: a work is settled exactly once, never before the transaction that holds it has ended; no lock is held while
+ * Invariants: a work is finished exactly once, never before the transaction that holds it has ended; no lock is held while
  * the store works. Knows nothing of deliveries, HTTP or jobs but whom to tell what. */
 #include "writer.h"
 
@@ -8,7 +8,7 @@
 
 #include "app.h"
 #include "tern/chaos.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 
 enum { NO_ROOM_LOOK_MS = 1000, PATIENCE_MOST_MS = 60000 };
 
@@ -25,7 +25,7 @@ struct tern_writer {
     bool ask_due;           /* next_due_ms may be wrong */
     int64_t pause_until_ms; /* steady: the store was full; no batch before */
     int64_t drift_ms;       /* wall less steady time: moves only when the wall clock is set */
-    bool refused;           /* the last batch was lost, and that was said */
+    bool refused;           /* the last batch was lost, and that was logged */
 };
 
 struct tern_writer *tern_writer_create(struct tern_app *app, int batch_max)
@@ -63,7 +63,7 @@ static int move_along(struct tern_context *ctx, int64_t by_ms, struct tern_error
 {
     tern_log_warn(ctx->log, "the wall clock jumped", TERN_INT("seconds", by_ms / 1000));
     tern_metric_add(ctx->metrics, &TERN_METRIC_clock_jumps_total, 1, NULL, NULL, NULL);
-    return tern_timer_shift(ctx->db, by_ms, err) < 0 ? -1 : tern_held_shift(ctx->db, by_ms, err);
+    return tern_timer_shift(ctx->db, by_ms, err) < 0 ? -1 : tern_deferred_shift(ctx->db, by_ms, err);
 }
 
 static bool store_failed(const struct tern_context *ctx, const struct tern_error *err)
@@ -74,8 +74,8 @@ static bool store_failed(const struct tern_context *ctx, const struct tern_error
 /* Runs one work in its savepoint. 0: the batch goes on; -1 with `err`: the store failed, the whole batch is lost. */
 static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
-    struct tern_unit_mark mark;
-    if (tern_unit_begin(ctx, &mark, err) < 0) return -1;
+    struct tern_unit_start start;
+    if (tern_unit_begin(ctx, &start, err) < 0) return -1;
     work->outcome = work->kind->run(ctx, work, &work->err);
     if (work->outcome == TERN_DONE) return tern_db_release(ctx->db, err);
 
@@ -83,7 +83,7 @@ static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern
         *err = work->err;
         return -1;
     }
-    if (tern_unit_undo(ctx, &mark, err) < 0) return -1;
+    if (tern_unit_undo(ctx, &start, err) < 0) return -1;
     if (!work->kind->keep) return 0;
     return work->kind->keep(ctx, work, err);
 }
@@ -124,7 +124,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
     struct tern_context *ctx = writer->ctx;
     int64_t jump_ms = jump_of(writer);
     ctx->now_ms = tern_now(ctx->clock);
-    ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->said_again = 0;
+    ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->republished = 0;
     if (tern_db_begin(ctx->db, err) < 0 || begin(writer->app, err) < 0) return -1;
     if (jump_ms != 0) {
         writer->ask_due = true;
@@ -151,7 +151,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
 
 /* ---- after it ---- */
 
-/* On disk: before the works are settled, whoever waits for rows is told. */
+/* On disk: before the works are finished, whoever waits for rows is woken. */
 static void tell_committed(struct tern_writer *writer)
 {
     struct tern_app *app = writer->app;
@@ -165,7 +165,7 @@ static void tell_committed(struct tern_writer *writer)
         tern_backlog_add(&app->backlog, ctx);
         tern_publisher_committed(app->publisher, ctx->last_seq);
     }
-    if (ctx->said_again > 0) tern_publisher_said_again(app->publisher);
+    if (ctx->republished > 0) tern_publisher_asked(app->publisher);
     if (ctx->jobs_added > 0) tern_job_worker_wake(app->worker);
     tern_retries_committed(app->retries);
 }
@@ -193,20 +193,20 @@ static void give_up(struct tern_writer *writer, const struct tern_error *err)
     tern_log_flush(ctx->log);
 }
 
-static void settle_all(struct tern_work *batch, bool committed, const struct tern_error *err)
+static void finish_all(struct tern_work *batch, bool committed, const struct tern_error *err)
 {
     for (struct tern_work *work = batch, *next; work; work = next) {
         next = work->next;
-        enum tern_settled settled = TERN_SETTLED_LATER;
+        enum tern_work_end end = TERN_WORK_LATER;
         if (!committed)
             work->err = *err;
         else
-            settled = work->outcome == TERN_DONE || work->kind->keep ? TERN_SETTLED_DONE : TERN_SETTLED_UNDONE;
-        work->kind->settle(work, settled);
+            end = work->outcome == TERN_DONE || work->kind->keep ? TERN_WORK_DONE : TERN_WORK_UNDONE;
+        work->kind->finish(work, end);
     }
 }
 
-/* Outside any transaction, when everything is settled. */
+/* Outside any transaction, when everything is finished. */
 static void look_after(struct tern_writer *writer)
 {
     struct tern_app *app = writer->app;
@@ -216,7 +216,7 @@ static void look_after(struct tern_writer *writer)
         tern_fatal(&app->fatal, &err);
     if (!tern_work_draining(writer->queue)) tern_upkeep_purge(&app->upkeep, writer->ctx);
     bool low = atomic_load(&app->status.disk_low);
-    if (atomic_exchange(&app->status.disk_low, tern_upkeep_look(&app->upkeep, writer->ctx, low)) != low)
+    if (atomic_exchange(&app->status.disk_low, tern_upkeep_check(&app->upkeep, writer->ctx, low)) != low)
         writer->ask_due = true; /* next_due has another answer now */
 }
 
@@ -228,7 +228,7 @@ static int64_t next_due(struct tern_writer *writer)
     if (retry_ms < due_ms) due_ms = retry_ms;
     int64_t look_ms = tern_now(writer->ctx->clock) + NO_ROOM_LOOK_MS;
     bool shut = atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low);
-    /* A shut door brings no work: without looking by itself the writer would never see that there is room again. */
+    /* While the API is closed no work comes: without a check of its own the writer would never see that there is room again. */
     return shut && look_ms < due_ms ? look_ms : due_ms;
 }
 
@@ -243,7 +243,7 @@ static void process(struct tern_writer *writer, struct tern_work *batch, int cou
         writer->ctx->last_seq = last_seq;
         give_up(writer, &err);
     }
-    settle_all(batch, committed, &err);
+    finish_all(batch, committed, &err);
     tern_work_rejoin(writer->queue);
     look_after(writer);
     if (!writer->ask_due) return;

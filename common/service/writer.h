@@ -1,7 +1,7 @@
 /* writer.h - the writer: the one thread that changes the store, many units of work per transaction.
  *
  * It takes what has arrived in the queue (common/work/work.h), up to batch_max, and runs it as one transaction with one flush
- * of the disk, together with what is due by the clock. After the commit it tells the other parts and settles the works. It
+ * of the disk, together with what is due by the clock. After the commit it tells the other parts and finishes the works. It
  * calls the parts of the app by name, and is the only one that begins and ends transactions while the service runs. */
 #ifndef TERN_SERVICE_WRITER_H
 #define TERN_SERVICE_WRITER_H

@@ -1,6 +1,6 @@
 /* command.c - a work whose submitter waits for its end.
  *
- * A command lives on the caller's stack: the caller waits until it is settled, or takes it back before it has begun.
+ * A command lives on the caller's stack: the caller waits until it is finished, or takes it back before it has begun.
  * Never touches the writing connection. */
 #include "work.h"
 
@@ -10,8 +10,8 @@ struct command_work {
     void *argument;
     const struct tern_conversation *conversation;
     struct tern_sync sync; /* guards what follows; the submitter waits for it */
-    bool settled;
-    enum tern_settled how;
+    bool finished;
+    enum tern_work_end how;
 };
 
 static enum tern_outcome run_command(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
@@ -21,33 +21,33 @@ static enum tern_outcome run_command(struct tern_context *ctx, struct tern_work 
     return command->run(ctx, command->argument, err);
 }
 
-static void settle_command(struct tern_work *work, enum tern_settled settled)
+static void finish_command(struct tern_work *work, enum tern_work_end end)
 {
     struct command_work *command = (struct command_work *)work;
     tern_sync_lock(&command->sync);
-    command->settled = true;
-    command->how = settled;
+    command->finished = true;
+    command->how = end;
     tern_sync_signal(&command->sync); /* under the lock: the waiter's stack goes away after it */
     tern_sync_unlock(&command->sync);
 }
 
-static const struct tern_work_kind command_kind = {.name = "command", .run = run_command, .settle = settle_command};
+static const struct tern_work_kind command_kind = {.name = "command", .run = run_command, .finish = finish_command};
 
 /* Waits for the end; takes the command back when it has not begun within the deadline. False: taken back. */
 static bool await_end(struct tern_work_queue *queue, struct command_work *command)
 {
     const struct timespec deadline = tern_deadline(TERN_COMMAND_DEADLINE_MS);
-    while (queue->step && !command->settled)
+    while (queue->step && !command->finished)
         if (!queue->step(queue->self)) return !tern_work_withdraw(queue, &command->work);
     tern_sync_lock(&command->sync);
-    while (!command->settled && tern_sync_wait_until(&command->sync, deadline))
+    while (!command->finished && tern_sync_wait_until(&command->sync, deadline))
         continue;
-    bool late = !command->settled;
+    bool late = !command->finished;
     tern_sync_unlock(&command->sync);
     if (!late) return true;
     if (tern_work_withdraw(queue, &command->work)) return false;
     tern_sync_lock(&command->sync); /* the writer holds it: its end is near, and the only safe thing to wait for */
-    while (!command->settled)
+    while (!command->finished)
         tern_sync_wait(&command->sync);
     tern_sync_unlock(&command->sync);
     return true;
@@ -66,8 +66,8 @@ enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_c
                              TERN_COMMAND_DEADLINE_MS / 1000);
     } else {
         if (err) *err = command.work.err;
-        if (command.how == TERN_SETTLED_DONE) result = TERN_COMMITTED;
-        if (command.how == TERN_SETTLED_UNDONE) result = TERN_REFUSED;
+        if (command.how == TERN_WORK_DONE) result = TERN_COMMITTED;
+        if (command.how == TERN_WORK_UNDONE) result = TERN_REFUSED;
     }
     tern_sync_fini(&command.sync);
     return result;

@@ -1,4 +1,4 @@
-/* links.c - what consumer and publisher tell of their links: up, lost, blocked, without a right.
+/* links.c - what consumer and publisher report of their links: up, lost, blocked, without a right.
  *
  * A cause is logged once, not once per attempt; another cause is logged again. No lock is held while it logs. */
 #include "links.h"
@@ -43,7 +43,7 @@ void tern_links_connected(struct tern_links *links, enum tern_link link)
     if (link == TERN_LINK_CONSUMER) atomic_store(&links->declared, true);
     (void)pthread_mutex_lock(&links->lock);
     links->state[link].why[0] = '\0';
-    links->state[link].told = false;
+    links->state[link].reported = false;
     (void)pthread_mutex_unlock(&links->lock);
     tern_log_info(links->log, "connected to the broker", TERN_STR("link", link_names[link]));
     if (online) tern_work_wake(links->queue); /* timers that need the broker may fire */
@@ -56,12 +56,12 @@ void tern_links_lost(struct tern_links *links, enum tern_link link, enum tern_am
     (void)tern_links_set_flag(links, &links->up[link], false);
     if (link == TERN_LINK_CONSUMER) atomic_store(&links->lacking, 0);
     (void)pthread_mutex_lock(&links->lock);
-    bool tell = !state->told || (trouble != TERN_AMQP_OTHER && trouble != state->trouble);
+    bool report = !state->reported || (trouble != TERN_AMQP_OTHER && trouble != state->trouble);
     tern_copy_cut(state->why, sizeof state->why, why);
-    state->told = true;
-    if (tell) state->trouble = trouble;
+    state->reported = true;
+    if (report) state->trouble = trouble;
     (void)pthread_mutex_unlock(&links->lock);
-    if (tell)
+    if (report)
         tern_log_warn(links->log, was_up ? "lost the broker, trying again" : troubles[trouble],
                       TERN_STR("link", link_names[link]), TERN_STR("err", why));
 }

@@ -1,6 +1,6 @@
 /* links.h - the state of the two links to the broker, of the service's queue, and the time that passes while both are up.
  *
- * Consumer and publisher tell it what happens, on their own threads; a cause is logged once, not once per attempt. Any thread
+ * Consumer and publisher report it what happens, on their own threads; a cause is logged once, not once per attempt. Any thread
  * reads it: the job worker and the HTTP API whether anything may begin, /readyz why not, the writer the time online. What the
  * writer has to act on wakes it. */
 #ifndef TERN_WORK_LINKS_H
@@ -20,15 +20,15 @@ enum {
 struct tern_link_state {
     char why
         [TERN_SENTENCE_SIZE]; /* why it is not up, as its last attempt has found; "": it is up, or was not tried yet */
-    bool told;
-    enum tern_amqp_trouble trouble; /* that was told */
+    bool reported;
+    enum tern_amqp_trouble trouble; /* that was reported */
 };
 
 /* Why the service's queue is not ours, while somebody else has it. */
 struct tern_standby {
     char why[TERN_SENTENCE_SIZE]; /* "": it is, or we do not know */
     int64_t since_ms;             /* steady */
-    bool told;
+    bool reported;
 };
 
 /* Time that passes only while both links are up, and the broker takes messages: nobody can answer while it is away, so
@@ -55,7 +55,7 @@ struct tern_links {
     atomic_bool refused;    /* it is another store's: no more is */
     atomic_bool displaced;  /* the broker says for so long that somebody else owns it that it is no old link of ours */
     atomic_bool owned_news; /* it has become ours, and the writer has not passed it on yet */
-    atomic_uint lacks;      /* what was told of missing rights: bits by enum tern_lack */
+    atomic_uint lacks;      /* what was reported of missing rights: bits by enum tern_lack */
     atomic_uint lacking;    /* those that are missing on the consumer's connection that there is */
 
     pthread_mutex_t lock;
@@ -65,12 +65,12 @@ struct tern_links {
     struct tern_online online;
 };
 
-/* Everything that is passed outlives it; `service` and `store` may be set later, before anything is told. */
+/* Everything that is passed outlives it; `service` and `store` may be set later, before anything is reported. */
 void tern_links_init(struct tern_links *links, struct tern_work_queue *queue, struct tern_log *log,
                      struct tern_metrics *metrics);
 void tern_links_fini(struct tern_links *links);
 
-/* ---- links.c: what consumer and publisher tell ---- */
+/* ---- links.c: what consumer and publisher report ---- */
 
 void tern_links_connected(struct tern_links *links, enum tern_link link);
 void tern_links_lost(struct tern_links *links, enum tern_link link, enum tern_amqp_trouble trouble, const char *why);

@@ -1,6 +1,6 @@
 /* online.c - the time that passes while both links are up: one sum and one mark under a lock.
  *
- * It never goes back, whatever is told in whatever order. */
+ * It never goes back, whatever is reported in whatever order. */
 #include "links.h"
 
 enum { SAVE_MS = 5000 };

@@ -7,7 +7,7 @@
 
 #include "links.h"
 
-enum { TOLD_AFTER_MS = 1000 }; /* a process that ended a moment ago is not worth a line */
+enum { REPORTED_AFTER_MS = 1000 }; /* a process that ended a moment ago is not worth a line */
 
 void tern_links_stands_by(struct tern_links *links, bool refused, const char *why)
 {
@@ -18,14 +18,14 @@ void tern_links_stands_by(struct tern_links *links, bool refused, const char *wh
     (void)pthread_mutex_lock(&links->lock);
     if (standby->why[0] == '\0') {
         standby->since_ms = now_ms;
-        standby->told = false;
+        standby->reported = false;
     }
     tern_copy_cut(standby->why, sizeof standby->why, why);
     int64_t stood_ms = now_ms - standby->since_ms;
-    bool tell = !standby->told && (refused || stood_ms >= TOLD_AFTER_MS);
-    standby->told |= tell;
+    bool report = !standby->reported && (refused || stood_ms >= REPORTED_AFTER_MS);
+    standby->reported |= report;
     (void)pthread_mutex_unlock(&links->lock);
-    if (tell) tern_log_warn(links->log, "does not own its queue", TERN_STR("err", why));
+    if (report) tern_log_warn(links->log, "does not own its queue", TERN_STR("err", why));
     if (stood_ms < TERN_LOST_LINK_MS) return;
     /* It is no old connection of ours any more that the broker speaks of. */
     if (!atomic_exchange(&links->displaced, true) && atomic_load(&links->owned_once))
@@ -37,7 +37,7 @@ static void begin_to_own(struct tern_links *links, bool adopted)
 {
     struct tern_standby *standby = &links->standby;
     (void)pthread_mutex_lock(&links->lock);
-    bool waited = standby->why[0] != '\0' && standby->told;
+    bool waited = standby->why[0] != '\0' && standby->reported;
     standby->why[0] = '\0';
     (void)pthread_mutex_unlock(&links->lock);
     atomic_store(&links->refused, false);

@@ -12,7 +12,7 @@ void tern_work_init(struct tern_work_queue *queue, const struct tern_clock *cloc
 
 void tern_work_fini(struct tern_work_queue *queue)
 {
-    TERN_ASSERT(!queue->works.first, "a queue ends only when everything in it was settled");
+    TERN_ASSERT(!queue->works.first, "a queue ends only when everything in it was finished");
     tern_sync_fini(&queue->sync);
 }
 

@@ -11,21 +11,21 @@ void tern_context_forget_numbers(struct tern_context *ctx)
     memset(ctx->numbers, 0, sizeof ctx->numbers);
 }
 
-int tern_unit_begin(struct tern_context *ctx, struct tern_unit_mark *ret_mark, struct tern_error *err)
+int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start, struct tern_error *err)
 {
-    *ret_mark = (struct tern_unit_mark){tern_log_mark(ctx->log), ctx->emitted,    ctx->last_seq,
-                                        ctx->jobs_added,         ctx->timers_set, ctx->said_again};
+    *ret_start = (struct tern_unit_start){
+        tern_log_position(ctx->log), ctx->emitted, ctx->last_seq, ctx->jobs_added, ctx->timers_set, ctx->republished};
     return tern_db_savepoint(ctx->db, err);
 }
 
-int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_mark *mark, struct tern_error *err)
+int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err)
 {
     tern_log_undo(ctx->log, mark->log);
     ctx->emitted = mark->emitted;
     ctx->last_seq = mark->last_seq;
     ctx->jobs_added = mark->jobs_added;
     ctx->timers_set = mark->timers_set;
-    ctx->said_again = mark->said_again;
+    ctx->republished = mark->republished;
     tern_context_forget_numbers(ctx);
     return tern_db_undo(ctx->db, err);
 }

@@ -2,8 +2,8 @@
  *
  * Works (deliveries, commands, job outcomes, publishing progress) are submitted from any thread. The writer
  * (service/writer.h) takes what has arrived and runs it as one transaction; each work runs in a savepoint, so that one that
- * fails undoes itself alone. Only after the commit are the works settled: the delivery acknowledged, the HTTP request
- * answered. A store without room fails the whole batch: its works are settled LATER.
+ * fails undoes itself alone. Only after the commit are the works finished: the delivery acknowledged, the HTTP request
+ * answered. A store without room fails the whole batch: its works are finished LATER.
  *
  * The queue is the one thing that all parts know of the writer. What a part has to tell a higher one it leaves in its own
  * object and wakes the writer, which passes it on. */
@@ -17,10 +17,10 @@
 
 struct tern_work;
 
-enum tern_settled {
-    TERN_SETTLED_DONE,   /* committed */
-    TERN_SETTLED_UNDONE, /* its savepoint was undone: work->outcome and work->err say why; the rest committed */
-    TERN_SETTLED_LATER   /* the store could not commit: nothing changed, work->err says why */
+enum tern_work_end {
+    TERN_WORK_DONE,   /* committed */
+    TERN_WORK_UNDONE, /* its savepoint was undone: work->outcome and work->err say why; the rest committed */
+    TERN_WORK_LATER   /* the store could not commit: nothing changed, work->err says why */
 };
 
 struct tern_work_kind {
@@ -28,10 +28,10 @@ struct tern_work_kind {
     /* Inside the work's savepoint. Sets ctx->conversation itself. */
     enum tern_outcome (*run)(struct tern_context *ctx, struct tern_work *work, struct tern_error *err);
     /* After a RETRY or REJECT was undone, inside the transaction: keeps what must not be lost. NULL: nothing to keep, the work
-     * is settled UNDONE; otherwise it is settled DONE when this returned 0. */
+     * is finished UNDONE; otherwise it is finished DONE when this returned 0. */
     int (*keep)(struct tern_context *ctx, struct tern_work *work, struct tern_error *err);
     /* After the end of the transaction; the work is the kind's again (may be freed or queued again). */
-    void (*settle)(struct tern_work *work, enum tern_settled settled);
+    void (*finish)(struct tern_work *work, enum tern_work_end end);
     bool lazy; /* never begins a batch of its own: joins the next one, or waits TERN_LAZY_MS */
 };
 
@@ -48,12 +48,12 @@ enum { TERN_LAZY_MS = 20, TERN_FULL_PAUSE_MS = 500 /* between a batch that was l
 
 /* What a unit had done before: a unit that fails is undone to here, in the store, in the log, and in what the context
  * has counted; the rest of the batch stands. One at a time. */
-struct tern_unit_mark {
+struct tern_unit_start {
     size_t log;
-    int64_t emitted, last_seq, jobs_added, timers_set, said_again;
+    int64_t emitted, last_seq, jobs_added, timers_set, republished;
 };
-int tern_unit_begin(struct tern_context *ctx, struct tern_unit_mark *ret_mark, struct tern_error *err);
-int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_mark *mark, struct tern_error *err);
+int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start, struct tern_error *err);
+int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err);
 
 /* ---- the queue ---- */
 
@@ -75,7 +75,7 @@ struct tern_work_queue {
     int64_t lazy_until_ms; /* steady: when lazy works stop waiting */
     bool woken, stopping;
 
-    struct tern_work_list requeued; /* of the batch that is being settled; writer thread */
+    struct tern_work_list requeued; /* of the batch that is being finished; writer thread */
     atomic_bool draining;           /* the service stops: what fails is not submitted anew */
 };
 
@@ -83,11 +83,11 @@ struct tern_work_queue {
 void tern_work_init(struct tern_work_queue *queue, const struct tern_clock *clock);
 void tern_work_fini(struct tern_work_queue *queue);
 
-/* Any thread; takes the work until it is settled. */
+/* Any thread; takes the work until it is finished. */
 void tern_work_submit(struct tern_work_queue *queue, struct tern_work *work);
-/* For `settle` after LATER only: queues the work again, at its old place before everything that came later. */
+/* For `finish` after LATER only: queues the work again, at its old place before everything that came later. */
 void tern_work_requeue(struct tern_work_queue *queue, struct tern_work *work);
-/* Any thread: takes a work back that has not begun. False when it has: then it will be settled. */
+/* Any thread: takes a work back that has not begun. False when it has: then it will be finished. */
 bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work);
 /* Any thread: works queued and not begun. */
 size_t tern_work_waiting(struct tern_work_queue *queue);
@@ -107,7 +107,7 @@ enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_c
 
 /* Takes up to `most` works off the front: a list, or NULL. */
 struct tern_work *tern_work_take(struct tern_work_queue *queue, int most, int *ret_count);
-/* After a batch is settled: what was requeued goes in front. */
+/* After a batch is finished: what was requeued goes in front. */
 void tern_work_rejoin(struct tern_work_queue *queue);
 /* True once after each wake, or several. */
 bool tern_work_take_wake(struct tern_work_queue *queue);

@@ -171,7 +171,7 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
  * and wait for the next `work`. */
 bool tern_amqp_may_publish(const struct tern_amqp *link);
 /* False when the broker has been silent for longer than a heartbeat: it may have closed this connection. */
-bool tern_amqp_hears(const struct tern_amqp *link);
+bool tern_amqp_alive(const struct tern_amqp *link);
 /* Inside `work`: replaces the consumer of `queue` by one with another prefetch, which RabbitMQ applies to new consumers
  * only. */
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err);

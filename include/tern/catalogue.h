@@ -1,4 +1,4 @@
-/* tern/catalogue.h - which events exist, in which version, who says them and who hears them: constant tables.
+/* tern/catalogue.h - which events exist, in which version, who produces and who consumes them: constant tables.
  *
  * From the same rows come routing keys, queues and bindings, the mandatory flag, and the check of what arrives.
  * The library knows no event by name; the shop's own table is in include/shop/catalogue.h. */
@@ -11,10 +11,10 @@
 enum { TERN_TYPE_SIZE = 48, TERN_ROUTING_KEY_SIZE = 2 * TERN_TYPE_SIZE, TERN_TYPES_MAX = 32 };
 
 struct tern_event_type {
-    const char *name;            /* "OrderPlaced" */
-    const char *version;         /* schema version of its data, "1.0" */
-    const char *producer;        /* "order-service" */
-    const char *const *heard_by; /* NULL-terminated names of services; empty = nobody, which is fine */
+    const char *name;             /* "OrderPlaced" */
+    const char *version;          /* schema version of its data, "1.0" */
+    const char *producer;         /* "order-service" */
+    const char *const *consumers; /* NULL-terminated names of services; empty = nobody, which is fine */
 };
 
 struct tern_catalogue {
@@ -31,7 +31,7 @@ struct tern_catalogue {
 const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type);
 /* Whether a nudge of this type asks for an answer; a nudge of any other type is an answer. */
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type);
-bool tern_catalogue_hears(const struct tern_event_type *type, const char *service);
+bool tern_catalogue_consumes(const struct tern_event_type *type, const char *service);
 /* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. The one function of publisher and
  * binding. */
 void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE]);

@@ -50,7 +50,7 @@ struct tern_context {
     int64_t last_seq; /* of the newest row of the event log */
     int64_t jobs_added;
     int64_t timers_set;
-    int64_t said_again;
+    int64_t republished;
     struct tern_text scratch; /* envelope being written */
     /* The last number of each type of the catalogue that this service emits, as the open transaction has it; 0: not known, the
      * log is asked. Forgotten whenever something is undone, so that no number is left out. */

@@ -13,7 +13,7 @@
 
 enum { TERN_CONTROL_KEY_SIZE = 96, TERN_RESEND_RANGES = 16, TERN_RESEND_MOST = 2000 };
 
-/* How often a producer tells what it has said. */
+/* How often a producer publishes a beacon. */
 enum { TERN_BEACON_MS = 10000 };
 
 #define TERN_CONTROL_BEACON "tern.beacon"

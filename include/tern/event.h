@@ -12,7 +12,7 @@
 #include "tern/json.h"
 #include "tern/schema.h"
 
-/* Value of the header x-tern-nudge: every service that misses a queue says its own log again, so nobody is asked. */
+/* Value of the header x-tern-nudge: a service whose consumer lost a queue, or missed an event, republishes; nobody has to answer. */
 #define TERN_NUDGE_REPUBLISHED "republished"
 
 /* So long a consumer remembers what it has handled: what is older is never published again. */
@@ -29,9 +29,9 @@ struct tern_event {
     char causation_id[TERN_UUID_SIZE]; /* "" on the first of a conversation */
     char subject[TERN_ID_SIZE];
     char traceparent[TERN_TRACEPARENT_SIZE]; /* travels as a header, stored beside the body; "" when unknown */
-    int64_t number;   /* of this event among its producer's of this type, from x-tern-n; 0: not told */
+    int64_t number;   /* of this event among its producer's of this type, from x-tern-n; 0: unknown */
     bool nudge;       /* came with x-tern-nudge: asks for what it caused */
-    bool republished; /* x-tern-nudge: republished: said to a broker that forgot; asks nothing */
+    bool republished; /* x-tern-nudge: republished: because a queue was lost or an event missed; asks for no answer */
 
     const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
     struct cJSON *tree;

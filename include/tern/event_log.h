@@ -1,11 +1,11 @@
 /* tern/event_log.h - the append-only log of a service's events: audit trail, event store and outbox in one table.
  *
  * Rows are numbered 1.. over the whole log (`seq`), 1..n per subject (`subject_version`, no gaps), and own ones 1..n
- * per type (`number`, no gaps): by these a receiver knows what it has missed. A row is either said (origin OWN:
+ * per type (`number`, no gaps): by these a receiver knows what it has missed. A row is either emitted (origin OWN:
  * published to the broker) or taken in (origin TAKEN: a foreign event that became part of a subject's stream; never
- * published). What is published is kept beside the rows, so that rows never change: every OWN row up to the mark is
- * confirmed by the broker, except those in the list of held ones (returned or nacked, with their next try). After a
- * crash the rows above the mark are published again; the inboxes drop what they have seen. All calls run on the
+ * published). What is published is kept beside the rows, so that rows never change: every OWN row up to the position is
+ * confirmed by the broker, except those in the list of returned ones (returned or nacked, with their next try). After a
+ * crash the rows above the position are published again; the inboxes drop what they have seen. All calls run on the
  * caller's connection; the writing ones inside its transaction. Logs nothing. */
 #ifndef TERN_EVENT_LOG_H
 #define TERN_EVENT_LOG_H
@@ -13,7 +13,7 @@
 #include "tern/db.h"
 #include "tern/event.h"
 
-enum tern_origin { TERN_ORIGIN_TAKEN = 0, TERN_ORIGIN_OWN = 1 };
+enum tern_origin { TERN_ORIGIN_FOREIGN = 0, TERN_ORIGIN_OWN = 1 };
 
 /* A row as read. Texts live until the visitor returns. */
 struct tern_log_row {
@@ -73,44 +73,45 @@ int tern_event_log_all(struct tern_db *db, int64_t after_seq, int limit, tern_lo
 
 /* The outbox half. */
 struct tern_outbox_state {
-    int64_t mark;         /* every OWN row with seq <= mark is confirmed or held */
-    int64_t last_seq;     /* newest row of the log */
-    int64_t pending;      /* OWN rows not confirmed, held ones included */
-    int64_t oldest_at_ms; /* logged_at of the oldest of them, 0 when none */
+    int64_t confirmed_through; /* every OWN row with seq <= mark is confirmed or returned */
+    int64_t last_seq;          /* newest row of the log */
+    int64_t pending;           /* OWN rows not confirmed, returned ones included */
+    int64_t oldest_at_ms;      /* logged_at of the oldest of them, 0 when none */
 };
 int tern_outbox_state(struct tern_db *db, struct tern_outbox_state *ret_state, struct tern_error *err);
 /* Only oldest_at_ms, without counting. */
 int tern_outbox_oldest(struct tern_db *db, int64_t *ret_at_ms, struct tern_error *err);
-/* What a beacon may speak of: every OWN row up to here is confirmed, none is held. */
+/* What a beacon may speak of: every OWN row up to here is confirmed, none is returned. */
 int tern_outbox_confirmed(struct tern_db *db, int64_t *ret_through_seq, struct tern_error *err);
-int tern_outbox_advance(struct tern_db *db, int64_t mark, struct tern_error *err);
-/* A row that came back (return, nack): held until next_try_ms, its attempts counted. Again for the same seq:
+int tern_outbox_advance(struct tern_db *db, int64_t confirmed_through, struct tern_error *err);
+/* A row that came back (return, nack): returned until next_try_ms, its attempts counted. Again for the same seq:
  * updated. */
-int tern_outbox_hold(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
-                     struct tern_error *err);
-/* The broker confirmed a held row. */
-int tern_outbox_release(struct tern_db *db, int64_t seq, struct tern_error *err);
-struct tern_outbox_held {
+int tern_outbox_return(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
+                       struct tern_error *err);
+/* The broker confirmed a returned row. */
+int tern_outbox_end_return(struct tern_db *db, int64_t seq, struct tern_error *err);
+struct tern_outbox_returned {
     int64_t seq, attempts, next_try_ms;
     char subject[TERN_ID_SIZE];
 };
-/* Held rows in seq order, at most `limit`. Returns how many, or -1. */
-int tern_outbox_held(struct tern_db *db, struct tern_outbox_held *ret_held, int limit, struct tern_error *err);
+/* Returned rows in seq order, at most `limit`. Returns how many, or -1. */
+int tern_outbox_returned(struct tern_db *db, struct tern_outbox_returned *ret_deferred, int limit,
+                         struct tern_error *err);
 
-/* Rows that are to be published once more, whatever was confirmed: a list beside the mark, in order of asking. Asked
+/* Rows that are to be published once more, whatever was confirmed: a list beside the position, in order of asking. Asked
  * for again while it is still in the list, a row moves to its end: where it stood it may have been sent already, and
  * would be removed with what was asked for before. */
-struct tern_outbox_again {
+struct tern_outbox_request {
     int64_t id, seq;
     bool republished; /* nobody is asked for an answer: somebody has missed the event itself */
 };
 /* Asked for in both ways, a row goes out as what asks for answers. */
-int tern_outbox_again_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err);
-int tern_outbox_again_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err);
+int tern_outbox_request_add(struct tern_db *db, int64_t seq, bool republished, struct tern_error *err);
+int tern_outbox_request_count(struct tern_db *db, int64_t *ret_count, struct tern_error *err);
 /* Those after an id, at most `limit`. Returns how many, or -1. */
-int tern_outbox_again_list(struct tern_db *db, int64_t after_id, struct tern_outbox_again *ret_rows, int limit,
-                           struct tern_error *err);
+int tern_outbox_request_list(struct tern_db *db, int64_t after_id, struct tern_outbox_request *ret_rows, int limit,
+                             struct tern_error *err);
 /* Everything up to `through_id` is confirmed. */
-int tern_outbox_again_done(struct tern_db *db, int64_t through_id, struct tern_error *err);
+int tern_outbox_request_done(struct tern_db *db, int64_t through_id, struct tern_error *err);
 
 #endif

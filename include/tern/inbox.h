@@ -8,7 +8,7 @@
 
 #include "tern/context.h"
 
-/* What the service does about an event it hears. Events it hears without a row here are recorded and done. */
+/* What the service does about an event it consumes. Events without a row here are recorded and done. */
 struct tern_handler {
     const struct tern_event_type *type;
     enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);

@@ -4,7 +4,7 @@
  * after the commit the job worker runs it on a thread of its own, with the key as idempotency key; the outcome comes
  * back to the writer, where `finish` runs in a new transaction that also removes the job. A crash anywhere
  * repeats the run with the same key. A run that must wait for time to pass (a slow gateway) does not sleep: it
- * answers WAIT and is called again, so thousands wait at once and cost no thread; what it waits for may hurry it. */
+ * answers WAIT and is called again, so thousands wait at once and cost no thread; what it waits for may wake it. */
 #ifndef TERN_JOBS_H
 #define TERN_JOBS_H
 
@@ -70,9 +70,9 @@ int tern_job_amend(struct tern_context *ctx, const char *kind, const char *key, 
                    struct tern_error *err);
 
 /* Any thread: what the job waits for has come, so its WAIT is over; the next step follows at once. The WAIT's own time stays as
- * the latest, so a hurry that never comes loses nothing. Nothing happens to a job that is not waiting (a pause before
+ * the latest, so a wake that never comes loses nothing. Nothing happens to a job that is not waiting (a pause before
  * the next attempt is no WAIT). */
-void tern_job_worker_hurry(struct tern_job_worker *worker, int64_t job_id);
+void tern_job_worker_wake_job(struct tern_job_worker *worker, int64_t job_id);
 
 /* For the worker and the runtime. */
 int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_job *ret_jobs, struct tern_error *err);

@@ -71,7 +71,7 @@ static inline struct tern_log_field tern_log_count(const char *key, int64_t coun
  * flushes it with one write(2) after the commit; the lines of a savepoint that was undone are cut off. Same service,
  * level and format as `target`, which must outlive it. One thread. */
 struct tern_log *tern_log_create_buffered(struct tern_log *target);
-size_t tern_log_mark(const struct tern_log *log);
+size_t tern_log_position(const struct tern_log *log);
 void tern_log_undo(struct tern_log *log, size_t mark);
 void tern_log_flush(struct tern_log *log);
 

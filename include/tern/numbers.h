@@ -1,7 +1,7 @@
 /* tern/numbers.h - which events a service has taken in, by the numbers that their producers gave them, and which it misses.
  *
- * For each type that the service hears: every number up to `through`, and ranges above it. "Taken in" is what the inbox has
- * recorded, what is held and what is parked. A beacon (tern/control.h) says what there was to take in; the caller hands one
+ * For each type that the service consumes: every number up to `through`, and ranges above it. "Taken in" is what the inbox has
+ * recorded, what is deferred and what is parked. A beacon (tern/control.h) says what there was to take in; the caller hands one
  * over when everything that the broker had for the service at that time was taken in: then what the beacon names and was
  * not, did not arrive. Numbers never decide that an event is dropped: that is the inbox's, by eventId; forgetting a number
  * costs a repetition and nothing else. Kept in the service's store, written once per batch. Writer thread only. Logs
@@ -22,11 +22,11 @@ struct tern_numbers_type {
     size_t count;
     struct tern_number_range ranges[TERN_NUMBERS_RANGES]; /* taken in above `through`; ascending, never adjacent */
     char store[TERN_UUID_SIZE];                           /* whose numbers these are; "": no beacon has said */
-    int64_t told;                                         /* the last number of the last beacon */
+    int64_t reported_through;                             /* the last number of the last beacon */
     bool dirty;                                           /* the store has it otherwise */
 
     /* Of this run only. */
-    int64_t missing;               /* numbers up to `told` that were not taken in, at the last beacon */
+    int64_t missing;               /* numbers up to `reported_through` that were not taken in, at the last beacon */
     int64_t opened_ms;             /* steady: since when there are any */
     int64_t complete_ms;           /* steady: when there were none, last */
     int64_t ask_ms, asks, ask_for; /* when they are asked for next, how often they were, and the lowest of them */
@@ -35,7 +35,7 @@ struct tern_numbers_type {
 
 struct tern_numbers {
     size_t count;
-    struct tern_numbers_type types[TERN_TYPES_MAX]; /* only those that the service hears */
+    struct tern_numbers_type types[TERN_TYPES_MAX]; /* only those that the service consumes */
     bool from_first;           /* what is not known begins at the first number that can be had, not at the first seen */
     bool stale;                /* a batch was lost: to be loaded again */
     int64_t asked_at_start_ms; /* steady: begin of this run */
@@ -43,29 +43,31 @@ struct tern_numbers {
 
 /* What a beacon means for one type. */
 struct tern_numbers_news {
-    bool other_store;    /* the producer counts anew: what it had said before is not looked for any more */
-    bool older_copy;     /* it has the same store with fewer events than it had told: somebody put an older copy back */
-    int64_t was_told;    /* older copy: the number that it had told before */
-    int64_t missed;      /* numbers that are found to be missing now and were not before */
-    int64_t healed;      /* that were missing and have arrived since the last beacon */
-    int64_t lost;        /* that cannot be had any more: left behind */
-    bool opened, closed; /* now some are missing; now none is */
-    int64_t for_ms;      /* opened: since when none was known to be missing, closed: how long some were */
-    int64_t low, high;   /* opened: of those that are missing, the lowest and the highest */
+    bool other_store; /* the producer counts anew: what it had published before is not looked for any more */
+    bool
+        older_copy; /* it has the same store with fewer events than it had reported_through: somebody put an older copy back */
+    int64_t was_reported; /* older copy: the number that it had reported_through before */
+    int64_t missed;       /* numbers that are found to be missing now and were not before */
+    int64_t healed;       /* that were missing and have arrived since the last beacon */
+    int64_t lost;         /* that cannot be had any more: left behind */
+    bool opened, closed;  /* now some are missing; now none is */
+    int64_t for_ms;       /* opened: since when none was known to be missing, closed: how long some were */
+    int64_t low, high;    /* opened: of those that are missing, the lowest and the highest */
     int64_t lost_low, lost_high;
     struct tern_resend ask; /* to be asked for now; count 0: nothing */
 };
 
 void tern_numbers_init(struct tern_numbers *numbers, const struct tern_catalogue *catalogue, const char *service,
                        int64_t steady_ms);
-/* NULL when the service does not hear it. */
+/* NULL when the service does not consume it. */
 struct tern_numbers_type *tern_numbers_find(struct tern_numbers *numbers, const struct tern_event_type *type);
 /* Event `number` of the type was taken in; 0 is no number. */
 void tern_numbers_take(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number);
-/* Whether event `number` of the type should have arrived by what a beacon has told, and has not. */
+/* Whether event `number` of the type should have arrived by what a beacon has reported_through, and has not. */
 bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_type *type, int64_t number);
-void tern_numbers_hear(struct tern_numbers *numbers, const struct tern_beacon *beacon,
-                       const struct tern_beacon_type *told, int64_t steady_ms, struct tern_numbers_news *ret_news);
+void tern_numbers_compare(struct tern_numbers *numbers, const struct tern_beacon *beacon,
+                          const struct tern_beacon_type *reported_through, int64_t steady_ms,
+                          struct tern_numbers_news *ret_news);
 
 /* numbers_store.c, inside the caller's transaction. */
 int tern_numbers_load(struct tern_numbers *numbers, struct tern_db *db, struct tern_error *err);

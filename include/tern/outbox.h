@@ -19,11 +19,11 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
               struct tern_emitted *ret_emitted, struct tern_error *err);
 /* Makes a foreign event part of its subject's stream (never published). Returns its subject_version in
  * `ret_subject_version` (may be NULL). */
-int tern_take_in(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
-                 struct tern_error *err);
+int tern_append_foreign(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,
+                        struct tern_error *err);
 /* Asks for an own row of the event log to be published once more: same eventId, header x-tern-nudge, after the commit,
- * at least once, without holding up anything new. Whoever has handled it says again what it caused. */
-int tern_say_again(struct tern_context *ctx, int64_t seq, struct tern_error *err);
+ * at least once, without holding up anything new. Whoever has handled it republishes what it caused. */
+int tern_nudge(struct tern_context *ctx, int64_t seq, struct tern_error *err);
 /* The same for an event that somebody has missed: flagged as republished, nobody answers it. */
 int tern_republish(struct tern_context *ctx, int64_t seq, struct tern_error *err);
 

@@ -1,4 +1,4 @@
-/* tern/parked.h - what people may do about held messages: look, try again, discard; each act leaves an audit row.
+/* tern/parked.h - what people may do about deferred messages: look, try again, discard; each act leaves an audit row.
  *
  * Looking reads on any connection. Acting runs inside the caller's transaction on the writer thread, and only on a
  * message that is PARKED: one that is being tried may be under way. A message that is tried again keeps its place, its
@@ -8,14 +8,14 @@
 #ifndef TERN_PARKED_H
 #define TERN_PARKED_H
 
-#include "tern/held.h"
+#include "tern/deferred.h"
 
 enum { TERN_PARKED_NAME_SIZE = 40, TERN_PARKED_ANY_STATE = -1 };
 
-/* All that is held: {.state = TERN_PARKED_ANY_STATE}. */
+/* All that is deferred: {.state = TERN_PARKED_ANY_STATE}. */
 struct tern_parked_filter {
     const char *type, *subject, *reason; /* NULL: any */
-    int state;                           /* enum tern_held_state, or any */
+    int state;                           /* enum tern_deferred_state, or any */
     int64_t before_ms, since_ms;         /* when it came here; 0: any time */
 };
 
@@ -37,25 +37,25 @@ struct tern_parked_act {
 };
 
 /* eventId, or raw-<position>. */
-void tern_parked_name(const struct tern_held *held, char name[TERN_PARKED_NAME_SIZE]);
+void tern_parked_name(const struct tern_deferred *deferred, char name[TERN_PARKED_NAME_SIZE]);
 
-/* Visits at most `limit` held messages behind `position` (0: from the oldest on), in order of arrival. Their body is
+/* Visits at most `limit` deferred messages behind `position` (0: from the oldest on), in order of arrival. Their body is
  * NULL; body_length says how long it is. Returns how many, or -1; a visit that answers not 0 ends it. */
-typedef int tern_parked_visit(void *self, const struct tern_held *held, struct tern_error *err);
+typedef int tern_parked_visit(void *self, const struct tern_deferred *deferred, struct tern_error *err);
 int tern_parked_list(struct tern_db *db, const struct tern_parked_filter *filter, int64_t position, int limit,
                      tern_parked_visit *visit, void *self, struct tern_error *err);
-/* 1 with the message and its body (tern_held_fini), 0 when there is none of this name, -1. */
-int tern_parked_find(struct tern_db *db, const char *name, struct tern_held *ret_held, struct tern_error *err);
+/* 1 with the message and its body (tern_deferred_fini), 0 when there is none of this name, -1. */
+int tern_parked_find(struct tern_db *db, const char *name, struct tern_deferred *ret_deferred, struct tern_error *err);
 /* What was done about the message so far, oldest first; at most 100. */
 int tern_parked_acts(struct tern_db *db, const char *name,
                      int (*visit)(void *self, const struct tern_parked_act *act, struct tern_error *err), void *self,
                      struct tern_error *err);
 
-/* An enum tern_parked_result, or -1. `ret_held`: the message as it was before (tern_held_fini), unless NONE or -1. */
+/* An enum tern_parked_result, or -1. `ret_deferred`: the message as it was before (tern_deferred_fini), unless NONE or -1. */
 int tern_parked_retry(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
-                      struct tern_held *ret_held, struct tern_error *err);
+                      struct tern_deferred *ret_deferred, struct tern_error *err);
 int tern_parked_discard(struct tern_db *db, const char *name, const struct tern_parked_caller *caller,
-                        struct tern_held *ret_held, struct tern_error *err);
+                        struct tern_deferred *ret_deferred, struct tern_error *err);
 /* Tries the oldest `limit` parked messages again that pass the filter (its state is ignored). How many, or -1. */
 int tern_parked_retry_many(struct tern_db *db, const struct tern_parked_filter *filter, int limit,
                            const struct tern_parked_caller *caller, struct tern_error *err);

@@ -6,19 +6,19 @@
  * counts as published from its confirm only; a return comes before the confirm and means: not published. Returned
  * and nacked rows are tried again with back-off, and later rows of the same subject wait behind them. When the
  * connection is lost every open confirm is unknown: those rows are published again, same eventId. A confirm that
- * takes over 30 s is a lost connection. Rows that somebody asked for (tern_say_again) are republished beside the new
+ * takes over 30 s is a lost connection. Rows that somebody asked for (tern_nudge) are republished beside the new
  * ones, flagged, at a bounded rate; one that fails is tried again later. When the broker has lost a queue that
- * consumes events of this service, the recent log is republished in the same way (tern/broker_memory.h). The writer
+ * consumes events of this service, the recent log is republished in the same way (tern/queue_markers.h). The writer
  * takes the progress and records it. */
 #ifndef TERN_PUBLISHER_H
 #define TERN_PUBLISHER_H
 
 #include "tern/amqp.h"
-#include "tern/broker_memory.h"
 #include "tern/control.h"
 #include "tern/event_log.h"
 #include "tern/log.h"
 #include "tern/metrics.h"
+#include "tern/queue_markers.h"
 #include "tern/topology.h"
 
 struct tern_backlog;
@@ -37,16 +37,16 @@ struct tern_publisher_settings {
     struct tern_outbox_state start; /* as read from the store before the start */
     int64_t retry_base_ms;
     uint64_t seed;                /* of the jitter; 0: the kernel's random numbers */
-    int again_per_s;              /* most rows said again in a second; 0: the usual 500 */
-    struct tern_backlog *backlog; /* is told when there is progress to take */
-    struct tern_links *links;     /* is told of the link */
-    struct tern_fatal *fatal; /* is told when the reader saw damage or a failing disk, and answers nothing any more */
+    int republish_per_s;          /* most rows republished in a second; 0: the usual 500 */
+    struct tern_backlog *backlog; /* counts what waits, and takes the progress */
+    struct tern_links *links;     /* the state of the link */
+    struct tern_fatal *fatal;     /* called when the reader saw damage or a failing disk; does not return */
     /* Where the news of a broker that forgot is written down during a set-up. NULL: nothing is remembered of the broker, and no
      * loss of a queue noticed. */
     struct tern_work_queue *queue;
     bool needs_queue; /* sends nothing, and does not set up, but while tern_publisher_own says that the queue is ours */
     const char *store;    /* its UUID: a beacon is published now and then (tern/control.h); NULL: none is */
-    int64_t republish_ms; /* how much of the log can be published again: told by the beacon */
+    int64_t republish_ms; /* how much of the log can be republished: the beacon says so */
     int beacon_ms;        /* how often; 0: every 10 s; -1: never */
     struct tern_log
         *log; /* reconnects are not logged here; returned and nacked events are, one a minute; may be NULL */
@@ -54,20 +54,21 @@ struct tern_publisher_settings {
 };
 
 /* What happened since it was last taken. */
-enum { TERN_PROGRESS_HOLDS = 64 };
-struct tern_publish_hold {
+enum { TERN_PROGRESS_RETURNS = 64 };
+struct tern_publish_return {
     int64_t seq, next_try_ms; /* UTC; next_try_ms 0: the broker confirmed this returned row */
     char subject[TERN_ID_SIZE];
     char reason[16]; /* return, nack, behind */
 };
 struct tern_publish_progress {
-    int64_t mark;         /* every OWN row up to here is confirmed, or returned as this or an earlier report says */
-    int64_t confirmed;    /* how many rows were confirmed since the last take */
-    int64_t republish_id; /* of a loss; 0: no news */
-    int64_t republished;  /* of that loss the rows up to this seq are republished and confirmed */
-    int64_t again_done;   /* rows asked for, up to this id of outbox_again, are confirmed; 0: no news */
-    size_t hold_count;
-    struct tern_publish_hold holds[TERN_PROGRESS_HOLDS]; /* what changed about returned rows */
+    int64_t
+        confirmed_through; /* every OWN row up to here is confirmed, or returned as this or an earlier report says */
+    int64_t confirmed;     /* how many rows were confirmed since the last take */
+    int64_t republish_id;  /* of a loss; 0: no news */
+    int64_t republished;   /* of that loss the rows up to this seq are republished and confirmed */
+    int64_t again_done;    /* rows asked for, up to this id of republish_request, are confirmed; 0: no news */
+    size_t return_count;
+    struct tern_publish_return returns[TERN_PROGRESS_RETURNS]; /* what changed about returned rows */
 };
 
 int tern_publisher_create(const struct tern_publisher_settings *settings, struct tern_publisher **ret_publisher,
@@ -78,8 +79,8 @@ int tern_publisher_start(struct tern_publisher *publisher, struct tern_error *er
 void tern_publisher_committed(struct tern_publisher *publisher, int64_t last_seq);
 /* Any thread: the service's queue is ours, or is not. */
 void tern_publisher_own(struct tern_publisher *publisher, bool owned);
-/* Any thread: the list of rows to be said again has grown, and that is committed. */
-void tern_publisher_said_again(struct tern_publisher *publisher);
+/* Any thread: the list of rows to be republished has grown, and that is committed. */
+void tern_publisher_asked(struct tern_publisher *publisher);
 /* Any thread: asks the producer of the type for these events. Best effort. */
 void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_resend *resend);
 /* Writer thread: takes what there is. Returns true when there was something. */

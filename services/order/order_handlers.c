@@ -62,7 +62,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
     const char *contradiction = contradiction_of(&order, input);
     struct order_change change = {.event = type, .payload = &answer, .at_ms = ctx->now_ms};
     enum tern_outcome outcome = TERN_RETRY;
-    if (tern_take_in(ctx, event, &change.version, err) < 0) goto done;
+    if (tern_append_foreign(ctx, event, &change.version, err) < 0) goto done;
     order_apply(&order, &change);
     if (order_drive(ctx, &order, input, "", err) < 0) goto done;
     outcome = TERN_DONE;

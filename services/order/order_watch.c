@@ -110,7 +110,7 @@ static int ask_again(struct tern_context *ctx, const struct order_state *order, 
     int found = tern_event_log_newest(ctx->db, order->order_id, question, &seq, err);
     if (found < 0) return -1;
     TERN_ASSERT(found > 0, "an order that waits has emitted its question");
-    if (tern_say_again(ctx, seq, err) < 0) return -1;
+    if (tern_nudge(ctx, seq, err) < 0) return -1;
     watch->asked++;
     watch->next_ms = now_online(ctx) + pause_before(ctx, watch->asked + 1);
     order_metrics_nudged(ctx, status);

@@ -93,7 +93,7 @@ static enum landing take_answer(struct http_gateway *gateway, int64_t job_id, st
         next_id = leave_queue(gateway);
     }
     pthread_mutex_unlock(&gateway->lock);
-    if (next_id && ret_flight->worker) tern_job_worker_hurry(ret_flight->worker, next_id);
+    if (next_id && ret_flight->worker) tern_job_worker_wake_job(ret_flight->worker, next_id);
     return landing;
 }
 
@@ -120,7 +120,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     flight->reply = read;
     flight->ended = true;
     pthread_mutex_unlock(&gateway->lock);
-    if (worker) tern_job_worker_hurry(worker, job_id);
+    if (worker) tern_job_worker_wake_job(worker, job_id);
 }
 
 /* ---- asking ---- */

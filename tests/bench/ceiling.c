@@ -58,7 +58,7 @@ static size_t hearers(const char *type_name)
 {
     const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, type_name);
     size_t count = 0;
-    while (type->heard_by[count])
+    while (type->consumers[count])
         count++;
     return count;
 }

@@ -375,7 +375,7 @@ def points_of_sources():
 def busy(world):
     """What is still under way, in words; empty when all is quiet."""
     wanted = (("order", "tern_saga_in_progress"),) + tuple(
-        (name, metric) for name in SERVICES for metric in ("tern_outbox_pending", "tern_retrying_messages", "tern_events_missing"))
+        (name, metric) for name in SERVICES for metric in ("tern_outbox_pending", "tern_deferred_messages", "tern_events_missing"))
     left = [f"{service} {jobs} jobs" for service in ("payment", "notification") if (jobs := jobs_left(world, service))]
     for service, metric in wanted:
         value = world.daemons[service].metric(metric)

@@ -617,9 +617,9 @@ def fold(stream):
 @invariant("I13", "event log")
 def event_log(e, v):
     for name, store in e.stores.items():
-        mark = store.rows("SELECT mark FROM outbox_mark")[0][0]
+        mark = store.rows("SELECT confirmed_through FROM outbox_position")[0][0]
         left = store.rows("SELECT count(*) FROM event_log WHERE origin = 1 AND seq > ?", mark)[0][0]
-        held = store.rows("SELECT count(*) FROM outbox_held")[0][0]
+        held = store.rows("SELECT count(*) FROM outbox_returned")[0][0]
         v.want(left == 0 and held == 0, f"{name}: {left} events not published, {held} held")
     ghosts = [i for i in e.heard if i not in e.said and i not in e.poison_ids]
     for event in ghosts:
@@ -671,9 +671,9 @@ def effects_once(e, v):
 def parking(e, v):
     parked = list(lines_of(e.path("parked.jsonl")))
     poisoned = sum(p["poisoned"] for p in parked)
-    left = sum(store.rows("SELECT count(*) FROM held")[0][0] for store in e.stores.values())
+    left = sum(store.rows("SELECT count(*) FROM deferred")[0][0] for store in e.stores.values())
     for name, store in e.stores.items():
-        for event, kind, subject, reason in store.rows("SELECT event_id, type, subject, reason FROM held LIMIT 20"):
+        for event, kind, subject, reason in store.rows("SELECT event_id, type, subject, reason FROM deferred LIMIT 20"):
             v.against(f"{name} still holds {kind} {event} about {subject}: {reason}")
     for name, store in e.stores.items():
         acts = store.rows("SELECT count(*) FROM parked_audit WHERE action = 'discard' AND result = 'done'")[0][0]

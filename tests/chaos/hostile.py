@@ -187,7 +187,7 @@ def rows_of(daemon, sql, *arguments):
 
 
 def is_parked(daemon, subject):
-    return rows_of(daemon, "SELECT count(*) FROM held WHERE state = 2 AND subject = ?", subject)[0][0]
+    return rows_of(daemon, "SELECT count(*) FROM deferred WHERE state = 2 AND subject = ?", subject)[0][0]
 
 
 @fault("M5", "empty, one byte, 64 KiB and a byte, 1 MB", "world", 5)
@@ -224,7 +224,7 @@ def json_suite(world, chance):
 
 def unsettled(daemon, bodies):
     """The names of those texts that the service has not parked, each for the right reason."""
-    rows = set(rows_of(daemon, "SELECT body, reason FROM held WHERE state = 2 AND event_id IS NULL"))
+    rows = set(rows_of(daemon, "SELECT body, reason FROM deferred WHERE state = 2 AND event_id IS NULL"))
     return [name for body, name in bodies.items()
             if (body, "oversized" if len(body) > EVENT_MOST else "malformed") not in rows]
 
@@ -327,7 +327,7 @@ def redrive_many(world, daemon, mark):
 
 
 def unreadable(daemon, condition):
-    return rows_of(daemon, f"SELECT count(*) FROM held WHERE event_id IS NULL AND {condition}")[0][0]
+    return rows_of(daemon, f"SELECT count(*) FROM deferred WHERE event_id IS NULL AND {condition}")[0][0]
 
 
 def try_all_again(daemon):

@@ -158,7 +158,7 @@ class Run:
         for product, quantity, reserved in (("P", 8, 2), ("Q", 1, 0)):
             self.stores["inventory"].execute("INSERT INTO product VALUES (?, ?, ?, ?, 1)", (product, product, quantity, reserved))
         for store in self.stores.values():
-            store.execute("UPDATE outbox_mark SET mark = (SELECT coalesce(max(seq), 0) FROM event_log)")
+            store.execute("UPDATE outbox_position SET confirmed_through = (SELECT coalesce(max(seq), 0) FROM event_log)")
         self.poison = [{"t": 1, "service": "order", "name": "not JSON", "id": None, "size": 1}]
         self.parked = [{"service": "order", "poisoned": True, "eventId": "raw-1"}]
         self.stores["order"].execute("INSERT INTO parked_audit VALUES (NULL, 1, 'discard', 'done', 'raw-1', NULL, NULL,"
@@ -366,7 +366,7 @@ class CheckerTest(unittest.TestCase):
         self.objects("I12", "GET says")
 
     def test_I13_an_event_that_was_not_published(self):
-        self.sql("order", "UPDATE outbox_mark SET mark = 1")
+        self.sql("order", "UPDATE outbox_position SET confirmed_through = 1")
         self.objects("I13", "not published")
 
     def test_I13_a_ghost(self):
@@ -394,7 +394,7 @@ class CheckerTest(unittest.TestCase):
         self.objects("I14", "as nobody said it")
 
     def test_I15_a_message_that_is_still_held(self):
-        self.sql("payment", "INSERT INTO held VALUES (NULL, 'e', 't', 's', 2, 1, 1, 1, 1, 'rejected', '', NULL, x'00')")
+        self.sql("payment", "INSERT INTO deferred VALUES (NULL, 'e', 't', 's', 2, 1, 1, 1, 1, 'rejected', '', NULL, x'00')")
         self.objects("I15", "still holds")
 
     def test_I15_a_discard_without_audit(self):

@@ -342,7 +342,8 @@ static void park(struct suite_bus *bus, const char *event_id, const void *body, 
     suite.parked[SUITE_ORDER]++;
     assert_true(suite_metric(&suite, SUITE_ORDER, "tern_parked_messages") == (double)suite.parked[SUITE_ORDER]);
     (void)snprintf(sql, sizeof sql,
-                   "SELECT count(*) FROM held WHERE state = 2 AND reason = '%s' AND error LIKE '%%%s%%'", reason, why);
+                   "SELECT count(*) FROM deferred WHERE state = 2 AND reason = '%s' AND error LIKE '%%%s%%'", reason,
+                   why);
     struct store_wait wait = {sql, before < 0 ? 1 : (int64_t)before + 1};
     if (!suite_wait(30, store_shows, &wait)) fail_msg("not parked in the store as %s: %s", reason, why);
 }
@@ -364,7 +365,7 @@ static void park_giant(struct suite_bus *bus)
     park(bus, "bad-5", giant, GIANT, "oversized", " bytes, and an event");
     free(giant);
     assert_int_equal(suite_store_number(&suite, SUITE_ORDER,
-                                        "SELECT count(*) FROM held WHERE length(body) = 0"
+                                        "SELECT count(*) FROM deferred WHERE length(body) = 0"
                                         " AND reason = 'oversized'"),
                      1);
     if (!suite_wait(20, is_dead_lettered, NULL)) fail_msg("events.dead has not got it");
@@ -389,11 +390,11 @@ static void test_unreadable_messages(void **state)
     park(bus, "0a3a0d2e-5f43-4c0e-8f0b-3f6f1b1f0002", body, (size_t)length, "unknown_version", "2.0");
     length = write_event(body, sizeof body, "0a3a0d2e-5f43-4c0e-8f0b-3f6f1b1f0003", "InventoryReserved", "1.0");
     park(bus, "0a3a0d2e-5f43-4c0e-8f0b-3f6f1b1f0003", body, (size_t)length, "rejected", UNKNOWN_ORDER);
+    assert_int_equal(suite_store_number(&suite, SUITE_ORDER,
+                                        "SELECT count(*) FROM deferred WHERE body = CAST('{\"eventId\":' AS BLOB)"),
+                     1);
     assert_int_equal(
-        suite_store_number(&suite, SUITE_ORDER, "SELECT count(*) FROM held WHERE body = CAST('{\"eventId\":' AS BLOB)"),
-        1);
-    assert_int_equal(
-        suite_store_number(&suite, SUITE_ORDER, "SELECT length(body) FROM held WHERE reason = 'oversized'"),
+        suite_store_number(&suite, SUITE_ORDER, "SELECT length(body) FROM deferred WHERE reason = 'oversized'"),
         sizeof huge);
     park_giant(bus);
     suite_bus_close(bus);

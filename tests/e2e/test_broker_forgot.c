@@ -120,7 +120,8 @@ static bool all_is_heard(void *self)
 
 static bool nothing_is_said_again(void *self)
 {
-    static const char sql[] = "SELECT (SELECT count(*) FROM republish) + (SELECT count(*) FROM outbox_again)";
+    static const char sql[] =
+        "SELECT (SELECT count(*) FROM republish_range) + (SELECT count(*) FROM republish_request)";
     (void)self;
     for (int i = 0; i < SUITE_DAEMONS; i++)
         if (suite_store_number(&suite, (enum suite_daemon)i, sql) != 0) return false;
@@ -151,7 +152,7 @@ static void place_some(int count)
 
 static double forgotten(enum suite_daemon daemon)
 {
-    return suite_metric(&suite, daemon, "tern_broker_forgot_total");
+    return suite_metric(&suite, daemon, "tern_queues_lost_total");
 }
 
 /* ---- the cases ---- */
@@ -169,7 +170,7 @@ static void test_restart_says_nothing_again(void **state)
     place_some(1);
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         assert_int_equal(forgotten((enum suite_daemon)i), 0);
-        assert_true(suite_metric_sum(&suite, (enum suite_daemon)i, "tern_messages_said_again_total") <= 0);
+        assert_true(suite_metric_sum(&suite, (enum suite_daemon)i, "tern_messages_republished_total") <= 0);
     }
     everything_arrives();
 }
@@ -180,11 +181,11 @@ static void test_wiped_under_load(void **state)
     suite_load_start(&load, &suite);
     suite_load_pass(&load, 15);
     wipe_broker("kill");
-    suite_await_metric(&suite, SUITE_ORDER, "tern_broker_forgot_total", 3); /* three queues hear it */
+    suite_await_metric(&suite, SUITE_ORDER, "tern_queues_lost_total", 3); /* three queues hear it */
     suite_load_pass(&load, 15);
     wipe_broker("stop");
     suite_load_pass(&load, 5);
-    suite_await_metric(&suite, SUITE_ORDER, "tern_broker_forgot_total", 6);
+    suite_await_metric(&suite, SUITE_ORDER, "tern_queues_lost_total", 6);
     placed += suite_load_stop(&load);
     suite_load_await_ends(&load);
     everything_arrives();
@@ -260,7 +261,7 @@ static void test_queue_deleted_under_the_publishers(void **state)
     place_some(2);
     delete_queue(SUITE_NOTIFICATION);
     place_some(2);
-    suite_await_metric(&suite, SUITE_ORDER, "tern_broker_forgot_total", before + 1);
+    suite_await_metric(&suite, SUITE_ORDER, "tern_queues_lost_total", before + 1);
     begin(SUITE_NOTIFICATION);
     everything_arrives();
 }

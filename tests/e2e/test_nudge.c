@@ -113,7 +113,8 @@ static void what_a_service_never_got_is_asked_for_again(enum suite_daemon daemon
     (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM event_log WHERE type = '%s'", said);
     await_number(before, sql, placed);
     suite_await_metric(&suite, before, "tern_outbox_pending", 0);
-    await_number(before, "SELECT max(e.seq) - m.mark FROM event_log e, outbox_mark m WHERE e.origin = 1", 0);
+    await_number(before,
+                 "SELECT max(e.seq) - m.confirmed_through FROM event_log e, outbox_position m WHERE e.origin = 1", 0);
     purge(daemon);
     begin(daemon);
     for (int i = 0; i < 4; i++)
@@ -147,7 +148,8 @@ static void test_lost_before_order(void **state)
     end(SUITE_ORDER);
     begin(SUITE_PAYMENT);
     await_number(SUITE_INVENTORY, "SELECT count(*) FROM event_log WHERE type = 'InventoryReserved'", placed);
-    await_number(SUITE_INVENTORY, "SELECT max(e.seq) - m.mark FROM event_log e, outbox_mark m WHERE e.origin = 1", 0);
+    await_number(SUITE_INVENTORY,
+                 "SELECT max(e.seq) - m.confirmed_through FROM event_log e, outbox_position m WHERE e.origin = 1", 0);
     purge(SUITE_ORDER);
     begin(SUITE_ORDER);
     for (int i = 0; i < 4; i++)
@@ -172,7 +174,8 @@ static void test_lost_after_a_cancel(void **state)
     await_number(SUITE_PAYMENT, "SELECT count(*) FROM payment WHERE status = 'PENDING' AND cancel_wanted = 1", 1);
     end(SUITE_ORDER);
     await_number(SUITE_PAYMENT, "SELECT count(*) FROM event_log WHERE type = 'PaymentRefunded'", 1);
-    await_number(SUITE_PAYMENT, "SELECT max(e.seq) - m.mark FROM event_log e, outbox_mark m WHERE e.origin = 1", 0);
+    await_number(SUITE_PAYMENT,
+                 "SELECT max(e.seq) - m.confirmed_through FROM event_log e, outbox_position m WHERE e.origin = 1", 0);
     purge(SUITE_ORDER);
     begin(SUITE_ORDER);
     suite_await_status(&suite, id, "CANCELLED");

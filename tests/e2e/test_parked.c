@@ -239,7 +239,7 @@ static void what_waits_behind_is_seen_and_not_touched(void **state)
     raw_answer_fini(&answer);
     await("/admin/parked?state=BEHIND&type=PaymentRefunded", "\"eventId\"");
     await("/admin/parked?state=BEHIND&type=InventoryReleased", "\"eventId\"");
-    assert_true(suite_metric(&suite, SUITE_ORDER, "tern_retrying_messages") == 2);
+    assert_true(suite_metric(&suite, SUITE_ORDER, "tern_deferred_messages") == 2);
     char id[64];
     suite_member(strstr(list("?state=BEHIND"), "{\"parked\""), "eventId", id, sizeof id);
     (void)snprintf(path, sizeof path, "/admin/parked/%s", id);
@@ -259,7 +259,7 @@ static void discarding_lets_the_later_events_of_the_subject_through(void **state
     (void)ask("DELETE", "/admin/parked/raw-1", "", 204, NULL);
     assert_int_equal(count(list(""), "\"eventId\""), 1);
     assert_true(suite_metric(&suite, SUITE_ORDER, "tern_parked_messages") == 1);
-    assert_true(suite_metric(&suite, SUITE_ORDER, "tern_retrying_messages") == 0);
+    assert_true(suite_metric(&suite, SUITE_ORDER, "tern_deferred_messages") == 0);
     assert_int_equal(suite_store_number(&suite, SUITE_ORDER,
                                         "SELECT count(*) FROM parked_audit WHERE action = 'discard'"
                                         " AND request_id IS NOT NULL"),

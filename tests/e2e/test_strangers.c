@@ -135,7 +135,7 @@ static void test_full(void **state)
     place_many();
     place_many();
     order_service_names_the_stranger();
-    assert_in_range(suite_log_lines(&suite, SUITE_ORDER, "event came back from the broker, held"), 1, 3);
+    assert_in_range(suite_log_lines(&suite, SUITE_ORDER, "the broker returned an event"), 1, 3);
     suite_await_log(&suite, SUITE_ORDER, "the broker refuses or does not confirm what is published", 1);
     place_until_refused();
     readyz_says(SUITE_NOTIFICATION, 200, "\"owner\":{\"status\":\"warn\",\"output\":\"" SHARED, STALL_S);

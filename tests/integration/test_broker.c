@@ -78,7 +78,7 @@ static void take_deliveries(struct world *world)
         if (number != world->newest + 1) atomic_fetch_add(&world->out_of_order, 1);
         world->newest = number;
         if (atomic_fetch_add(&world->seen[number], 1) == 0) atomic_fetch_add(&world->received, 1);
-        tern_deliveries_settle(world->inbox, delivery);
+        tern_deliveries_finish(world->inbox, delivery);
     }
     if (count > 0 && world->consumer) tern_consumer_flush(world->consumer);
 }
@@ -114,9 +114,9 @@ static void take_progress(struct world *world)
     MUST(tern_db_begin(world->db, &err));
     MUST(tern_publisher_record(world->db, &progress, &err));
     MUST(tern_db_commit(world->db, &err));
-    world->mark = progress.mark;
+    world->mark = progress.confirmed_through;
     world->confirmed += progress.confirmed;
-    world->holds += (int64_t)progress.hold_count;
+    world->holds += (int64_t)progress.return_count;
 }
 
 /* ---- the world ----------------------------------------------------------------------------------------------- */

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every public header compiles alone, as C11 and as C++17.
+# Every public header compiles alone, as C11 and as C++17; the library exports names of its own only.
 set -uo pipefail
 # shellcheck source=tests/support/script_test.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../support/script_test.sh"
-needs cc c++
+needs cc c++ nm
 
 # compile LANGUAGE STANDARD HEADER...: each header in a file of its own.
 compile() {
@@ -24,5 +24,14 @@ holds "every public header is C++17 by itself" compile c++ c++17 "${headers[@]}"
 printf '#include <stdbool.h>\nstruct tern_log *f(struct tern_clock clock);\n_Noreturn void g(void);\n' >"$SCRATCH/bad.h"
 refuses "one that needs another is found" "struct tern_clock" compile c c11 "$SCRATCH/bad.h"
 refuses "one that C++ does not read is found" "_Noreturn" compile c++ c++17 "$SCRATCH/bad.h"
+
+# own_names FILE: what it exports begins with tern_ or TERN_. The sanitizers' names begin with an underscore.
+own_names() {
+  nm -g --defined-only "$1" | awk 'NF == 3 && $2 ~ /[TDBRVWC]/ && $3 !~ /^(tern_|TERN_|_)/ { print "exported: " $3; found = 1 }
+    END { exit found }'
+}
+holds "the library exports no name without tern_" own_names "$TERN_BUILD_DIR/lib/libtern.a"
+printf 'void helper(void);\nvoid helper(void) {}\n' | cc -x c -c -o "$SCRATCH/bad.o" -
+refuses "one that it does export is found" "exported: helper" own_names "$SCRATCH/bad.o"
 
 report

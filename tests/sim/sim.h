@@ -260,8 +260,8 @@ struct sim_service {
     struct tern_amqp *links[2]; /* consumer, publisher */
     /* Of the batch that runs: what its handlers did. */
     int done[256], done_count, failed[256], failed_count, nudges[256], nudge_count;
-    int64_t mark;          /* of its outbox, as it was looked at last */
-    struct sim_owed *owed; /* what it was asked for again */
+    int64_t confirmed_through; /* of its outbox, as it was looked at last */
+    struct sim_owed *owed;     /* what it was asked for again */
     int owed_count, owed_room;
     int64_t range_id, range_after, range_through, range_since_ms; /* of its log, which it says again; id 0: none */
     int64_t range_free_ms, range_left_after; /* since when nothing keeps it from that, and where it was then */
@@ -369,7 +369,7 @@ int64_t sim_service_online_ms(const struct sim_service *service);
 int64_t sim_number(struct tern_db *db, const char *sql, const char *text);
 /* Runs a command of a service as its HTTP route would. `answered` comes with what became of it; false: not taken. */
 struct sim_request;
-typedef void sim_answered(struct sim_request *request, enum tern_settled settled);
+typedef void sim_answered(struct sim_request *request, enum tern_work_end end);
 struct sim_request {
     struct tern_work work;
     tern_command *run;

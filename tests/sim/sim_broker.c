@@ -383,7 +383,7 @@ static unsigned route(const struct sim_message *message)
 static bool misses(const struct sim_message *message, enum sim_who queue)
 {
     return !sim->broker->queues[queue].exists &&
-           tern_catalogue_hears(tern_catalogue_find(&shop_catalogue, message->type), sim_names[queue]);
+           tern_catalogue_consumes(tern_catalogue_find(&shop_catalogue, message->type), sim_names[queue]);
 }
 
 static void confirm_later(struct sim_conn *conn, const struct sim_frame *confirm)
@@ -630,7 +630,7 @@ static void send_old(void)
     const struct sim_event *event = &sim->events[sim_below(sim->event_count)];
     const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, event->type);
     for (int i = 0; i < SIM_SERVICES && event->message != NULL && type != NULL; i++)
-        if (tern_catalogue_hears(type, sim_names[i]) && sim_below(2) == 0)
+        if (tern_catalogue_consumes(type, sim_names[i]) && sim_below(2) == 0)
             sim_broker_inject(event->message, (enum sim_who)i, sim_below(30000));
 }
 

@@ -400,7 +400,7 @@ static void check_event(enum sim_who who, const struct tern_db_rows *rows, unsig
               type, id);
     const struct tern_event_type *known = tern_catalogue_find(&shop_catalogue, type);
     for (int i = 0; i < SIM_SERVICES; i++) {
-        if (!tern_catalogue_hears(known, sim_names[i])) continue;
+        if (!tern_catalogue_consumes(known, sim_names[i])) continue;
         bool reached = (event->handled >> i & 1) != 0, lost = is_excused() && (event->lost >> i & 1) != 0;
         SIM_CHECK(I15, reached || lost, subject, "%s %s of %s never reached %s", type, id, sim_names[who],
                   sim_names[i]);
@@ -437,7 +437,7 @@ static void check_events(void)
 
 static void check_held(void)
 {
-    static const char left[] = "SELECT count(*) FROM held";
+    static const char left[] = "SELECT count(*) FROM deferred";
     for (int i = 0; i < SIM_SERVICES; i++)
         SIM_CHECK(I15, sim_number(store((enum sim_who)i), left, NULL) == 0, NULL, "%s still holds messages",
                   sim_names[i]);

@@ -151,14 +151,14 @@ static void drop_placing(struct placing *placing)
     free(placing);
 }
 
-static void answered(struct sim_request *request, enum tern_settled settled)
+static void answered(struct sim_request *request, enum tern_work_end end)
 {
     struct placing *placing = (struct placing *)request;
     struct sim_order *order = &sim->orders[placing->order];
     sim->requests_open--;
     if (placing->misuse && placing->work.misused)
         sim_checked(SIM_RULE_I3);
-    else if (settled == TERN_SETTLED_DONE)
+    else if (end == TERN_WORK_DONE)
         committed(placing);
     else if (!placing->misuse && !order->placed)
         try_again(order, placing->order);
@@ -238,21 +238,21 @@ static void compare_answers(struct sim_order *order, const struct tern_once_work
     (void)snprintf(order->cancel_answer, sizeof order->cancel_answer, "%s", headers);
 }
 
-static void cancel_answered(struct sim_request *request, enum tern_settled settled)
+static void cancel_answered(struct sim_request *request, enum tern_work_end end)
 {
     struct cancelling *cancelling = (struct cancelling *)request;
     struct sim_order *order = &sim->orders[cancelling->order];
     const struct cancel_order *cancel_order = &cancelling->cancel;
     bool keyed = cancelling->key[0] != '\0';
     sim->requests_open--;
-    if (settled == TERN_SETTLED_DONE && keyed) compare_answers(order, &cancelling->work);
-    if (settled == TERN_SETTLED_DONE && !cancelling->work.replayed) {
+    if (end == TERN_WORK_DONE && keyed) compare_answers(order, &cancelling->work);
+    if (end == TERN_WORK_DONE && !cancelling->work.replayed) {
         SIM_CHECK(I1, cancel_order->result != CANCEL_ORDER_UNKNOWN, order->order_id, "an accepted order is not there");
         SIM_CHECK(I16, cancel_order->version >= order->version, order->order_id, "version %lld after %lld",
                   (long long)cancel_order->version, (long long)order->version);
         order->version = cancel_order->version;
     }
-    if (settled == TERN_SETTLED_DONE && keyed && !cancelling->work.replayed && sim_happens(SIM_FAULT_key_again))
+    if (end == TERN_WORK_DONE && keyed && !cancelling->work.replayed && sim_happens(SIM_FAULT_key_again))
         sim_at(sim->now + sim_below(30000), cancel, NULL, cancelling->order);
     drop_cancelling(cancelling);
 }
@@ -308,15 +308,15 @@ static void drop_restocking(struct restocking *restocking)
 }
 
 /* Whoever counts a repetition finds more stock at the end than was added. */
-static void restock_answered(struct sim_request *request, enum tern_settled settled)
+static void restock_answered(struct sim_request *request, enum tern_work_end end)
 {
     struct restocking *restocking = (struct restocking *)request;
     int product = (int)(restocking->number / RESTOCK_QUANTITIES % RESTOCK_PRODUCTS);
     sim->requests_open--;
-    if (settled == TERN_SETTLED_DONE && !restocking->work.replayed)
+    if (end == TERN_WORK_DONE && !restocking->work.replayed)
         sim->restocked[product] += restocking->command.body.quantity;
     if (restocking->work.replayed) sim_checked(SIM_RULE_I3);
-    if (settled == TERN_SETTLED_DONE && !restocking->work.replayed && sim_happens(SIM_FAULT_key_again))
+    if (end == TERN_WORK_DONE && !restocking->work.replayed && sim_happens(SIM_FAULT_key_again))
         sim_at(sim->now + sim_below(10000), restock, NULL, restocking->number);
     drop_restocking(restocking);
 }
@@ -408,7 +408,7 @@ static void send_stranger(void)
 
 /* ---- parked messages ------------------------------------------------------------------------------------------------ */
 
-static int collect(void *self, const struct tern_held *held, struct tern_error *err)
+static int collect(void *self, const struct tern_deferred *held, struct tern_error *err)
 {
     struct tern_text *names = self;
     char name[TERN_PARKED_NAME_SIZE];
@@ -421,7 +421,7 @@ static int collect(void *self, const struct tern_held *held, struct tern_error *
 
 static enum tern_outcome release_all(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
-    const struct tern_parked_filter filter = {.state = TERN_HELD_PARKED};
+    const struct tern_parked_filter filter = {.state = TERN_DEFERRED_PARKED};
     const struct tern_parked_caller caller = {.now_ms = ctx->now_ms, .request_id = "sim", .remote = ""};
     struct sim_service *service = argument;
     struct tern_text names = {0};
@@ -429,19 +429,19 @@ static enum tern_outcome release_all(struct tern_context *ctx, void *argument, s
     int status = tern_parked_list(ctx->db, &filter, 0, 1000, collect, &names, err);
     for (char *name = status > 0 ? strtok_r(names.bytes, "\n", &rest) : NULL; name && status >= 0;
          name = strtok_r(NULL, "\n", &rest)) {
-        struct tern_held held;
+        struct tern_deferred held;
         status = name[0] == '-' ? tern_parked_discard(ctx->db, name + 1, &caller, &held, err)
                                 : tern_parked_retry(ctx->db, name + 1, &caller, &held, err);
-        if (status > 0) tern_held_fini(&held);
+        if (status > 0) tern_deferred_fini(&held);
     }
     tern_text_fini(&names);
     if (status < 0 || tern_retries_load(service->app->retries, ctx, err) < 0) return TERN_RETRY;
     return TERN_DONE;
 }
 
-static void released(struct sim_request *request, enum tern_settled settled)
+static void released(struct sim_request *request, enum tern_work_end end)
 {
-    (void)settled;
+    (void)end;
     sim->requests_open--;
     free(request);
 }
@@ -458,7 +458,7 @@ void sim_parked_release(void)
         request->argument = &sim->services[i];
         request->answered = released;
         sim->requests_open++;
-        if (!sim_command(&sim->services[i], request)) released(request, TERN_SETTLED_LATER);
+        if (!sim_command(&sim->services[i], request)) released(request, TERN_WORK_LATER);
     }
 }
 

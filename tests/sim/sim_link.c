@@ -225,7 +225,7 @@ static const char *header(const struct tern_amqp_message *message, const char *n
     return NULL;
 }
 
-static const char was_asked_for[] = "SELECT 1 FROM outbox_again JOIN event_log USING (seq) WHERE event_id = ?1";
+static const char was_asked_for[] = "SELECT 1 FROM republish_request JOIN event_log USING (seq) WHERE event_id = ?1";
 
 int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
                       struct tern_error *err)
@@ -257,14 +257,14 @@ int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *me
     return 0;
 }
 
-bool tern_amqp_hears(const struct tern_amqp *link)
+bool tern_amqp_alive(const struct tern_amqp *link)
 {
     return link->deaf_since < 0 || sim->now - link->deaf_since < SILENT_MS;
 }
 
 bool tern_amqp_may_publish(const struct tern_amqp *link)
 {
-    return !link->blocked && tern_amqp_hears(link);
+    return !link->blocked && tern_amqp_alive(link);
 }
 
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err)

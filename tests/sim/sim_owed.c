@@ -12,8 +12,8 @@ enum { OWED_MOST = 500, SLACK_MS = 5000 };
 /* ---- what is owed ------------------------------------------------------------------------------------------------ */
 
 static const char is_under_way[] =
-    "SELECT 1 FROM event_log WHERE event_id = ?1 AND (seq > (SELECT mark FROM outbox_mark)"
-    " OR seq IN (SELECT seq FROM outbox_held))";
+    "SELECT 1 FROM event_log WHERE event_id = ?1 AND (seq > (SELECT confirmed_through FROM outbox_position)"
+    " OR seq IN (SELECT seq FROM outbox_returned))";
 
 /* Said since then, or about to be said by itself. */
 static void check_taken(const struct sim_service *service, int index, int64_t since_ms, const char *why)
@@ -54,10 +54,11 @@ static void remember(struct sim_service *service, int event)
     service->owed[service->owed_count++] = (struct sim_owed){event, owed_since(service, &sim->events[event])};
 }
 
-/* What was asked for: rows of outbox_again that are gone were said. */
+/* What was asked for: rows of republish_request that are gone were said. */
 static void watch_asked(struct sim_service *service)
 {
-    static const char asked[] = "SELECT event_id, type, subject FROM outbox_again JOIN event_log USING (seq) LIMIT 500";
+    static const char asked[] =
+        "SELECT event_id, type, subject FROM republish_request JOIN event_log USING (seq) LIMIT 500";
     struct tern_db_rows rows;
     struct tern_error err;
     int now[OWED_MOST], count = 0;
@@ -87,7 +88,7 @@ static void check_range(const struct sim_service *service)
     while (tern_db_next(&rows, &err) > 0) {
         const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, tern_db_column_text(&rows, 1));
         int event = sim_map_get(&sim->event_map, tern_db_column_text(&rows, 0));
-        if (type->heard_by[0] != NULL && event >= 0)
+        if (type->consumers[0] != NULL && event >= 0)
             check_taken(service, event, service->range_since_ms, "the broker forgot its queues");
     }
     tern_db_done(&rows);
@@ -96,7 +97,7 @@ static void check_range(const struct sim_service *service)
 /* From here on it has all the time that it needs. */
 static void wait_for_range(struct sim_service *service)
 {
-    static const char after[] = "SELECT after_seq FROM republish";
+    static const char after[] = "SELECT after_seq FROM republish_range";
     service->range_free_ms = sim->now;
     service->range_left_after = sim_number(service->db, after, NULL);
 }
@@ -104,7 +105,7 @@ static void wait_for_range(struct sim_service *service)
 /* What the broker forgot: a range of the log that is done was said, all of it. */
 static void watch_range(struct sim_service *service)
 {
-    static const char range[] = "SELECT id, after_seq, through_seq FROM republish";
+    static const char range[] = "SELECT id, after_seq, through_seq FROM republish_range";
     struct tern_db_rows rows;
     struct tern_error err;
     int64_t id = 0, after = 0, through = 0;

@@ -408,9 +408,9 @@ static void faults(void *self, int64_t number)
 static bool store_at_rest(const struct sim_service *service)
 {
     static const char open_things[] =
-        "SELECT (SELECT count(*) FROM job WHERE kind <> 'late-check') + (SELECT count(*) FROM republish) + (SELECT count(*) FROM held WHERE state = 0) + (SELECT count(*) FROM timer)"
-        " + (SELECT count(*) FROM outbox_held) + (SELECT count(*) FROM outbox_again)"
-        " + (SELECT count(*) FROM event_log WHERE origin = 1 AND seq > (SELECT mark FROM outbox_mark))";
+        "SELECT (SELECT count(*) FROM job WHERE kind <> 'late-check') + (SELECT count(*) FROM republish_range) + (SELECT count(*) FROM deferred WHERE state = 0) + (SELECT count(*) FROM timer)"
+        " + (SELECT count(*) FROM outbox_returned) + (SELECT count(*) FROM republish_request)"
+        " + (SELECT count(*) FROM event_log WHERE origin = 1 AND seq > (SELECT confirmed_through FROM outbox_position))";
     return service->app != NULL && service->online_since >= 0 && sim_number(service->db, open_things, NULL) == 0;
 }
 
@@ -429,7 +429,7 @@ static bool all_is_heard(void)
         const struct sim_event *event = &sim->events[i];
         const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, event->type);
         for (int k = 0; k < SIM_SERVICES && type != NULL && event->accepted > 0; k++)
-            if (tern_catalogue_hears(type, sim_names[k]) && !(event->handled >> k & 1)) return false;
+            if (tern_catalogue_consumes(type, sim_names[k]) && !(event->handled >> k & 1)) return false;
     }
     return true;
 }
@@ -444,7 +444,7 @@ static bool at_rest(void)
 
 static bool any_parked(void)
 {
-    static const char parked[] = "SELECT count(*) FROM held WHERE state = 2";
+    static const char parked[] = "SELECT count(*) FROM deferred WHERE state = 2";
     for (int i = 0; i < SIM_SERVICES; i++)
         if (sim_number(sim->services[i].db, parked, NULL) > 0) return true;
     return false;
@@ -488,14 +488,15 @@ static void say_who_waits(const struct sim_service *service, struct tern_text *o
     static const struct {
         const char *what, *sql;
     } things[] = {
-        {"jobs",             "SELECT count(*) FROM job WHERE kind <> 'late-check'"                                     },
-        {"logs to repeat",   "SELECT count(*) FROM republish"                                                          },
-        {"messages retried", "SELECT count(*) FROM held WHERE state = 0"                                               },
-        {"parked",           "SELECT count(*) FROM held WHERE state = 2"                                               },
-        {"timers",           "SELECT count(*) FROM timer"                                                              },
-        {"events held",      "SELECT count(*) FROM outbox_held"                                                        },
-        {"events to repeat", "SELECT count(*) FROM outbox_again"                                                       },
-        {"events unsaid",    "SELECT count(*) FROM event_log WHERE origin = 1 AND seq > (SELECT mark FROM outbox_mark)"},
+        {"jobs",             "SELECT count(*) FROM job WHERE kind <> 'late-check'"                                  },
+        {"logs to repeat",   "SELECT count(*) FROM republish_range"                                                 },
+        {"messages retried", "SELECT count(*) FROM deferred WHERE state = 0"                                        },
+        {"parked",           "SELECT count(*) FROM deferred WHERE state = 2"                                        },
+        {"timers",           "SELECT count(*) FROM timer"                                                           },
+        {"events held",      "SELECT count(*) FROM outbox_returned"                                                 },
+        {"events to repeat", "SELECT count(*) FROM republish_request"                                               },
+        {"events unsaid",
+         "SELECT count(*) FROM event_log WHERE origin = 1 AND seq > (SELECT confirmed_through FROM outbox_position)"},
     };
     tern_text_printf(out, "; %s %s:", sim_names[service->who],
                      service->app == NULL        ? "down"
@@ -546,7 +547,7 @@ static void say_everything_again(int64_t patience_ms)
         struct sim_event *event = &sim->events[i];
         const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, event->type);
         for (int k = 0; k < SIM_SERVICES && event->message != NULL; k++)
-            if (tern_catalogue_hears(type, sim_names[k]))
+            if (tern_catalogue_consumes(type, sim_names[k]))
                 sim_broker_inject(event->message, (enum sim_who)k, sim_below(5000));
     }
     settle_or_blame(patience_ms);

@@ -224,7 +224,7 @@ static struct tern_config *configure(const struct sim_service *service)
 static struct tern_db *stores[SIM_SERVICES];
 
 static const char list_tables[] = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
-                                  "('schema_migration', 'outbox_mark', 'online_time', 'numbers_begin')"
+                                  "('schema_migration', 'outbox_position', 'online_time', 'numbers_begin')"
                                   " ORDER BY name = 'event_log'"; /* others refer to its rows */
 
 static void must(int status, const struct tern_error *err)
@@ -258,7 +258,8 @@ static void learn_tables(enum sim_who who)
 
 static struct tern_db *fresh_store(enum sim_who who)
 {
-    static const char mark[] = "UPDATE outbox_mark SET mark = 0", online[] = "UPDATE online_time SET total_ms = 0";
+    static const char mark[] = "UPDATE outbox_position SET confirmed_through = 0",
+                      online[] = "UPDATE online_time SET total_ms = 0";
     struct tern_error err = {0};
     if (stores[who] == NULL) {
         must(tern_db_open("sqlite::memory:", &stores[who], &err), &err);
@@ -405,9 +406,9 @@ int64_t sim_number(struct tern_db *db, const char *sql, const char *text)
 static void watch_nudge(struct sim_service *service, const struct sim_event *event)
 {
     static const char caused[] =
-        "SELECT event_id FROM event_log WHERE origin = 1 AND causation_id = ?1 AND seq <= (SELECT mark FROM outbox_mark)"
-        " AND seq NOT IN (SELECT seq FROM outbox_held) AND seq NOT IN (SELECT seq FROM outbox_again)";
-    static const char held[] = "SELECT 1 FROM held WHERE event_id = ?1";
+        "SELECT event_id FROM event_log WHERE origin = 1 AND causation_id = ?1 AND seq <= (SELECT confirmed_through FROM outbox_position)"
+        " AND seq NOT IN (SELECT seq FROM outbox_returned) AND seq NOT IN (SELECT seq FROM republish_request)";
+    static const char held[] = "SELECT 1 FROM deferred WHERE event_id = ?1";
     struct tern_db_rows rows;
     struct tern_error err;
     if (service->forgot || sim_number(service->db, held, event->id) > 0) return;
@@ -439,7 +440,7 @@ static void note_paid(const struct sim_service *service, const struct sim_event 
 static void note_committed(struct sim_service *service, bool disturbed)
 {
     static const char in_inbox[] = "SELECT 1 FROM inbox WHERE event_id = ?1";
-    static const char in_held[] = "SELECT 1 FROM held WHERE event_id = ?1";
+    static const char in_held[] = "SELECT 1 FROM deferred WHERE event_id = ?1";
     for (int i = 0; i < service->done_count; i++) {
         struct sim_event *event = &sim->events[service->done[i]];
         if (disturbed && sim_number(service->db, in_inbox, event->id) < 0) continue;
@@ -458,15 +459,16 @@ static void note_committed(struct sim_service *service, bool disturbed)
 /* What counts as published now was vouched for by the broker. */
 static void watch_mark(struct sim_service *service)
 {
-    static const char read_mark[] = "SELECT mark FROM outbox_mark";
+    static const char read_mark[] = "SELECT confirmed_through FROM outbox_position";
     static const char passed[] =
         "SELECT event_id, type, subject FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
-        " AND seq NOT IN (SELECT seq FROM outbox_held)";
-    int64_t mark = sim_number(service->db, read_mark, NULL);
+        " AND seq NOT IN (SELECT seq FROM outbox_returned)";
+    int64_t confirmed_through = sim_number(service->db, read_mark, NULL);
     struct tern_db_rows rows;
     struct tern_error err;
-    if (mark == service->mark) return;
-    must(tern_db_query(service->db, &rows, passed, TERN_DB_ARGS(tern_db_int(service->mark), tern_db_int(mark)), &err),
+    if (confirmed_through == service->confirmed_through) return;
+    must(tern_db_query(service->db, &rows, passed,
+                       TERN_DB_ARGS(tern_db_int(service->confirmed_through), tern_db_int(confirmed_through)), &err),
          &err);
     while (tern_db_next(&rows, &err) > 0) {
         int index = sim_map_get(&sim->event_map, tern_db_column_text(&rows, 0));
@@ -475,7 +477,7 @@ static void watch_mark(struct sim_service *service)
                   tern_db_column_text(&rows, 0));
     }
     tern_db_done(&rows);
-    service->mark = mark;
+    service->confirmed_through = confirmed_through;
 }
 
 static bool disturb(struct sim_service *service)
@@ -529,15 +531,15 @@ static enum tern_outcome run_request(struct tern_context *ctx, struct tern_work 
     return request->run(ctx, request->argument, err);
 }
 
-static void settle_request(struct tern_work *work, enum tern_settled settled)
+static void finish_request(struct tern_work *work, enum tern_work_end end)
 {
     struct sim_request *request = (struct sim_request *)work;
     SIM_CHECK(I1, !tern_db_in_transaction(request->service->db), NULL, "%s answers before its commit",
               sim_names[request->service->who]);
-    request->answered(request, settled);
+    request->answered(request, end);
 }
 
-static const struct tern_work_kind request_kind = {.name = "command", .run = run_request, .settle = settle_request};
+static const struct tern_work_kind request_kind = {.name = "command", .run = run_request, .finish = finish_request};
 
 bool sim_command(struct sim_service *service, struct sim_request *request)
 {

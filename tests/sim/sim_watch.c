@@ -71,9 +71,9 @@ void sim_watch_publish(const struct tern_amqp *link, struct sim_message *message
 static bool is_kept(struct sim_service *service, const struct sim_message *message)
 {
     static const char handled[] = "SELECT 1 FROM inbox WHERE event_id = ?1";
-    static const char held[] = "SELECT 1 FROM held WHERE event_id = ?1";
+    static const char held[] = "SELECT 1 FROM deferred WHERE event_id = ?1";
     static const char unread[] =
-        "SELECT 1 FROM held WHERE event_id IS NULL UNION ALL SELECT 1 FROM parked_audit LIMIT 1";
+        "SELECT 1 FROM deferred WHERE event_id IS NULL UNION ALL SELECT 1 FROM parked_audit LIMIT 1";
     if (service->forgot) return true;
     if (message->malformed > 0) return sim_number(service->db, unread, NULL) > 0;
     return sim_number(service->db, handled, message->message_id) > 0 ||

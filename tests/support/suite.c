@@ -433,7 +433,7 @@ static bool queues_empty(struct suite *suite)
 /* Whether a daemon has nothing to do; adds up what it has done so far. */
 static bool is_idle(struct suite *suite, enum suite_daemon daemon, double *done)
 {
-    static const char *const undone[] = {"tern_outbox_pending", "tern_retrying_messages", "tern_jobs_pending"};
+    static const char *const undone[] = {"tern_outbox_pending", "tern_deferred_messages", "tern_jobs_pending"};
     struct raw_answer answer;
     suite_ask(suite, daemon, "GET", "/metrics", "", "", &answer);
     bool idle = answer.status == 200;
@@ -469,7 +469,7 @@ void suite_await_rest(struct suite *suite)
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         print_message("%s: pending %g, retrying %g, jobs %g\n", names[i],
                       suite_metric(suite, (enum suite_daemon)i, "tern_outbox_pending"),
-                      suite_metric(suite, (enum suite_daemon)i, "tern_retrying_messages"),
+                      suite_metric(suite, (enum suite_daemon)i, "tern_deferred_messages"),
                       suite_metric(suite, (enum suite_daemon)i, "tern_jobs_pending"));
         show_log(suite, (enum suite_daemon)i);
     }
@@ -523,12 +523,12 @@ static const struct law laws[] = {
 /* What holds in every store. */
 static const struct law common_laws[] = {
     {SUITE_DAEMONS, "nothing is unpublished",
-     "SELECT (SELECT count(*) FROM outbox_held) + (SELECT count(*) FROM event_log, outbox_mark"
-     " WHERE origin = 1 AND seq > mark)"                                                                  },
-    {SUITE_DAEMONS, "no job is left to do",                   "SELECT count(*) FROM job"                  },
-    {SUITE_DAEMONS, "nothing is kept but what was parked",    "SELECT count(*) FROM held WHERE state <> 2"},
+     "SELECT (SELECT count(*) FROM outbox_returned) + (SELECT count(*) FROM event_log, outbox_position"
+     " WHERE origin = 1 AND seq > confirmed_through)"                                                         },
+    {SUITE_DAEMONS, "no job is left to do",                   "SELECT count(*) FROM job"                      },
+    {SUITE_DAEMONS, "nothing is kept but what was parked",    "SELECT count(*) FROM deferred WHERE state <> 2"},
     {SUITE_DAEMONS, "nothing that was handled is still kept",
-     "SELECT count(*) FROM held JOIN inbox ON inbox.event_id = held.event_id"                             },
+     "SELECT count(*) FROM deferred JOIN inbox ON inbox.event_id = deferred.event_id"                         },
 };
 
 static void check_law(struct suite *suite, enum suite_daemon daemon, const struct law *law)
@@ -544,7 +544,7 @@ void suite_check_books(struct suite *suite, int64_t orders, int64_t stock)
     for (int i = 0; i < SUITE_DAEMONS; i++) {
         for (size_t j = 0; j < TERN_COUNT(common_laws); j++)
             check_law(suite, (enum suite_daemon)i, &common_laws[j]);
-        int64_t held = suite_store_number(suite, (enum suite_daemon)i, "SELECT count(*) FROM held");
+        int64_t held = suite_store_number(suite, (enum suite_daemon)i, "SELECT count(*) FROM deferred");
         if (held != suite->parked[i])
             fail_msg("%s keeps %lld messages, not %lld", names[i], (long long)held, (long long)suite->parked[i]);
     }

@@ -264,7 +264,7 @@ size_t suite_bus_hearers(struct suite_bus *bus, size_t count)
     size_t hearers = 0;
     for (size_t i = 0; i < count; i++) {
         const struct tern_event_type *type = tern_catalogue_find(&shop_catalogue, bus->heard[i].type);
-        for (size_t j = 0; type != NULL && type->heard_by[j] != NULL; j++)
+        for (size_t j = 0; type != NULL && type->consumers[j] != NULL; j++)
             hearers++;
     }
     return hearers;

@@ -66,7 +66,7 @@ static void begin_unit(struct test_context *test)
 
     memset(&test->err, 0, sizeof test->err);
     memset(&ctx->conversation, 0, sizeof ctx->conversation);
-    ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->said_again = 0;
+    ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->republished = 0;
     ctx->now_ms = test->now_ms;
     assert_int_equal(tern_db_begin(ctx->db, &test->err), 0);
 }

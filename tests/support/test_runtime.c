@@ -180,7 +180,7 @@ int test_runtime_step(struct test_runtime *runtime)
         return taken;
     }
     if (!failed && app->ctx.emitted > 0) runtime->last_seq_told = app->ctx.last_seq;
-    if (!failed && app->ctx.said_again > 0) runtime->said_again++;
+    if (!failed && app->ctx.republished > 0) runtime->republished++;
     return taken;
 }
 

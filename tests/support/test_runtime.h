@@ -21,7 +21,7 @@ struct test_runtime {
 
     /* Of test_runtime_step. */
     int failed;            /* batches that the store took nothing of */
-    int said_again;        /* batches with rows to be said again */
+    int republished;       /* batches with rows to be said again */
     int64_t last_seq_told; /* the newest row of the last batch that emitted */
 };
 

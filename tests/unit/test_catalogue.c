@@ -27,10 +27,10 @@ static void types_are_found_by_their_exact_name(void **state)
 static void only_the_named_services_hear_an_event(void **state)
 {
     (void)state;
-    assert_true(tern_catalogue_hears(&types[0], "b-service"));
-    assert_true(tern_catalogue_hears(&types[0], "c-service"));
-    assert_false(tern_catalogue_hears(&types[0], "a-service"));
-    assert_false(tern_catalogue_hears(&types[1], "b-service"));
+    assert_true(tern_catalogue_consumes(&types[0], "b-service"));
+    assert_true(tern_catalogue_consumes(&types[0], "c-service"));
+    assert_false(tern_catalogue_consumes(&types[0], "a-service"));
+    assert_false(tern_catalogue_consumes(&types[1], "b-service"));
 }
 
 static void only_the_named_types_ask(void **state)

@@ -2,7 +2,7 @@
 #include "common/inbox/consumer.h"
 #include "common/inbox/receipts.h"
 #include "fake_broker.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 #include "tern_test.h"
 #include "test_links.h"
 #include "wait_for.h"
@@ -55,7 +55,7 @@ static void take(struct lane *lane)
             continue;
         }
         lane->beacons += strcmp(work->kind->name, "beacon") == 0;
-        work->kind->settle(work, TERN_SETTLED_LATER);
+        work->kind->finish(work, TERN_WORK_LATER);
     }
 }
 
@@ -93,26 +93,26 @@ static void lane_start(struct lane *lane, fake_script *const *scripts, size_t co
     fake_script *const scripts_[] = {__VA_ARGS__}; \
     lane_start((lane), scripts_, TERN_COUNT(scripts_))
 
-static void settle(struct lane *lane, int index)
+static void finish(struct lane *lane, int index)
 {
     struct tern_delivery *delivery;
     TEST_NOTE(&lane->mutex, delivery = lane->deliveries[index]; lane->deliveries[index] = NULL);
-    tern_deliveries_settle(lane->inbox, delivery);
+    tern_deliveries_finish(lane->inbox, delivery);
 }
 
-static void settle_all(struct lane *lane)
+static void finish_all(struct lane *lane)
 {
     int count;
     TEST_NOTE(&lane->mutex, take(lane); count = lane->count);
     for (int i = 0; i < count; i++)
-        if (lane->deliveries[i] != NULL) settle(lane, i);
+        if (lane->deliveries[i] != NULL) finish(lane, i);
 }
 
 static void lane_stop(struct lane *lane)
 {
-    settle_all(lane);
+    finish_all(lane);
     tern_consumer_stop(lane->consumer);
-    settle_all(lane); /* what came meanwhile */
+    finish_all(lane); /* what came meanwhile */
     tern_consumer_destroy(lane->consumer);
     tern_deliveries_destroy(lane->inbox);
     tern_receipts_fini(&lane->receipts);
@@ -204,16 +204,16 @@ static void acks_go_up_to_the_lowest_finished_tag(void **state)
     struct lane lane = {0};
     LANE_START(&lane, deliver_five);
     TAKE_WAIT(&lane, lane.count == 5);
-    settle(&lane, 1);
-    settle(&lane, 2);
-    settle(&lane, 4);
+    finish(&lane, 1);
+    finish(&lane, 2);
+    finish(&lane, 4);
     tern_consumer_flush(lane.consumer);
-    settle(&lane, 0); /* only now 1, 2 and 3 are finished without a gap */
+    finish(&lane, 0); /* only now 1, 2 and 3 are finished without a gap */
     tern_consumer_flush(lane.consumer);
     TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 3);
     assert_true(lane.ack_multiple[0]);
-    settle(&lane, 3);
+    finish(&lane, 3);
     tern_consumer_flush(lane.consumer);
     TAKE_WAIT(&lane, lane.ack_count == 2);
     assert_int_equal(lane.acks[1], 5);
@@ -242,7 +242,7 @@ static void it_begins_with_one_and_widens_after_the_first_settled(void **state)
     LANE_START(&lane, deliver_one_and_widen, deliver_five);
     TAKE_WAIT(&lane, lane.count == 1);
     assert_int_equal(lane.prefetches[0], 1);
-    settle(&lane, 0);
+    finish(&lane, 0);
     tern_consumer_flush(lane.consumer);
     TAKE_WAIT(&lane, lane.consumes == 1 && lane.prefetch_count >= 3);
     assert_int_equal(lane.prefetches[1], 10);
@@ -270,9 +270,9 @@ static void tags_of_an_earlier_connection_are_not_acknowledged(void **state)
     TAKE_WAIT(&lane, lane.count == 7);
     assert_int_equal(lane.deliveries[1]->generation, 1);
     assert_int_equal(lane.deliveries[2]->generation, 2);
-    settle(&lane, 0);
-    settle(&lane, 1);
-    settle(&lane, 2);
+    finish(&lane, 0);
+    finish(&lane, 1);
+    finish(&lane, 2);
     tern_consumer_flush(lane.consumer);
     TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 1); /* not 2 */
@@ -314,7 +314,7 @@ static void what_cannot_be_read_comes_with_its_reason_and_bytes(void **state)
     assert_int_equal(lane.deliveries[3]->raw_length, 0);
     assert_non_null(strstr(lane.deliveries[3]->why.text, "100000 bytes"));
     for (int i = 0; i < 5; i++)
-        settle(&lane, i);
+        finish(&lane, i);
     tern_consumer_flush(lane.consumer);
     TAKE_WAIT(&lane, lane.ack_count == 2 && lane.rejected > 0);
     assert_int_equal(lane.acks[0], 3);
@@ -350,7 +350,7 @@ static void a_cancelled_lane_gets_nothing_more_and_still_acknowledges(void **sta
     tern_consumer_cancel(lane.consumer, 10000);
     TAKE_WAIT(&lane, lane.cancels == 1);
     for (int i = 0; i < 5; i++)
-        settle(&lane, i);
+        finish(&lane, i);
     tern_consumer_stop(lane.consumer); /* sends what is due */
     TAKE_WAIT(&lane, lane.ack_count == 1);
     assert_int_equal(lane.acks[0], 5);

@@ -123,11 +123,11 @@ static void a_foreign_event_becomes_part_of_the_stream_and_is_not_published(void
                                "\"subject\":\"ORD-1\",\"data\":{\"x\":1}}";
     int64_t version = 0;
     assert_int_equal(tern_event_decode(body, sizeof body - 1, &event, &err), 0);
-    assert_int_equal(tern_take_in(ctx, &event, &version, &err), 0);
+    assert_int_equal(tern_append_foreign(ctx, &event, &version, &err), 0);
     assert_int_equal(version, 1);
     assert_int_equal(ctx->emitted, 0);
     assert_int_equal(ctx->last_seq, 1);
-    assert_int_equal(tern_take_in(ctx, &event, NULL, &err), 0);
+    assert_int_equal(tern_append_foreign(ctx, &event, NULL, &err), 0);
     assert_int_equal(tern_event_log_own(ctx->db, 0, -1, 10, decode, &seen, &err), 0);
     assert_int_equal(tern_event_log_stream(ctx->db, "ORD-1", 0, 1, decode, &seen, &err), 1);
     assert_int_equal(seen.body_length, sizeof body - 1);

@@ -76,7 +76,7 @@ static void rows_are_numbered_over_the_log_and_per_subject(void **state)
     struct tern_db *db = *state;
     assert_int_equal(append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1), 1);
     assert_int_equal(append(db, "e2", "B", TERN_ORIGIN_OWN, "", 1), 2);
-    assert_int_equal(append(db, "e3", "A", TERN_ORIGIN_TAKEN, "", 2), 3);
+    assert_int_equal(append(db, "e3", "A", TERN_ORIGIN_FOREIGN, "", 2), 3);
     assert_int_equal(append(db, "e4", "A", TERN_ORIGIN_OWN, "e3", 3), 4);
 }
 
@@ -86,7 +86,7 @@ static void a_stream_is_read_in_order_and_in_pieces(void **state)
     struct tern_error err;
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
     append(db, "e2", "B", TERN_ORIGIN_OWN, "", 1);
-    append(db, "e3", "A", TERN_ORIGIN_TAKEN, "e2", 2);
+    append(db, "e3", "A", TERN_ORIGIN_FOREIGN, "e2", 2);
     append(db, "e4", "A", TERN_ORIGIN_OWN, "e3", 3);
 
     struct seen all = {0};
@@ -101,7 +101,7 @@ static void a_stream_is_read_in_order_and_in_pieces(void **state)
     struct seen later = {0};
     assert_int_equal(tern_event_log_stream(db, "A", 1, 1, see, &later, &err), 1);
     assert_string_equal(later.ids, "e3 ");
-    assert_int_equal(later.last.origin, TERN_ORIGIN_TAKEN);
+    assert_int_equal(later.last.origin, TERN_ORIGIN_FOREIGN);
     assert_int_equal(tern_event_log_stream(db, "C", 0, 100, see, &later, &err), 0);
 }
 
@@ -126,7 +126,7 @@ static void only_own_rows_are_for_the_broker(void **state)
     struct tern_db *db = *state;
     struct tern_error err;
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
-    append(db, "e2", "A", TERN_ORIGIN_TAKEN, "", 2);
+    append(db, "e2", "A", TERN_ORIGIN_FOREIGN, "", 2);
     append(db, "e3", "A", TERN_ORIGIN_OWN, "", 3);
     append(db, "e4", "A", TERN_ORIGIN_OWN, "", 4);
     struct seen all = {0}, some = {0};
@@ -140,7 +140,7 @@ static void a_nudge_finds_what_was_said_because_of_an_event(void **state)
 {
     struct tern_db *db = *state;
     struct tern_error err;
-    append(db, "e1", "A", TERN_ORIGIN_TAKEN, "x", 1);
+    append(db, "e1", "A", TERN_ORIGIN_FOREIGN, "x", 1);
     append(db, "e2", "A", TERN_ORIGIN_OWN, "x", 2);
     append(db, "e3", "A", TERN_ORIGIN_OWN, "y", 3);
     append(db, "e4", "B", TERN_ORIGIN_OWN, "x", 1);
@@ -158,7 +158,7 @@ static void the_newest_of_a_type_is_found_in_its_stream(void **state)
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
     append(db, "e2", "A", TERN_ORIGIN_OWN, "", 2);
     append(db, "e3", "B", TERN_ORIGIN_OWN, "", 1);
-    append(db, "e4", "A", TERN_ORIGIN_TAKEN, "", 3);
+    append(db, "e4", "A", TERN_ORIGIN_FOREIGN, "", 3);
     char type[TERN_TYPE_SIZE];
     static const char type_of[] = "SELECT type FROM event_log WHERE seq = 2";
     struct tern_db_rows rows;
@@ -174,25 +174,25 @@ static void the_newest_of_a_type_is_found_in_its_stream(void **state)
 static void what_is_to_be_said_again_stands_once_where_it_was_asked_for_last(void **state)
 {
     struct tern_db *db = *state;
-    struct tern_outbox_again rows[4];
+    struct tern_outbox_request rows[4];
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
     append(db, "e2", "A", TERN_ORIGIN_OWN, "", 2);
-    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 1, false, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL), 0);
-    assert_int_equal(tern_outbox_again_list(db, 0, rows, 4, NULL), 2);
+    assert_int_equal(tern_outbox_request_add(db, 2, false, NULL), 0);
+    assert_int_equal(tern_outbox_request_add(db, 1, false, NULL), 0);
+    assert_int_equal(tern_outbox_request_add(db, 2, false, NULL), 0);
+    assert_int_equal(tern_outbox_request_list(db, 0, rows, 4, NULL), 2);
     assert_int_equal(rows[0].seq, 1);
     assert_int_equal(rows[1].seq, 2);
     int64_t sent_id = rows[1].id;
-    assert_int_equal(tern_outbox_again_list(db, rows[0].id, rows, 4, NULL), 1);
-    assert_int_equal(tern_outbox_again_add(db, 2, false, NULL),
+    assert_int_equal(tern_outbox_request_list(db, rows[0].id, rows, 4, NULL), 1);
+    assert_int_equal(tern_outbox_request_add(db, 2, false, NULL),
                      0); /* while the answer to the one before is on its way */
-    assert_int_equal(tern_outbox_again_done(db, sent_id, NULL), 0);
-    assert_int_equal(tern_outbox_again_list(db, sent_id, rows, 4, NULL), 1);
+    assert_int_equal(tern_outbox_request_done(db, sent_id, NULL), 0);
+    assert_int_equal(tern_outbox_request_list(db, sent_id, rows, 4, NULL), 1);
     assert_int_equal(rows[0].seq, 2);
-    assert_int_equal(tern_outbox_again_done(db, rows[0].id, NULL), 0);
-    assert_int_equal(tern_outbox_again_add(db, 1, false, NULL), 0);
-    assert_int_equal(tern_outbox_again_list(db, sent_id + 1, rows, 4, NULL), 1); /* an id is never used twice */
+    assert_int_equal(tern_outbox_request_done(db, rows[0].id, NULL), 0);
+    assert_int_equal(tern_outbox_request_add(db, 1, false, NULL), 0);
+    assert_int_equal(tern_outbox_request_list(db, sent_id + 1, rows, 4, NULL), 1); /* an id is never used twice */
 }
 
 static void a_stream_knows_its_events(void **state)
@@ -244,12 +244,12 @@ static void what_is_above_the_mark_is_pending(void **state)
     struct tern_error err;
     struct tern_outbox_state outbox;
     assert_int_equal(tern_outbox_state(db, &outbox, &err), 0);
-    assert_int_equal(outbox.mark + outbox.last_seq + outbox.pending + outbox.oldest_at_ms, 0);
+    assert_int_equal(outbox.confirmed_through + outbox.last_seq + outbox.pending + outbox.oldest_at_ms, 0);
 
     append(db, "e1", "A", TERN_ORIGIN_OWN, "", 1);
-    append(db, "e2", "A", TERN_ORIGIN_TAKEN, "", 2);
+    append(db, "e2", "A", TERN_ORIGIN_FOREIGN, "", 2);
     append(db, "e003", "A", TERN_ORIGIN_OWN, "", 3);
-    append(db, "e4", "A", TERN_ORIGIN_TAKEN, "", 4);
+    append(db, "e4", "A", TERN_ORIGIN_FOREIGN, "", 4);
     assert_int_equal(tern_outbox_state(db, &outbox, &err), 0);
     assert_int_equal(outbox.last_seq, 4);
     assert_int_equal(outbox.pending, 2);
@@ -258,14 +258,14 @@ static void what_is_above_the_mark_is_pending(void **state)
 
     assert_int_equal(tern_outbox_advance(db, 2, &err), 0);
     assert_int_equal(tern_outbox_state(db, &outbox, &err), 0);
-    assert_int_equal(outbox.mark, 2);
+    assert_int_equal(outbox.confirmed_through, 2);
     assert_int_equal(outbox.pending, 1);
     assert_int_equal(outbox.oldest_at_ms, 1004);
     assert_int_equal(oldest(db), 1004);
     assert_int_equal(tern_outbox_advance(db, 4, &err), 0);
     assert_int_equal(tern_outbox_advance(db, 3, &err), 0);
     assert_int_equal(tern_outbox_state(db, &outbox, &err), 0);
-    assert_int_equal(outbox.mark, 4);
+    assert_int_equal(outbox.confirmed_through, 4);
     assert_int_equal(outbox.pending, 0);
     assert_int_equal(outbox.oldest_at_ms, 0);
     assert_int_equal(oldest(db), 0);
@@ -276,39 +276,39 @@ static void a_row_that_came_back_is_held_until_it_is_confirmed(void **state)
     struct tern_db *db = *state;
     struct tern_error err;
     struct tern_outbox_state outbox;
-    struct tern_outbox_held held[4];
+    struct tern_outbox_returned held[4];
     for (int i = 1; i <= 3; i++) {
         char id[16];
         snprintf(id, sizeof id, "e%d", i);
         append(db, id, "A", TERN_ORIGIN_OWN, "", i);
     }
-    assert_int_equal(tern_outbox_hold(db, 2, "A", "return", 500, &err), 0);
-    assert_int_equal(tern_outbox_hold(db, 2, "A", "nack", 900, &err), 0);
-    assert_int_equal(tern_outbox_hold(db, 3, "A", "behind", 900, &err), 0);
+    assert_int_equal(tern_outbox_return(db, 2, "A", "return", 500, &err), 0);
+    assert_int_equal(tern_outbox_return(db, 2, "A", "nack", 900, &err), 0);
+    assert_int_equal(tern_outbox_return(db, 3, "A", "behind", 900, &err), 0);
     assert_int_equal(tern_outbox_advance(db, 2, &err), 0);
     assert_int_equal(tern_outbox_state(db, &outbox, &err), 0);
     assert_int_equal(outbox.pending, 2);
     assert_int_equal(outbox.oldest_at_ms, 1002);
     assert_int_equal(oldest(db), 1002);
 
-    assert_int_equal(tern_outbox_held(db, held, 4, &err), 2);
+    assert_int_equal(tern_outbox_returned(db, held, 4, &err), 2);
     assert_int_equal(held[0].seq, 2);
     assert_int_equal(held[0].attempts, 2);
     assert_int_equal(held[0].next_try_ms, 900);
     assert_string_equal(held[0].subject, "A");
     assert_int_equal(held[1].attempts, 1);
-    assert_int_equal(tern_outbox_held(db, held, 1, &err), 1);
+    assert_int_equal(tern_outbox_returned(db, held, 1, &err), 1);
 
-    assert_int_equal(tern_outbox_release(db, 2, &err), 0);
-    assert_int_equal(tern_outbox_release(db, 2, &err), 0);
-    assert_int_equal(tern_outbox_held(db, held, 4, &err), 1);
+    assert_int_equal(tern_outbox_end_return(db, 2, &err), 0);
+    assert_int_equal(tern_outbox_end_return(db, 2, &err), 0);
+    assert_int_equal(tern_outbox_returned(db, held, 4, &err), 1);
     assert_int_equal(held[0].seq, 3);
 }
 
 static void a_row_that_is_not_in_the_log_cannot_be_held(void **state)
 {
     struct tern_error err;
-    assert_int_equal(tern_outbox_hold(*state, 9, "A", "return", 500, &err), -1);
+    assert_int_equal(tern_outbox_return(*state, 9, "A", "return", 500, &err), -1);
     assert_int_equal(err.fault, TERN_FAULT_CONSTRAINT);
 }
 
@@ -354,10 +354,10 @@ static int do_state(struct tern_db *db, void *self, struct tern_error *err)
 
 static int do_outbox(struct tern_db *db, void *self, struct tern_error *err)
 {
-    struct tern_outbox_held held[2];
+    struct tern_outbox_returned held[2];
     (void)self;
-    return tern_outbox_hold(db, 1, "A", "nack", 1, err) < 0 || tern_outbox_held(db, held, 2, err) < 0 ||
-                   tern_outbox_release(db, 1, err) < 0 || tern_outbox_advance(db, 1, err) < 0
+    return tern_outbox_return(db, 1, "A", "nack", 1, err) < 0 || tern_outbox_returned(db, held, 2, err) < 0 ||
+                   tern_outbox_end_return(db, 1, err) < 0 || tern_outbox_advance(db, 1, err) < 0
                ? -1
                : 0;
 }
@@ -371,11 +371,11 @@ static void a_store_that_fails_is_told_and_leaves_no_half_row(void **state)
     assert_int_equal(numbers[0], 2);
     assert_int_equal(test_store_number(db, "SELECT count(*) FROM event_log"), 2);
     test_store_fail_each(db, do_read, NULL);
-    struct tern_outbox_state outbox = {.mark = -1};
+    struct tern_outbox_state outbox = {.confirmed_through = -1};
     test_store_fail_each(db, do_state, &outbox);
-    assert_int_equal(outbox.mark, 0);
+    assert_int_equal(outbox.confirmed_through, 0);
     test_store_fail_each(db, do_outbox, NULL);
-    assert_int_equal(test_store_number(db, "SELECT mark FROM outbox_mark"), 1);
+    assert_int_equal(test_store_number(db, "SELECT confirmed_through FROM outbox_position"), 1);
 }
 
 /* ---- what is recent ---------------------------------------------------------------------------------------- */
@@ -419,11 +419,11 @@ static void the_window_begins_at_the_first_row_that_is_young_enough_whatever_the
 static void a_foreign_row_at_the_end_does_not_move_the_window(void **state)
 {
     struct tern_db *db = *state;
-    append_at(db, TERN_ORIGIN_TAKEN, 0, 1000);
+    append_at(db, TERN_ORIGIN_FOREIGN, 0, 1000);
     assert_int_equal(first_in(db, 86400000, 0, 1), 2); /* no row of ours: nothing */
     for (int64_t i = 2; i <= 8; i++)
         append_at(db, TERN_ORIGIN_OWN, 0, i * 1000);
-    append_at(db, TERN_ORIGIN_TAKEN, 0, 90000);
+    append_at(db, TERN_ORIGIN_FOREIGN, 0, 90000);
     assert_int_equal(first_in(db, 5000, 0, 9), 3);
 }
 

@@ -64,9 +64,9 @@ static int check_facts(const char *section, const struct tern_event_type *type, 
                    type->producer);
     if (must_say(section, line, err) < 0) return -1;
     length = (size_t)snprintf(line, sizeof line, "- Consumers: ");
-    for (size_t i = 0; type->heard_by[i]; i++)
-        length += (size_t)snprintf(line + length, sizeof line - length, "%s`%s`", i ? ", " : "", type->heard_by[i]);
-    (void)snprintf(line + length, sizeof line - length, "%s", type->heard_by[0] ? "\n" : "none in the shop\n");
+    for (size_t i = 0; type->consumers[i]; i++)
+        length += (size_t)snprintf(line + length, sizeof line - length, "%s`%s`", i ? ", " : "", type->consumers[i]);
+    (void)snprintf(line + length, sizeof line - length, "%s", type->consumers[0] ? "\n" : "none in the shop\n");
     return must_say(section, line, err);
 }
 

@@ -559,10 +559,10 @@ static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state
     size_t heard = 0;
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_hears(&shop_event_types[event], SHOP_SERVICE_INVENTORY);
+        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_INVENTORY);
     assert_int_equal(heard, INVENTORY_HANDLERS);
     for (size_t i = 0; i < INVENTORY_HANDLERS; i++)
-        assert_true(tern_catalogue_hears(inventory_handlers[i].type, SHOP_SERVICE_INVENTORY));
+        assert_true(tern_catalogue_consumes(inventory_handlers[i].type, SHOP_SERVICE_INVENTORY));
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -103,7 +103,7 @@ static enum tern_job_verdict run_called(void *self, const struct tern_job *job, 
 /* What it calls answers before the run has come back to the worker. */
 static enum tern_job_verdict run_answered_at_once(void *self, const struct tern_job *job, struct tern_job_run *run)
 {
-    if (run->step == 0) tern_job_worker_hurry(run->worker, job->id);
+    if (run->step == 0) tern_job_worker_wake_job(run->worker, job->id);
     return run_called(self, job, run);
 }
 
@@ -219,13 +219,13 @@ static enum tern_outcome run_adding(struct tern_context *ctx, struct tern_work *
     return adding->answer;
 }
 
-static void settle_adding(struct tern_work *work, enum tern_settled settled)
+static void finish_adding(struct tern_work *work, enum tern_work_end end)
 {
-    (void)settled;
+    (void)end;
     TEST_NOTE(&lock, ((struct adding *)work)->settled = true);
 }
 
-static const struct tern_work_kind adding_kind = {.name = "adding", .run = run_adding, .settle = settle_adding};
+static const struct tern_work_kind adding_kind = {.name = "adding", .run = run_adding, .finish = finish_adding};
 
 static void add_jobs(struct test_runtime *runtime, struct adding *adding)
 {
@@ -295,9 +295,9 @@ static void what_a_job_waits_for_hurries_it(void **state)
     add_job(runtime, "for hours", "first");
     add_job(runtime, "called", "k");
     TEST_WAIT(&lock, play.called_id != 0);
-    tern_job_worker_hurry(play.called_worker, play.called_id + 1);
+    tern_job_worker_wake_job(play.called_worker, play.called_id + 1);
     assert_int_equal(JOBS_LEFT(runtime), 2);
-    tern_job_worker_hurry(play.called_worker, play.called_id);
+    tern_job_worker_wake_job(play.called_worker, play.called_id);
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 1);
     assert_int_equal(play.outcome.step, 1);
 }
@@ -322,8 +322,8 @@ static void a_hurry_does_not_shorten_the_pause_before_the_next_attempt(void **st
     int64_t id = number(runtime, "SELECT id FROM job");
     add_job(runtime, "called", "second"); /* once it has run, the first one is back on the heap */
     TEST_WAIT(&lock, play.called_id != 0);
-    tern_job_worker_hurry(runtime->app.worker, id);
-    tern_job_worker_hurry(runtime->app.worker, play.called_id);
+    tern_job_worker_wake_job(runtime->app.worker, id);
+    tern_job_worker_wake_job(runtime->app.worker, play.called_id);
     TEST_WAIT(&lock, JOBS_LEFT(runtime) == 1);
     assert_string_equal(play.keys, "k second second");
 }

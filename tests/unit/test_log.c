@@ -268,7 +268,7 @@ static void no_log_is_silent_everywhere(void **state)
     tern_log_set_level(NULL, TERN_LOG_DEBUG);
     assert_false(tern_log_enabled(NULL, TERN_LOG_ERROR));
     assert_null(tern_log_create_buffered(NULL));
-    assert_int_equal(tern_log_mark(NULL), 0);
+    assert_int_equal(tern_log_position(NULL), 0);
     tern_log_undo(NULL, 0);
     tern_log_flush(NULL);
     tern_log_destroy(NULL);
@@ -291,7 +291,7 @@ static void a_log_on_no_descriptor_is_silent_at_once(void **state)
         tern_log_error(buffered, "lost");
         tern_log_flush(buffered);
     }
-    assert_int_equal(tern_log_mark(buffered), 0);
+    assert_int_equal(tern_log_position(buffered), 0);
     assert_true(steady_ms() - since_ms < 1000);
     tern_log_destroy(buffered);
     tern_log_destroy(log);
@@ -587,11 +587,11 @@ static void what_is_undone_never_appears(void **state)
 {
     struct tern_log *log = open_log(*state, TERN_LOG_LOGFMT);
     struct tern_log *buffered = tern_log_create_buffered(log);
-    tern_log_undo(buffered, tern_log_mark(buffered)); /* nothing yet */
+    tern_log_undo(buffered, tern_log_position(buffered)); /* nothing yet */
     tern_log_info(buffered, "kept");
-    size_t outer = tern_log_mark(buffered);
+    size_t outer = tern_log_position(buffered);
     tern_log_info(buffered, "undone");
-    size_t inner = tern_log_mark(buffered);
+    size_t inner = tern_log_position(buffered);
     tern_log_info(buffered, "inner");
     tern_log_undo(buffered, inner);
     tern_log_undo(buffered, outer);
@@ -615,7 +615,7 @@ static void a_buffered_log_follows_the_level_of_its_target(void **state)
     tern_log_set_level(log, TERN_LOG_WARN);
     assert_false(tern_log_enabled(buffered, TERN_LOG_INFO));
     tern_log_info(buffered, "no");
-    assert_int_equal(tern_log_mark(buffered), 0);
+    assert_int_equal(tern_log_position(buffered), 0);
     tern_log_set_level(buffered, TERN_LOG_INFO);
     assert_true(tern_log_enabled(log, TERN_LOG_INFO));
     tern_log_destroy(buffered);
@@ -633,13 +633,13 @@ static void a_flush_larger_than_any_buffer_loses_nothing(void **state)
         value[sizeof value - 1] = '\0';
         for (int i = 0; i < 1000; i++)
             tern_log_info(buffered, "m", TERN_STR("queue", value));
-        size_t waiting = tern_log_mark(buffered);
+        size_t waiting = tern_log_position(buffered);
         assert_true(waiting > 1000 * 1000);
         tern_log_flush(buffered);
         struct stat file;
         assert_int_equal(fstat(paper->fd, &file), 0);
         assert_int_equal(file.st_size, waiting);
-        assert_int_equal(tern_log_mark(buffered), 0);
+        assert_int_equal(tern_log_position(buffered), 0);
         (void)written(paper);
     }
     tern_log_destroy(buffered);

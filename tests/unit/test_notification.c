@@ -510,10 +510,10 @@ static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state
     size_t heard = 0;
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_hears(&shop_event_types[event], SHOP_SERVICE_NOTIFICATION);
+        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_NOTIFICATION);
     assert_int_equal(heard, NOTIFICATION_HANDLERS);
     for (size_t i = 0; i < NOTIFICATION_HANDLERS; i++)
-        assert_true(tern_catalogue_hears(notification_handlers[i].type, SHOP_SERVICE_NOTIFICATION));
+        assert_true(tern_catalogue_consumes(notification_handlers[i].type, SHOP_SERVICE_NOTIFICATION));
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -49,7 +49,7 @@ static void hear_from(const char *store, int64_t first, int64_t last)
     beacon.types[0] = (struct tern_beacon_type){placed, first, last};
     strcpy(beacon.store, store);
     now_ms += 10000;
-    tern_numbers_hear(&numbers, &beacon, &beacon.types[0], now_ms, &news);
+    tern_numbers_compare(&numbers, &beacon, &beacon.types[0], now_ms, &news);
 }
 
 static void hear(int64_t first, int64_t last)
@@ -149,7 +149,7 @@ static void what_was_taken_in_is_kept(void **state)
     assert_int_equal(state_of()->ranges[0].from, 7);
     assert_int_equal(state_of()->ranges[0].to, 9);
     assert_int_equal(state_of()->ranges[1].to, 12);
-    assert_int_equal(state_of()->told, 12);
+    assert_int_equal(state_of()->reported_through, 12);
     assert_string_equal(state_of()->store, STORE);
     save_and_load(*state);
     assert_int_equal(state_of()->through, 4);
@@ -264,7 +264,7 @@ static void an_older_copy_of_the_store_is_told_and_its_new_events_are_counted(vo
     hear(1, 100);
     hear(1, 60);
     assert_true(news.older_copy);
-    assert_int_equal(news.was_told, 100);
+    assert_int_equal(news.was_reported, 100);
     assert_int_equal(news.missed, 0);
     assert_true(state_of()->copy_until > 0);
     take(62, 62);

@@ -39,7 +39,7 @@ static void each_answer_of_the_catalogue_is_an_input(void **state)
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++) {
         const bool about_orders = event != SHOP_INVENTORY_UPDATED;
-        const bool heard = tern_catalogue_hears(&shop_event_types[event], SHOP_SERVICE_ORDER);
+        const bool heard = tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_ORDER);
         const enum saga_input input = order_input((enum shop_event)event);
 
         assert_int_equal(input != SAGA_NOTHING, heard && about_orders);

@@ -64,18 +64,18 @@ static int pass(struct test_order *shop, int64_t ms)
 }
 
 /* What was to be said again, taken off the list; "" for nothing. */
-static const char *said_again(struct test_order *shop)
+static const char *republished(struct test_order *shop)
 {
     static char type[TERN_TYPE_SIZE];
     static const char first[] =
-        "SELECT e.type FROM outbox_again a JOIN event_log e ON e.seq = a.seq ORDER BY a.id LIMIT 1";
+        "SELECT e.type FROM republish_request a JOIN event_log e ON e.seq = a.seq ORDER BY a.id LIMIT 1";
     struct tern_db_rows rows;
 
     type[0] = '\0';
     assert_int_equal(tern_db_query(shop->test.ctx.db, &rows, first, TERN_DB_NO_ARGS, NULL), 0);
     if (tern_db_next(&rows, NULL) > 0) assert_int_equal(tern_copy(type, sizeof type, tern_db_column_text(&rows, 0)), 0);
     tern_db_done(&rows);
-    assert_int_equal(tern_outbox_again_done(shop->test.ctx.db, INT64_MAX, NULL), 0);
+    assert_int_equal(tern_outbox_request_done(shop->test.ctx.db, INT64_MAX, NULL), 0);
     return type;
 }
 
@@ -111,16 +111,16 @@ static void what_is_asked_again_is_the_event_whose_answer_is_late(void **state)
 
     assert_int_equal(pass(shop, NUDGE_MS / 2), 0);
     assert_int_equal(pass(shop, NUDGE_MS), 1);
-    assert_string_equal(said_again(shop), "OrderPlaced");
+    assert_string_equal(republished(shop), "OrderPlaced");
     test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
     (void)pass(shop, 3 * NUDGE_MS); /* finds another status: a new patience */
-    assert_string_equal(said_again(shop), "");
+    assert_string_equal(republished(shop), "");
     (void)pass(shop, 3 * NUDGE_MS / 2);
-    assert_string_equal(said_again(shop), "OrderPlaced"); /* its chain reaches inventory */
+    assert_string_equal(republished(shop), "OrderPlaced"); /* its chain reaches inventory */
     assert_int_equal(test_order_cancel(shop, order_id), ORDER_CANCELLING);
     (void)pass(shop, 3 * NUDGE_MS);
     (void)pass(shop, 3 * NUDGE_MS / 2);
-    assert_string_equal(said_again(shop), "OrderCancelled");
+    assert_string_equal(republished(shop), "OrderCancelled");
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"), 1);
 }
 
@@ -132,7 +132,7 @@ static void the_pauses_grow(void **state)
     shop->state.deadline_ms = HOUR_MS;
     for (int second = 0; second < 60; second++) {
         (void)pass(shop, 1000);
-        asked += said_again(shop)[0] != '\0';
+        asked += republished(shop)[0] != '\0';
     }
     assert_in_range(asked, 5, 6); /* after about 1, 3, 7, 15, 31 and 63 s */
 }
@@ -150,9 +150,9 @@ static void an_order_without_an_answer_is_given_up_at_its_deadline(void **state)
     assert_int_equal(order.saga.status, ORDER_CANCELLING);
     assert_string_equal(order.reason, SHOP_REASON_PAYMENT_TIMEOUT);
     order_fini(&order);
-    (void)said_again(shop);
+    (void)republished(shop);
     (void)pass(shop, 3 * NUDGE_MS / 2); /* and what settles it is asked for too */
-    assert_string_equal(said_again(shop), "OrderCancelled");
+    assert_string_equal(republished(shop), "OrderCancelled");
     (void)pass(shop, DEADLINE_MS); /* in vain: it is said anew */
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"), 2);
     assert_int_equal(status_of(shop), ORDER_CANCELLING);
@@ -179,10 +179,10 @@ static void a_jump_of_the_wall_clock_alone_asks_nothing_and_gives_up_nothing(voi
         assert_int_equal(look(shop), 1);                       /* woken too early: it sets itself again */
         assert_int_equal(look(shop), 0);
     }
-    assert_string_equal(said_again(shop), "");
+    assert_string_equal(republished(shop), "");
     assert_int_equal(status_of(shop), ORDER_CREATED);
     assert_int_equal(pass(shop, 5 * NUDGE_MS / 4), 1);
-    assert_string_equal(said_again(shop), "OrderPlaced");
+    assert_string_equal(republished(shop), "OrderPlaced");
 }
 
 static enum tern_outcome prepare(struct tern_context *ctx, void *argument, struct tern_error *err)
@@ -210,9 +210,9 @@ static void an_order_of_an_older_version_is_watched_from_the_start_on(void **sta
     assert_int_equal(test_context_run(&shop->test, prepare, NULL, NULL), TERN_DONE);
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 1);
     assert_int_equal(look(shop), 1);
-    assert_string_equal(said_again(shop), ""); /* a new patience */
+    assert_string_equal(republished(shop), ""); /* a new patience */
     assert_int_equal(pass(shop, 5 * NUDGE_MS / 4), 1);
-    assert_string_equal(said_again(shop), "OrderPlaced");
+    assert_string_equal(republished(shop), "OrderPlaced");
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -1,4 +1,4 @@
-/* test_parked.c - what people may do about held messages: order, filters, paging, audit, and what they get to see.
+/* test_parked.c - what people may do about deferred messages: order, filters, paging, audit, and what they get to see.
  *
  * The unit of work runs what is tried again; the handler of OrderCancelled is the test's. */
 #include "tern_test.h"
@@ -53,34 +53,34 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- what is held ---------------------------------------------------------------------------------------------- */
+/* ---- what is deferred ---------------------------------------------------------------------------------------------- */
 
 static const struct tern_parked_caller caller = {.now_ms = 50, .request_id = "req-1", .remote = "127.0.0.9"};
 static const struct tern_parked_filter all = {.state = TERN_PARKED_ANY_STATE};
 
-static int64_t hold(struct test_runtime *runtime, const char *id, const char *subject, enum tern_held_state how,
+static int64_t hold(struct test_runtime *runtime, const char *id, const char *subject, enum tern_deferred_state how,
                     const char *reason, const char *body)
 {
     struct tern_error err;
-    struct tern_held held = {.state = how,
-                             .attempts = how == TERN_HELD_PARKED ? 5 : 0,
-                             .first_at_ms = 10,
-                             .last_at_ms = 20,
-                             .error = "why not"};
-    strcpy(held.event_id, id);
-    strcpy(held.subject, subject);
-    strcpy(held.type, "OrderCancelled");
-    strcpy(held.reason, reason);
-    held.body = tern_copy_text(body);
-    held.body_length = strlen(body);
-    if (tern_held_add(runtime->app.ctx.db, &held, &err) < 0) fail_msg("%s", err.text);
-    tern_held_fini(&held);
-    return held.position;
+    struct tern_deferred deferred = {.state = how,
+                                     .attempts = how == TERN_DEFERRED_PARKED ? 5 : 0,
+                                     .first_at_ms = 10,
+                                     .last_at_ms = 20,
+                                     .error = "why not"};
+    strcpy(deferred.event_id, id);
+    strcpy(deferred.subject, subject);
+    strcpy(deferred.type, "OrderCancelled");
+    strcpy(deferred.reason, reason);
+    deferred.body = tern_copy_text(body);
+    deferred.body_length = strlen(body);
+    if (tern_deferred_add(runtime->app.ctx.db, &deferred, &err) < 0) fail_msg("%s", err.text);
+    tern_deferred_fini(&deferred);
+    return deferred.position;
 }
 
 /* An event of this type, parked or behind. */
 static void hold_event(struct test_runtime *runtime, const char *id, const char *type, const char *subject,
-                       enum tern_held_state how, const char *reason)
+                       enum tern_deferred_state how, const char *reason)
 {
     char body[1024];
     (void)snprintf(
@@ -94,7 +94,7 @@ static void hold_event(struct test_runtime *runtime, const char *id, const char 
 }
 
 typedef int single_act(struct tern_db *db, const char *name, const struct tern_parked_caller *who,
-                       struct tern_held *ret_held, struct tern_error *err);
+                       struct tern_deferred *ret_deferred, struct tern_error *err);
 
 /* As the admin command does it: a work of the writer. */
 struct act_work {
@@ -109,20 +109,20 @@ struct act_work {
 static enum tern_outcome run_act(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct act_work *item = (struct act_work *)work;
-    struct tern_held held = {0};
+    struct tern_deferred deferred = {0};
     const struct tern_parked_caller now = {ctx->now_ms, 0, caller.request_id, caller.remote};
-    item->result = item->name ? item->what(ctx->db, item->name, &now, &held, err)
+    item->result = item->name ? item->what(ctx->db, item->name, &now, &deferred, err)
                               : tern_parked_retry_many(ctx->db, item->filter, item->limit, &now, err);
-    tern_held_fini(&held);
+    tern_deferred_fini(&deferred);
     return item->result < 0 || tern_retries_load(item->retries, ctx, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-static void settle_act(struct tern_work *work, enum tern_settled settled)
+static void finish_act(struct tern_work *work, enum tern_work_end end)
 {
-    if (settled != TERN_SETTLED_DONE) fail_msg("%s", work->err.text);
+    if (end != TERN_WORK_DONE) fail_msg("%s", work->err.text);
 }
 
-static const struct tern_work_kind act_kind = {.name = "act", .run = run_act, .settle = settle_act};
+static const struct tern_work_kind act_kind = {.name = "act", .run = run_act, .finish = finish_act};
 
 /* Then everything that became due has run. */
 static int act_with(struct test_runtime *runtime, struct act_work *item)
@@ -144,13 +144,13 @@ static int act_on_many(struct test_runtime *runtime, const struct tern_parked_fi
     return act_with(runtime, &(struct act_work){.filter = filter, .limit = limit});
 }
 
-static int note_name(void *self, const struct tern_held *held, struct tern_error *err)
+static int note_name(void *self, const struct tern_deferred *deferred, struct tern_error *err)
 {
     char *names = self, name[TERN_PARKED_NAME_SIZE];
     (void)err;
-    tern_parked_name(held, name);
+    tern_parked_name(deferred, name);
     size_t length = strlen(name);
-    assert_null(held->body);
+    assert_null(deferred->body);
     strcat(strcat(names, length > 2 ? name + length - 2 : name), " ");
     return 0;
 }
@@ -168,35 +168,35 @@ static void list_is(struct test_runtime *runtime, const struct tern_parked_filte
 static void a_retried_message_runs_with_its_id_and_those_behind_it_follow_in_order(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
-    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(4), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
+    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(4), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
     assert_int_equal(act(runtime, tern_parked_retry, ID(1)), TERN_PARKED_DONE);
     assert_string_equal(play.ran, "A1 A2 A4 ");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 3);
     test_runtime_metric(runtime, "tern_parked_messages 1");
-    test_runtime_metric(runtime, "tern_retrying_messages 0");
+    test_runtime_metric(runtime, "tern_deferred_messages 0");
 }
 
 static void a_retried_message_that_fails_again_is_parked_again_with_its_attempts_counted_anew(void **state)
 {
     struct test_runtime *runtime = *state;
     play.rejects = true;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_EXHAUSTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_EXHAUSTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
     assert_int_equal(act(runtime, tern_parked_retry, ID(1)), TERN_PARKED_DONE);
     assert_string_equal(play.ran, "A1 ");
-    assert_int_equal(NUMBER("SELECT attempts FROM held WHERE state = 2 AND reason = 'rejected'"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 1"), 1);
+    assert_int_equal(NUMBER("SELECT attempts FROM deferred WHERE state = 2 AND reason = 'rejected'"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 1"), 1);
 }
 
 static void a_discarded_message_never_comes_back_and_the_next_of_its_subject_runs(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
     assert_int_equal(act(runtime, tern_parked_discard, ID(1)), TERN_PARKED_DONE);
     assert_string_equal(play.ran, "A2 ");
     assert_int_equal(tern_inbox_has(runtime->app.ctx.db, ID(1), NULL), 1);
@@ -207,38 +207,38 @@ static void a_discarded_message_never_comes_back_and_the_next_of_its_subject_run
 static void what_cannot_be_read_is_judged_anew_and_keeps_its_reason(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "NobodySaysThis", "A", TERN_HELD_PARKED, TERN_PARKED_UNKNOWN_TYPE);
-    hold(runtime, "", "", TERN_HELD_PARKED, TERN_PARKED_MALFORMED, "{broken");
-    hold(runtime, "", "", TERN_HELD_PARKED, TERN_PARKED_OVERSIZED, "");
+    hold_event(runtime, ID(1), "NobodySaysThis", "A", TERN_DEFERRED_PARKED, TERN_PARKED_UNKNOWN_TYPE);
+    hold(runtime, "", "", TERN_DEFERRED_PARKED, TERN_PARKED_MALFORMED, "{broken");
+    hold(runtime, "", "", TERN_DEFERRED_PARKED, TERN_PARKED_OVERSIZED, "");
     for (int i = 1; i <= 3; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "raw-%d", i);
         assert_int_equal(act(runtime, tern_parked_retry, name), TERN_PARKED_DONE);
     }
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND attempts = 1"), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE reason = 'unknown_type' AND position = 1"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE reason = 'malformed' AND position = 2"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE reason = 'oversized' AND error = 'why not'"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2 AND attempts = 1"), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE reason = 'unknown_type' AND position = 1"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE reason = 'malformed' AND position = 2"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE reason = 'oversized' AND error = 'why not'"), 1);
     assert_string_equal(play.ran, "");
 }
 
 static void what_has_become_readable_is_handled(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_UNKNOWN_TYPE);
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_UNKNOWN_TYPE);
     assert_int_equal(act(runtime, tern_parked_retry, "raw-1"), TERN_PARKED_DONE);
     assert_string_equal(play.ran, "A1 ");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
 }
 
 static void only_what_is_parked_is_touched(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
     assert_int_equal(act(runtime, tern_parked_retry, ID(2)), TERN_PARKED_REFUSED);
     assert_int_equal(act(runtime, tern_parked_discard, ID(2)), TERN_PARKED_REFUSED);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 1"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 1"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM parked_audit WHERE result = 'refused'"), 2);
     assert_int_equal(act(runtime, tern_parked_retry, ID(9)), TERN_PARKED_NONE);
     static const char *const nobody[] = {"raw-1", "raw-", "raw-01", "raw-9999999999999999999", "x", "raw-1x"};
@@ -249,17 +249,17 @@ static void only_what_is_parked_is_touched(void **state)
 static void many_are_retried_by_filter_oldest_first_and_each_is_audited(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
-    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(4), "OrderCancelled", "C", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(5), "OrderCancelled", "D", TERN_HELD_PARKED, TERN_PARKED_EXHAUSTED);
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
+    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(4), "OrderCancelled", "C", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(5), "OrderCancelled", "D", TERN_DEFERRED_PARKED, TERN_PARKED_EXHAUSTED);
     const struct tern_parked_filter rejected = {.reason = TERN_PARKED_REJECTED};
     const struct tern_parked_filter too_old = {.before_ms = 10};
     assert_int_equal(act_on_many(runtime, &too_old, 10), 0);
     assert_int_equal(act_on_many(runtime, &rejected, 2), 2);
     assert_string_equal(play.ran, "A1 B3 A2 ");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2"), 2);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2"), 2);
     assert_int_equal(NUMBER("SELECT count(*) FROM parked_audit WHERE action = 'retry' AND result = 'done'"), 2);
 }
 
@@ -278,7 +278,7 @@ static void each_act_is_written_down_with_who_and_when(void **state)
     struct test_runtime *runtime = *state;
     char acts[128] = "";
     play.rejects = true;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
     act(runtime, tern_parked_retry, ID(1));
     act(runtime, tern_parked_discard, ID(1));
     assert_int_equal(tern_parked_acts(runtime->app.ctx.db, ID(1), note_act, acts, NULL), 2);
@@ -288,23 +288,23 @@ static void each_act_is_written_down_with_who_and_when(void **state)
 
 static int do_all(struct tern_db *db, void *self, struct tern_error *err)
 {
-    struct tern_held held = {0};
+    struct tern_deferred deferred = {0};
     char names[256] = "";
     (void)self;
     int result = tern_parked_list(db, &all, 0, 10, note_name, names, err) < 0 ? -1 : 0;
-    if (result == 0) result = tern_parked_retry(db, ID(1), &caller, &held, err);
-    tern_held_fini(&held);
+    if (result == 0) result = tern_parked_retry(db, ID(1), &caller, &deferred, err);
+    tern_deferred_fini(&deferred);
     if (result >= 0) result = tern_parked_retry_many(db, &all, 10, &caller, err);
-    if (result >= 0) result = tern_parked_discard(db, ID(2), &caller, &held, err);
-    tern_held_fini(&held);
+    if (result >= 0) result = tern_parked_discard(db, ID(2), &caller, &deferred, err);
+    tern_deferred_fini(&deferred);
     return result;
 }
 
 static void a_store_that_fails_is_told(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "B", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "B", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
     test_store_fail_each(runtime->app.ctx.db, do_all, NULL);
 }
 
@@ -313,9 +313,9 @@ static void a_store_that_fails_is_told(void **state)
 static void the_list_is_in_order_of_arrival_page_by_page(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
-    hold(runtime, "", "", TERN_HELD_PARKED, TERN_PARKED_MALFORMED, "x");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
+    hold(runtime, "", "", TERN_DEFERRED_PARKED, TERN_PARKED_MALFORMED, "x");
     list_is(runtime, &all, 0, 10, "01 02 -3 ");
     list_is(runtime, &all, 0, 2, "01 02 ");
     list_is(runtime, &all, 2, 2, "-3 ");
@@ -324,15 +324,15 @@ static void the_list_is_in_order_of_arrival_page_by_page(void **state)
 static void the_list_can_be_filtered(void **state)
 {
     struct test_runtime *runtime = *state;
-    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_HELD_PARKED, TERN_PARKED_REJECTED);
-    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_HELD_BEHIND, "retry");
-    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_HELD_RETRY, "retry");
+    hold_event(runtime, ID(1), "OrderCancelled", "A", TERN_DEFERRED_PARKED, TERN_PARKED_REJECTED);
+    hold_event(runtime, ID(2), "OrderCancelled", "A", TERN_DEFERRED_BEHIND, "retry");
+    hold_event(runtime, ID(3), "OrderCancelled", "B", TERN_DEFERRED_RETRY, "retry");
     const struct {
         struct tern_parked_filter filter;
         const char *wanted;
     } cases[] = {
-        {{.state = TERN_HELD_PARKED},                                       "01 "      },
-        {{.state = TERN_HELD_RETRY},                                        "03 "      },
+        {{.state = TERN_DEFERRED_PARKED},                                   "01 "      },
+        {{.state = TERN_DEFERRED_RETRY},                                    "03 "      },
         {{.state = TERN_PARKED_ANY_STATE, .subject = "A"},                  "01 02 "   },
         {{.state = TERN_PARKED_ANY_STATE, .reason = "rejected"},            "01 "      },
         {{.state = TERN_PARKED_ANY_STATE, .type = "OrderCancelled"},        "01 02 03 "},
@@ -377,16 +377,16 @@ static void a_row_is_shown_with_all_that_is_known(void **state)
 {
     struct test_runtime *runtime = *state;
     struct tern_text out = {0};
-    struct tern_held held;
-    hold(runtime, "", "", TERN_HELD_PARKED, TERN_PARKED_MALFORMED, "abc");
-    assert_int_equal(tern_parked_find(runtime->app.ctx.db, "raw-1", &held, NULL), 1);
-    tern_parked_print_row(&held, &out);
+    struct tern_deferred deferred;
+    hold(runtime, "", "", TERN_DEFERRED_PARKED, TERN_PARKED_MALFORMED, "abc");
+    assert_int_equal(tern_parked_find(runtime->app.ctx.db, "raw-1", &deferred, NULL), 1);
+    tern_parked_print_row(&deferred, &out);
     assert_string_equal(out.bytes, "{\"eventId\":\"raw-1\",\"eventType\":\"OrderCancelled\",\"subject\":null,"
                                    "\"state\":\"PARKED\",\"reason\":\"malformed\",\"error\":\"why not\",\"attempts\":5,"
                                    "\"firstAt\":\"1970-01-01T00:00:00.010Z\",\"lastAt\":\"1970-01-01T00:00:00.020Z\","
                                    "\"nextTryAt\":null,\"size\":3");
     tern_text_fini(&out);
-    tern_held_fini(&held);
+    tern_deferred_fini(&deferred);
 }
 
 int main(void)

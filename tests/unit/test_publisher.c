@@ -46,7 +46,7 @@ struct lane {
     int go; /* scripts wait for it */
     int beats;
     /* The test's thread. */
-    int64_t mark, confirmed, releases;
+    int64_t confirmed_through, confirmed, releases;
     char holds[2048]; /* "3:return 4:behind " */
     unsigned window;
     int64_t retry_base_ms;
@@ -58,7 +58,7 @@ struct lane {
     atomic_int_fast64_t back_ms; /* the wall clock alone */
     int64_t told_ms;             /* when the row that came back last is tried again */
     /* What the broker forgot. Under the mutex. */
-    struct tern_broker_news *asked; /* the publisher waits for an answer */
+    struct tern_queue_news *asked; /* the publisher waits for an answer */
     int answer;
     /* The test's thread. */
     bool remembers;
@@ -224,8 +224,8 @@ static void lane_stop(struct lane *lane)
 
 static void note_holds(struct lane *lane, const struct tern_publish_progress *progress)
 {
-    for (size_t i = 0; i < progress->hold_count; i++) {
-        const struct tern_publish_hold *hold = &progress->holds[i];
+    for (size_t i = 0; i < progress->return_count; i++) {
+        const struct tern_publish_return *hold = &progress->returns[i];
         size_t length = strlen(lane->holds);
         if (hold->next_try_ms == 0) lane->releases++;
         if (hold->next_try_ms != 0) lane->told_ms = hold->next_try_ms;
@@ -237,14 +237,14 @@ static void note_holds(struct lane *lane, const struct tern_publish_progress *pr
 
 static void answer_news(struct lane *lane)
 {
-    struct tern_broker_news *news = NULL;
+    struct tern_queue_news *news = NULL;
     TEST_NOTE(&lane->mutex, news = lane->asked);
     if (news == NULL) return;
     lane->answer = lane->refuse-- > 0 ? -1 : 0;
     if (lane->answer == 0) {
         MUST(tern_db_begin(lane->db, &err));
         int64_t window_ms = lane->window_ms > 0 ? lane->window_ms : 3600000;
-        MUST(tern_broker_memory_record(lane->db, news, window_ms, lane->append_ms, &err));
+        MUST(tern_queue_markers_record(lane->db, news, window_ms, lane->append_ms, &err));
         MUST(tern_db_commit(lane->db, &err));
     }
     TEST_NOTE(&lane->mutex, lane->asked = NULL);
@@ -258,11 +258,11 @@ static bool take(struct lane *lane)
     answer_news(lane);
     TEST_NOTE(&lane->mutex, news = lane->news; lane->news = false);
     if (!news || !tern_publisher_take(lane->publisher, &progress)) return false;
-    assert_true(progress.mark >= lane->mark);
-    lane->mark = progress.mark;
+    assert_true(progress.confirmed_through >= lane->confirmed_through);
+    lane->confirmed_through = progress.confirmed_through;
     lane->confirmed += progress.confirmed;
     note_holds(lane, &progress);
-    for (int64_t seq = 1; lane->all_held && seq <= lane->mark; seq++)
+    for (int64_t seq = 1; lane->all_held && seq <= lane->confirmed_through; seq++)
         assert_true(lane->told[seq]);
     if (lane->records) {
         MUST(tern_db_begin(lane->db, &err));
@@ -273,14 +273,14 @@ static bool take(struct lane *lane)
 }
 
 /* Takes progress until the condition on what was taken holds. */
-#define TAKE_UNTIL(lane, condition)                                                                                \
-    do {                                                                                                           \
-        int64_t until_ = tern_steady(&tern_clock_system) + TEST_WAIT_MS;                                           \
-        while (!(condition) && tern_steady(&tern_clock_system) < until_)                                           \
-            if (!take(lane)) test_pause();                                                                         \
-        if (!(condition))                                                                                          \
-            fail_msg("not in time: %s (mark %lld, confirmed %lld, holds %s)", #condition, (long long)(lane)->mark, \
-                     (long long)(lane)->confirmed, (lane)->holds);                                                 \
+#define TAKE_UNTIL(lane, condition)                                                                      \
+    do {                                                                                                 \
+        int64_t until_ = tern_steady(&tern_clock_system) + TEST_WAIT_MS;                                 \
+        while (!(condition) && tern_steady(&tern_clock_system) < until_)                                 \
+            if (!take(lane)) test_pause();                                                               \
+        if (!(condition))                                                                                \
+            fail_msg("not in time: %s (mark %lld, confirmed %lld, holds %s)", #condition,                \
+                     (long long)(lane)->confirmed_through, (long long)(lane)->confirmed, (lane)->holds); \
     } while (0)
 
 /* ---- scripts ------------------------------------------------------------------------------------------------- */
@@ -344,13 +344,13 @@ static void rows_go_out_in_order_and_count_when_confirmed(void **state)
     struct lane lane = {0};
     lane_open_store(&lane);
     (void)place(&lane, "A");
-    (void)append(&lane, "A", "PaymentDone", TERN_ORIGIN_TAKEN);
+    (void)append(&lane, "A", "PaymentDone", TERN_ORIGIN_FOREIGN);
     (void)append(&lane, "A", "OrderNoted", TERN_ORIGIN_OWN);
     LANE_START(&lane, confirm_each);
-    TAKE_UNTIL(&lane, lane.mark == 3);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 3);
     int64_t last = place(&lane, "B");
     committed(&lane, last);
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     assert_int_equal(lane.confirmed, 3);
     TEST_WAIT(&lane.mutex, lane.seen_count == 3);
     assert_string_equal(lane.seen[0], "e1");
@@ -387,10 +387,10 @@ static void the_mark_never_passes_an_unconfirmed_row(void **state)
     LANE_START(&lane, confirm_out_of_order);
     TEST_WAIT(&lane.mutex, lane.seen_count == 5);
     TEST_NOTE(&lane.mutex, lane.go = 1);
-    TAKE_UNTIL(&lane, lane.mark == 2);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 2);
     assert_int_equal(lane.confirmed, 2);
     TEST_NOTE(&lane.mutex, lane.go = 2);
-    TAKE_UNTIL(&lane, lane.mark == 5);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 5);
     assert_int_equal(lane.confirmed, 5);
     lane_stop(&lane);
 }
@@ -416,7 +416,7 @@ static void no_more_than_the_window_is_under_way(void **state)
     for (int i = 0; i < 10; i++)
         (void)place(&lane, "A");
     LANE_START(&lane, confirm_on_go);
-    TAKE_UNTIL(&lane, lane.mark == 10);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 10);
     assert_int_equal(lane.go, 1);
     assert_int_equal(lane.confirmed, 10);
     lane_stop(&lane);
@@ -443,12 +443,12 @@ static void a_returned_row_is_held_and_its_subject_behind_it(void **state)
     (void)place(&lane, "B");
     (void)place(&lane, "C");
     LANE_START(&lane, return_then_confirm);
-    TAKE_UNTIL(&lane, lane.mark == 3);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 3);
     assert_int_equal(strncmp(lane.holds, "1:return ", 9), 0);
     int64_t last = place(&lane, "A");
     committed(&lane, last);
     TAKE_UNTIL(&lane, lane.confirmed == 4);
-    assert_int_equal(lane.mark, last);
+    assert_int_equal(lane.confirmed_through, last);
     TEST_WAIT(&lane.mutex, lane.seen_count == 5);
     assert_string_equal(lane.seen[3], "e1"); /* again, and before the later one of its subject */
     assert_string_equal(lane.seen[4], "e4");
@@ -476,7 +476,7 @@ static void a_nacked_row_is_tried_again_until_it_is_confirmed(void **state)
     LANE_START(&lane, nack_twice);
     TAKE_UNTIL(&lane, lane.releases == 1);
     assert_string_equal(lane.holds, "1:nack 1:nack 1:released ");
-    assert_int_equal(lane.mark, 1);
+    assert_int_equal(lane.confirmed_through, 1);
     assert_int_equal(lane.confirmed, 1);
     assert_int_equal(lane.seen_count, 3);
     lane_stop(&lane);
@@ -530,7 +530,7 @@ static void unknown_confirms_are_sent_again_after_a_lost_connection(void **state
     for (int i = 0; i < 3; i++)
         (void)place(&lane, "A");
     LANE_START(&lane, take_three_and_go, confirm_each);
-    TAKE_UNTIL(&lane, lane.mark == 3);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 3);
     assert_int_equal(lane.confirmed, 3); /* each once */
     assert_int_equal(connects(&lane), 2);
     assert_int_equal(test_links_times_logged(&lane.links, "320 CONNECTION_FORCED - bye"), 1);
@@ -556,7 +556,7 @@ static void a_confirm_that_takes_too_long_is_a_lost_connection(void **state)
     LANE_START(&lane, confirm_nothing, confirm_each);
     TEST_WAIT(&lane.mutex, lane.seen_count == 1);
     atomic_store(&lane.ahead_ms, 31000);
-    TAKE_UNTIL(&lane, lane.mark == 1);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 1);
     assert_int_equal(connects(&lane), 2);
     assert_int_equal(test_links_times_logged(&lane.links, "has not confirmed an event for 30 s"), 1);
     lane_stop(&lane);
@@ -575,7 +575,7 @@ static void a_broker_that_confirms_nothing_on_any_connection_is_told_of(void **s
     TAKE_UNTIL(&lane, tern_publisher_stalled_ms(lane.publisher) >= 30000);
     TEST_WAIT(&lane.mutex, lane.seen_count == 2); /* the new connection is no reason to be silent about it */
     atomic_store(&lane.ahead_ms, 62000);
-    TAKE_UNTIL(&lane, lane.mark == 1 && tern_publisher_stalled_ms(lane.publisher) == 0);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 1 && tern_publisher_stalled_ms(lane.publisher) == 0);
     assert_int_equal(connects(&lane), 3);
     lane_stop(&lane);
 }
@@ -624,7 +624,7 @@ static void a_broker_that_blocks_for_minutes_is_waited_for(void **state)
     assert_int_equal(lane.seen_count, 1);
     assert_int_equal(tern_publisher_stalled_ms(lane.publisher), 0); /* it has said so itself */
     TEST_NOTE(&lane.mutex, lane.go = 1);
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     assert_int_equal(lane.seen_count, 2); /* what was under way was not sent again */
     assert_int_equal(connects(&lane), 1);
     lane_stop(&lane);
@@ -637,7 +637,7 @@ static void a_confirm_of_what_was_never_sent_starts_over(void **state)
     lane_open_store(&lane);
     (void)place(&lane, "A");
     LANE_START(&lane, confirm_the_unknown, confirm_each);
-    TAKE_UNTIL(&lane, lane.mark == 1);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 1);
     assert_int_equal(connects(&lane), 2);
     lane_stop(&lane);
 }
@@ -674,13 +674,13 @@ static void more_returns_than_slots_wait_until_they_are_taken(void **state)
     LANE_START(&lane, return_all_once);
     TEST_WAIT(&lane.mutex, lane.seen_count >= 150);
     TAKE_UNTIL(&lane, lane.confirmed == ROWS && lane.releases == ROWS);
-    assert_int_equal(lane.mark, ROWS);
+    assert_int_equal(lane.confirmed_through, ROWS);
     struct tern_outbox_state outbox = {0};
-    struct tern_outbox_held held;
+    struct tern_outbox_returned held;
     MUST(tern_outbox_state(lane.db, &outbox, &err));
     assert_int_equal(outbox.pending, 0);
     struct tern_error err;
-    assert_int_equal(tern_outbox_held(lane.db, &held, 1, &err), 0);
+    assert_int_equal(tern_outbox_returned(lane.db, &held, 1, &err), 0);
     lane_stop(&lane);
 }
 
@@ -692,13 +692,13 @@ static void held_rows_of_an_earlier_run_are_sent_when_due(void **state)
     for (int i = 0; i < 4; i++)
         (void)place(&lane, i == 3 ? "B" : "A");
     MUST(tern_db_begin(lane.db, &err));
-    MUST(tern_outbox_hold(lane.db, 1, "A", "return", 1, &err));
-    MUST(tern_outbox_hold(lane.db, 3, "A", "behind", 1, &err));
+    MUST(tern_outbox_return(lane.db, 1, "A", "return", 1, &err));
+    MUST(tern_outbox_return(lane.db, 3, "A", "behind", 1, &err));
     MUST(tern_outbox_advance(lane.db, 1, &err));
     MUST(tern_db_commit(lane.db, &err));
     LANE_START(&lane, confirm_each);
     TAKE_UNTIL(&lane, lane.confirmed == 4 && lane.releases == 3);
-    assert_int_equal(lane.mark, 4);
+    assert_int_equal(lane.confirmed_through, 4);
     TEST_WAIT(&lane.mutex, lane.seen_count == 4);
     assert_string_equal(lane.seen[0], "e1");
     int second = 0, third = 0;
@@ -743,7 +743,7 @@ static void a_clock_set_back_before_the_start_makes_no_held_row_wait_longer_than
     (void)place(&lane, "A");
     int64_t far_ms = tern_now(&tern_clock_system) + INT64_C(3600000);
     MUST(tern_db_begin(lane.db, &err));
-    MUST(tern_outbox_hold(lane.db, 1, "A", "nack", far_ms, &err));
+    MUST(tern_outbox_return(lane.db, 1, "A", "nack", far_ms, &err));
     MUST(tern_outbox_advance(lane.db, 1, &err));
     MUST(tern_db_commit(lane.db, &err));
     LANE_START(&lane, confirm_each);
@@ -786,7 +786,7 @@ static void a_flush_waits_for_the_last_confirm(void **state)
     committed(&lane, last);
     tern_publisher_flush(lane.publisher, 10000);
     TEST_WAIT(&lane.mutex, lane.seen_count == 20); /* already so: a flush comes back with the last confirm */
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     lane_stop(&lane);
 }
 
@@ -840,14 +840,14 @@ static void what_happened_can_be_read_from_the_metrics(void **state)
 static void say_again(struct lane *lane, int64_t seq)
 {
     MUST(tern_db_begin(lane->db, &err));
-    MUST(tern_outbox_again_add(lane->db, seq, false, &err));
+    MUST(tern_outbox_request_add(lane->db, seq, false, &err));
     MUST(tern_db_commit(lane->db, &err));
-    if (lane->publisher != NULL) tern_publisher_said_again(lane->publisher);
+    if (lane->publisher != NULL) tern_publisher_asked(lane->publisher);
 }
 
 static int64_t still_to_say(const struct lane *lane)
 {
-    static const char count[] = "SELECT count(*) FROM outbox_again";
+    static const char count[] = "SELECT count(*) FROM republish_request";
     int64_t rows = -1;
     MUST(tern_db_get_int(lane->db, count, TERN_DB_NO_ARGS, &rows, &err));
     return rows;
@@ -861,7 +861,7 @@ static void a_confirmed_row_is_said_again_flagged_and_leaves_the_list_when_confi
     (void)place(&lane, "A");
     (void)place(&lane, "B");
     LANE_START(&lane, confirm_each);
-    TAKE_UNTIL(&lane, lane.mark == 2);
+    TAKE_UNTIL(&lane, lane.confirmed_through == 2);
     say_again(&lane, 1);
     TAKE_UNTIL(&lane, still_to_say(&lane) == 0);
     say_again(&lane, 1); /* and once more */
@@ -872,7 +872,7 @@ static void a_confirmed_row_is_said_again_flagged_and_leaves_the_list_when_confi
     assert_false(lane.seen_nudge[0]);
     assert_true(lane.seen_nudge[2]);
     assert_true(lane.seen_mandatory[2]);
-    assert_int_equal(lane.mark, 2);
+    assert_int_equal(lane.confirmed_through, 2);
     assert_int_equal(lane.confirmed, 2); /* it was counted when it was new */
     lane_stop(&lane);
 }
@@ -917,7 +917,7 @@ static void what_is_said_again_and_refused_is_said_later_without_holding_up_the_
     TEST_WAIT(&lane.mutex, lane.seen_count == 1);
     int64_t last = place(&lane, "A");
     committed(&lane, last);
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     assert_string_equal(lane.holds, "");
     assert_int_equal(still_to_say(&lane), 1);
     TAKE_UNTIL(&lane, still_to_say(&lane) == 0);
@@ -954,8 +954,8 @@ static void what_is_held_is_not_overtaken_by_being_said_again(void **state)
     (void)place(&lane, "A");
     (void)place(&lane, "A");
     MUST(tern_outbox_advance(lane.db, 2, &err));
-    MUST(tern_outbox_hold(lane.db, 1, "A", "return", tern_now(&tern_clock_system) + 3600000, &err));
-    MUST(tern_outbox_hold(lane.db, 2, "A", "behind", 0, &err));
+    MUST(tern_outbox_return(lane.db, 1, "A", "return", tern_now(&tern_clock_system) + 3600000, &err));
+    MUST(tern_outbox_return(lane.db, 2, "A", "behind", 0, &err));
     say_again(&lane, 2);
     LANE_START(&lane, confirm_each);
     TAKE_UNTIL(&lane, still_to_say(&lane) == 0); /* it goes out by itself, in its order */
@@ -974,12 +974,12 @@ static int64_t number(const struct lane *lane, const char *sql)
 
 static bool is_noted(const struct lane *lane)
 {
-    return number(lane, "SELECT count(*) FROM queue_noted") == 1;
+    return number(lane, "SELECT count(*) FROM queue_marker") == 1;
 }
 
 static bool all_said(const struct lane *lane)
 {
-    return number(lane, "SELECT count(*) FROM republish") == 0;
+    return number(lane, "SELECT count(*) FROM republish_range") == 0;
 }
 
 /* Four rows that the broker has confirmed; nobody hears the third one. */
@@ -987,7 +987,7 @@ static void lane_open_with_log(struct lane *lane, bool noted)
 {
     static const char *const types_of_rows[] = {"OrderPlaced", "OrderPlaced", "OrderNoted", "OrderPlaced"};
     static const char *const queue[] = {"payment-service"};
-    struct tern_broker_news news = {.count = noted ? 1 : 0, .queues = {queue[0]}};
+    struct tern_queue_news news = {.count = noted ? 1 : 0, .queues = {queue[0]}};
     lane->remembers = lane->records = true;
     lane_open_store(lane);
     for (size_t i = 0; i < TERN_COUNT(types_of_rows); i++) {
@@ -995,7 +995,7 @@ static void lane_open_with_log(struct lane *lane, bool noted)
         (void)append(lane, "A", types_of_rows[i], TERN_ORIGIN_OWN);
     }
     MUST(tern_outbox_advance(lane->db, 4, &err));
-    MUST(tern_broker_memory_record(lane->db, &news, 0, 0, &err));
+    MUST(tern_queue_markers_record(lane->db, &news, 0, 0, &err));
 }
 
 static void forget_and_confirm(struct fake_session *session, void *self)
@@ -1016,7 +1016,7 @@ static void a_first_start_makes_its_markers_and_says_nothing_again(void **state)
     TAKE_UNTIL(&lane, is_noted(&lane));
     int64_t last = place(&lane, "B");
     committed(&lane, last);
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     assert_int_equal(lane.seen_count, 1);
     assert_false(lane.seen_nudge[0]);
     assert_int_equal(fake_broker_markers(lane.broker), 1);
@@ -1032,7 +1032,7 @@ static void a_broker_that_has_the_marker_hears_nothing_again(void **state)
     LANE_START(&lane, confirm_each);
     int64_t last = place(&lane, "B");
     committed(&lane, last);
-    TAKE_UNTIL(&lane, lane.mark == last);
+    TAKE_UNTIL(&lane, lane.confirmed_through == last);
     assert_int_equal(lane.seen_count, 1);
     assert_int_equal(fake_broker_markers(lane.broker), 0);
     lane_stop(&lane);
@@ -1045,7 +1045,8 @@ static void a_broker_that_forgot_hears_the_recent_log_again(void **state)
     struct tern_text page = {0};
     lane_open_with_log(&lane, true);
     LANE_START(&lane, forget_and_confirm);
-    TAKE_UNTIL(&lane, is_noted(&lane) && number(&lane, "SELECT count(*) FROM republish") == 0 && seen(&lane) >= 2);
+    TAKE_UNTIL(&lane,
+               is_noted(&lane) && number(&lane, "SELECT count(*) FROM republish_range") == 0 && seen(&lane) >= 2);
     assert_int_equal(lane.seen_count, 2); /* not the first, which is too old, nor what nobody hears */
     assert_string_equal(lane.seen[0], "e2");
     assert_string_equal(lane.seen[1], "e4");
@@ -1053,7 +1054,7 @@ static void a_broker_that_forgot_hears_the_recent_log_again(void **state)
     assert_int_equal(lane.confirmed, 0); /* they were counted when they were new */
     assert_int_equal(fake_broker_markers(lane.broker), 1);
     tern_metrics_print(lane.metrics, &page);
-    assert_non_null(strstr(page.bytes, "tern_broker_forgot_total 1"));
+    assert_non_null(strstr(page.bytes, "tern_queues_lost_total 1"));
     tern_text_fini(&page);
     lane_stop(&lane);
 }
@@ -1088,7 +1089,7 @@ static void what_was_said_again_before_a_crash_is_not_begun_anew(void **state)
     struct lane lane = {0};
     lane_open_with_log(&lane, true);
     LANE_START(&lane, forget_and_confirm_one);
-    TAKE_UNTIL(&lane, number(&lane, "SELECT after_seq FROM republish") == 1);
+    TAKE_UNTIL(&lane, number(&lane, "SELECT after_seq FROM republish_range") == 1);
     TEST_NOTE(&lane.mutex, lane.go = 1);
     lane_stop_publisher(&lane);
     lane.seen_count = 0;

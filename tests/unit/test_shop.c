@@ -58,8 +58,8 @@ static void the_catalogue_is_the_contracts(void **state)
         assert_string_equal(type->producer, contract[i].says);
         assert_string_equal(type->version, contract[i].event == SHOP_ORDER_CANCELLED ? "1.1" : "1.0");
         for (; contract[i].hears[hearers]; hearers++)
-            assert_true(tern_catalogue_hears(type, contract[i].hears[hearers]));
-        assert_null(type->heard_by[hearers]);
+            assert_true(tern_catalogue_consumes(type, contract[i].hears[hearers]));
+        assert_null(type->consumers[hearers]);
         assert_int_equal(shop_event_named(contract[i].type), contract[i].event);
     }
     assert_int_equal(shop_event_named("OrderShipped"), SHOP_EVENT_COUNT);

@@ -10,7 +10,7 @@
 
 #include "store.h"
 #include "tern/backoff.h"
-#include "tern/held.h"
+#include "tern/deferred.h"
 #include "tern/inbox.h"
 #include "tern/timers.h"
 #include "tern_test.h"
@@ -30,7 +30,7 @@ static struct {
     bool answers; /* says PaymentVoided */
     int fired, timer_failures;
     char timer_correlation_id[TERN_UUID_SIZE];
-    int settled, dropped; /* deliveries given back */
+    int finished, dropped; /* deliveries given back */
 } play;
 
 /* ---- the service ---- */
@@ -50,7 +50,7 @@ static enum tern_outcome on_cancelled(struct tern_context *ctx, const struct ter
     }
     if (!play.bad || strcmp(play.bad, name) != 0 || play.failures == 0) return TERN_DONE;
     if (play.failures > 0) play.failures--;
-    if (play.look) play.attempts_seen = test_store_number(play.look, "SELECT attempts FROM held");
+    if (play.look) play.attempts_seen = test_store_number(play.look, "SELECT attempts FROM deferred");
     if (play.kills) (void)kill(getpid(), SIGKILL);
     (void)tern_error_set(err, "%s is not wanted now", name);
     return play.answer;
@@ -77,17 +77,17 @@ static const struct tern_timer_kind timers[] = {
     {"remind", on_timer},
     {NULL,     NULL    }
 };
-/* As the consumer does: takes back what was settled. */
+/* As the consumer does: takes back what was finished. */
 static void take_back(struct test_runtime *runtime)
 {
-    struct tern_delivery *next = tern_deliveries_take_settled(runtime->app.deliveries);
+    struct tern_delivery *next = tern_deliveries_take_finished(runtime->app.deliveries);
     while (next) {
         struct tern_delivery *delivery = next;
         next = delivery->next;
         if (delivery->generation == 0)
             play.dropped++;
         else
-            play.settled++;
+            play.finished++;
         if (delivery->readable) tern_event_fini(&delivery->event);
         free(delivery->raw);
         free(delivery);
@@ -102,10 +102,10 @@ static void build_inbox(struct test_runtime *runtime, int64_t most_attempts, int
     tern_deliveries_connected(runtime->app.deliveries, 1);
 }
 
-static int settled(struct test_runtime *runtime)
+static int finished(struct test_runtime *runtime)
 {
     take_back(runtime);
-    return play.settled;
+    return play.finished;
 }
 
 static int dropped(struct test_runtime *runtime)
@@ -244,8 +244,8 @@ static void an_event_that_comes_twice_is_handled_once(void **state)
     test_runtime_settle(runtime);
     assert_string_equal(play.ran, "a1");
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
-    assert_int_equal(settled(runtime), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(finished(runtime), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"done\"} 1");
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"duplicate\"} 2");
     test_runtime_metric(runtime, "tern_inbox_duplicates_total 2");
@@ -259,14 +259,14 @@ static void a_nudge_for_what_was_handled_says_again_what_it_caused(void **state)
     receive(runtime, "A", "a1");
     receive(runtime, "B", "b1");
     receive(runtime, "A", "a1"); /* a plain duplicate asks for nothing */
-    assert_int_equal(NUMBER("SELECT count(*) FROM outbox_again"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM republish_request"), 0);
     nudge(runtime, "B", "b1");
     nudge(runtime, "B", "b1");
     assert_string_equal(play.ran, "a1 b1");
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log"), 2);
-    assert_int_equal(NUMBER("SELECT count(*) FROM outbox_again"), 1);
-    assert_int_equal(NUMBER("SELECT seq FROM outbox_again"), 2);
-    assert_int_equal(runtime->said_again, 2);
+    assert_int_equal(NUMBER("SELECT count(*) FROM republish_request"), 1);
+    assert_int_equal(NUMBER("SELECT seq FROM republish_request"), 2);
+    assert_int_equal(runtime->republished, 2);
 }
 
 static void a_nudge_that_comes_first_is_handled_like_any_other(void **state)
@@ -276,7 +276,7 @@ static void a_nudge_that_comes_first_is_handled_like_any_other(void **state)
     nudge(runtime, "A", "a1");
     assert_string_equal(play.ran, "a1");
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM outbox_again"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM republish_request"), 0);
 }
 
 /* Of order-service's cancels the broker has confirmed so many. */
@@ -285,7 +285,7 @@ static void told(struct test_runtime *runtime, int64_t last)
     struct tern_beacon beacon = {.producer = SHOP_SERVICE_ORDER, .store = "S", .count = 1};
     struct tern_numbers_news news;
     beacon.types[0] = (struct tern_beacon_type){SHOP_TYPE(ORDER_CANCELLED), 1, last};
-    tern_numbers_hear(&runtime->app.receipts.numbers, &beacon, &beacon.types[0], 1, &news);
+    tern_numbers_compare(&runtime->app.receipts.numbers, &beacon, &beacon.types[0], 1, &news);
 }
 
 /* The cancel `name` of that number, said to a broker that forgot, or because somebody has missed it. */
@@ -343,9 +343,9 @@ static void an_event_without_a_handler_is_recorded_and_done(void **state)
 {
     struct test_runtime *runtime = *state;
     receive_voided(runtime, false);
-    assert_int_equal(settled(runtime), 1);
+    assert_int_equal(finished(runtime), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
 }
 
 /* ---- again ---- */
@@ -355,8 +355,8 @@ static void a_passing_failure_is_tried_again_until_it_works(void **state)
     struct test_runtime *runtime = *state;
     fails("a1", TERN_RETRY, 2);
     receive(runtime, "A", "a1");
-    assert_int_equal(settled(runtime), 1); /* acknowledged: the store has it */
-    assert_int_equal(NUMBER("SELECT state * 10 + attempts FROM held"), 1);
+    assert_int_equal(finished(runtime), 1); /* acknowledged: the store has it */
+    assert_int_equal(NUMBER("SELECT state * 10 + attempts FROM deferred"), 1);
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 0);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 0);
     test_runtime_settle(runtime);
@@ -365,14 +365,14 @@ static void a_passing_failure_is_tried_again_until_it_works(void **state)
     assert_string_equal(play.ran, "a1 a1");
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1 a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 1);
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1 a1");
     assert_int_equal(test_runtime_times_logged(runtime, "failed, will be tried again"), 2);
     assert_int_equal(test_runtime_times_logged(runtime, "msg=handled"), 1); /* what was undone was not logged */
-    test_runtime_metric(runtime, "tern_retrying_messages 0");
+    test_runtime_metric(runtime, "tern_deferred_messages 0");
 }
 
 static void it_is_parked_with_its_reason_when_the_attempts_are_used_up(void **state)
@@ -381,23 +381,23 @@ static void it_is_parked_with_its_reason_when_the_attempts_are_used_up(void **st
     fails("a1", TERN_RETRY, -1);
     receive(runtime, "A", "a1");
     for (int attempt = 1; attempt < MOST_ATTEMPTS; attempt++) {
-        int64_t pause_ms = NUMBER("SELECT next_try_ms FROM held") - atomic_load(&runtime->now_ms);
+        int64_t pause_ms = NUMBER("SELECT next_try_ms FROM deferred") - atomic_load(&runtime->now_ms);
         int64_t base_ms = (int64_t)BACKOFF_MS << (attempt - 1);
         assert_in_range(pause_ms, base_ms * 3 / 4, base_ms * 5 / 4);
-        assert_int_equal(NUMBER("SELECT attempts FROM held"), attempt);
+        assert_int_equal(NUMBER("SELECT attempts FROM deferred"), attempt);
         pass(runtime, pause_ms - 1);
-        assert_int_equal(NUMBER("SELECT attempts FROM held"), attempt);
+        assert_int_equal(NUMBER("SELECT attempts FROM deferred"), attempt);
         pass(runtime, 1);
     }
     assert_string_equal(play.ran, "a1 a1 a1 a1 a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND attempts = 5 AND"
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2 AND attempts = 5 AND"
                             " reason = 'attempts_exhausted' AND error = 'a1 is not wanted now'"),
                      1);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1 a1 a1 a1");
     test_runtime_metric(runtime, "tern_parked_messages 1");
     test_runtime_metric(runtime, "tern_parked_total{reason=\"attempts_exhausted\"} 1");
-    test_runtime_metric(runtime, "tern_retrying_messages 0");
+    test_runtime_metric(runtime, "tern_deferred_messages 0");
 }
 
 static void where_one_attempt_is_all_the_first_failure_parks(void **state)
@@ -407,7 +407,7 @@ static void where_one_attempt_is_all_the_first_failure_parks(void **state)
     fails("a1", TERN_RETRY, -1);
     receive(runtime, "A", "a1");
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND reason = 'attempts_exhausted' AND"
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2 AND reason = 'attempts_exhausted' AND"
                             " error = 'a1 is not wanted now'"),
                      1);
 }
@@ -421,7 +421,7 @@ static void without_a_pause_each_attempt_is_still_made(void **state)
     for (int i = 0; i < 10; i++)
         pass(runtime, 1);
     assert_string_equal(play.ran, "a1 a1 a1 a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
 }
 
 static void what_can_never_work_is_parked_at_once(void **state)
@@ -430,12 +430,13 @@ static void what_can_never_work_is_parked_at_once(void **state)
     fails("a1", TERN_REJECT, -1);
     receive(runtime, "A", "a1");
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(settled(runtime), 1);
+    assert_int_equal(finished(runtime), 1);
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 0);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND reason = 'rejected' AND subject = 'A' AND"
-                            " type = 'OrderCancelled' AND error = 'a1 is not wanted now' AND"
-                            " body ->> '$.data.customerId' = 'a1'"),
-                     1);
+    assert_int_equal(
+        NUMBER("SELECT count(*) FROM deferred WHERE state = 2 AND reason = 'rejected' AND subject = 'A' AND"
+               " type = 'OrderCancelled' AND error = 'a1 is not wanted now' AND"
+               " body ->> '$.data.customerId' = 'a1'"),
+        1);
     assert_int_equal(NUMBER("SELECT count(*) FROM inbox"), 0);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"parked\"} 1");
     assert_true(test_runtime_logged(runtime, "parked"));
@@ -447,8 +448,8 @@ static void what_cannot_be_read_is_parked_as_it_came_and_holds_up_nobody(void **
     deliver_garbage(runtime, "{\"eventId\":");
     deliver_garbage(runtime, "{\"eventId\":");
     receive(runtime, "A", "a1");
-    assert_int_equal(settled(runtime), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2 AND reason = 'malformed' AND"
+    assert_int_equal(finished(runtime), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2 AND reason = 'malformed' AND"
                             " error = 'it ends in the middle' AND event_id IS NULL AND subject IS NULL AND"
                             " type = 'OrderCancelled' AND body = CAST('{\"eventId\":' AS BLOB)"),
                      2);
@@ -466,9 +467,9 @@ static void what_cannot_be_read_and_comes_again_is_parked_once(void **state)
     deliver_garbage_as(runtime, "{\"eventId\":", true); /* killed before it was acknowledged */
     deliver_garbage_as(runtime, "{\"eventType\":", true);
     test_runtime_settle(runtime);
-    assert_int_equal(settled(runtime), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2"), 2);
-    assert_int_equal(NUMBER("SELECT count(DISTINCT body) FROM held"), 2);
+    assert_int_equal(finished(runtime), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2"), 2);
+    assert_int_equal(NUMBER("SELECT count(DISTINCT body) FROM deferred"), 2);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"unreadable\",result=\"duplicate\"} 1");
     test_runtime_metric(runtime, "tern_parked_messages 2");
 }
@@ -484,11 +485,11 @@ static void later_events_of_a_held_subject_wait_behind_it_in_order(void **state)
     receive(runtime, "A", "a3");
     receive(runtime, "B", "b2");
     assert_string_equal(play.ran, "a1 b1 b2");
-    assert_int_equal(settled(runtime), 5);
-    test_runtime_metric(runtime, "tern_retrying_messages 3");
+    assert_int_equal(finished(runtime), 5);
+    test_runtime_metric(runtime, "tern_deferred_messages 3");
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 b1 b2 a1 a2 a3");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     receive(runtime, "A", "a4");
     assert_string_equal(play.ran, "a1 b1 b2 a1 a2 a3 a4");
 }
@@ -520,8 +521,8 @@ static void behind_a_parked_message_they_wait_for_a_person(void **state)
     receive(runtime, "B", "b1");
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 b1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 1 AND subject = 'A'"), 1);
-    assert_int_equal(settled(runtime), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 1 AND subject = 'A'"), 1);
+    assert_int_equal(finished(runtime), 3);
 }
 
 static void a_store_that_fails_in_passing_lets_none_overtake(void **state)
@@ -541,7 +542,7 @@ static void a_store_that_fails_in_passing_lets_none_overtake(void **state)
         pass(runtime, HOUR_MS);
     }
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 0"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 0"), 0);
 }
 
 static void the_page_says(struct test_runtime *runtime, const char *family, int64_t count)
@@ -563,17 +564,17 @@ static void what_is_held_is_counted_as_it_changes(void **state)
     deliver_garbage(runtime, "[");
     test_runtime_settle(runtime);
     for (int i = 0; i < MOST_ATTEMPTS + 1; i++) {
-        the_page_says(runtime, "tern_retrying_messages", NUMBER("SELECT count(*) FROM held WHERE state < 2"));
-        the_page_says(runtime, "tern_parked_messages", NUMBER("SELECT count(*) FROM held WHERE state = 2"));
+        the_page_says(runtime, "tern_deferred_messages", NUMBER("SELECT count(*) FROM deferred WHERE state < 2"));
+        the_page_says(runtime, "tern_parked_messages", NUMBER("SELECT count(*) FROM deferred WHERE state = 2"));
         pass(runtime, HOUR_MS);
     }
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 2"), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE state = 1"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 2"), 3);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE state = 1"), 1);
 }
 
 static void a_held_message_that_was_discarded_meanwhile_is_settled(void **state)
 {
-    static const char discard[] = "DELETE FROM held";
+    static const char discard[] = "DELETE FROM deferred";
     struct test_runtime *runtime = *state;
     fails("a1", TERN_RETRY, -1);
     receive(runtime, "A", "a1");
@@ -583,10 +584,10 @@ static void a_held_message_that_was_discarded_meanwhile_is_settled(void **state)
     receive(runtime, "B", "b1");
     assert_string_equal(play.ran, "a1 b1");
     assert_int_equal(runtime->failed, 0);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     receive(runtime, "A", "a2"); /* nothing is before it any more */
     assert_string_equal(play.ran, "a1 b1 a2");
-    test_runtime_metric(runtime, "tern_retrying_messages 0");
+    test_runtime_metric(runtime, "tern_deferred_messages 0");
 }
 
 static void a_held_message_that_is_delivered_again_is_kept_once(void **state)
@@ -596,11 +597,11 @@ static void a_held_message_that_is_delivered_again_is_kept_once(void **state)
     receive(runtime, "A", "a1");
     deliver(runtime, "A", "a1", true);
     test_runtime_settle(runtime);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 1);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1");
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
 }
 
 static void a_clock_set_back_before_the_start_makes_nobody_wait_longer_than_a_back_off(void **state)
@@ -610,7 +611,7 @@ static void a_clock_set_back_before_the_start_makes_nobody_wait_longer_than_a_ba
     receive(runtime, "A", "a1");
     atomic_fetch_sub(&runtime->now_ms, HOUR_MS);
     build_inbox(runtime, MOST_ATTEMPTS, BACKOFF_MS);
-    assert_int_equal(NUMBER("SELECT next_try_ms FROM held"), atomic_load(&runtime->now_ms) + TERN_BACKOFF_MOST_MS);
+    assert_int_equal(NUMBER("SELECT next_try_ms FROM deferred"), atomic_load(&runtime->now_ms) + TERN_BACKOFF_MOST_MS);
     pass(runtime, 2 * HOUR_MS);
     assert_string_equal(play.ran, "a1 a1");
 }
@@ -642,7 +643,7 @@ static void the_attempts_of_a_redelivered_message_are_on_disk_before_its_handler
     assert_int_equal(play.attempts_seen, 2);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1 a1 a1");
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     tern_db_close(play.look);
 }
 
@@ -658,15 +659,15 @@ static void an_attempt_that_waits_for_the_writer_is_not_counted_twice(void **sta
         deliver(runtime, name, name, false);
     }
     assert_int_equal(test_runtime_step(runtime), BATCH_MAX); /* counts; the attempt queues behind the rest */
-    assert_int_equal(NUMBER("SELECT attempts FROM held"), 2);
+    assert_int_equal(NUMBER("SELECT attempts FROM deferred"), 2);
     atomic_fetch_add(&runtime->now_ms, HOUR_MS);
     assert_int_equal(test_runtime_step(runtime), BATCH_MAX);
-    assert_int_equal(NUMBER("SELECT attempts FROM held"), 2);
+    assert_int_equal(NUMBER("SELECT attempts FROM deferred"), 2);
     test_runtime_settle(runtime);
     assert_int_equal(runtime->failed, 0);
-    assert_int_equal(NUMBER("SELECT attempts FROM held"), 2);
+    assert_int_equal(NUMBER("SELECT attempts FROM deferred"), 2);
     pass(runtime, HOUR_MS);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
 }
 
 /* A daemon's life on the store of the test, in a process of its own: the broker delivers everything that it was not told
@@ -715,8 +716,8 @@ static void where_one_attempt_is_all_a_killer_still_takes_no_neighbour_with_it(v
 {
     struct test_runtime *runtime = *state;
     assert_int_equal(live_and_die(runtime, 1), 3);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE subject = 'A' AND state = 2"), 1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE subject = 'A' AND state = 2"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM note WHERE text IN ('neighbour', 'other')"), 2);
 }
 
@@ -724,10 +725,10 @@ static void a_message_that_kills_the_process_is_parked_and_its_neighbours_are_no
 {
     struct test_runtime *runtime = *state;
     assert_int_equal(live_and_die(runtime, MOST_ATTEMPTS), 1 + MOST_ATTEMPTS); /* the first delivery is not counted */
-    assert_int_equal(NUMBER("SELECT count(*) FROM held WHERE subject = 'A' AND state = 2 AND attempts = 5 AND"
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred WHERE subject = 'A' AND state = 2 AND attempts = 5 AND"
                             " reason = 'attempts_exhausted' AND error = '5 attempts were begun and none ended'"),
                      1);
-    assert_int_equal(NUMBER("SELECT count(*) FROM held"), 1);
+    assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 1);
     assert_int_equal(NUMBER("SELECT count(*) FROM note WHERE text IN ('neighbour', 'other')"), 2);
     assert_int_equal(NUMBER("SELECT count(*) FROM note"), 2);
 }
@@ -756,7 +757,7 @@ static void a_lost_batch_loses_no_held_message_from_sight(void **state)
         size_t length = strlen(play.ran);
         assert_true(length > strlen(second));
         assert_string_equal(play.ran + length - strlen(second), second); /* last */
-        assert_int_equal(NUMBER("SELECT count(*) FROM held"), 0);
+        assert_int_equal(NUMBER("SELECT count(*) FROM deferred"), 0);
     }
     assert_true(runtime->failed > 6);
 }
@@ -772,9 +773,9 @@ static void a_lost_batch_counts_nothing(void **state)
         assert_false(tern_db_fail_pending(runtime->app.ctx.db));
     }
     assert_int_equal(runtime->failed, 3);
-    assert_int_equal(settled(runtime), 0);
+    assert_int_equal(finished(runtime), 0);
     test_runtime_settle(runtime);
-    assert_int_equal(settled(runtime), 2);
+    assert_int_equal(finished(runtime), 2);
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 1);
     test_runtime_metric(runtime, "tern_messages_consumed_total{type=\"OrderCancelled\",result=\"done\"} 1");
     test_runtime_metric(runtime, "tern_inbox_duplicates_total 1");
@@ -792,10 +793,10 @@ static void while_draining_what_cannot_commit_is_left_to_the_broker(void **state
     tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_FULL);
     (void)test_runtime_step(runtime);
     assert_int_equal(dropped(runtime), 2);
-    assert_int_equal(settled(runtime), 0);
+    assert_int_equal(finished(runtime), 0);
     assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
     receive(runtime, "C", "c1"); /* what is in hand is still finished */
-    assert_int_equal(settled(runtime), 1);
+    assert_int_equal(finished(runtime), 1);
 }
 
 static void what_came_on_a_lost_connection_is_left_to_the_broker_when_it_cannot_commit(void **state)
@@ -824,7 +825,7 @@ static void while_draining_nothing_is_tried_again(void **state)
     tern_retries_drain(runtime->app.retries);
     pass(runtime, HOUR_MS);
     assert_string_equal(play.ran, "a1");
-    assert_int_equal(NUMBER("SELECT attempts FROM held"), 1);
+    assert_int_equal(NUMBER("SELECT attempts FROM deferred"), 1);
 }
 
 /* ---- timers ---- */

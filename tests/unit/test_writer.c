@@ -21,10 +21,10 @@ struct test_work {
     bool says;            /* emits an event and logs a line */
     int64_t timer_ms;     /* arms a timer that is due then, or only sets it when below 0; 0: neither */
     bool again;           /* queued again after LATER */
-    struct tern_db *look; /* a second connection, asked when it is settled */
+    struct tern_db *look; /* a second connection, asked when it is finished */
 
-    int runs, settles;
-    enum tern_settled how;
+    int runs, finishes;
+    enum tern_work_end how;
     int64_t seen; /* notes that `look` saw at the settlement */
 };
 
@@ -67,16 +67,16 @@ static int keep(struct tern_context *ctx, struct tern_work *work, struct tern_er
     return test_runtime_note(ctx, "kept", err);
 }
 
-static void settle(struct tern_work *work, enum tern_settled settled)
+static void finish(struct tern_work *work, enum tern_work_end end)
 {
     struct test_work *item = (struct test_work *)work;
-    tell("settle", item->name);
-    item->how = settled;
+    tell("finish", item->name);
+    item->how = end;
     if (item->look) item->seen = test_runtime_notes(item->look);
-    if (item->again && settled == TERN_SETTLED_LATER)
+    if (item->again && end == TERN_WORK_LATER)
         tern_work_requeue(&item->runtime->app.queue, work);
     else
-        TEST_NOTE(&story_lock, item->settles++);
+        TEST_NOTE(&story_lock, item->finishes++);
 }
 
 static int deaths;
@@ -89,9 +89,9 @@ void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err)
     deaths++;
 }
 
-static const struct tern_work_kind plain = {.name = "plain", .run = run, .settle = settle};
-static const struct tern_work_kind keeping = {.name = "keeping", .run = run, .keep = keep, .settle = settle};
-static const struct tern_work_kind lazy = {.name = "lazy", .run = run, .settle = settle, .lazy = true};
+static const struct tern_work_kind plain = {.name = "plain", .run = run, .finish = finish};
+static const struct tern_work_kind keeping = {.name = "keeping", .run = run, .keep = keep, .finish = finish};
+static const struct tern_work_kind lazy = {.name = "lazy", .run = run, .finish = finish, .lazy = true};
 
 static void submit(struct test_runtime *runtime, struct test_work *item, const struct tern_work_kind *kind,
                    const char *name)
@@ -143,7 +143,7 @@ static void works_run_in_the_order_of_submission_and_settle_after_all_of_them_ra
     submit(*state, &b, &plain, "b");
     submit(*state, &c, &plain, "c");
     test_runtime_settle(*state);
-    assert_string_equal(story, "run a, run b, run c, settle a, settle b, settle c");
+    assert_string_equal(story, "run a, run b, run c, finish a, finish b, finish c");
 }
 
 static void a_batch_is_one_transaction_of_at_most_batch_max_works(void **state)
@@ -172,11 +172,11 @@ static void a_work_that_fails_undoes_itself_alone(void **state)
         submit(runtime, &bad, &plain, "bad");
         submit(runtime, &after, &plain, "after");
         test_runtime_settle(runtime);
-        assert_int_equal(before.how, TERN_SETTLED_DONE);
-        assert_int_equal(bad.how, TERN_SETTLED_UNDONE);
+        assert_int_equal(before.how, TERN_WORK_DONE);
+        assert_int_equal(bad.how, TERN_WORK_UNDONE);
         assert_int_equal(bad.work.outcome, answers[i]);
         assert_string_equal(bad.work.err.text, "bad does not want to");
-        assert_int_equal(after.how, TERN_SETTLED_DONE);
+        assert_int_equal(after.how, TERN_WORK_DONE);
     }
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 4);
     assert_int_equal(test_store_number(runtime->app.ctx.db, "SELECT count(*) FROM note WHERE text = 'bad'"), 0);
@@ -193,9 +193,9 @@ static void what_a_kind_keeps_of_a_failed_work_commits_with_the_batch(void **sta
     submit(runtime, &good, &keeping, "good");
     test_runtime_settle(runtime);
     assert_string_equal(story, "run retry, keep retry, run reject, keep reject, run good, "
-                               "settle retry, settle reject, settle good");
-    assert_int_equal(retry.how, TERN_SETTLED_DONE);
-    assert_int_equal(reject.how, TERN_SETTLED_DONE);
+                               "finish retry, finish reject, finish good");
+    assert_int_equal(retry.how, TERN_WORK_DONE);
+    assert_int_equal(reject.how, TERN_WORK_DONE);
     assert_int_equal(test_store_number(runtime->app.ctx.db, "SELECT count(*) FROM note WHERE text = 'kept'"), 2);
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3);
     assert_int_equal(test_runtime_committed(runtime), 1);
@@ -260,8 +260,8 @@ static void a_store_without_room_changes_nothing_and_works_again_after(void **st
         bool reached = !tern_db_fail_pending(runtime->app.ctx.db);
         tern_db_fail_at(runtime->app.ctx.db, 0, TERN_FAULT_OTHER);
         assert_int_equal(runtime->failed, failed + reached);
-        assert_int_equal(a.how, reached ? TERN_SETTLED_LATER : TERN_SETTLED_DONE);
-        assert_int_equal(b.how, reached ? TERN_SETTLED_LATER : TERN_SETTLED_DONE);
+        assert_int_equal(a.how, reached ? TERN_WORK_LATER : TERN_WORK_DONE);
+        assert_int_equal(b.how, reached ? TERN_WORK_LATER : TERN_WORK_DONE);
         assert_int_equal(test_runtime_notes(look), notes + (reached ? 0 : 2));
         if (!reached) break;
         assert_int_equal(a.work.err.fault, TERN_FAULT_FULL);
@@ -288,7 +288,7 @@ static void that_the_store_takes_nothing_is_said_once_and_that_it_takes_again_to
     assert_int_equal(runtime->failed, 3);
     assert_false(test_runtime_logged(runtime, "takes what it is given again"));
     test_runtime_settle(runtime);
-    assert_int_equal(item.how, TERN_SETTLED_DONE);
+    assert_int_equal(item.how, TERN_WORK_DONE);
     assert_true(test_runtime_logged(runtime, "takes what it is given again"));
     assert_int_equal(test_runtime_times_logged(runtime, "the store took nothing"), 1);
 }
@@ -308,7 +308,7 @@ static void what_a_lost_batch_gives_back_keeps_its_place(void **state)
     assert_int_equal(tern_work_waiting(&runtime->app.queue), BATCH_MAX);
     story[0] = '\0';
     test_runtime_settle(runtime);
-    assert_string_equal(story, "run a, run c, run d, run later, settle a, settle c, settle d, settle later");
+    assert_string_equal(story, "run a, run c, run d, run later, finish a, finish c, finish d, finish later");
 }
 
 static void a_broken_store_is_fatal(void **state)
@@ -319,7 +319,7 @@ static void a_broken_store_is_fatal(void **state)
     tern_db_fail_at(runtime->app.ctx.db, 1, TERN_FAULT_BROKEN);
     (void)test_runtime_step(runtime);
     assert_int_equal(deaths, 1);
-    assert_int_equal(item.how, TERN_SETTLED_LATER);
+    assert_int_equal(item.how, TERN_WORK_LATER);
 }
 
 static int no_rollback(void *self, int action, const char *what, const char *b, const char *c, const char *d)
@@ -340,7 +340,7 @@ static void a_batch_that_cannot_be_rolled_back_is_fatal(void **state)
     tern_db_fail_at(runtime->app.ctx.db, 2, TERN_FAULT_FULL);
     (void)test_runtime_step(runtime);
     assert_int_equal(deaths, 1);
-    assert_int_equal(item.how, TERN_SETTLED_LATER);
+    assert_int_equal(item.how, TERN_WORK_LATER);
 }
 
 /* ---- withdrawing ---- */
@@ -357,7 +357,7 @@ static void a_work_that_has_not_begun_can_be_taken_back(void **state)
     assert_false(tern_work_withdraw(&runtime->app.queue, &a.work));
     submit(runtime, &c, &plain, "c");
     test_runtime_settle(runtime);
-    assert_string_equal(story, "run b, run c, settle b, settle c");
+    assert_string_equal(story, "run b, run c, finish b, finish c");
     assert_false(tern_work_withdraw(&runtime->app.queue, &b.work));
     assert_int_equal(tern_work_waiting(&runtime->app.queue), 0);
 }
@@ -441,9 +441,9 @@ static void a_lazy_work_joins_the_next_batch(void **state)
     TEST_WAIT(&story_lock, test_runtime_committed(runtime) == 1); /* the first look at what is due */
     submit(runtime, &late, &lazy, "late");
     submit(runtime, &now, &plain, "now");
-    TEST_WAIT(&story_lock, now.settles == 1);
+    TEST_WAIT(&story_lock, now.finishes == 1);
     tern_writer_stop(runtime->app.writer);
-    assert_string_equal(story, "run late, run now, settle late, settle now");
+    assert_string_equal(story, "run late, run now, finish late, finish now");
     assert_int_equal(test_runtime_committed(runtime), 2);
 }
 
@@ -456,7 +456,7 @@ static void a_lazy_work_alone_waits_its_time_and_no_longer(void **state)
     TEST_WAIT(&story_lock, test_runtime_committed(runtime) == 1);
     int64_t begun = tern_steady(&tern_clock_system);
     submit(runtime, &late, &lazy, "late");
-    TEST_WAIT(&story_lock, late.settles == 1);
+    TEST_WAIT(&story_lock, late.finishes == 1);
     int64_t took = tern_steady(&tern_clock_system) - begun;
     tern_writer_stop(runtime->app.writer);
     if (took < TERN_LAZY_MS - 1) fail_msg("it waited %d ms only", (int)took);
@@ -493,8 +493,8 @@ static void a_stop_runs_everything_that_is_queued(void **state)
     tern_writer_stop(runtime->app.writer);
     for (size_t i = 0; i < TERN_COUNT(threads); i++) {
         for (size_t k = 0; k < MANY; k++) {
-            assert_int_equal(submitters[i].items[k].settles, 1);
-            assert_int_equal(submitters[i].items[k].how, TERN_SETTLED_DONE);
+            assert_int_equal(submitters[i].items[k].finishes, 1);
+            assert_int_equal(submitters[i].items[k].how, TERN_WORK_DONE);
         }
     }
     assert_int_equal(test_runtime_notes(runtime->app.ctx.db), 3 * MANY);
@@ -510,8 +510,8 @@ static void a_second_stop_runs_what_came_after_the_first(void **state)
     tern_writer_stop(runtime->app.writer);
     submit(runtime, &item, &plain, "item");
     tern_writer_stop(runtime->app.writer);
-    assert_int_equal(item.how, TERN_SETTLED_DONE);
-    assert_int_equal(item.settles, 1);
+    assert_int_equal(item.how, TERN_WORK_DONE);
+    assert_int_equal(item.finishes, 1);
     tern_writer_stop(NULL);
 }
 
@@ -549,11 +549,11 @@ static void a_writer_that_was_stopped_can_be_started_again(void **state)
     struct tern_error err = {0};
     assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
     tern_writer_stop(runtime->app.writer);
-    int settled = test_runtime_committed(runtime);
+    int finished = test_runtime_committed(runtime);
     assert_int_equal(tern_writer_start(runtime->app.writer, &err), 0);
     for (int i = 1; i <= 3; i++) { /* one batch after the other: its thread stays */
         submit(runtime, &item, &plain, "item");
-        TEST_WAIT(&story_lock, item.settles == i && test_runtime_committed(runtime) >= settled + i);
+        TEST_WAIT(&story_lock, item.finishes == i && test_runtime_committed(runtime) >= finished + i);
     }
     tern_writer_stop(runtime->app.writer);
 }

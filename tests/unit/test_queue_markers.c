@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "store.h"
-#include "tern/broker_memory.h"
 #include "tern/event_log.h"
+#include "tern/queue_markers.h"
 
 static int set_up(void **state)
 {
@@ -42,35 +42,35 @@ static void fill_log(struct tern_db *db, int count)
 }
 
 /* A loss: in a log filled as above, what was written since is republished. */
-static struct tern_republish lose(struct tern_db *db, const char *queue, int64_t through_seq, int64_t since_ms)
+static struct tern_republish_range lose(struct tern_db *db, const char *queue, int64_t through_seq, int64_t since_ms)
 {
-    struct tern_broker_news news = {.lost = true, .through_seq = through_seq, .count = 1, .queues = {queue}};
+    struct tern_queue_news news = {.lost = true, .through_seq = through_seq, .count = 1, .queues = {queue}};
     int64_t newest_ms = through_seq * 1000;
-    assert_int_equal(tern_broker_memory_record(db, &news, newest_ms - since_ms, newest_ms, NULL), 0);
+    assert_int_equal(tern_queue_markers_record(db, &news, newest_ms - since_ms, newest_ms, NULL), 0);
     return news.republish;
 }
 
 static void a_queue_is_noted_until_it_is_lost(void **state)
 {
     struct tern_db *db = *state;
-    struct tern_broker_news news = {
+    struct tern_queue_news news = {
         .count = 2, .queues = {"a", "b"}
     };
-    assert_int_equal(tern_broker_memory_has(db, "a", NULL), 0);
-    assert_int_equal(tern_broker_memory_record(db, &news, 0, 0, NULL), 0);
-    assert_int_equal(tern_broker_memory_record(db, &news, 0, 0, NULL), 0);
-    assert_int_equal(tern_broker_memory_has(db, "a", NULL), 1);
+    assert_int_equal(tern_queue_markers_has(db, "a", NULL), 0);
+    assert_int_equal(tern_queue_markers_record(db, &news, 0, 0, NULL), 0);
+    assert_int_equal(tern_queue_markers_record(db, &news, 0, 0, NULL), 0);
+    assert_int_equal(tern_queue_markers_has(db, "a", NULL), 1);
     (void)lose(db, "a", 0, 0);
-    assert_int_equal(tern_broker_memory_has(db, "a", NULL), 0);
-    assert_int_equal(tern_broker_memory_has(db, "b", NULL), 1);
+    assert_int_equal(tern_queue_markers_has(db, "a", NULL), 0);
+    assert_int_equal(tern_queue_markers_has(db, "b", NULL), 1);
 }
 
 /* The first seq that is republished after a loss of all rows up to 9; 0: nothing is. */
 static int64_t first_of(struct tern_db *db, int64_t online_ms, int64_t window_ms)
 {
-    struct tern_broker_news lost = {.lost = true, .through_seq = 9, .count = 1, .queues = {"a"}};
-    assert_int_equal(tern_broker_memory_record(db, &lost, window_ms, online_ms, NULL), 0);
-    assert_int_equal(tern_republish_advance(db, lost.republish.id, 9, NULL), 0);
+    struct tern_queue_news lost = {.lost = true, .through_seq = 9, .count = 1, .queues = {"a"}};
+    assert_int_equal(tern_queue_markers_record(db, &lost, window_ms, online_ms, NULL), 0);
+    assert_int_equal(tern_republish_range_advance(db, lost.republish.id, 9, NULL), 0);
     return lost.republish.id > 0 ? lost.republish.after_seq + 1 : 0;
 }
 
@@ -89,27 +89,27 @@ static void the_window_ends_with_what_was_confirmed_last(void **state)
 static void an_empty_window_is_nothing_to_say_again(void **state)
 {
     struct tern_db *db = *state;
-    struct tern_republish republish;
+    struct tern_republish_range republish;
     fill_log(db, 3);
     assert_int_equal(lose(db, "a", 3, 3001).id, 0);
     assert_int_equal(lose(db, "a", 0, 0).id, 0);
-    assert_int_equal(tern_republish_load(db, &republish, NULL), 0);
+    assert_int_equal(tern_republish_range_load(db, &republish, NULL), 0);
     assert_int_equal(republish.id, 0);
 }
 
 static void what_is_said_again_moves_on_and_ends(void **state)
 {
     struct tern_db *db = *state;
-    struct tern_republish republish;
+    struct tern_republish_range republish;
     fill_log(db, 9);
     int64_t id = lose(db, "a", 9, 4000).id;
-    assert_int_equal(tern_republish_advance(db, id, 7, NULL), 0);
-    assert_int_equal(tern_republish_advance(db, id, 5, NULL), 0); /* never back */
-    assert_int_equal(tern_republish_load(db, &republish, NULL), 0);
+    assert_int_equal(tern_republish_range_advance(db, id, 7, NULL), 0);
+    assert_int_equal(tern_republish_range_advance(db, id, 5, NULL), 0); /* never back */
+    assert_int_equal(tern_republish_range_load(db, &republish, NULL), 0);
     assert_int_equal(republish.after_seq, 7);
     assert_int_equal(republish.through_seq, 9);
-    assert_int_equal(tern_republish_advance(db, id, 9, NULL), 0);
-    assert_int_equal(test_store_number(db, "SELECT count(*) FROM republish"), 0);
+    assert_int_equal(tern_republish_range_advance(db, id, 9, NULL), 0);
+    assert_int_equal(test_store_number(db, "SELECT count(*) FROM republish_range"), 0);
 }
 
 /* What is on its way to be recorded when the next loss is found belongs to the one before. */
@@ -117,14 +117,14 @@ static void another_loss_begins_anew_and_late_progress_of_the_first_changes_noth
 {
     struct tern_db *db = *state;
     fill_log(db, 9);
-    struct tern_republish first = lose(db, "a", 6, 4000);
-    assert_int_equal(tern_republish_advance(db, first.id, 5, NULL), 0);
-    struct tern_republish second = lose(db, "b", 9, 3000);
+    struct tern_republish_range first = lose(db, "a", 6, 4000);
+    assert_int_equal(tern_republish_range_advance(db, first.id, 5, NULL), 0);
+    struct tern_republish_range second = lose(db, "b", 9, 3000);
     assert_true(second.id > first.id);
     assert_int_equal(second.after_seq, 2);
     assert_int_equal(second.through_seq, 9);
-    assert_int_equal(tern_republish_advance(db, first.id, 6, NULL), 0);
-    assert_int_equal(test_store_number(db, "SELECT after_seq FROM republish"), 2);
+    assert_int_equal(tern_republish_range_advance(db, first.id, 6, NULL), 0);
+    assert_int_equal(test_store_number(db, "SELECT after_seq FROM republish_range"), 2);
 }
 
 static void what_an_earlier_loss_still_owes_is_not_forgotten_by_a_later_window(void **state)
@@ -132,24 +132,24 @@ static void what_an_earlier_loss_still_owes_is_not_forgotten_by_a_later_window(v
     struct tern_db *db = *state;
     fill_log(db, 9);
     (void)lose(db, "a", 6, 2000);
-    struct tern_republish second = lose(db, "b", 8, 7000);
+    struct tern_republish_range second = lose(db, "b", 8, 7000);
     assert_int_equal(second.after_seq, 1);
     assert_int_equal(second.through_seq, 8);
 }
 
 static int record_a_loss(struct tern_db *db, void *self, struct tern_error *err)
 {
-    struct tern_broker_news news = {.lost = true, .through_seq = 3, .count = 1, .queues = {"a"}};
+    struct tern_queue_news news = {.lost = true, .through_seq = 3, .count = 1, .queues = {"a"}};
     (void)self;
-    return tern_broker_memory_record(db, &news, 5000, 3000, err);
+    return tern_queue_markers_record(db, &news, 5000, 3000, err);
 }
 
 static int move_on(struct tern_db *db, void *self, struct tern_error *err)
 {
-    struct tern_republish republish;
+    struct tern_republish_range republish;
     (void)self;
-    if (tern_broker_memory_has(db, "a", err) < 0 || tern_republish_load(db, &republish, err) < 0) return -1;
-    return tern_republish_advance(db, republish.id, 2, err);
+    if (tern_queue_markers_has(db, "a", err) < 0 || tern_republish_range_load(db, &republish, err) < 0) return -1;
+    return tern_republish_range_advance(db, republish.id, 2, err);
 }
 
 static void a_store_that_fails_is_told_of(void **state)

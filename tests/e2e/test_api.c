@@ -1,4 +1,4 @@
-/* test_door.c - b: the real order-service's door, with nobody behind it: what it refuses, with which sentence, and
+/* test_api.c - b: the real order-service's door, with nobody behind it: what it refuses, with which sentence, and
  * that nothing of what it refuses is stored; what it accepts once, however often it is asked. */
 #include "suite.h"
 #include "tern_test.h"
