@@ -203,7 +203,7 @@ env_file_works() {
     # shellcheck source=/dev/null
     . docker/env
     curl -fsS --max-time 5 -H "Authorization: Bearer $ORDER_TOKEN" "$ORDER_API/admin/parked" &&
-      curl -fsS --max-time 5 "$BROKER/api/overview" >/dev/null && logs | grep "^ts=.*$PAID" >/dev/null
+      curl -fsS --max-time 5 "$BROKER/api/overview" >/dev/null && logs | grep "^time=.*$PAID" >/dev/null
   )
 }
 

@@ -17,8 +17,8 @@ KILL, TERM = -signal.SIGKILL, 0
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 ALL_POINTS = ("cons.after_recv", "cons.before_handler", "batch.mid", "writer.before_commit", "writer.after_commit",
               "cons.after_commit_before_ack", "cons.after_ack", "pub.after_send_before_confirm",
-              "pub.after_confirm_before_mark", "held.before_run", "start.after_open", "stop.drained")
-ONCE = ("held.before_run", "timer.before_fire", "start.after_open", "stop.drained")  # passed seldom, or once in a life
+              "pub.after_confirm_before_mark", "deferred.before_run", "start.after_open", "stop.drained")
+ONCE = ("deferred.before_run", "timer.before_fire", "start.after_open", "stop.drained")  # passed seldom, or once in a life
 JOB_POINTS = ("job.before_run", "job.after_run_before_commit")
 POINTS = [(service, point) for service in SERVICES
           for point in ALL_POINTS + (JOB_POINTS if service in ("payment", "notification") else ())] + [("order", "timer.before_fire")]
@@ -76,7 +76,7 @@ def kill_at_point(world, chance, service=None, point=None, nth=None):
     nth = nth or (1 if point in ONCE else chance.choice((1, 1, 2, 3, 8)))
     daemon = world.daemons[service]
     with daemon.lock:
-        if point == "held.before_run":  # what is delivered to a stopped one comes again, and is held first
+        if point == "deferred.before_run":  # what is delivered to a stopped one comes again, and is held first
             daemon.process.send_signal(signal.SIGSTOP)
             time.sleep(1.5)
         daemon.kill("P1")
