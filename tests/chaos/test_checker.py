@@ -11,6 +11,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -445,6 +446,15 @@ class CheckerTest(unittest.TestCase):
     def test_I20_an_address_on_a_page(self):
         self.run_.pages[0]["text"] += "x@secret.example"
         self.objects("I20", "/metrics")
+
+
+class KillPoints(unittest.TestCase):
+    def test_each_kill_point_of_the_sources_is_known_to_the_faults(self):
+        known = (ROOT / "tests/chaos/faults.py").read_text(encoding="utf-8")
+        names = {name for folder in ("common", "services") for file in (ROOT / folder).rglob("*.c")
+                 for name in re.findall(r'TERN_CHAOS_POINT\("([^"]+)"\)', file.read_text(encoding="utf-8"))}
+        self.assertTrue(names, "the sources have kill points")
+        self.assertEqual([name for name in sorted(names) if f'"{name}"' not in known], [])
 
 
 class Sentences(unittest.TextTestResult):
