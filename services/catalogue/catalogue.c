@@ -182,15 +182,14 @@ int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subje
 }
 
 /* The typed calls of shop/events.h. Not static: that header declares them one by one. */
-#define AS_CALLS(id, payload, type, version, producer, subject, consumers)                          \
-    int shop_##payload##_decode(const struct tern_event *event, struct shop_##payload *ret_payload, \
-                                struct tern_error *err)                                             \
-    {                                                                                               \
-        return shop_decode(SHOP_##id, event, ret_payload, err);                                     \
-    }                                                                                               \
-    int shop_emit_##payload(struct tern_context *ctx, const struct shop_##payload *payload,         \
-                            struct tern_emitted *ret_emitted, struct tern_error *err)               \
-    {                                                                                               \
-        return shop_emit(ctx, SHOP_##id, payload->subject, payload, ret_emitted, err);              \
+#define AS_CALLS(id, name, type, version, producer, subject, consumers)                                               \
+    int shop_##name##_decode(const struct tern_event *event, struct shop_##name *ret_payload, struct tern_error *err) \
+    {                                                                                                                 \
+        return shop_decode(SHOP_##id, event, ret_payload, err);                                                       \
+    }                                                                                                                 \
+    int shop_emit_##name(struct tern_context *ctx, const struct shop_##name *payload,                                 \
+                         struct tern_emitted *ret_emitted, struct tern_error *err)                                    \
+    {                                                                                                                 \
+        return shop_emit(ctx, SHOP_##id, payload->subject, payload, ret_emitted, err);                                \
     }
 SHOP_EVENTS(AS_CALLS)

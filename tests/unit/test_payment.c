@@ -561,7 +561,7 @@ static enum tern_outcome finish_late(struct tern_context *ctx, void *argument, s
     const struct late *late = argument;
     struct tern_job job = {.subject = "ORD-1"};
     struct tern_job_run run = {0};
-    run.code = late->code;
+    run.code = (int)late->code;
     strcpy(run.result, late->result);
     return late->kind->finish(ctx, &job, &run, err);
 }
