@@ -65,8 +65,7 @@ static void describe(const struct tern_numbers *numbers, char *why, size_t size)
         const struct tern_numbers_type *type = &numbers->types[i];
         if (type->copy_until > 0) {
             (void)snprintf(why, size,
-                           "%s runs on an older copy of its store: of %s it had reported_through %" PRId64
-                           ", and now %" PRId64,
+                           "%s runs on an older copy of its store: of %s it had reported %" PRId64 ", and now %" PRId64,
                            type->type->producer, type->type->name, type->copy_until, type->reported_through);
             return;
         }
