@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # scripts/lib/env.sh - the file that README's calls begin with (`. run/env`): addresses, tokens, logs, broker of a suite.
-# Sourced by bash. The file that it writes is for any shell.
+# Sourced by bash. The file that it writes is for any shell. What reads the terminal would swallow what is pasted behind it.
 
 # write_env FILE RUN BROKER ORDER_PORT PAYMENT_PORT INVENTORY_PORT NOTIFICATION_PORT
 #   RUN      the folder with suite.log, the stores <service>.db and, when the broker is private, broker/
@@ -21,8 +21,8 @@ ORDER_TOKEN=\$(cat $run/order.db.token)
 INVENTORY_TOKEN=\$(cat $run/inventory.db.token)
 BROKER=$3
 logs() { cat $run/suite.log; }
-stop_broker() { $broker ctl $run/broker -q stop_app; }
-start_broker() { $broker ctl $run/broker -q start_app; }
+stop_broker() { $broker ctl $run/broker -q stop_app </dev/null; }
+start_broker() { $broker ctl $run/broker -q start_app </dev/null; }
 TEXT
   )
 }

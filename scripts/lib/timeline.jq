@@ -16,7 +16,7 @@ def story:
     elif .eventType == "PaymentFailed" then "\($d.status): \($d.error)"
     elif .eventType == "PaymentRefunded" then "\($d.amount | two_decimals) paid back, \($d.refundId)"
     elif .eventType == "PaymentVoided" then "nothing was charged, and nothing will be"
-    elif .eventType == "InventoryReserved" then "\($d.items | pieces) held"
+    elif .eventType == "InventoryReserved" then "\($d.items | pieces) reserved"
     elif .eventType == "InventoryReleased" then "\($d.items | pieces) given back"
     elif .eventType == "ProductOutOfStock" then "\($d.productId): \($d.requested) wanted, \($d.available) there"
     else "" end;

@@ -49,10 +49,14 @@ calls_work() {
       curl -sf --noproxy '*' "$BROKER/api/overview" >/dev/null && logs | grep 'order placed'
   )
 }
+# The shell reads its commands where those of run/env would read too, as in a terminal.
+pasted() { (cd "$TERN_ROOT" && printf '. run/env\nstop_broker\nstart_broker\necho all of it ran\n' | bash --noprofile --norc); }
+no_paste_is_swallowed() { pasted | grep -x 'all of it ran'; }
 no_env_left() { [[ ! -e $TERN_ROOT/run ]]; }
 start_demo
 holds "without --once it goes on to the logs" follows
 holds "the README's calls find its addresses, tokens and logs in run/env" calls_work
+holds "a call of run/env swallows nothing that was pasted behind it" no_paste_is_swallowed
 at_once() { # more clients of this machine than a daemon takes from one address unless it is told otherwise
   local port fd line clients=()
   port=$(sed -nE 's|.*http://127.0.0.1:([0-9]+)/orders$|\1|p' "$SCRATCH/out" | head -n 1)
