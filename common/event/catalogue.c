@@ -17,6 +17,15 @@ bool tern_catalogue_consumes(const struct tern_event_type *type, const char *ser
     return false;
 }
 
+bool tern_catalogue_consumes_from(const struct tern_catalogue *catalogue, const char *service, const char *producer)
+{
+    for (size_t i = 0; i < catalogue->type_count; i++)
+        if (strcmp(catalogue->types[i].producer, producer) == 0 &&
+            tern_catalogue_consumes(&catalogue->types[i], service))
+            return true;
+    return false;
+}
+
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type)
 {
     for (const char *const *name = catalogue->questions; name != NULL && *name != NULL; name++)

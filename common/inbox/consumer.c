@@ -330,16 +330,6 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
 
-static bool consumes(const struct tern_consumer *consumer, const char *producer)
-{
-    const struct tern_catalogue *catalogue = consumer->settings.catalogue;
-    for (size_t i = 0; i < catalogue->type_count; i++)
-        if (strcmp(catalogue->types[i].producer, producer) == 0 &&
-            tern_catalogue_consumes(&catalogue->types[i], consumer->queue))
-            return true;
-    return false;
-}
-
 struct control_keys {
     size_t count;
     char texts[BEACONS_MAX + 1][TERN_CONTROL_KEY_SIZE];
@@ -352,7 +342,8 @@ static void make_keys(const struct tern_consumer *consumer, struct control_keys 
     keys->count = 0;
     tern_control_key(TERN_CONTROL_RESEND, consumer->queue, keys->texts[keys->count++]);
     for (; *producer && keys->count <= BEACONS_MAX; producer++)
-        if (consumes(consumer, *producer)) tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
+        if (tern_catalogue_consumes_from(consumer->settings.catalogue, consumer->queue, *producer))
+            tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
     for (size_t i = 0; i < keys->count; i++)
         keys->keys[i] = keys->texts[i];
 }

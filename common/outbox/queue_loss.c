@@ -7,19 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool consumes(const struct tern_catalogue *catalogue, const char *service, const char *queue)
-{
-    for (size_t i = 0; i < catalogue->type_count; i++)
-        if (strcmp(catalogue->types[i].producer, service) == 0 && tern_catalogue_consumes(&catalogue->types[i], queue))
-            return true;
-    return false;
-}
-
 int tern_queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalogue, const char *service,
                          struct tern_db *reader, struct tern_error *err)
 {
     for (const char *const *queue = catalogue->services; *queue; queue++) {
-        if (!consumes(catalogue, service, *queue)) continue;
+        if (!tern_catalogue_consumes_from(catalogue, *queue, service)) continue;
         TERN_ASSERT(loss->count < TERN_COUNT(loss->markers), "a catalogue has few services");
         int noted = tern_queue_markers_has(reader, *queue, err);
         if (noted < 0) return -1;

@@ -32,6 +32,8 @@ const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *c
 /* Whether a nudge of this type asks for an answer; a nudge of any other type is an answer. */
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type);
 bool tern_catalogue_consumes(const struct tern_event_type *type, const char *service);
+/* Whether the service consumes at least one event of this producer. */
+bool tern_catalogue_consumes_from(const struct tern_catalogue *catalogue, const char *service, const char *producer);
 /* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. The one function of publisher and
  * binding. */
 void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE]);
