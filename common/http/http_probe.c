@@ -5,14 +5,8 @@
 #include "http_internal.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
-
-static void init_library(void)
-{
-    TERN_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl can be used");
-}
 
 /* The parameters are those that libcurl declares. */
 static size_t drop(char *bytes, size_t one, size_t length, void *self) /* NOLINT(readability-non-const-parameter) */
@@ -39,10 +33,9 @@ static int explain(CURL *easy, CURLcode result, const char *address, uint16_t po
 
 int tern_http_probe(const char *address, uint16_t port, const char *path, int timeout_ms, struct tern_error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const char *nearby = reachable(address);
     if (tern_http_check_address(nearby, err) < 0) return -1;
-    (void)pthread_once(&once, init_library);
+    tern_http_init_libcurl();
     CURL *easy = curl_easy_init();
     TERN_ASSERT(easy, "there is memory for a probe");
     struct tern_text url = {0};
