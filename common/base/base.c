@@ -37,6 +37,12 @@ char *tern_copy_text(const char *text)
     return tern_copy_bytes(text, strlen(text));
 }
 
+void tern_free_secret(char *text)
+{
+    if (text) explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 char *tern_copy_bytes(const void *bytes, size_t length)
 {
     TERN_ASSERT(length < SIZE_MAX, "a copy needs room for its NUL");

@@ -39,16 +39,9 @@ static size_t count_rows(const struct tern_config_key *const *tables)
     return count;
 }
 
-/* Frees a text that may be a secret, and overwrites it first. */
-static void forget(char *text)
-{
-    if (text) explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 void tern_config_reset(struct config_value *value)
 {
-    forget(value->text);
+    tern_free_secret(value->text);
     free(value->origin);
     value->origin = NULL;
     value->text = tern_copy_text(value->key.value);
@@ -83,7 +76,7 @@ struct config_value *tern_config_find(const struct tern_config *config, const ch
 void tern_config_set(struct config_value *value, const char *text, const char *origin)
 {
     char *copy = tern_copy_text(text);
-    forget(value->text);
+    tern_free_secret(value->text);
     free(value->origin);
     value->text = copy;
     value->origin = tern_copy_text(origin);
@@ -93,7 +86,7 @@ void tern_config_destroy(struct tern_config *config)
 {
     if (!config) return;
     for (size_t i = 0; i < config->count; i++) {
-        forget(config->values[i].text);
+        tern_free_secret(config->values[i].text);
         free(config->values[i].origin);
     }
     free(config);

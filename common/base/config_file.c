@@ -164,9 +164,7 @@ char **tern_config_load_entries(const struct tern_config *config, const char *pa
 void tern_config_free_entries(char **entries)
 {
     if (!entries) return;
-    for (char **entry = entries; *entry; entry++) {
-        explicit_bzero(*entry, strlen(*entry));
-        free(*entry);
-    }
+    for (char **entry = entries; *entry; entry++)
+        tern_free_secret(*entry);
     free(entries);
 }

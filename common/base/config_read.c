@@ -221,8 +221,7 @@ static void take_from_file(struct reading *reading, struct config_value *value, 
         tern_text_printf(reading->faults, "%s: %s is empty; a secret is not\n", origin, path);
     else
         tern_config_set(value, content, origin);
-    explicit_bzero(content, strlen(content));
-    free(content);
+    tern_free_secret(content);
 }
 
 static void take_plain(struct reading *reading, struct config_value *value, const struct source *source,

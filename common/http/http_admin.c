@@ -16,15 +16,9 @@ void tern_http_admin_init(struct http_admin *admin, const char *token)
     admin->token = tern_copy_text(token ? token : "");
 }
 
-static void forget(char *token)
-{
-    explicit_bzero(token, strlen(token));
-    free(token);
-}
-
 void tern_http_admin_fini(struct http_admin *admin)
 {
-    forget(admin->token);
+    tern_free_secret(admin->token);
     pthread_mutex_destroy(&admin->lock);
 }
 
@@ -36,7 +30,7 @@ bool tern_http_admin_replace(struct http_admin *admin, const char *token)
     admin->token = copy;
     pthread_mutex_unlock(&admin->lock);
     bool other = strcmp(old, token) != 0;
-    forget(old);
+    tern_free_secret(old);
     return other;
 }
 

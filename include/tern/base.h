@@ -25,6 +25,8 @@ void *tern_alloc(size_t size);
 /* Copies of text and bytes, never NULL; a NUL is added after `length` bytes; the caller frees with free(). */
 char *tern_copy_text(const char *text);
 char *tern_copy_bytes(const void *bytes, size_t length);
+/* Overwrites a text and frees it; NULL is fine. For passwords and tokens. */
+void tern_free_secret(char *text);
 
 /* Copies `text` into `target` of `size` bytes, always NUL-terminated. Returns 0, or -1 when it did not fit
  * (then target holds ""). */
