@@ -7,7 +7,7 @@ endif()
 
 option(TERN_WERROR "Warnings are errors" ON)
 option(TERN_COVERAGE "Count executed lines (gcov)" OFF)
-option(TERN_CHAOS "Compile in the kill points of tern/chaos.h (tests only)" OFF)
+option(TERN_CHAOS "Compile in the kill points of common/base/chaos.h (tests only)" OFF)
 set(TERN_SANITIZE "" CACHE STRING "Sanitizers, separated by commas: address,undefined or thread")
 set(hardening_default ON)
 if(TERN_SANITIZE OR TERN_COVERAGE)

@@ -17,17 +17,17 @@ cd "${1:-$TERN_ROOT}"
 
 # Where each public header of include/tern belongs. A header that is missing here is a breach: add it.
 HEADERS="
-  base     backoff base chaos clock config digest error id log metrics money text version
+  base     backoff base clock config error id log metrics money text version
   json     json mask schema
   store    db
-  amqp     amqp
+     
   http     http http_client
-  event    catalogue control event topology
+  event    catalogue event
   work     context
-  outbox   beacon event_log outbox publisher queue_markers
-  inbox    deferred inbox numbers parked
+  outbox   event_log outbox
+  inbox    inbox
   jobs     jobs timers
-  service  idempotency identity service
+  service  service
 "
 
 # Who may name an outside library: header (a pattern), the files that may include it (a pattern), its name.

@@ -15,9 +15,9 @@
 #ifndef TERN_AMQP_AMQP_LINK_H
 #define TERN_AMQP_AMQP_LINK_H
 
+#include "amqp.h"
 #include "common/base/sync.h"
 #include "rabbitmq_c.h"
-#include "tern/amqp.h"
 
 #include <stdatomic.h>
 

@@ -1,7 +1,7 @@
 /* chaos.c - kill points for tests: counts the passes of the kill point that the environment names.
  *
  * Empty unless TERN_CHAOS is defined. The counter is the only mutable global of common/, and only in test builds. */
-#include "tern/chaos.h"
+#include "chaos.h"
 
 #include "tern/base.h"
 

@@ -3,6 +3,7 @@
  * A key of a later table replaces one of an earlier table with the same name. After tern_config_read nothing changes,
  * so any thread may read. Asking for a name or kind that the tables do not have is a broken invariant. */
 #include "config_private.h"
+#include "config_read.h"
 
 #include <ctype.h>
 #include <stdio.h>

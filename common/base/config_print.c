@@ -3,6 +3,7 @@
  * Secrets and the passwords of URLs are never printed: the mask only shows that one is set. Defaults are part of the
  * program and are shown as they are. */
 #include "config_private.h"
+#include "config_read.h"
 
 #include <stdlib.h>
 #include <string.h>

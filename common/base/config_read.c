@@ -3,6 +3,7 @@
  * All faults are collected, one sentence per line; a faulty setting keeps its default, so that later checks can report
  * their faults too. `--help` and `--version` always work: then no source is read and every value is its default. An
  * empty variable counts as not set, because compose files pass on empty ones. Secrets are refused as flags. */
+#include "config_read.h"
 #include "config_private.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* digest.c - SHA-256 by OpenSSL. Never used for passwords or signatures. */
-#include "tern/digest.h"
+#include "digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

@@ -6,6 +6,7 @@
  * does. Random bytes are fetched from the kernel 512 at a time; a generator must not be used on both sides of
  * fork(2). */
 #include "tern/id.h"
+#include "ids.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "log_line.h"
+#include "log_setup.h"
 
 enum {
     KEPT_ROOM = 256 * 1024, /* a larger buffer is freed once its lines are written */

@@ -5,6 +5,7 @@
  * plain atomics. Only the first use of a combination takes the mutex. Never keeps more than SERIES_MAX combinations per
  * family: later ones count under "other". */
 #include "tern/metrics.h"
+#include "metrics_page.h"
 #include "metrics_process.h"
 
 #include <math.h>

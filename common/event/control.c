@@ -1,5 +1,5 @@
 /* control.c - beacons and requests to resend, between bytes and structs. */
-#include "tern/control.h"
+#include "control.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
  * are ignored. What is decoded was checked in every field; what `data` must hold is the business of its type.
  * Never looks into the catalogue: a well-formed event of an unknown type is an event. */
 #include "tern/event.h"
+#include "common/amqp/amqp.h"
+#include "event_message.h"
 
 #include <inttypes.h>
 #include <stdio.h>

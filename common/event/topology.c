@@ -3,7 +3,7 @@
  * Everything is declared by everybody on every connection; a broker takes the same declaration any number of times.
  * Arguments are few and never change between versions: another value would be refused by a broker that has the
  * queue already. Classic queues are for brokers that know no quorum queues, and lose some of the net's promises. */
-#include "tern/topology.h"
+#include "topology.h"
 
 #include <stdio.h>
 #include <string.h>

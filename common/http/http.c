@@ -7,6 +7,7 @@
  * the end of their answer. Never suspends a connection, uses libmicrohttpd's timeout, decoding, cookies or forms, or
  * logs. */
 #include "http_internal.h"
+#include "http_server.h"
 
 #include <errno.h>
 #include <microhttpd.h>

@@ -3,6 +3,7 @@
  * Takes numbers only (and "localhost", which is 127.0.0.1), because a name server could delay a start or a health
  * check. */
 #include "http_internal.h"
+#include "http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,6 +7,7 @@
 #define TERN_HTTP_HTTP_INTERNAL_H
 
 #include "common/base/sync.h"
+#include "http_server.h"
 #include "tern/http.h"
 
 #include <stdarg.h>

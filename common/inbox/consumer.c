@@ -5,13 +5,14 @@
  * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
 #include "consumer.h"
 
+#include "common/base/chaos.h"
 #include "common/base/sync.h"
+#include "common/event/topology.h"
+#include "common/outbox/publisher.h"
 #include "common/work/links.h"
-#include "tern/chaos.h"
-#include "tern/deferred.h"
-#include "tern/publisher.h"
-#include "tern/topology.h"
+#include "deferred.h"
 
+#include "common/event/event_message.h"
 #include "consumer_beacons.h"
 #include "owner.h"
 #include "receipts.h"

@@ -8,8 +8,8 @@
 #ifndef TERN_INBOX_CONSUMER_H
 #define TERN_INBOX_CONSUMER_H
 
+#include "common/amqp/amqp.h"
 #include "deliveries.h"
-#include "tern/amqp.h"
 #include "tern/metrics.h"
 
 struct tern_consumer;

@@ -7,7 +7,7 @@
 #ifndef TERN_INBOX_CONSUMER_BEACONS_H
 #define TERN_INBOX_CONSUMER_BEACONS_H
 
-#include "tern/control.h"
+#include "common/event/control.h"
 
 enum { BEACONS_MAX = 8 }; /* producers whose events are consumed */
 

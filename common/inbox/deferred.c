@@ -3,7 +3,7 @@
  * Order per subject is the law: rows of one subject leave in order of arrival. Removing one makes the next of its
  * subject due; a parked one keeps those behind it where they are. Attempts are counted by the caller's order, in
  * a transaction of its own, before the handler runs. Rows are found by position, which is never used twice. */
-#include "tern/deferred.h"
+#include "deferred.h"
 
 #include "deferred_row.h"
 

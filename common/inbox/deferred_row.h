@@ -2,7 +2,7 @@
 #ifndef TERN_INBOX_DEFERRED_ROW_H
 #define TERN_INBOX_DEFERRED_ROW_H
 
-#include "tern/deferred.h"
+#include "deferred.h"
 
 #define DEFERRED_HEAD                                                                                          \
     "position, event_id, type, subject, state, attempts, next_try_ms, first_at_ms, last_at_ms, reason, error," \

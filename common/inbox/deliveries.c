@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tern/chaos.h"
-#include "tern/deferred.h"
+#include "common/base/chaos.h"
+#include "deferred.h"
+#include "inbox_store.h"
 
 struct tern_deliveries {
     struct tern_deliveries_settings settings;

@@ -13,8 +13,8 @@
 #ifndef TERN_INBOX_DELIVERIES_H
 #define TERN_INBOX_DELIVERIES_H
 
+#include "numbers.h"
 #include "retries.h"
-#include "tern/numbers.h"
 
 struct tern_deliveries;
 

@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-#include "tern/chaos.h"
-#include "tern/deferred.h"
+#include "common/base/chaos.h"
+#include "common/outbox/log_store.h"
+#include "deferred.h"
+#include "inbox_store.h"
 #include "tern/event_log.h"
 #include "tern/outbox.h"
 

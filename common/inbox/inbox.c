@@ -4,6 +4,7 @@
  * purge looks at the lowest rows only and stops by itself where they are young: its cost is bounded by `limit`,
  * whatever the table holds. */
 #include "tern/inbox.h"
+#include "inbox_store.h"
 
 static const char add_row[] = "INSERT INTO inbox (event_id, handled_online_ms) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 static const char has_row[] = "SELECT 1 FROM inbox WHERE event_id = ?1";

@@ -2,7 +2,7 @@
  *
  * There is room for so many ranges. What does not fit is forgotten from above: it is asked for once more and dropped by the
  * inbox, while what is missing closes from below. */
-#include "tern/numbers.h"
+#include "numbers.h"
 
 #include <string.h>
 

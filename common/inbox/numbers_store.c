@@ -1,5 +1,5 @@
 /* numbers_store.c - what was taken in of each type, in the service's store: one row each, only those that have changed. */
-#include "tern/numbers.h"
+#include "numbers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * owns the queue, so never under a process that works on it. */
 #include "owner.h"
 
-#include "tern/chaos.h"
+#include "common/base/chaos.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef TERN_INBOX_OWNER_H
 #define TERN_INBOX_OWNER_H
 
-#include "tern/amqp.h"
+#include "common/amqp/amqp.h"
 #include "tern/id.h"
 
 enum { TERN_OWNER_NAME_SIZE = 160 };

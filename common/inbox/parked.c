@@ -3,7 +3,7 @@
  * Only a PARKED message is ever changed here: it is nowhere else than in its row, so nothing can be under way with it.
  * Order per subject stays the law of deferred.c: a message keeps its position, and leaves through tern_deferred_remove.
  * Never: looks into a message, begins or ends a transaction. */
-#include "tern/parked.h"
+#include "parked.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "deferred_row.h"
+#include "inbox_store.h"
 #include "tern/inbox.h"
 
 enum { ACTS_MAX = 100 };

@@ -2,7 +2,7 @@
 #ifndef TERN_INBOX_PARKED_PRINT_H
 #define TERN_INBOX_PARKED_PRINT_H
 
-#include "tern/parked.h"
+#include "parked.h"
 #include "tern/text.h"
 
 /* {eventId, eventType, subject, state, reason, error, attempts, firstAt, lastAt, nextTryAt, size}, without the closing

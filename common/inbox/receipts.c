@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tern/beacon.h"
+#include "common/outbox/beacon.h"
+#include "common/outbox/log_store.h"
+#include "common/outbox/publisher.h"
+#include "common/store/store.h"
 #include "tern/event_log.h"
 #include "tern/outbox.h"
-#include "tern/publisher.h"
 
 enum { CONTROLS_MAX = 32, AGAIN_MAX = 20000 };
 

@@ -5,9 +5,9 @@
 #ifndef TERN_INBOX_RECEIPTS_H
 #define TERN_INBOX_RECEIPTS_H
 
+#include "common/event/control.h"
 #include "common/work/work.h"
-#include "tern/control.h"
-#include "tern/numbers.h"
+#include "numbers.h"
 
 struct tern_publisher;
 

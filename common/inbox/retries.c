@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/chaos.h"
+#include "deferred.h"
 #include "tern/backoff.h"
-#include "tern/chaos.h"
-#include "tern/deferred.h"
 
 enum { DEFERRED_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
 

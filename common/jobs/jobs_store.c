@@ -5,6 +5,7 @@
  * and an old id in its hands never means a newer job. Running them is the worker's part. */
 #include <string.h>
 
+#include "jobs_store.h"
 #include "tern/jobs.h"
 
 static const char add_row[] =

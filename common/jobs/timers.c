@@ -6,8 +6,10 @@
 
 #include <string.h>
 
+#include "common/base/chaos.h"
+#include "common/store/store.h"
 #include "tern/backoff.h"
-#include "tern/chaos.h"
+#include "timers_store.h"
 
 enum { ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */, FAILED_ATTEMPTS = 3 /* the back-off of so many */ };
 

@@ -2,6 +2,7 @@
  *
  * A due timer is removed by the one who takes it, in the same transaction in which its function runs: undone
  * together, or fired once. Two b-trees and no row id, because an order's timers are set and cleared on the hot path. */
+#include "timers_store.h"
 #include "tern/timers.h"
 
 #include <string.h>

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/chaos.h"
 #include "common/base/sync.h"
+#include "jobs_store.h"
 #include "tern/backoff.h"
-#include "tern/chaos.h"
 
 enum {
     PATIENCE_MOST_MS = 60000,

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#include "tern/publisher.h"
+#include "log_store.h"
+#include "publisher.h"
 
 struct report_work {
     struct tern_work work;

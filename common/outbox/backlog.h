@@ -6,6 +6,7 @@
 #define TERN_OUTBOX_BACKLOG_H
 
 #include "common/work/work.h"
+#include "log_store.h"
 #include "tern/event_log.h"
 
 struct tern_publisher;

@@ -2,8 +2,9 @@
  *
  * Read from what is committed, so that no crash makes a later beacon say less than an earlier one did. A few lookups
  * per type, whatever the log holds. */
-#include "tern/beacon.h"
+#include "beacon.h"
 
+#include "log_store.h"
 #include "tern/event_log.h"
 
 #include <string.h>

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "log_store.h"
 #include "tern/event_log.h"
 
 static const struct tern_event_type *own_type(const struct tern_context *ctx, const char *type)

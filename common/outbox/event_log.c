@@ -4,6 +4,7 @@
  * a third cheaper than INSERT ... RETURNING. Only the one writer appends, so nothing can come between; the UNIQUE
  * index is the law behind it. Readers go page by page: a long read would keep the store's log from shrinking. */
 #include "tern/event_log.h"
+#include "log_store.h"
 
 #define COLUMNS                                                                                                       \
     "seq, subject_version, logged_at_ms, origin, event_id, type, subject, correlation_id, causation_id, traceparent," \

@@ -3,6 +3,7 @@
  * One mark instead of a flag per row: a confirm costs one small update per batch, and the log stays untouched. The
  * mark never goes back. Rows that came back stand in outbox_returned until the broker has confirmed them too. Counting
  * what is pending walks the log above the position: for the start and for people, not for the hot path. */
+#include "log_store.h"
 #include "tern/event_log.h"
 
 static const char read_mark[] =

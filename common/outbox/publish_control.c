@@ -3,7 +3,7 @@
  * Requests that find no room in the window are dropped, never kept. */
 #include "publish_control.h"
 
-#include "tern/beacon.h"
+#include "beacon.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* publish_control.h - control messages of this service: a beacon now and then, and requests to other producers.
  *
- * Control messages are no events (tern/control.h): they take places in the window like everything that is published,
+ * Control messages are no events (common/event/control.h): they take places in the window like everything that is published,
  * but their confirms mean nothing. A lost one comes again, or is asked for again. */
 #ifndef TERN_OUTBOX_PUBLISH_CONTROL_H
 #define TERN_OUTBOX_PUBLISH_CONTROL_H
 
+#include "common/event/control.h"
 #include "publish_send.h"
-#include "tern/control.h"
 
 #include <pthread.h>
 

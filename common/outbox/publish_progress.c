@@ -3,6 +3,7 @@
  * Nothing that was added is lost between two takes: counts add up, positions move on, and the list of returned rows
  * is never overwritten. */
 #include "publish_progress.h"
+#include "log_store.h"
 
 void tern_publish_progress_init(struct publish_progress *progress, int64_t mark)
 {

@@ -6,7 +6,7 @@
 #define TERN_OUTBOX_PUBLISH_PROGRESS_H
 
 #include "common/base/sync.h"
-#include "tern/publisher.h"
+#include "publisher.h"
 
 #include <stdatomic.h>
 

@@ -4,7 +4,8 @@
  * stands for is the caller's. */
 #include "publish_send.h"
 
-#include "tern/control.h"
+#include "common/event/control.h"
+#include "common/event/event_message.h"
 
 #include <string.h>
 

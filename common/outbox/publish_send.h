@@ -28,7 +28,7 @@ bool tern_publish_may_send(const struct publish_sender *sender);
  * as a question, or flagged as republished. There must be room in the window. */
 int tern_publish_send_row(const struct publish_sender *sender, const struct tern_log_row *row, enum publish_kind kind,
                           int64_t position, bool nudge, struct tern_error *err);
-/* Publishes a control message to, or about, a producer (`kind` as in tern/control.h). */
+/* Publishes a control message to, or about, a producer (`kind` as in common/event/control.h). */
 int tern_publish_send_control(const struct publish_sender *sender, const char *kind, const char *producer,
                               const struct tern_text *body, struct tern_error *err);
 

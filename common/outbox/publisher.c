@@ -17,9 +17,12 @@
  * the position while the window has room. A lost connection takes the position back to the last answered row.
  * Nothing counts as published before its confirm. Never writes to the store: the writer takes the progress and
  * records it. */
-#include "tern/publisher.h"
+#include "publisher.h"
 
 #include "backlog.h"
+#include "common/base/chaos.h"
+#include "common/base/ids.h"
+#include "common/base/log_setup.h"
 #include "common/work/fatal.h"
 #include "common/work/links.h"
 #include "publish_control.h"
@@ -31,7 +34,6 @@
 #include "republish.h"
 #include "returned.h"
 #include "tern/backoff.h"
-#include "tern/chaos.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,17 +3,17 @@
  *
  * A marker of this service's own hangs on each such queue and goes with the queue (docs/adr/0007). Other services
  * that declare the queue anew do not bring it back, so each publisher finds out by itself, whoever connects first. A
- * marker is noted in the store once it is there (tern/queue_markers.h): noted and gone means lost. On the
+ * marker is noted in the store once it is there (common/outbox/queue_markers.h): noted and gone means lost. On the
  * publisher's thread, inside the link's callbacks; the writer writes meanwhile. */
 #ifndef TERN_OUTBOX_QUEUE_LOSS_H
 #define TERN_OUTBOX_QUEUE_LOSS_H
 
+#include "common/amqp/amqp.h"
+#include "common/event/topology.h"
 #include "common/work/work.h"
-#include "tern/amqp.h"
+#include "queue_markers.h"
 #include "tern/log.h"
 #include "tern/metrics.h"
-#include "tern/queue_markers.h"
-#include "tern/topology.h"
 
 struct queue_marker {
     const char *queue; /* the catalogue's own text */

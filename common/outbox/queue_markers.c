@@ -2,8 +2,9 @@
  *
  * A loss is written in one transaction: the queues are unnoted and the range stands. Whatever ends the process after
  * that, the next run goes on; before it, the next run finds the same marker gone. */
-#include "tern/queue_markers.h"
+#include "queue_markers.h"
 
+#include "log_store.h"
 #include "tern/event_log.h"
 
 static const char has_queue[] = "SELECT 1 FROM queue_marker WHERE queue = ?1";

@@ -4,6 +4,7 @@
  * together with all that came after it; the inboxes drop what they know. It never sends: its owner does, and says
  * so. */
 #include "republish.h"
+#include "log_store.h"
 
 enum { PAGE = 32 };
 

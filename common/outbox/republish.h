@@ -8,9 +8,9 @@
 #define TERN_OUTBOX_REPUBLISH_H
 
 #include "publish_window.h"
+#include "queue_markers.h"
 #include "tern/event_log.h"
 #include "tern/log.h"
-#include "tern/queue_markers.h"
 
 struct republish {
     enum publish_kind kind;           /* PUBLISH_ASKED_FOR or PUBLISH_LOST */

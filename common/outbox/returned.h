@@ -7,7 +7,7 @@
 #ifndef TERN_OUTBOX_RETURNED_H
 #define TERN_OUTBOX_RETURNED_H
 
-#include "tern/publisher.h"
+#include "publisher.h"
 
 enum { PUBLISH_RETURNED_MAX = 2048 }; /* beyond that nothing new is published: the routes are broken as a whole */
 

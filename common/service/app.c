@@ -2,6 +2,7 @@
  *
  * Nothing here touches the writing connection. */
 #include "app.h"
+#include "common/store/store.h"
 
 #include <string.h>
 

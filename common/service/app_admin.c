@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "common/store/store.h"
 
 /* Group bits that a volume forces on every file, a copy that was not whole: the operator's to mend, while orders are taken. */
 static int run_closed(struct tern_app *app, const struct tern_error *err)

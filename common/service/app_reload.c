@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "app.h"
+#include "common/base/config_read.h"
+#include "common/base/log_setup.h"
+#include "common/http/http_server.h"
 
 enum { NAMES_MOST = 64 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "common/store/store.h"
 
 enum { RESERVE_BYTES = 32 * 1024 * 1024 };
 

@@ -3,7 +3,7 @@
  * With one writer two requests with the same key cannot run at the same time: the second waits for its turn and then
  * finds the first one's answer. An answer that is past its time counts as never given; that time is counted with the
  * broker, because a wall clock that was set back and put right again would end it at once. */
-#include "tern/idempotency.h"
+#include "idempotency.h"
 
 #include <string.h>
 

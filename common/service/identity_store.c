@@ -1,5 +1,5 @@
 /* identity_store.c - the one row that says which store this is. */
-#include "tern/identity.h"
+#include "identity.h"
 
 static const char give_identity[] = "INSERT INTO store_identity (id, uuid) VALUES (1, ?1) ON CONFLICT DO NOTHING";
 static const char read_identity[] = "SELECT uuid FROM store_identity";

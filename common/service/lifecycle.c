@@ -9,9 +9,15 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "common/base/chaos.h"
+#include "common/base/config_read.h"
+#include "common/base/ids.h"
+#include "common/base/log_setup.h"
+#include "common/base/metrics_page.h"
+#include "common/http/http_server.h"
+#include "common/store/store.h"
+#include "identity.h"
 #include "settings.h"
-#include "tern/chaos.h"
-#include "tern/identity.h"
 #include "tern/version.h"
 
 enum {

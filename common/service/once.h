@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "tern/idempotency.h"
+#include "idempotency.h"
 #include "tern/service.h"
 
 /* One request on its way. Start from {0}; give it back with tern_once_fini. */

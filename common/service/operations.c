@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "app.h"
+#include "common/base/metrics_page.h"
+#include "common/http/http_server.h"
+#include "common/store/store.h"
 #include "tern/version.h"
 
 struct tern_readiness {

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "app.h"
+#include "common/inbox/parked.h"
 #include "common/inbox/parked_print.h"
-#include "tern/parked.h"
 
 enum { LIST_DEFAULT = 50, LIST_MAX = 200, RETRY_DEFAULT = 1000, RETRY_MAX = 10000, WORD_SIZE = 65 };
 

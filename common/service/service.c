@@ -17,6 +17,10 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "common/base/config_read.h"
+#include "common/base/log_setup.h"
+#include "common/http/http_server.h"
+#include "common/store/store.h"
 #include "settings.h"
 #include "tern/version.h"
 

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "admin_token.h"
-#include "tern/amqp.h"
+#include "common/amqp/amqp.h"
+#include "common/http/http_server.h"
+#include "common/store/store.h"
 #include "tern/db.h"
 #include "tern/http.h"
 

@@ -4,6 +4,9 @@
  * step follows at once, so it keeps up with any rate at which events come. */
 #include "upkeep.h"
 
+#include "common/event/event_message.h"
+#include "common/inbox/inbox_store.h"
+#include "common/store/store.h"
 #include "tern/inbox.h"
 
 enum { LOOK_MS = 1000, DISK_RESERVE_BYTES = 16 * 1024 * 1024, PURGE_MS = 10000, PURGE_ROWS = 500, DAY_MS = 86400000 };

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 #include "app.h"
-#include "tern/chaos.h"
-#include "tern/deferred.h"
+#include "common/base/chaos.h"
+#include "common/base/log_setup.h"
+#include "common/inbox/deferred.h"
+#include "common/jobs/timers_store.h"
+#include "common/store/store.h"
 
 enum { NO_ROOM_LOOK_MS = 1000, PATIENCE_MOST_MS = 60000 };
 

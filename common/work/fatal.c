@@ -2,6 +2,7 @@
  *
  * Of several threads that see the damage one logs it; the others wait for the end. Nothing is flushed or closed. */
 #include "fatal.h"
+#include "common/store/store.h"
 
 #include <unistd.h>
 

@@ -6,7 +6,7 @@
 #ifndef TERN_WORK_LINKS_H
 #define TERN_WORK_LINKS_H
 
-#include "tern/topology.h"
+#include "common/event/topology.h"
 #include "work.h"
 
 enum tern_link { TERN_LINK_CONSUMER, TERN_LINK_PUBLISHER, TERN_LINKS };

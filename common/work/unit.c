@@ -4,6 +4,8 @@
  * or ends a transaction. */
 #include <string.h>
 
+#include "common/base/log_setup.h"
+#include "common/store/store.h"
 #include "work.h"
 
 void tern_context_forget_numbers(struct tern_context *ctx)

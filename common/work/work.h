@@ -55,6 +55,9 @@ struct tern_unit_start {
 int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start, struct tern_error *err);
 int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err);
 
+/* Something was undone: what was counted may be no more. */
+void tern_context_forget_numbers(struct tern_context *ctx);
+
 /* ---- the queue ---- */
 
 struct tern_work_list {

@@ -57,9 +57,6 @@ struct tern_context {
     int64_t numbers[TERN_TYPES_MAX];
 };
 
-/* Something was undone: what was counted may be no more. */
-void tern_context_forget_numbers(struct tern_context *ctx);
-
 /* A command: runs on the writer thread inside the next transaction, in a savepoint of its own. DONE commits; REJECT and RETRY
  * undo it (the command says why in its own argument, or in `err`). */
 typedef enum tern_outcome tern_command(struct tern_context *ctx, void *argument, struct tern_error *err);

@@ -6,17 +6,11 @@
 #ifndef TERN_EVENT_H
 #define TERN_EVENT_H
 
-#include "tern/amqp.h"
 #include "tern/catalogue.h"
 #include "tern/id.h"
 #include "tern/json.h"
 #include "tern/schema.h"
 
-/* Value of the header x-tern-nudge: a service whose consumer lost a queue, or missed an event, republishes; nobody has to answer. */
-#define TERN_NUDGE_REPUBLISHED "republished"
-
-/* So long a consumer remembers what it has handled: what is older is never published again. */
-enum { TERN_INBOX_DAYS = 30 };
 enum { TERN_NAME_SIZE = 64, TERN_VERSION_SIZE = 12, TERN_EVENT_MAX_BYTES = TERN_JSON_MAX_BYTES };
 
 struct tern_event {
@@ -44,15 +38,5 @@ int tern_event_decode(const void *body, size_t length, struct tern_event *ret_ev
 void tern_event_fini(struct tern_event *event);
 /* Appends the envelope around `data_json` (an object). */
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out);
-
-enum { TERN_EVENT_HEADERS = 10, TERN_NUMBER_SIZE = 24 };
-/* AMQP properties and headers of an event (CloudEvents binary attributes, traceparent, x-tern-n, x-tern-nudge). Everything
- * in `message` points into `event`, `storage` and `body`. */
-struct tern_event_headers {
-    struct tern_amqp_header items[TERN_EVENT_HEADERS];
-    char source[TERN_NAME_SIZE + 1], time[TERN_TIME_SIZE], routing_key[TERN_ROUTING_KEY_SIZE], number[TERN_NUMBER_SIZE];
-};
-void tern_event_message(const struct tern_event *event, const char *exchange, bool mandatory, const void *body,
-                        size_t body_length, struct tern_event_headers *storage, struct tern_amqp_message *ret_message);
 
 #endif

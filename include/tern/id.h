@@ -17,10 +17,6 @@ enum {
 
 struct tern_ids;
 
-/* `clock` must outlive the generator. A `seed` other than 0 makes the ids repeatable (tests and simulation only). */
-struct tern_ids *tern_ids_create(const struct tern_clock *clock, uint64_t seed);
-void tern_ids_destroy(struct tern_ids *ids);
-
 /* A new time-ordered UUID. */
 void tern_ids_uuid(struct tern_ids *ids, char uuid[TERN_UUID_SIZE]);
 /* `prefix`, at most 21 characters, followed by a time-ordered UUID as 26 characters of Crockford's base 32: sorts by

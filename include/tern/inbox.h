@@ -14,12 +14,4 @@ struct tern_handler {
     enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);
 };
 
-/* Records an event as handled. Returns 1 when it is new, 0 when it was handled before, and -1 with `err` when the
- * store failed; then nothing is recorded. */
-int tern_inbox_add(struct tern_db *db, const char *event_id, int64_t online_ms, struct tern_error *err);
-/* 1 when it was handled, 0 when not, -1. */
-int tern_inbox_has(struct tern_db *db, const char *event_id, struct tern_error *err);
-/* Forgets at most `limit` rows handled before `before_online_ms`. Returns how many, or -1. */
-int tern_inbox_purge(struct tern_db *db, int64_t before_online_ms, int limit, struct tern_error *err);
-
 #endif

@@ -74,15 +74,9 @@ int tern_job_amend(struct tern_context *ctx, const char *kind, const char *key, 
  * the next attempt is no WAIT). */
 void tern_job_worker_wake_job(struct tern_job_worker *worker, int64_t job_id);
 
-/* For the worker and the runtime. */
-int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_job *ret_jobs, struct tern_error *err);
-int tern_job_delete(struct tern_db *db, int64_t id, struct tern_error *err);
-int tern_job_reschedule(struct tern_db *db, int64_t id, int64_t attempts, int64_t next_try_ms, struct tern_error *err);
 /* How many jobs of a kind are left, and of these how many have been tried in vain. */
 struct tern_job_counts {
     int64_t pending, failing;
 };
 int tern_job_count(struct tern_db *db, const char *kind, struct tern_job_counts *ret_counts, struct tern_error *err);
-int tern_job_exists(struct tern_db *db, int64_t id, struct tern_error *err);
-
 #endif

@@ -30,18 +30,6 @@ static inline struct tern_log_field tern_log_text(const char *key, const char *t
 #define TERN_INT(key, value) ((struct tern_log_field){(key), NULL, (int64_t)(value)})
 #define TERN_LOG_END         ((struct tern_log_field){NULL, NULL, 0})
 
-/* `fd` stays the caller's; with -1 the log is silent and costs nothing. AUTO is pretty on a terminal, else logfmt. */
-struct tern_log *tern_log_create(const char *service, enum tern_log_level level, enum tern_log_format format, int fd,
-                                 const struct tern_clock *clock);
-void tern_log_destroy(struct tern_log *log);
-/* May be changed while threads write. */
-void tern_log_set_level(struct tern_log *log, enum tern_log_level level);
-bool tern_log_enabled(const struct tern_log *log, enum tern_log_level level);
-
-/* Names as in LOG_LEVEL and LOG_FORMAT. Return 0 or -1. */
-int tern_log_level_parse(const char *name, enum tern_log_level *ret_level);
-int tern_log_format_parse(const char *name, enum tern_log_format *ret_format);
-
 /* tern_log_info(log, "order placed", TERN_STR("orderId", id), TERN_INT("lines", 2)); a NULL log is silent. The list of
  * fields ends with TERN_LOG_END, which the macros add when they are given one field at least. */
 void tern_log_write(struct tern_log *log, enum tern_log_level level, const char *message, ...);
@@ -66,13 +54,5 @@ static inline struct tern_log_field tern_log_count(const char *key, int64_t coun
 {
     return count == 0 ? tern_log_text(key, "") : (struct tern_log_field){key, NULL, count};
 }
-
-/* A log that keeps its lines until they are true: the writer thread logs inside a transaction into a buffer, and
- * flushes it with one write(2) after the commit; the lines of a savepoint that was undone are cut off. Same service,
- * level and format as `target`, which must outlive it. One thread. */
-struct tern_log *tern_log_create_buffered(struct tern_log *target);
-size_t tern_log_position(const struct tern_log *log);
-void tern_log_undo(struct tern_log *log, size_t mark);
-void tern_log_flush(struct tern_log *log);
 
 #endif

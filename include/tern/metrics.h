@@ -68,11 +68,6 @@ TERN_METRICS(TERN_METRIC_EXTERN)
 
 struct tern_metrics;
 
-/* A registry of the library's families and those of `more`, a NULL-terminated list or NULL. The process_* families
- * (cpu, memory, descriptors, start time) are read when the page is printed. */
-struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more);
-void tern_metrics_destroy(struct tern_metrics *metrics);
-
 /* Label values in the order of the row's names, NULL after the last one: tern_metric_add(m, &TERN_METRIC_x, 1, "a",
  * "b", NULL). A counter takes no negative amount; a gauge does. Another number of values than the row has labels, or a
  * row that was not registered, is a broken invariant. A NULL `metrics` counts nothing. */
@@ -81,7 +76,4 @@ void tern_metric_add(struct tern_metrics *metrics, const struct tern_metric *row
 void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first,
                      const char *second);
 void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first);
-/* Appends the page: text/plain; version=0.0.4 (Prometheus exposition formats). */
-void tern_metrics_print(struct tern_metrics *metrics, struct tern_text *out);
-
 #endif

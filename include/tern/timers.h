@@ -25,9 +25,6 @@ struct tern_timer_kind {
  * same kind and key again moves it. */
 int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
                    struct tern_error *err);
-/* A kind, key or payload that does not fit into struct tern_timer is an error. */
-int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_t due_ms, const char *payload,
-                   struct tern_error *err);
 /* Sets a timer without a payload unless one of this kind and key is there. 0, or -1. For the start of a service: it does
  * not wake the writer. */
 int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
@@ -36,11 +33,4 @@ int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key
 int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err);
 /* Returns the number of timers removed (0 or 1), or -1. */
 int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err);
-/* 1 and the time of the earliest, 0 when none, -1. */
-int tern_timer_next_due(struct tern_db *db, int64_t *ret_due_ms, struct tern_error *err);
-/* Removes and returns the earliest due timer: 1, 0 when none is due, -1. */
-int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err);
-/* The wall clock jumped by so much: what is due stays as far away as it was. */
-int tern_timer_shift(struct tern_db *db, int64_t by_ms, struct tern_error *err);
-
 #endif

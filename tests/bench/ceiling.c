@@ -14,10 +14,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/amqp/amqp.h"
+#include "common/event/event_message.h"
+#include "common/event/topology.h"
+#include "common/outbox/log_store.h"
+#include "common/store/store.h"
 #include "shop/catalogue.h"
-#include "tern/amqp.h"
 #include "tern/event_log.h"
-#include "tern/topology.h"
 
 enum { WINDOW = 512, PREFETCH = 256, ACK_EVERY = 32, LANES = 4, STACK_BYTES = 16 * 1024 * 1024, PAGE = 512 };
 

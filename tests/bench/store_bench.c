@@ -10,6 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/ids.h"
+#include "common/inbox/inbox_store.h"
+#include "common/outbox/log_store.h"
+#include "common/store/store.h"
 #include "tern/event_log.h"
 #include "tern/id.h"
 #include "tern/inbox.h"

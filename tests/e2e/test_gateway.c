@@ -2,6 +2,7 @@
  *
  * What counts is the gateway's own ledger: one capture for each order that is paid, and one refund for each that did not
  * come to be. Needs a build with TERN_CHAOS for the kills. */
+#include "common/store/store.h"
 #include "suite.h"
 #include "suite_gateway.h"
 #include "tern/db.h"

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/store/store.h"
 #include "tern/base.h"
 #include "tern/db.h"
 

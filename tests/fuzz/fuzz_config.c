@@ -6,6 +6,7 @@
  * the files of this machine. */
 #include "fuzz.h"
 
+#include "common/base/config_read.h"
 #include "common/service/settings.h"
 #include "services/order/order_config.h"
 

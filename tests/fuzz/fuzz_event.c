@@ -2,6 +2,8 @@
  *
  * An envelope that was decoded and encoded is decoded again to the same fields and the same data, and its AMQP
  * properties can be made. What is refused has a sentence and leaves the caller's event alone. */
+#include "common/amqp/amqp.h"
+#include "common/event/event_message.h"
 #include "fuzz.h"
 #include "tern/event.h"
 

@@ -5,6 +5,7 @@
  * OPTIONS), and whatever it lets through has a route. A problem is JSON that our own validator takes. */
 #include "fuzz.h"
 
+#include "common/base/ids.h"
 #include "common/http/http_internal.h"
 #include "services/order/order_http.h"
 #include "tern/json.h"

@@ -4,6 +4,7 @@
  * that fits into a message, an order that can be shown, and an answer that is JSON; its total is not negative. */
 #include "fuzz.h"
 
+#include "common/base/ids.h"
 #include "common/http/http_internal.h"
 #include "services/order/place_order.h"
 

@@ -2,11 +2,13 @@
  *
  * One world for all tests: a store with an event log, a publisher (order-service) and a consumer (payment-service). Events
  * are counted by their id: none may be lost; twice is allowed here, since no inbox stands behind this consumer. */
+#include "common/base/metrics_page.h"
 #include "common/inbox/consumer.h"
 #include "common/outbox/backlog.h"
+#include "common/outbox/publisher.h"
+#include "common/store/store.h"
 #include "folder.h"
 #include "real_broker.h"
-#include "tern/publisher.h"
 #include "tern_test.h"
 #include "test_links.h"
 #include "wait_for.h"

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/inbox/parked.h"
 #include "common/service/once.h"
 #include "services/inventory/inventory.h"
 #include "services/order/cancel_order.h"
 #include "services/order/order_metrics.h"
 #include "services/order/place_order.h"
 #include "sim.h"
-#include "tern/parked.h"
 
 /* ---- placing an order ------------------------------------------------------------------------------------------- */
 

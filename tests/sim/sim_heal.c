@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/inbox/numbers.h"
 #include "sim.h"
-#include "tern/numbers.h"
 
 enum { SLACK_MS = 5000, PAUSE_MOST_MS = 300000 };
 

@@ -1,4 +1,4 @@
-/* sim_link.c - the AMQP link of tern/amqp.h without sockets and threads: it takes the place of common/amqp/, and calls
+/* sim_link.c - the AMQP link of common/amqp/amqp.h without sockets and threads: it takes the place of common/amqp/, and calls
  * its owner only when the simulation steps it. */
 #include "sim_bus.h"
 

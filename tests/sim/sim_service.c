@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/config_read.h"
 #include "common/service/settings.h"
+#include "common/store/store.h"
 #include "services/inventory/inventory.h"
 #include "services/notification/notification.h"
 #include "services/order/order_service.h"

@@ -1,6 +1,7 @@
 /* sim_watch.c - what is checked while it happens: that nothing is said before it is true, or let go before it is kept. */
 #include <string.h>
 
+#include "common/store/store.h"
 #include "sim_bus.h"
 
 /* Of the bytes: an eventId means the same for ever. */

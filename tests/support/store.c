@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/store/store.h"
 #include "tern_test.h"
 
 extern const struct tern_migration tern_core_migrations[];

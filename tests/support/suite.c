@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/store/store.h"
 #include "tern/db.h"
 
 enum { ORDER_PATIENCE_S = 60, START_PATIENCE_S = 30 };

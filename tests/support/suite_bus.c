@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/amqp/amqp.h"
 #include "shop/catalogue.h"
-#include "tern/amqp.h"
 #include "tern/base.h"
 #include "tern/text.h"
 #include "tern_test.h"

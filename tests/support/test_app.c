@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
 #include "common/service/settings.h"
 #include "raw_http.h"
 #include "tern_test.h"

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "common/base/ids.h"
+#include "common/inbox/inbox_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "store.h"
 #include "tern/inbox.h"
 #include "tern_test.h"

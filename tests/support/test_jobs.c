@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/jobs/jobs_store.h"
 #include "tern_test.h"
 
 enum { STEPS_MAX = 1000 };

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/base/log_setup.h"
 #include "tern_test.h"
 
 enum { LOG_MAX = 64 * 1024 };

@@ -7,6 +7,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/base/ids.h"
+#include "common/base/log_setup.h"
+#include "common/base/metrics_page.h"
+#include "common/jobs/timers_store.h"
+#include "common/store/store.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/timers.h"

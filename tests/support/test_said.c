@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/outbox/log_store.h"
 #include "store.h"
 #include "tern/event_log.h"
 #include "tern_test.h"

@@ -1,6 +1,6 @@
 /* test_amqp.c - the AMQP link against a broker that misbehaves on purpose. */
+#include "common/amqp/amqp.h"
 #include "fake_broker.h"
-#include "tern/amqp.h"
 #include "tern_test.h"
 
 #include "common/amqp/amqp_link.h"

@@ -1,7 +1,7 @@
 /* test_amqp_tls.c - amqps: who is believed, who is not, and that messages flow both ways. */
+#include "common/amqp/amqp.h"
 #include "fake_broker.h"
 #include "folder.h"
-#include "tern/amqp.h"
 #include "tern_test.h"
 #include "tls_front.h"
 #include "wait_for.h"

@@ -6,6 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/amqp/amqp.h"
+#include "common/base/config_read.h"
+#include "common/event/topology.h"
+#include "common/outbox/log_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/version.h"

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/base/log_setup.h"
 #include "services/notification/channel.h"
 #include "tern_test.h"
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
 #include "tern/config.h"
 
 static const struct tern_config_key core[] = {

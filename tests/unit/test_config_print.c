@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
 #include "tern/config.h"
 
 static const struct tern_config_key table[] = {

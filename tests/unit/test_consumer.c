@@ -1,8 +1,9 @@
 /* test_consumer.c - the consumer lane against a fake broker: what it decodes, acknowledges, and when it takes more. */
+#include "common/base/metrics_page.h"
 #include "common/inbox/consumer.h"
+#include "common/inbox/deferred.h"
 #include "common/inbox/receipts.h"
 #include "fake_broker.h"
-#include "tern/deferred.h"
 #include "tern_test.h"
 #include "test_links.h"
 #include "wait_for.h"

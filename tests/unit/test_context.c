@@ -6,6 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/ids.h"
+#include "common/jobs/timers_store.h"
+#include "common/outbox/log_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "store.h"
 #include "tern/context.h"
 #include "tern/event_log.h"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/store/sqlite/db_sqlite.h"
+#include "common/store/store.h"
 #include "tern/db.h"
 
 struct store {

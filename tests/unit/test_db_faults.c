@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/store/sqlite/db_sqlite.h"
+#include "common/store/store.h"
 #include "tern/db.h"
 
 static const char make_t[] = "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, b BLOB) STRICT";

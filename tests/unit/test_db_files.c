@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/store/sqlite/db_sqlite.h"
+#include "common/store/store.h"
 #include "folder.h"
 #include "tern/db.h"
 

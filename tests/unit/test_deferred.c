@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+#include "common/inbox/deferred.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/backoff.h"
-#include "tern/deferred.h"
 
 static int set_up(void **state)
 {

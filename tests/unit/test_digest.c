@@ -1,5 +1,5 @@
 /* test_digest.c - fingerprints against the published examples of FIPS 180-4. */
-#include "tern/digest.h"
+#include "common/base/digest.h"
 
 #include <stdio.h>
 #include <string.h>

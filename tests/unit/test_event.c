@@ -2,6 +2,8 @@
  * properties and headers that others read. */
 #include "tern_test.h"
 
+#include "common/amqp/amqp.h"
+#include "common/event/event_message.h"
 #include "tern/event.h"
 
 #include <stdio.h>

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/outbox/log_store.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/event_log.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/config_read.h"
 #include "services/payment/payment.h"
 #include "tern_test.h"
 #include "test_app.h"

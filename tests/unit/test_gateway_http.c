@@ -1,4 +1,5 @@
 /* test_gateway_http.c - the gateway over HTTP: what is asked, and what each answer means, row by row. */
+#include "common/base/config_read.h"
 #include "http_peer.h"
 #include "services/payment/gateway_answer.h"
 #include "services/payment/payment.h"

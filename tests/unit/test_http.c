@@ -1,4 +1,7 @@
 /* The HTTP server as its handlers and its clients see it: requests in, answers out, routes, rights, start and stop. */
+#include "common/base/ids.h"
+#include "common/base/metrics_page.h"
+#include "common/http/http_server.h"
 #include "raw_http.h"
 #include "tern/http.h"
 #include "tern/json.h"

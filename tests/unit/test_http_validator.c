@@ -1,5 +1,6 @@
 /* The strict validator over raw sockets: everything a client may send to confuse us gets a clear 4xx, reaches no handler,
  * and leaves a server that answers the next one. Deadlines are lowered by settings, so that slow clients take moments. */
+#include "common/base/ids.h"
 #include "common/http/http_internal.h"
 #include "raw_http.h"
 #include "tern_test.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/ids.h"
 #include "tern/id.h"
 
 /* A clock that the test moves. */

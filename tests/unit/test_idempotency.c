@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/service/once.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "test_context.h"
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "common/inbox/inbox_store.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/inbox.h"
 

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/jobs/jobs_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern_test.h"

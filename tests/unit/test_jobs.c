@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/jobs/jobs_store.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/jobs.h"
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/log_setup.h"
 #include "tern/json.h"
 #include "tern/log.h"
 

@@ -1,4 +1,5 @@
 /* The registry of metrics: what is counted is on the page, the page is Prometheus text, threads lose nothing. */
+#include "common/base/metrics_page.h"
 #include "tern/metrics.h"
 #include "tern_test.h"
 

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "common/inbox/consumer_beacons.h"
+#include "common/inbox/numbers.h"
+#include "common/store/store.h"
 #include "shop/catalogue.h"
 #include "store.h"
-#include "tern/numbers.h"
 
 #define STORE "0b5c1e7a-8f0e-4c53-9d7a-111111111111"
 #define OTHER "0b5c1e7a-8f0e-4c53-9d7a-222222222222"

@@ -1,4 +1,5 @@
 /* test_online.c - the time that passes only while both links are up. */
+#include "common/store/store.h"
 #include "common/work/links.h"
 #include "store.h"
 #include "tern_test.h"

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/metrics_page.h"
+#include "common/inbox/inbox_store.h"
 #include "services/order/cancel_order.h"
 #include "services/order/order_handlers.h"
 #include "services/order/order_http.h"

@@ -11,12 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
 #include "common/service/app.h"
+#include "common/service/idempotency.h"
 #include "common/service/settings.h"
 #include "raw_http.h"
 #include "services/order/order_service.h"
 #include "services/order/place_order.h"
-#include "tern/idempotency.h"
 #include "tern_test.h"
 
 static struct {

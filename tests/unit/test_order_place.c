@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/service/idempotency.h"
 #include "services/order/order_store.h"
 #include "store.h"
 #include "tern/event_log.h"

@@ -1,6 +1,8 @@
 /* test_order_watch.c - the patience with orders that wait: asking again, giving up, and clocks that jump. */
 #include <string.h>
 
+#include "common/jobs/timers_store.h"
+#include "common/outbox/log_store.h"
 #include "services/order/order_watch.h"
 #include "store.h"
 #include "tern/event_log.h"

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/inbox/inbox_store.h"
 #include "common/inbox/parked_print.h"
+#include "common/work/work.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/inbox.h"

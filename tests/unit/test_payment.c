@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/metrics_page.h"
+#include "common/jobs/jobs_store.h"
 #include "services/payment/payment.h"
 #include "services/payment/payment_store.h"
 #include "store.h"

@@ -1,9 +1,11 @@
 /* test_publisher.c - the publisher against a fake broker. */
+#include "common/base/metrics_page.h"
 #include "common/outbox/backlog.h"
+#include "common/outbox/publisher.h"
+#include "common/store/store.h"
 #include "common/work/fatal.h"
 #include "fake_broker.h"
 #include "folder.h"
-#include "tern/publisher.h"
 #include "tern_test.h"
 #include "test_links.h"
 #include "wait_for.h"

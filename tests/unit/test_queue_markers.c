@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
+#include "common/outbox/log_store.h"
+#include "common/outbox/queue_markers.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/event_log.h"
-#include "tern/queue_markers.h"
 
 static int set_up(void **state)
 {

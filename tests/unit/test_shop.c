@@ -1,6 +1,8 @@
 /* test_shop.c - the shop's catalogue is the contract's, and its payloads come back from the event log as they went in. */
 #include "tern_test.h"
 
+#include "common/base/ids.h"
+#include "common/store/store.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/context.h"

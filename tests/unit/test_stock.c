@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
+#include "common/base/log_setup.h"
 #include "services/inventory/inventory.h"
 #include "store.h"
 #include "tern_test.h"

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/jobs/timers_store.h"
+#include "common/store/store.h"
 #include "store.h"
 #include "tern/timers.h"
 

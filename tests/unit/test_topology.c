@@ -1,6 +1,6 @@
 /* test_topology.c - what is declared on the broker, as a broker sees it. */
+#include "common/event/topology.h"
 #include "fake_broker.h"
-#include "tern/topology.h"
 #include "tern_test.h"
 #include "wait_for.h"
 

@@ -8,9 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/ids.h"
+#include "common/event/control.h"
+#include "common/inbox/deferred.h"
+#include "common/inbox/numbers.h"
+#include "common/jobs/timers_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "store.h"
 #include "tern/backoff.h"
-#include "tern/deferred.h"
 #include "tern/inbox.h"
 #include "tern/timers.h"
 #include "tern_test.h"

@@ -1,6 +1,10 @@
 /* test_upkeep.c - the inbox forgets what is older than its window, in steps, and nothing younger. */
 #include "tern_test.h"
 
+#include "common/event/event_message.h"
+#include "common/inbox/inbox_store.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "store.h"
 #include "tern/inbox.h"
 #include "test_runtime.h"

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/jobs/timers_store.h"
 #include "common/store/sqlite/db_sqlite.h"
+#include "common/store/store.h"
+#include "common/work/work.h"
 #include "shop/catalogue.h"
 #include "store.h"
 #include "tern/timers.h"

@@ -5,6 +5,7 @@
  * read back, because SQLite ignores an unknown or refused one silently. Never retries: after an I/O error a second try
  * may succeed falsely. */
 #include "db_sqlite.h"
+#include "common/store/store.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/digest.h"
+#include "common/store/store.h"
 #include "db_sqlite.h"
-#include "tern/digest.h"
 
 enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18, CHECK_STEPS = 1000 };
 

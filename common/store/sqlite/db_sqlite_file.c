@@ -4,6 +4,7 @@
  * by whatever name it comes. The lock file is never removed: it also records whether the store was closed in order.
  * <store>.ballast is 8 MB that are given up when the disk is full. Our own descriptor of the file is opened before
  * SQLite's and closed after them, because closing any descriptor of a file drops SQLite's fcntl(2) locks on it. */
+#include "common/store/store.h"
 #include "db_sqlite.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * schema_migration records a step in the step's own transaction, so that a crash leaves both or neither. A store with a
  * step that this program does not know is refused, because an older program would break the laws of the newer schema;
  * so is one whose steps have other names: it belongs to another program. A step must not begin or end a transaction. */
+#include "common/store/store.h"
 #include "db_sqlite.h"
 
 static const char create_table[] = "CREATE TABLE IF NOT EXISTS schema_migration ("

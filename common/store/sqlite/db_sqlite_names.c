@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/store/store.h"
 #include "db_sqlite.h"
 
 enum { MAIN, LOG };

@@ -3,6 +3,7 @@
  * A writing transaction takes the write lock when it begins, so that no other writer can make it fail half-way. Nothing
  * remains of a failed commit, unless the files were removed under it. A full disk or an I/O error may end a transaction
  * in the middle: then every call but rollback fails with that fault. */
+#include "common/store/store.h"
 #include "db_sqlite.h"
 
 enum { CHECKPOINT_PAGES = 2000 }; /* 8 MB of log */

@@ -1,4 +1,4 @@
-/* tern/amqp.h - one connection to the broker with one channel, owned by one thread, with one recovery path.
+/* amqp.h - one connection to the broker with one channel, owned by one thread, with one recovery path.
  *
  * A link connects, logs in, lets its owner set up (declare, consume, select confirms), and then handles frames until an
  * error. After any error it destroys the connection, tells the owner, waits (jittered back-off, 0.2 to 10 s) and starts
@@ -9,8 +9,8 @@
  * the peer and its name. Every callback runs on the link's thread; only tern_amqp_wake, tern_amqp_stop and
  * tern_amqp_state may be called from any thread. A thread that runs a link needs a stack of at least 16 MB, because
  * rabbitmq-c decodes nested header tables recursively. */
-#ifndef TERN_AMQP_H
-#define TERN_AMQP_H
+#ifndef TERN_AMQP_AMQP_H
+#define TERN_AMQP_AMQP_H
 
 #include "tern/clock.h"
 #include "tern/error.h"

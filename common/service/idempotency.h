@@ -1,15 +1,15 @@
-/* tern/idempotency.h - the first answers to requests that came with an Idempotency-Key.
+/* idempotency.h - the first answers to requests that came with an Idempotency-Key.
  *
  * An answer is kept in the transaction of what it answers, so a key is known exactly when its effect is. A key belongs to
  * a method and a path. Keys are kept for TERN_IDEMPOTENCY_DAYS of the time that the service spends with its broker
  * (ctx->online_ms); each new one clears away two that are older, so the table cannot grow without end. Only what
  * succeeded is kept: a request that was refused may be mended and sent again with its key.
  * Writer's connection, inside its transaction. Logs nothing. */
-#ifndef TERN_IDEMPOTENCY_H
-#define TERN_IDEMPOTENCY_H
+#ifndef TERN_SERVICE_IDEMPOTENCY_H
+#define TERN_SERVICE_IDEMPOTENCY_H
 
+#include "common/base/digest.h"
 #include "tern/db.h"
-#include "tern/digest.h"
 #include "tern/text.h"
 
 enum { TERN_IDEMPOTENCY_DAYS = 30 };

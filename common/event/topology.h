@@ -1,13 +1,13 @@
-/* tern/topology.h - declares, from the catalogue, everything on the broker that the services need.
+/* topology.h - declares, from the catalogue, everything on the broker that the services need.
  *
  * Exchange `events` (topic, durable), one durable queue per service with a binding per event it consumes, and the dead-letter safety
  * net. Every daemon declares all of it on every connection before it publishes or consumes, so nothing is
  * published into the void because a consumer has not started yet. Few, stable arguments: x-queue-type, x-delivery-limit (large,
  * positive), x-dead-letter-exchange, -strategy at-least-once, x-overflow reject-publish (quorum only). */
-#ifndef TERN_TOPOLOGY_H
-#define TERN_TOPOLOGY_H
+#ifndef TERN_EVENT_TOPOLOGY_H
+#define TERN_EVENT_TOPOLOGY_H
 
-#include "tern/amqp.h"
+#include "common/amqp/amqp.h"
 #include "tern/catalogue.h"
 
 enum { TERN_DELIVERY_LIMIT = 1000000, TERN_NAMES_SIZE = 160 };

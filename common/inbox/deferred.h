@@ -1,11 +1,11 @@
-/* tern/deferred.h - messages that could not be handled yet: waiting for their next try, behind an earlier one, or parked.
+/* deferred.h - messages that could not be handled yet: waiting for their next try, behind an earlier one, or parked.
  *
  * They live in the service's own store with their raw bytes, so the broker's queue never blocks and nothing is
  * lost. Order per subject is kept: while one message of a subject is here, later ones of that subject wait
  * behind it; other subjects flow on. A parked message waits for a person, and so does what stands behind it.
  * Malformed messages have no subject and hold up nobody. Runs inside the caller's transaction, writer thread. */
-#ifndef TERN_DEFERRED_H
-#define TERN_DEFERRED_H
+#ifndef TERN_INBOX_DEFERRED_H
+#define TERN_INBOX_DEFERRED_H
 
 #include "tern/db.h"
 #include "tern/event.h"

@@ -1,8 +1,8 @@
-/* tern/beacon.h - reads from a producer's log what its beacon says. On any connection to the store; writes nothing. */
-#ifndef TERN_BEACON_H
-#define TERN_BEACON_H
+/* beacon.h - reads from a producer's log what its beacon says. On any connection to the store; writes nothing. */
+#ifndef TERN_OUTBOX_BEACON_H
+#define TERN_OUTBOX_BEACON_H
 
-#include "tern/control.h"
+#include "common/event/control.h"
 #include "tern/db.h"
 
 /* The types with consumers; `ret_beacon->store` is the caller's to fill. window_ms is REPUBLISH_WINDOW_S, in online

@@ -1,6 +1,6 @@
-/* tern/digest.h - SHA-256 (FIPS 180-4) of bytes and files, by OpenSSL. Pure; any thread. */
-#ifndef TERN_DIGEST_H
-#define TERN_DIGEST_H
+/* digest.h - SHA-256 (FIPS 180-4) of bytes and files, by OpenSSL. Pure; any thread. */
+#ifndef TERN_BASE_DIGEST_H
+#define TERN_BASE_DIGEST_H
 
 #include "tern/base.h"
 

@@ -1,8 +1,8 @@
-/* tern/identity.h - which store this is: a UUID that it is given at its first start and keeps.
+/* identity.h - which store this is: a UUID that it is given at its first start and keeps.
  *
  * Runs on the caller's connection, inside its transaction. Logs nothing. */
-#ifndef TERN_IDENTITY_H
-#define TERN_IDENTITY_H
+#ifndef TERN_SERVICE_IDENTITY_H
+#define TERN_SERVICE_IDENTITY_H
 
 #include "tern/db.h"
 #include "tern/id.h"

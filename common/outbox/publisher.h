@@ -1,4 +1,4 @@
-/* tern/publisher.h - publishes what was committed, in order, and reports what the broker confirmed.
+/* publisher.h - publishes what was committed, in order, and reports what the broker confirmed.
  *
  * One thread with one AMQP connection and a read-only connection to the store. It is woken when something was
  * committed, reads the event log above its position in pages (memory stays bounded, a restart is the same path) and
@@ -8,18 +8,20 @@
  * connection is lost every open confirm is unknown: those rows are published again, same eventId. A confirm that
  * takes over 30 s is a lost connection. Rows that somebody asked for (tern_nudge) are republished beside the new
  * ones, flagged, at a bounded rate; one that fails is tried again later. When the broker has lost a queue that
- * consumes events of this service, the recent log is republished in the same way (tern/queue_markers.h). The writer
+ * consumes events of this service, the recent log is republished in the same way (common/outbox/queue_markers.h). The writer
  * takes the progress and records it. */
-#ifndef TERN_PUBLISHER_H
-#define TERN_PUBLISHER_H
+#ifndef TERN_OUTBOX_PUBLISHER_H
+#define TERN_OUTBOX_PUBLISHER_H
 
-#include "tern/amqp.h"
-#include "tern/control.h"
+#include "common/amqp/amqp.h"
+#include "common/event/control.h"
+#include "common/event/topology.h"
+#include "common/work/work.h"
+#include "log_store.h"
+#include "queue_markers.h"
 #include "tern/event_log.h"
 #include "tern/log.h"
 #include "tern/metrics.h"
-#include "tern/queue_markers.h"
-#include "tern/topology.h"
 
 struct tern_backlog;
 struct tern_fatal;
@@ -45,7 +47,7 @@ struct tern_publisher_settings {
      * loss of a queue noticed. */
     struct tern_work_queue *queue;
     bool needs_queue; /* sends nothing, and does not set up, but while tern_publisher_own says that the queue is ours */
-    const char *store;    /* its UUID: a beacon is published now and then (tern/control.h); NULL: none is */
+    const char *store;    /* its UUID: a beacon is published now and then (common/event/control.h); NULL: none is */
     int64_t republish_ms; /* how much of the log can be republished: the beacon says so */
     int beacon_ms;        /* how often; 0: every 10 s; -1: never */
     struct tern_log

@@ -1,11 +1,11 @@
-/* tern/queue_markers.h - what a service remembers of its broker, to notice that the broker has lost queues.
+/* queue_markers.h - what a service remembers of its broker, to notice that the broker has lost queues.
  *
  * For each queue that consumes its events a service keeps a marker on the broker that lives as long as the queue, and
  * notes that here once it is there. A queue that is noted and whose marker is gone was lost, and with it whatever had
  * been confirmed into it: from then on the recent part of the event log (`republish`) is published again, also across
  * restarts. All calls run on the caller's connection; the writing ones inside its transaction. Logs nothing. */
-#ifndef TERN_QUEUE_MARKERS_H
-#define TERN_QUEUE_MARKERS_H
+#ifndef TERN_OUTBOX_QUEUE_MARKERS_H
+#define TERN_OUTBOX_QUEUE_MARKERS_H
 
 #include "tern/db.h"
 

@@ -1,15 +1,15 @@
-/* tern/numbers.h - which events a service has taken in, by the numbers that their producers gave them, and which it misses.
+/* numbers.h - which events a service has taken in, by the numbers that their producers gave them, and which it misses.
  *
  * For each type that the service consumes: every number up to `through`, and ranges above it. "Taken in" is what the inbox has
- * recorded, what is deferred and what is parked. A beacon (tern/control.h) says what there was to take in; the caller hands one
+ * recorded, what is deferred and what is parked. A beacon (common/event/control.h) says what there was to take in; the caller hands one
  * over when everything that the broker had for the service at that time was taken in: then what the beacon names and was
  * not, did not arrive. Numbers never decide that an event is dropped: that is the inbox's, by eventId; forgetting a number
  * costs a repetition and nothing else. Kept in the service's store, written once per batch. Writer thread only. Logs
  * nothing. */
-#ifndef TERN_NUMBERS_H
-#define TERN_NUMBERS_H
+#ifndef TERN_INBOX_NUMBERS_H
+#define TERN_INBOX_NUMBERS_H
 
-#include "tern/control.h"
+#include "common/event/control.h"
 #include "tern/db.h"
 
 /* What was asked for and has not come is asked for again after that long, then after twice as long, and so on. */

@@ -1,4 +1,4 @@
-/* tern/chaos.h - named kill points for tests, on both sides of every ordering that matters.
+/* chaos.h - named kill points for tests, on both sides of every ordering that matters.
  *
  * TERN_CHAOS_KILL=name:n in the environment kills the process with SIGKILL at the n-th pass of that point.
  * TERN_CHAOS_POISON=subject aborts the process before it handles a message about that subject, as a poison message
@@ -6,8 +6,8 @@
  *
  * Compiled in only with TERN_CHAOS defined: the CMake option of that name, which all presets but release and fuzz set.
  * In every other build both macros are empty. */
-#ifndef TERN_CHAOS_H
-#define TERN_CHAOS_H
+#ifndef TERN_BASE_CHAOS_H
+#define TERN_BASE_CHAOS_H
 
 #ifdef TERN_CHAOS
 void tern_chaos_point(const char *name);

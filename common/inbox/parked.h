@@ -1,14 +1,14 @@
-/* tern/parked.h - what people may do about deferred messages: look, try again, discard; each act leaves an audit row.
+/* parked.h - what people may do about deferred messages: look, try again, discard; each act leaves an audit row.
  *
  * Looking reads on any connection. Acting runs inside the caller's transaction on the writer thread, and only on a
  * message that is PARKED: one that is being tried may be under way. A message that is tried again keeps its place, its
  * eventId and its reason, and begins with no attempts. A discarded one is noted in the inbox, so that no repeat
  * brings it back; the next one of its subject becomes due. Messages are named by eventId, those that have none
  * by "raw-<position>", which stays theirs. */
-#ifndef TERN_PARKED_H
-#define TERN_PARKED_H
+#ifndef TERN_INBOX_PARKED_H
+#define TERN_INBOX_PARKED_H
 
-#include "tern/deferred.h"
+#include "deferred.h"
 
 enum { TERN_PARKED_NAME_SIZE = 40, TERN_PARKED_ANY_STATE = -1 };
 

@@ -1,13 +1,13 @@
-/* tern/control.h - what services tell each other about their events, beside the events: beacons and requests to resend.
+/* control.h - what services tell each other about their events, beside the events: beacons and requests to resend.
  *
  * A beacon says up to which number the broker has confirmed each type of its producer's events, and from which on they can
  * be published again. A resend asks a producer for ranges of numbers. Both travel over the exchange of the events, with keys
  * of their own (tern.beacon.<producer>, tern.resend.<producer>); they are no events: transient, not mandatory, in no
  * catalogue, and whoever does not know them ignores them. They never stand in a service's queue. Pure: no store, no broker. */
-#ifndef TERN_CONTROL_H
-#define TERN_CONTROL_H
+#ifndef TERN_EVENT_CONTROL_H
+#define TERN_EVENT_CONTROL_H
 
-#include "tern/amqp.h"
+#include "common/amqp/amqp.h"
 #include "tern/catalogue.h"
 #include "tern/event.h"
 
