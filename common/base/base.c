@@ -24,6 +24,7 @@ void tern_broken(const char *file, int line, const char *sentence)
     abort();
 }
 
+/* A size of 0 gives a pointer that can be freed, and is not NULL. */
 void *tern_alloc(size_t size)
 {
     void *memory = calloc(1, size ? size : 1);

@@ -10,7 +10,9 @@
 #define TERN_BASE_CHAOS_H
 
 #ifdef TERN_CHAOS
+/* Counts a pass of the point `name`, and kills at the n-th. */
 void tern_chaos_point(const char *name);
+/* Aborts when TERN_CHAOS_POISON names the subject. */
 void tern_chaos_handles(const char *subject);
 #define TERN_CHAOS_POINT(name)      tern_chaos_point(name)
 #define TERN_CHAOS_HANDLES(subject) tern_chaos_handles(subject)

@@ -31,15 +31,6 @@ const char *tern_config_next_word(const char **at, size_t *ret_length)
 
 /* ---- the table ---- */
 
-static size_t count_rows(const struct tern_config_key *const *tables)
-{
-    size_t count = 0;
-    for (; *tables; tables++)
-        for (const struct tern_config_key *row = *tables; row->name; row++)
-            count++;
-    return count;
-}
-
 void tern_config_reset(struct config_value *value)
 {
     tern_free_secret(value->text);
@@ -54,7 +45,10 @@ void tern_config_reset(struct config_value *value)
 
 struct tern_config *tern_config_create(const struct tern_config_key *const *tables)
 {
-    size_t rows = count_rows(tables);
+    size_t rows = 0; /* at least as many as there are settings */
+    for (const struct tern_config_key *const *table = tables; *table; table++)
+        for (const struct tern_config_key *row = *table; row->name; row++)
+            rows++;
     struct tern_config *config = tern_alloc(sizeof *config + rows * sizeof config->values[0]);
     for (; *tables; tables++) {
         for (const struct tern_config_key *row = *tables; row->name; row++) {
@@ -95,6 +89,7 @@ void tern_config_destroy(struct tern_config *config)
 
 /* ---- reading ---- */
 
+/* Never NULL: a name that is not in the tables is a mistake of the program. */
 static const struct config_value *find(const struct tern_config *config, const char *name)
 {
     const struct config_value *value = tern_config_find(config, name);

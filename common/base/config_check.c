@@ -13,6 +13,7 @@
 
 enum { ECHO_MAX = 60, RATIO_DIGITS = 15 };
 
+/* "PORT must be <allowed>, not "x" (from --port)". The value is repeated only where it cannot hold a secret. */
 static int refuse(const struct config_value *value, const char *allowed, struct tern_error *err)
 {
     char echo[ECHO_MAX + 16] = "";
@@ -39,12 +40,12 @@ static bool read_number(const char *digits, size_t length, int64_t *ret_number)
     return length > 0;
 }
 
+/* "low-high", or one number that is both. */
 static bool read_range(const char *text, int64_t *ret_low, int64_t *ret_high)
 {
     const char *dash = strchr(text, '-');
     size_t length = dash ? (size_t)(dash - text) : strlen(text);
-    int64_t low;
-    int64_t high;
+    int64_t low, high;
     if (!read_number(text, length, &low)) return false;
     high = low;
     if (dash && !read_number(dash + 1, strlen(dash + 1), &high)) return false;
@@ -53,6 +54,7 @@ static bool read_range(const char *text, int64_t *ret_low, int64_t *ret_high)
     return low <= high;
 }
 
+/* A whole number; the limits of the table's row narrow those of the kind. */
 static int check_number(struct config_value *value, int64_t low, int64_t high, const char *unit, struct tern_error *err)
 {
     if (value->key.limits) {
@@ -101,6 +103,7 @@ static int check_ratio(struct config_value *value, struct tern_error *err)
     return 0;
 }
 
+/* One of the words in `limits`; collects them for the sentence while it compares. */
 static int check_choice(struct config_value *value, struct tern_error *err)
 {
     char allowed[160] = "one of ";

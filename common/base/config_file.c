@@ -72,6 +72,7 @@ bool tern_config_knows(const struct tern_config *config, const char *name)
     return false;
 }
 
+/* Cuts the blanks at both ends, in place; also the CR of a file with DOS lines. */
 static char *trim(char *text)
 {
     static const char blanks[] = " \t\r";
@@ -81,14 +82,6 @@ static char *trim(char *text)
         length--;
     text[length] = '\0';
     return text;
-}
-
-static char *unquote(char *value)
-{
-    size_t length = strlen(value);
-    if (length < 2 || (value[0] != '"' && value[0] != '\'') || value[length - 1] != value[0]) return value;
-    value[length - 1] = '\0';
-    return value + 1;
 }
 
 static bool is_set(char *const *entries, const char *name)
@@ -131,8 +124,14 @@ static char *take_line(const struct tern_config *config, const char *path, size_
         tern_text_printf(faults, "%s line %zu: %s is set a second time\n", path, number, name);
         return NULL;
     }
+    char *value = trim(equals + 1);
+    size_t length = strlen(value);
+    if (length >= 2 && (value[0] == '"' || value[0] == '\'') && value[length - 1] == value[0]) {
+        value[length - 1] = '\0';
+        value++;
+    }
     struct tern_text entry = {0};
-    tern_text_printf(&entry, "%s=%s", name, unquote(trim(equals + 1)));
+    tern_text_printf(&entry, "%s=%s", name, value);
     return tern_text_take(&entry);
 }
 
@@ -143,7 +142,7 @@ char **tern_config_load_entries(const struct tern_config *config, const char *pa
     char *bytes = tern_config_load(path, ret_world_readable, &err);
     if (!bytes) {
         tern_text_printf(faults, "--config: %s\n", err.text);
-        return tern_alloc(sizeof(char *));
+        return tern_alloc(sizeof(char *)); /* an empty list */
     }
     size_t lines = 1;
     for (const char *at = bytes; (at = strchr(at, '\n')); at++)
@@ -156,7 +155,7 @@ char **tern_config_load_entries(const struct tern_config *config, const char *pa
         char *entry = take_line(config, path, number, line, entries, faults);
         if (entry) entries[count++] = entry;
     }
-    explicit_bzero(bytes, FILE_MAX);
+    explicit_bzero(bytes, FILE_MAX); /* may hold secrets */
     free(bytes);
     return entries;
 }

@@ -24,6 +24,7 @@ static bool may_hold_secret(const char *name, size_t length)
     return found;
 }
 
+/* "?a=1&key=...": masks the values of parameters that may carry a secret. */
 static void add_query(const char *query, struct tern_text *out)
 {
     while (*query != '\0') {
@@ -58,25 +59,23 @@ void tern_config_mask_url(const char *url, struct tern_text *out)
 
 /* ---- --print-config ---- */
 
-/* Quotes a value whose blanks or quotes the reader of a --config file would drop. */
-static void add_value(struct tern_text *out, const char *text)
-{
-    size_t length = strlen(text);
-    bool quoted = length > 0 && (strchr(" \t\"'", text[0]) || strchr(" \t\"'", text[length - 1]));
-    tern_text_printf(out, quoted ? "\"%s\"" : "%s", text);
-}
-
+/* What it prints can be read by --config again, secrets apart: a value is quoted when its reader would drop blanks or
+ * quotes at its ends. */
 void tern_config_print(const struct tern_config *config, struct tern_text *out)
 {
     for (size_t i = 0; i < config->count; i++) {
         const struct config_value *value = &config->values[i];
+        const char *text = value->text;
         tern_text_printf(out, "%s=", value->key.name);
-        if (value->key.kind == TERN_CFG_SECRET)
-            tern_text_add(out, value->text[0] != '\0' ? mask : "");
-        else if (value->key.kind == TERN_CFG_URL)
-            tern_config_mask_url(value->text, out);
-        else
-            add_value(out, value->text);
+        if (value->key.kind == TERN_CFG_SECRET) {
+            tern_text_add(out, text[0] != '\0' ? mask : "");
+        } else if (value->key.kind == TERN_CFG_URL) {
+            tern_config_mask_url(text, out);
+        } else {
+            size_t length = strlen(text);
+            bool quoted = length > 0 && (strchr(" \t\"'", text[0]) || strchr(" \t\"'", text[length - 1]));
+            tern_text_printf(out, quoted ? "\"%s\"" : "%s", text);
+        }
         tern_text_add(out, "\n");
     }
 }
@@ -96,6 +95,7 @@ static const struct {
     {"--config FILE",  "read settings from lines NAME=value; the environment and flags win over them"  },
 };
 
+/* Adds the word and blanks up to two columns behind `width`. */
 static void pad(struct tern_text *out, const char *word, size_t width)
 {
     size_t length = strlen(word);
@@ -104,6 +104,7 @@ static void pad(struct tern_text *out, const char *word, size_t width)
         tern_text_add(out, " ");
 }
 
+/* "A|B|C" as "A, B, C". */
 static void add_words(struct tern_text *out, const char *words)
 {
     const char *word;
@@ -134,25 +135,6 @@ static void add_facts(struct tern_text *out, const struct tern_config_key *key)
     tern_text_add(out, ")\n");
 }
 
-static void add_settings(struct tern_text *out, const struct tern_config *config)
-{
-    size_t width = 0;
-    for (size_t i = 0; i < config->count; i++) {
-        size_t length = strlen(config->values[i].key.name);
-        if (length > width) width = length;
-    }
-    for (size_t i = 0; i < config->count; i++) {
-        const struct tern_config_key *key = &config->values[i].key;
-        char flag[CONFIG_NAME_SIZE];
-        tern_config_flag_name(key->name, flag);
-        tern_text_add(out, "  ");
-        pad(out, key->name, width);
-        pad(out, key->kind == TERN_CFG_SECRET ? "(no flag)" : flag, width + 2);
-        tern_text_add(out, key->help);
-        add_facts(out, key);
-    }
-}
-
 void tern_config_help(const struct tern_config_key *const *tables, const char *program, const char *purpose,
                       struct tern_text *out)
 {
@@ -166,6 +148,20 @@ void tern_config_help(const struct tern_config_key *const *tables, const char *p
         out, "\nSettings. Each is taken from its flag, else from the environment (NAME, or NAME_FILE: the path of\n"
              "a file that holds the value), else from the file of --config, else it is the default.\n\n");
     struct tern_config *config = tern_config_create(tables);
-    add_settings(out, config);
+    size_t width = 0; /* of the longest name */
+    for (size_t i = 0; i < config->count; i++) {
+        size_t length = strlen(config->values[i].key.name);
+        if (length > width) width = length;
+    }
+    for (size_t i = 0; i < config->count; i++) {
+        const struct tern_config_key *key = &config->values[i].key;
+        char flag[CONFIG_NAME_SIZE];
+        tern_config_flag_name(key->name, flag);
+        tern_text_add(out, "  ");
+        pad(out, key->name, width);
+        pad(out, key->kind == TERN_CFG_SECRET ? "(no flag)" : flag, width + 2); /* "--" makes it two longer */
+        tern_text_add(out, key->help);
+        add_facts(out, key);
+    }
     tern_config_destroy(config);
 }

@@ -14,13 +14,13 @@ struct config_value {
     const char *flag; /* while reading: the value on the command line, or NULL; argv's */
     int64_t low;      /* the number, or the low end of a range */
     int64_t high;     /* the high end of a range; the number otherwise */
-    double ratio;
+    double ratio;     /* of a RATIO, 0 to 1 */
 };
 
 struct tern_config {
-    bool adopts_queue; /* --adopt-queue was given */
-    size_t count;      /* of values that are used */
-    struct config_value values[];
+    bool adopts_queue;            /* --adopt-queue was given */
+    size_t count;                 /* of values that are used */
+    struct config_value values[]; /* in the order of the tables; a replaced row keeps its place */
 };
 
 /* Enough for the name of any key as a flag, an environment name, or one with _FILE. */
@@ -28,7 +28,9 @@ enum { CONFIG_NAME_SIZE = 80 };
 
 /* Merges the tables, every value at its default. */
 struct tern_config *tern_config_create(const struct tern_config_key *const *tables);
+/* NULL when there is no setting of that name. */
 struct config_value *tern_config_find(const struct tern_config *config, const char *name);
+/* Copies the text and its origin; checks nothing. */
 void tern_config_set(struct config_value *value, const char *text, const char *origin);
 /* Back to the default. */
 void tern_config_reset(struct config_value *value);
@@ -52,8 +54,9 @@ bool tern_config_knows(const struct tern_config *config, const char *name);
 /* The candidate nearest to a mistyped word, "" when none is near; start from {0}. */
 struct config_suggestion {
     char word[CONFIG_NAME_SIZE];
-    size_t distance;
+    size_t distance; /* edits from the mistyped word to this one */
 };
+/* Takes the candidate when it is near, and nearer than the one before. */
 void tern_config_suggest(struct config_suggestion *suggestion, const char *word, const char *candidate);
 
 #endif

@@ -13,20 +13,21 @@
 #include <unistd.h>
 
 struct reading {
-    struct tern_config *config; /* what is being filled */
-    struct tern_text *faults;   /* the caller's */
-    enum tern_config_action action;
-    const char *file; /* of --config, or NULL */
-    bool usage;       /* the command line itself is wrong */
+    struct tern_config *config;     /* what is being filled */
+    struct tern_text *faults;       /* the caller's */
+    enum tern_config_action action; /* RUN unless a flag asks for another */
+    const char *file;               /* of --config, or NULL */
+    bool usage;                     /* the command line itself is wrong */
 };
 
 /* A list of NAME=value: the environment, or the lines of the --config file. */
 struct source {
-    char *const *entries;
-    const char *path; /* of the file, or NULL */
-    bool world_readable;
+    char *const *entries; /* NULL-terminated; NULL: there are none */
+    const char *path;     /* of the file, or NULL */
+    bool world_readable;  /* the file: no secrets are taken from it */
 };
 
+/* In the order in which they win over each other. */
 static const struct {
     const char *flag;
     enum tern_config_action action;
@@ -64,6 +65,7 @@ static size_t distance_of(const char *a, const char *b)
     return row[width];
 }
 
+/* One edit, and one more for every four characters, count as a slip of the keyboard. */
 void tern_config_suggest(struct config_suggestion *suggestion, const char *word, const char *candidate)
 {
     size_t distance = distance_of(word, candidate);
@@ -103,15 +105,7 @@ static enum tern_config_action action_of(const char *flag)
     return TERN_ACTION_RUN;
 }
 
-/* Of several actions the first of the table wins. */
-static bool take_action(struct reading *reading, const char *flag)
-{
-    enum tern_config_action action = action_of(flag);
-    if (action == TERN_ACTION_RUN) return false;
-    if (reading->action == TERN_ACTION_RUN || action < reading->action) reading->action = action;
-    return true;
-}
-
+/* The setting that a flag sets, or NULL. */
 static struct config_value *find_flag(const struct tern_config *config, const char *flag)
 {
     for (size_t i = 0; i < config->count; i++) {
@@ -120,18 +114,6 @@ static struct config_value *find_flag(const struct tern_config *config, const ch
         if (strcmp(own, flag) == 0) return (struct config_value *)&config->values[i];
     }
     return NULL;
-}
-
-static void give_flag(struct reading *reading, struct config_value *value, const char *flag, const char *text)
-{
-    if (value->key.kind == TERN_CFG_SECRET) {
-        tern_text_printf(reading->faults,
-                         "%s cannot be given on the command line, where everybody can read it; set %s or %s_FILE\n",
-                         flag, value->key.name, value->key.name);
-        reading->usage = true;
-        return;
-    }
-    value->flag = text;
 }
 
 /* Takes the flag at argv[i] with its value; returns how many words of the command line it used. */
@@ -159,10 +141,16 @@ static int take_flag(struct reading *reading, int argc, char **argv, int i)
         reading->usage = true;
         return 1;
     }
-    if (is_file)
+    if (is_file) {
         reading->file = text;
-    else
-        give_flag(reading, value, flag, text);
+    } else if (value->key.kind == TERN_CFG_SECRET) {
+        tern_text_printf(reading->faults,
+                         "%s cannot be given on the command line, where everybody can read it; set %s or %s_FILE\n",
+                         flag, value->key.name, value->key.name);
+        reading->usage = true;
+    } else {
+        value->flag = text;
+    }
     return equals ? 1 : 2;
 }
 
@@ -171,7 +159,9 @@ static void take_command_line(struct reading *reading, int argc, char **argv)
     for (int i = 1; i < argc;) {
         const char *word = argv[i];
         if (strcmp(word, "-h") == 0) word = "--help";
-        if (take_action(reading, word)) {
+        enum tern_config_action action = action_of(word);
+        if (action != TERN_ACTION_RUN) {
+            if (reading->action == TERN_ACTION_RUN || action < reading->action) reading->action = action;
             i++;
         } else if (strcmp(word, ADOPT_QUEUE) == 0) {
             reading->config->adopts_queue = true;
@@ -189,6 +179,7 @@ static void take_command_line(struct reading *reading, int argc, char **argv)
 
 /* ---- the environment and the file ---- */
 
+/* The value of the name of `length` bytes; NULL when it is missing or empty. */
 static const char *look_up(const struct source *source, const char *name, size_t length)
 {
     for (char *const *entry = source->entries; entry && *entry; entry++)
@@ -225,6 +216,7 @@ static void take_from_file(struct reading *reading, struct config_value *value, 
     tern_free_secret(content);
 }
 
+/* The value stands in the source itself. */
 static void take_plain(struct reading *reading, struct config_value *value, const struct source *source,
                        const char *origin, const char *text)
 {
@@ -234,13 +226,29 @@ static void take_plain(struct reading *reading, struct config_value *value, cons
         tern_config_set(value, text, source->path ? source->path : origin);
 }
 
-static bool take_alias(struct reading *reading, struct config_value *value, const struct source *source)
+/* Tries NAME, NAME_FILE (unless that is a setting of its own) and the aliases. Returns whether the source has the
+ * setting; a faulty one counts, too. */
+static bool take_from_source(struct reading *reading, struct config_value *value, const struct source *source)
 {
+    const char *name = value->key.name;
+    char file_name[CONFIG_NAME_SIZE];
+    (void)snprintf(file_name, sizeof file_name, "%s_FILE", name);
+    const char *text = look_up(source, name, strlen(name));
+    const char *path =
+        tern_config_find(reading->config, file_name) ? NULL : look_up(source, file_name, strlen(file_name));
+    if (text && path)
+        tern_text_printf(reading->faults, "%s and %s are both set; unset one of them\n", name, file_name);
+    else if (text)
+        take_plain(reading, value, source, "", text);
+    else if (path)
+        take_from_file(reading, value, file_name, path);
+    if (text || path) return true;
+
     const char *at = value->key.aliases;
     const char *alias;
     size_t length;
     while ((alias = tern_config_next_word(&at, &length))) {
-        const char *text = look_up(source, alias, length);
+        text = look_up(source, alias, length);
         if (!text) continue;
         char origin[CONFIG_NAME_SIZE];
         (void)snprintf(origin, sizeof origin, "%.*s", (int)length, alias);
@@ -248,25 +256,6 @@ static bool take_alias(struct reading *reading, struct config_value *value, cons
         return true;
     }
     return false;
-}
-
-/* Tries NAME, NAME_FILE and the aliases. Returns whether the source has the setting. */
-static bool take_from_source(struct reading *reading, struct config_value *value, const struct source *source)
-{
-    char file_name[CONFIG_NAME_SIZE];
-    (void)snprintf(file_name, sizeof file_name, "%s_FILE", value->key.name);
-    const char *text = look_up(source, value->key.name, strlen(value->key.name));
-    const char *path =
-        tern_config_find(reading->config, file_name) ? NULL : look_up(source, file_name, strlen(file_name));
-    if (text && path)
-        tern_text_printf(reading->faults, "%s and %s are both set; unset one of them\n", value->key.name, file_name);
-    else if (text)
-        take_plain(reading, value, source, "", text);
-    else if (path)
-        take_from_file(reading, value, file_name, path);
-    else
-        return take_alias(reading, value, source);
-    return true;
 }
 
 /* systemd's LoadCredential= (systemd.exec(5)): a file of the setting's name in $CREDENTIALS_DIRECTORY, if there is
@@ -284,6 +273,8 @@ static bool take_credential(struct reading *reading, struct config_value *value,
     return there;
 }
 
+/* Reads the setting from the source that wins, and checks it. A flag wins, but the others are read first, so that their
+ * faults are reported. */
 static void take_value(struct reading *reading, struct config_value *value, const struct source *environment,
                        const struct source *file)
 {
@@ -300,19 +291,6 @@ static void take_value(struct reading *reading, struct config_value *value, cons
     tern_config_reset(value);
 }
 
-static void take_sources(struct reading *reading, char **environment)
-{
-    struct source variables = {environment, NULL, false};
-    struct source file = {NULL, reading->file, false};
-    char **entries = NULL;
-    if (reading->file)
-        entries = tern_config_load_entries(reading->config, reading->file, &file.world_readable, reading->faults);
-    file.entries = entries;
-    for (size_t i = 0; i < reading->config->count; i++)
-        take_value(reading, &reading->config->values[i], &variables, &file);
-    tern_config_free_entries(entries);
-}
-
 struct tern_config *tern_config_read(const struct tern_config_key *const *tables, int argc, char **argv,
                                      char **environment, enum tern_config_action *ret_action,
                                      struct tern_text *ret_faults, bool *ret_usage)
@@ -323,13 +301,22 @@ struct tern_config *tern_config_read(const struct tern_config_key *const *tables
     *ret_action = reading.action;
     *ret_usage = false;
     if (reading.action == TERN_ACTION_HELP || reading.action == TERN_ACTION_VERSION) {
-        if (ret_faults->length > before) {
+        if (ret_faults->length > before) { /* print help only, without the faults of the command line */
             ret_faults->length = before;
             ret_faults->bytes[before] = '\0';
         }
         return reading.config;
     }
-    take_sources(&reading, environment);
+
+    struct source variables = {environment, NULL, false};
+    struct source file = {NULL, reading.file, false};
+    char **entries = NULL;
+    if (reading.file)
+        entries = tern_config_load_entries(reading.config, reading.file, &file.world_readable, ret_faults);
+    file.entries = entries;
+    for (size_t i = 0; i < reading.config->count; i++)
+        take_value(&reading, &reading.config->values[i], &variables, &file);
+    tern_config_free_entries(entries);
     if (!reading.usage) return reading.config;
     *ret_usage = true;
     tern_config_destroy(reading.config);

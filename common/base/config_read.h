@@ -25,6 +25,7 @@ struct tern_config *tern_config_read(const struct tern_config_key *const *tables
 void tern_config_destroy(struct tern_config *config);
 
 bool tern_config_adopts_queue(const struct tern_config *config); /* --adopt-queue */
+/* Whether no source has the setting. */
 bool tern_config_is_default(const struct tern_config *config, const char *name);
 
 /* Names of the settings whose values differ between two readings of the same tables; returns how many, at most

@@ -1,4 +1,6 @@
-/* digest.c - SHA-256 by OpenSSL. Never used for passwords or signatures. */
+/* digest.c - SHA-256 by OpenSSL.
+ *
+ * Compares contents: a request with the one before, a backup with the store. Never used for passwords or signatures. */
 #include "digest.h"
 
 #include <errno.h>
@@ -6,7 +8,7 @@
 #include <openssl/sha.h>
 #include <unistd.h>
 
-enum { ASK_BYTES = 1024 * 1024 };
+enum { ASK_BYTES = 1024 * 1024 }; /* after how many bytes `goes_on` is asked */
 
 void tern_sha256(const void *bytes, size_t length, unsigned char digest[TERN_SHA256_SIZE])
 {

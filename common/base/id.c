@@ -19,14 +19,14 @@
 #define LAST_MS      ((INT64_C(1) << 48) - 1)
 
 struct tern_ids {
-    const struct tern_clock *clock;
-    pthread_mutex_t lock;    /* guards all below */
-    uint64_t seeded;         /* state of the repeatable sequence */
-    bool repeatable;         /* made with a seed */
-    int64_t last_ms;         /* wall time of the last id; -1: none yet */
-    uint32_t counter;        /* of the last id */
-    size_t pool_left;        /* unused bytes of the pool */
-    unsigned char pool[512]; /* random bytes; the last `pool_left` are unused */
+    const struct tern_clock *clock; /* the creator's; outlives the generator */
+    pthread_mutex_t lock;           /* guards all below */
+    uint64_t seeded;                /* state of the repeatable sequence */
+    bool repeatable;                /* made with a seed */
+    int64_t last_ms;                /* wall time of the last id; -1: none yet */
+    uint32_t counter;               /* of the last id */
+    size_t pool_left;               /* unused bytes of the pool */
+    unsigned char pool[512];        /* random bytes; the last `pool_left` are unused */
 };
 
 struct tern_ids *tern_ids_create(const struct tern_clock *clock, uint64_t seed)
@@ -60,50 +60,46 @@ static uint64_t next_seeded(struct tern_ids *ids)
     return z ^ (z >> 31);
 }
 
-static void fill_pool(struct tern_ids *ids)
-{
-    size_t have = 0;
-    while (have < sizeof ids->pool) {
-        ssize_t got = getrandom(ids->pool + have, sizeof ids->pool - have, 0);
-        TERN_ASSERT(got > 0 || errno == EINTR, "the kernel gives random bytes");
-        if (got > 0) have += (size_t)got;
-    }
-    ids->pool_left = sizeof ids->pool;
-}
-
+/* 64 random bits. One getrandom(2) fills the pool for 64 calls; it may return fewer bytes, or be interrupted before the
+ * kernel's generator is seeded (getrandom(2), "Interruption by a signal handler"). */
 static uint64_t next_random(struct tern_ids *ids)
 {
     if (ids->repeatable) return next_seeded(ids);
     uint64_t value;
-    if (ids->pool_left < sizeof value) fill_pool(ids);
+    if (ids->pool_left < sizeof value) {
+        for (size_t have = 0; have < sizeof ids->pool;) {
+            ssize_t got = getrandom(ids->pool + have, sizeof ids->pool - have, 0);
+            TERN_ASSERT(got > 0 || errno == EINTR, "the kernel gives random bytes");
+            if (got > 0) have += (size_t)got;
+        }
+        ids->pool_left = sizeof ids->pool;
+    }
     memcpy(&value, ids->pool + sizeof ids->pool - ids->pool_left, sizeof value);
     ids->pool_left -= sizeof value;
     return value;
 }
 
-/* Advances to a pair of time and counter that was never used; under the lock. */
-static void advance(struct tern_ids *ids)
-{
-    int64_t now_ms = tern_now(ids->clock);
-    if (now_ms < 0) now_ms = 0;
-    if (now_ms <= ids->last_ms && ++ids->counter < COUNTER_FULL) return;
-    ids->last_ms = now_ms > ids->last_ms ? now_ms : ids->last_ms + 1;
-    ids->counter = (uint32_t)(next_random(ids) & (COUNTER_FULL / 2 - 1));
-    TERN_ASSERT(ids->last_ms <= LAST_MS, "the clock stands before the year 10889");
-}
-
+/* Big-endian, as the fields of a UUID are (RFC 9562, section 4). */
 static void put_bits(unsigned char *at, size_t bytes, uint64_t value)
 {
     for (size_t i = bytes; i-- > 0; value >>= 8)
         at[i] = (unsigned char)value;
 }
 
-/* RFC 9562, section 5.7: milliseconds, version, 12 bits of counter, variant, 8 bits of counter, random bits. */
+/* RFC 9562, section 5.7: milliseconds, version, 12 bits of counter, variant, 8 bits of counter, random bits. Under the
+ * lock the generator advances to a pair of time and counter that it has never used: a clock that stands still or steps
+ * back moves the counter, and a full counter moves the time. */
 static void make_uuid(struct tern_ids *ids, uuid_t uuid)
 {
     pthread_mutex_lock(&ids->lock);
     uint64_t random = next_random(ids);
-    advance(ids);
+    int64_t now_ms = tern_now(ids->clock);
+    if (now_ms < 0) now_ms = 0;
+    if (now_ms > ids->last_ms || ++ids->counter >= COUNTER_FULL) {
+        ids->last_ms = now_ms > ids->last_ms ? now_ms : ids->last_ms + 1;
+        ids->counter = (uint32_t)(next_random(ids) & (COUNTER_FULL / 2 - 1));
+        TERN_ASSERT(ids->last_ms <= LAST_MS, "the clock stands before the year 10889");
+    }
     int64_t ms = ids->last_ms;
     uint32_t counter = ids->counter;
     pthread_mutex_unlock(&ids->lock);
@@ -132,7 +128,7 @@ void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SO
     make_uuid(ids, bytes);
     memcpy(id, prefix, length);
     unsigned bits = 0; /* 26 characters are 130 bits: two zeros, then the UUID */
-    unsigned held = 2; /* bits not written yet */
+    unsigned held = 2; /* of them not written yet */
     size_t next = 0;
     for (size_t i = 0; i < CHARACTERS; i++) {
         if (held < 5) {
@@ -148,7 +144,7 @@ void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SO
 uint64_t tern_ids_random(struct tern_ids *ids, uint64_t bound)
 {
     TERN_ASSERT(bound > 0, "a random number has a bound above 0");
-    uint64_t surplus = (0U - bound) % bound; /* with the values below it, small results would come more often */
+    uint64_t surplus = (0U - bound) % bound; /* values below it would make small results more frequent: draw again */
     uint64_t value;
     pthread_mutex_lock(&ids->lock);
     do
@@ -184,7 +180,7 @@ void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char tracepa
     char text[TERN_TRACEPARENT_SIZE] = "00-00000000000000000000000000000000-0000000000000000-01";
     if (goes_on) {
         memcpy(text + TRACE_AT, parent + TRACE_AT, TRACE_DIGITS);
-        /* version 00 defines only the flag "sampled"; others must not be passed on */
+        /* Version 00 defines only the flag "sampled"; others must not be passed on (Trace Context, section 3.2.2.5). */
         text[FLAGS_AT + 1] = strchr("13579bdf", parent[FLAGS_AT + 1]) ? '1' : '0';
     } else {
         put_random_hex(ids, text + TRACE_AT, TRACE_DIGITS);
@@ -221,6 +217,7 @@ void tern_uuid_named(const char *space, const char *name, char uuid[TERN_UUID_SI
     uuid_unparse_lower(bytes, uuid);
 }
 
+/* By ranges, not by isalnum(3), which depends on the locale. */
 bool tern_id_valid(const char *text)
 {
     size_t length = 0;

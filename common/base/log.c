@@ -1,10 +1,11 @@
 /* log.c - logs: target, level, and lines that wait for a commit.
  *
  * A log that writes builds each line in one buffer under its lock and passes it on with one write(2), so lines of
- * several threads never mix. A pipe or a terminal gets at most PIPE_BUF bytes per write(2), which it takes without
- * waiting once poll(2) says so. A buffered log belongs to one thread, needs no lock, and flushes all its lines to its
- * target at once. Buffers are kept, so a line allocates nothing once they have grown. A line that cannot be written is
- * lost: logging never blocks the work for more than STUCK_MS, and never changes errno. */
+ * several threads never mix. A pipe or a terminal gets at most PIPE_BUF bytes per write(2): once poll(2) reports it
+ * writable, it takes that many without blocking (pipe(7)). A buffered log belongs to one thread, needs no lock, and
+ * flushes all its lines to its target at once. Buffers are kept, so a line allocates nothing once they have grown. A
+ * line that cannot be written is lost: logging never blocks the work for more than STUCK_MS, and never changes
+ * errno. */
 #include "tern/log.h"
 
 #include <errno.h>
@@ -24,22 +25,22 @@
 
 enum {
     KEPT_ROOM = 256 * 1024, /* a larger buffer is freed once its lines are written */
-    QUOTA_MS = 60000,
-    STUCK_MS = 1000 /* how long a line waits for a reader that does not read; then lines are lost until it reads */
+    QUOTA_MS = 60000,       /* period of a struct tern_log_quota */
+    STUCK_MS = 1000         /* longest wait for a full pipe; after it lines are lost until somebody reads */
 };
 
 struct tern_log {
-    struct tern_log *target; /* of a buffered log; NULL for one that writes */
-    const struct tern_clock *clock;
-    struct log_style style; /* of every line; constant */
-    char *service;          /* owned; NULL in a buffered log */
-    int fd;                 /* the caller's; -1: silent, or buffered */
-    size_t piece_most;      /* bytes per write(2) */
-    atomic_int level;       /* enum tern_log_level */
-    pthread_mutex_t lock;   /* of a log that writes: guards those below and the order of lines */
-    bool stuck;             /* nobody has read for STUCK_MS */
-    struct log_time time;
-    struct tern_text lines; /* buffered: all that wait; else the line being built */
+    struct tern_log *target;        /* of a buffered log; NULL for one that writes */
+    const struct tern_clock *clock; /* the creator's */
+    struct log_style style;         /* of every line; constant */
+    char *service;                  /* owned; NULL in a buffered log */
+    int fd;                         /* the caller's; -1: silent, or buffered */
+    size_t piece_most;              /* bytes per write(2) */
+    atomic_int level;               /* enum tern_log_level */
+    pthread_mutex_t lock;           /* of a log that writes: guards the members below and the order of lines */
+    bool stuck;                     /* nobody has read for STUCK_MS */
+    struct log_time time;           /* text of the last line's time */
+    struct tern_text lines;         /* buffered: all lines that wait; else the line being built */
 };
 
 /* ---- style ---- */
@@ -57,7 +58,8 @@ static bool wants_colour(int fd)
     return isatty(fd) == 1;
 }
 
-/* systemd names the file that is read by the journal in JOURNAL_STREAM ("device:inode", systemd.exec(5)). */
+/* systemd puts the device and inode of the stream that the journal reads into JOURNAL_STREAM (systemd.exec(5)). The
+ * variable is inherited by children whose output goes elsewhere, so the descriptor is compared. */
 static bool goes_to_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -66,12 +68,6 @@ static bool goes_to_journal(int fd)
     char own[64];
     (void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
     return strcmp(stream, own) == 0;
-}
-
-static bool is_regular(int fd)
-{
-    struct stat file;
-    return fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
 }
 
 /* ---- create and destroy ---- */
@@ -83,8 +79,10 @@ struct tern_log *tern_log_create(const char *service, enum tern_log_level level,
     int rc = pthread_mutex_init(&log->lock, NULL);
     TERN_ASSERT(rc == 0, "a mutex can be made");
     if (format == TERN_LOG_AUTO) format = isatty(fd) == 1 ? TERN_LOG_PRETTY : TERN_LOG_LOGFMT;
+    struct stat file;
+    bool regular = fstat(fd, &file) == 0 && S_ISREG(file.st_mode); /* never blocks: one write(2) for all */
     log->service = tern_copy_text(service);
-    log->piece_most = is_regular(fd) ? SIZE_MAX : PIPE_BUF;
+    log->piece_most = regular ? SIZE_MAX : PIPE_BUF;
     log->style =
         (struct log_style){format, format == TERN_LOG_PRETTY && wants_colour(fd), goes_to_journal(fd), log->service};
     log->clock = clock;
@@ -159,36 +157,20 @@ int tern_log_format_parse(const char *name, enum tern_log_format *ret_format)
 
 /* ---- lines ---- */
 
-static const char *time_text(struct tern_log *log)
-{
-    int64_t now_ms = tern_now(log->clock);
-    if (now_ms != log->time.ms) {
-        tern_time_format(now_ms, log->time.text);
-        log->time.ms = now_ms;
-    }
-    return log->time.text;
-}
-
-/* Whether write(2) will not wait: the writer thread logs too, and every answer waits for it. */
-static bool is_read(struct tern_log *log)
-{
-    struct pollfd wait = {log->fd, POLLOUT, 0};
-    log->stuck = poll(&wait, 1, log->stuck ? 0 : STUCK_MS) == 0;
-    return !log->stuck;
-}
-
-/* Length of the next write(2): whole lines, if they fit. */
-static size_t first_piece(const struct tern_log *log, const char *bytes, size_t length)
-{
-    if (length <= log->piece_most) return length;
-    const char *end = memrchr(bytes, '\n', log->piece_most);
-    return end ? (size_t)(end - bytes) + 1 : log->piece_most;
-}
-
+/* Writes the lines in pieces that do not block: the writer thread logs too, and every answer waits for it. A piece ends
+ * with a whole line if one fits. Gives up when nobody reads, or at an error. */
 static void write_all(struct tern_log *log, const char *bytes, size_t length)
 {
-    while (length > 0 && is_read(log)) {
-        ssize_t written = write(log->fd, bytes, first_piece(log, bytes, length));
+    while (length > 0) {
+        struct pollfd wait = {log->fd, POLLOUT, 0};
+        log->stuck = poll(&wait, 1, log->stuck ? 0 : STUCK_MS) == 0;
+        if (log->stuck) return;
+        size_t piece = length;
+        if (length > log->piece_most) {
+            const char *end = memrchr(bytes, '\n', log->piece_most);
+            piece = end ? (size_t)(end - bytes) + 1 : log->piece_most;
+        }
+        ssize_t written = write(log->fd, bytes, piece);
         if (written > 0) {
             bytes += written;
             length -= (size_t)written;
@@ -198,6 +180,7 @@ static void write_all(struct tern_log *log, const char *bytes, size_t length)
     }
 }
 
+/* A debug level or a long transaction may have grown the buffer; do not keep that much for ever. */
 static void empty(struct tern_text *lines)
 {
     if (lines->room > KEPT_ROOM)
@@ -212,9 +195,12 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
     int saved = errno;
     bool writes = !log->target;
     if (writes) pthread_mutex_lock(&log->lock);
+    int64_t now_ms = tern_now(log->clock);
+    if (now_ms != log->time.ms) tern_time_format(now_ms, log->time.text);
+    log->time.ms = now_ms;
     va_list fields;
     va_start(fields, message);
-    tern_log_line_add(&log->lines, &log->style, time_text(log), level, message, fields);
+    tern_log_line_add(&log->lines, &log->style, log->time.text, level, message, fields);
     va_end(fields);
     if (writes) {
         write_all(log, log->lines.bytes, log->lines.length);

@@ -1,8 +1,8 @@
 /* log_line.c - the bytes of a log line: pretty, logfmt, json.
  *
- * Whatever a value holds, the line stays one line and parses: control characters (C1 and those that reorder or break
- * lines, too) and bad UTF-8 become \u escapes in every format, and a value is cut at 2 KB, between characters. Appends
- * to the caller's text only, which allocates nothing once it has grown. */
+ * Whatever a value holds, the line stays one line and parses: bad UTF-8, control characters (C0 and C1) and the
+ * characters that break or reorder lines become \u escapes in every format, and a value is cut at 2 KB, between
+ * characters. Appends to the caller's text only, which allocates nothing once it has grown. */
 #include "log_line.h"
 
 #include <string.h>
@@ -19,7 +19,8 @@ static enum byte_class class_of(unsigned char byte)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7F ? SPECIAL : PLAIN;
 }
 
-/* Characters that control a terminal, break a line or reorder it. */
+/* Characters that control a terminal, break a line (U+2028, U+2029) or reorder it (bidirectional controls): with them a
+ * value from outside could forge lines on an operator's screen. */
 static bool is_unsafe(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7F && code <= 0x9F) || (code >= 0x2028 && code <= 0x202E) ||
@@ -54,7 +55,7 @@ static size_t escape(const unsigned char **at, const unsigned char *end, bool qu
     return letter ? 2 : 6;
 }
 
-/* Adds the value with unsafe characters escaped, at most 2 KB of it. */
+/* Adds the value with unsafe characters escaped, at most 2 KB of it. Runs of ordinary bytes are copied as a whole. */
 static void add_escaped(struct tern_text *out, const char *value, bool quoted)
 {
     static const char cut_mark[] = "...";
@@ -99,6 +100,7 @@ static void add_value(struct tern_text *out, const char *value)
         add_quoted(out, value);
 }
 
+/* Like PRId64, several times faster. */
 static void add_number(struct tern_text *out, int64_t number)
 {
     char digits[20]; /* 19 and a sign */
@@ -125,6 +127,7 @@ static void add_key(struct tern_text *out, const char *key)
     }
 }
 
+/* An empty text says nothing: the caller had no value. */
 static bool is_left_out(const struct tern_log_field *field)
 {
     return field->text && field->text[0] == '\0';
@@ -188,12 +191,12 @@ static void add_logfmt(struct tern_text *out, const struct log_style *style, con
 
 /* ---- pretty ---- */
 
-enum { SERVICE_COLUMN = 20, MESSAGE_COLUMN = 28 };
+enum { SERVICE_COLUMN = 20, MESSAGE_COLUMN = 28 }; /* widths; each fits the usual text, a longer one moves its line */
 
 #define DIM     "\033[2m"
 #define PLAINLY "\033[0m"
 
-/* The columns fit the longest service name of the suite; a longer text moves its own line only. */
+/* Fills the column that began at `started` with blanks. */
 static void pad(struct tern_text *out, size_t started, size_t column)
 {
     static const char spaces[] = "                                ";
@@ -211,15 +214,7 @@ static const char *service_colour(const char *service)
     return colours[sum % TERN_COUNT(colours)];
 }
 
-static const char *level_colour(enum tern_log_level level)
-{
-    static const char *const colours[] = {[TERN_LOG_ERROR] = "\033[1;31m",
-                                          [TERN_LOG_WARN] = "\033[33m",
-                                          [TERN_LOG_INFO] = "\033[32m",
-                                          [TERN_LOG_DEBUG] = "\033[2m"};
-    return colours[level];
-}
-
+/* "14:30:00.123Z INFO  order-service         " */
 static void add_pretty_start(struct tern_text *out, const struct log_style *style, const char *time,
                              enum tern_log_level level)
 {
@@ -227,12 +222,16 @@ static void add_pretty_start(struct tern_text *out, const struct log_style *styl
                                         [TERN_LOG_WARN] = "WARN  ",
                                         [TERN_LOG_INFO] = "INFO  ",
                                         [TERN_LOG_DEBUG] = "DEBUG "};
+    static const char *const colours[] = {[TERN_LOG_ERROR] = "\033[1;31m",
+                                          [TERN_LOG_WARN] = "\033[33m",
+                                          [TERN_LOG_INFO] = "\033[32m",
+                                          [TERN_LOG_DEBUG] = "\033[2m"};
     const char *colour_ends = style->coloured ? PLAINLY : "";
     tern_text_add(out, style->coloured ? DIM : "");
     tern_text_add(out, time + strlen("2026-11-23T")); /* a terminal shows no date */
     tern_text_add(out, colour_ends);
     tern_text_add_bytes(out, " ", 1);
-    tern_text_add(out, style->coloured ? level_colour(level) : "");
+    tern_text_add(out, style->coloured ? colours[level] : "");
     tern_text_add(out, words[level]);
     tern_text_add(out, colour_ends);
     tern_text_add(out, style->coloured ? service_colour(style->service) : "");
@@ -281,6 +280,7 @@ const char *tern_log_level_name(enum tern_log_level level)
 void tern_log_line_add(struct tern_text *out, const struct log_style *style, const char *time,
                        enum tern_log_level level, const char *message, va_list fields)
 {
+    /* Prefixes of sd-daemon(3): the journal takes the priority from them. */
     static const char *const priorities[] = {
         [TERN_LOG_ERROR] = "<3>", [TERN_LOG_WARN] = "<4>", [TERN_LOG_INFO] = "<6>", [TERN_LOG_DEBUG] = "<7>"};
     if (style->priorities) tern_text_add(out, priorities[level]);

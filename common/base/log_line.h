@@ -19,9 +19,9 @@ struct log_style {
     const char *service;         /* name; outlives the style */
 };
 
-/* Caches the text of the last millisecond; start from {.ms = INT64_MIN}. */
+/* Caches the text of the last line's time, because many lines share their millisecond; start from {.ms = INT64_MIN}. */
 struct log_time {
-    int64_t ms;
+    int64_t ms; /* wall time */
     char text[TERN_TIME_SIZE];
 };
 

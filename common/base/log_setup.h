@@ -16,12 +16,15 @@ bool tern_log_enabled(const struct tern_log *log, enum tern_log_level level);
 int tern_log_level_parse(const char *name, enum tern_log_level *ret_level);
 int tern_log_format_parse(const char *name, enum tern_log_format *ret_format);
 
-/* A log that keeps its lines until they are true: the writer thread logs inside a transaction into a buffer, and
- * flushes it with one write(2) after the commit; the lines of a savepoint that was undone are cut off. Same service,
- * level and format as `target`, which must outlive it. One thread. */
+/* A log that keeps its lines until the transaction that they describe is committed: the writer thread logs into its
+ * buffer, and flushes it with one write(2) after the commit. Same service, level and format as `target`, which must
+ * outlive it. One thread. */
 struct tern_log *tern_log_create_buffered(struct tern_log *target);
+/* Bytes in the buffer; remembered at the start of a savepoint. */
 size_t tern_log_position(const struct tern_log *log);
+/* Drops the lines behind `mark`, a position: their savepoint was rolled back. */
 void tern_log_undo(struct tern_log *log, size_t mark);
+/* Writes the lines to the target and empties the buffer. */
 void tern_log_flush(struct tern_log *log);
 
 #endif

@@ -31,13 +31,13 @@ static const double bounds_seconds[BOUNDS_MAX] = {.005, .01, .025, .05, .075, .1
 static const double bounds_counts[BOUNDS_MAX] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
 
 struct series {
-    struct series *_Atomic next_in_chain;
-    struct series *_Atomic next_printed; /* in the order of the page */
-    uint32_t hash;                       /* of the labels */
-    char *labels[LABELS_MAX];            /* NULL after the last one; owned */
-    _Atomic int64_t count;               /* a counter's value; observations of a histogram beyond its last bound */
-    _Atomic uint64_t bits;               /* a gauge's value or a histogram's sum, as the bits of a double */
-    _Atomic int64_t buckets[];           /* histograms: observations up to each bound, not cumulated */
+    struct series *_Atomic next_in_chain; /* of the family's hash table */
+    struct series *_Atomic next_printed;  /* in the order of the page */
+    uint32_t hash;                        /* of the labels */
+    char *labels[LABELS_MAX];             /* NULL after the last one; owned */
+    _Atomic int64_t count;                /* a counter's value; observations of a histogram beyond its last bound */
+    _Atomic uint64_t bits;                /* a gauge's value or a histogram's sum, as the bits of a double */
+    _Atomic int64_t buckets[];            /* histograms: observations up to each bound, not cumulated */
 };
 
 struct family {
@@ -51,15 +51,16 @@ struct family {
 };
 
 struct tern_metrics {
-    pthread_mutex_t mutex; /* taken to add a series, never to count */
-    size_t family_count;
-    struct family *families;
-    size_t index_mask;
-    uint16_t *index; /* hash of a row's address -> number of its family + 1; open addressing */
+    pthread_mutex_t mutex;   /* taken to add a series, never to count */
+    size_t family_count;     /* used; all of them after create */
+    struct family *families; /* the library's, then the program's; owned */
+    size_t index_mask;       /* size of the index - 1; the size is a power of two */
+    uint16_t *index;         /* hash of a row's address -> number of its family + 1; open addressing; owned */
 };
 
 /* ---- finding families and series ---------------------------------------------------------------------------- */
 
+/* Fibonacci hashing: the high bits of the product depend on all bits of the address. */
 static size_t hash_address(const void *address)
 {
     return (size_t)(((uint64_t)(uintptr_t)address * UINT64_C(0x9E3779B97F4A7C15)) >> 40);
@@ -77,7 +78,7 @@ static struct family *find_family(const struct tern_metrics *metrics, const stru
 
 static uint32_t hash_labels(const char *const *labels)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
+    uint32_t hash = 2166136261U; /* FNV-1a; 0xFF, no byte of UTF-8, ends a value */
     for (size_t i = 0; i < LABELS_MAX && labels[i]; i++) {
         for (const char *c = labels[i]; *c != '\0'; c++)
             hash = (hash ^ (unsigned char)*c) * 16777619U;
@@ -93,6 +94,7 @@ static bool same_labels(const struct series *series, const char *const *labels)
     return true;
 }
 
+/* Without the mutex: an acquire load sees a series only once it is complete. NULL: not there yet. */
 static struct series *find_series(struct family *family, uint32_t hash, const char *const *labels)
 {
     struct series *series = atomic_load_explicit(&family->chains[hash % CHAINS], memory_order_acquire);
@@ -101,7 +103,7 @@ static struct series *find_series(struct family *family, uint32_t hash, const ch
     return NULL;
 }
 
-/* Under the mutex. */
+/* Under the mutex. The release stores publish the series to readers that hold no lock, so it is complete before. */
 static struct series *add_series(struct family *family, uint32_t hash, const char *const *labels)
 {
     size_t bucket_count = family->bounds ? BOUNDS_MAX : 0;
@@ -121,6 +123,8 @@ static struct series *add_series(struct family *family, uint32_t hash, const cha
     return series;
 }
 
+/* The first search takes no lock. Another thread may add the same combination before the mutex is taken, so the search
+ * is repeated under it. */
 static struct series *find_or_add(struct tern_metrics *metrics, struct family *family, const char *const *labels)
 {
     static const char *const other[LABELS_MAX] = {"other", "other", "other"};
@@ -141,6 +145,7 @@ static struct series *find_or_add(struct tern_metrics *metrics, struct family *f
     return series;
 }
 
+/* The series of a row and its label values, NULL for the values that the row does not have. */
 static struct series *series_of(struct tern_metrics *metrics, const struct tern_metric *row, const char *first,
                                 const char *second, const char *third, struct family **ret_family)
 {
@@ -169,6 +174,7 @@ static double double_of(uint64_t bits)
     return value;
 }
 
+/* C11 has no atomic addition of doubles. */
 static void add_double(_Atomic uint64_t *bits, double amount)
 {
     uint64_t seen = atomic_load_explicit(bits, memory_order_relaxed);
@@ -217,6 +223,7 @@ void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric 
 
 /* ---- the page ----------------------------------------------------------------------------------------------- */
 
+/* Names that other exporters have, too, keep their usual form. */
 static const char *prefix_of(const char *name)
 {
     return strncmp(name, "process_", 8) == 0 || strncmp(name, "http_", 5) == 0 ? "" : "tern_";
@@ -237,6 +244,7 @@ static void print_number(struct tern_text *out, double value)
     tern_text_add(out, digits);
 }
 
+/* Escapes backslash, quote and line feed, as the exposition format demands. */
 static void print_label_value(struct tern_text *out, const char *value)
 {
     for (const char *c = value; *c != '\0'; c++) {
@@ -274,6 +282,8 @@ static void print_sample(struct tern_text *out, const struct tern_metric *row, c
     tern_text_add(out, " ");
 }
 
+/* Buckets are stored one by one and printed cumulated. The count is their sum, so that it never differs from the +Inf
+ * bucket while other threads observe. */
 static void print_histogram(struct tern_text *out, const struct family *family, struct series *series)
 {
     int64_t total = 0;
@@ -329,14 +339,6 @@ void tern_metrics_print(struct tern_metrics *metrics, struct tern_text *out)
 
 /* ---- the registry ------------------------------------------------------------------------------------------- */
 
-static size_t count_names(const char *names)
-{
-    size_t count = *names != '\0';
-    for (; *names != '\0'; names++)
-        count += *names == ',';
-    return count;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text);
@@ -348,7 +350,9 @@ static void add_family(struct tern_metrics *metrics, const struct tern_metric *r
 {
     struct family *family = &metrics->families[metrics->family_count++];
     family->row = row;
-    family->label_count = count_names(row->labels);
+    family->label_count = row->labels[0] != '\0';
+    for (const char *c = row->labels; *c != '\0'; c++)
+        family->label_count += *c == ',';
     TERN_ASSERT(family->label_count <= LABELS_MAX, "a metric has at most three labels");
     if (row->kind == TERN_HISTOGRAM) family->bounds = ends_with(row->name, "_seconds") ? bounds_seconds : bounds_counts;
 
@@ -368,7 +372,7 @@ struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more)
         more_count++;
     size_t count = TERN_COUNT(library_families) + more_count;
     size_t index_size = INDEX_MIN;
-    while (index_size < count * 2)
+    while (index_size < count * 2) /* at most half full: chains stay short */
         index_size *= 2;
 
     struct tern_metrics *metrics = tern_alloc(sizeof *metrics);
@@ -383,13 +387,6 @@ struct tern_metrics *tern_metrics_create(const struct tern_metric *const *more)
     return metrics;
 }
 
-static void free_series(struct series *series)
-{
-    for (size_t i = 0; i < LABELS_MAX; i++)
-        free(series->labels[i]);
-    free(series);
-}
-
 void tern_metrics_destroy(struct tern_metrics *metrics)
 {
     if (!metrics) return;
@@ -397,7 +394,9 @@ void tern_metrics_destroy(struct tern_metrics *metrics)
         struct series *series = atomic_load_explicit(&metrics->families[i].first, memory_order_acquire);
         while (series) {
             struct series *next = atomic_load_explicit(&series->next_printed, memory_order_acquire);
-            free_series(series);
+            for (size_t j = 0; j < LABELS_MAX; j++)
+                free(series->labels[j]);
+            free(series);
             series = next;
         }
     }

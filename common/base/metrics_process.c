@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A family with its one sample. scripts/check_docs.sh reads names and kinds from the calls. */
 static void print_row(struct tern_text *out, const char *name, const char *kind, const char *help, double value)
 {
     tern_text_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, kind, name, value);

@@ -46,6 +46,7 @@ int tern_money_parse(const char *digits, int64_t *ret_minor, struct tern_error *
         decimals = strspn(at + 1, "0123456789");
         if (decimals == 0 || decimals > 2) return not_an_amount(err);
     }
+    /* Two more digits turn units into minor units: those behind the point, filled up with zeros. */
     for (size_t i = 0; i < 2; i++)
         if (take_digit(&total, i < decimals ? at[1 + i] : '0') < 0) return out_of_range(err);
     if (at[decimals ? 1 + decimals : 0] != '\0') return not_an_amount(err);
@@ -64,8 +65,7 @@ void tern_money_format(int64_t minor, char text[TERN_MONEY_SIZE])
 
 int tern_money_add_product(int64_t *sum_minor, int64_t price_minor, int64_t quantity)
 {
-    int64_t product;
-    int64_t sum;
+    int64_t product, sum;
     if (__builtin_mul_overflow(price_minor, quantity, &product) || __builtin_add_overflow(*sum_minor, product, &sum))
         return -1;
     *sum_minor = sum;

@@ -1,7 +1,10 @@
-/* percent.h - decodes one percent-encoded byte of a URL (RFC 3986, section 2.1). */
+/* percent.h - decodes one percent-encoded byte of a URL (RFC 3986, section 2.1).
+ *
+ * Inline, because the validators of HTTP and JSON call it per byte. Pure. */
 #ifndef TERN_BASE_PERCENT_H
 #define TERN_BASE_PERCENT_H
 
+/* The value of a hex digit in either case, or -1. */
 static inline int hex_digit(char digit)
 {
     if (digit >= '0' && digit <= '9') return digit - '0';

@@ -1,6 +1,7 @@
 /* sync.c - conditions that wait in monotonic time, and the start of a thread.
  *
- * The only place that sets attributes of conditions and threads. Keeps no state. */
+ * The only place that sets attributes of conditions and threads. pthread_cond_timedwait(3) takes a deadline, not a
+ * duration, by the clock of the condition's attributes; the default would be the wall clock. Keeps no state. */
 #include "sync.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ int tern_thread_start(pthread_t *ret_thread, const char *name, size_t stack_byte
     if (stack_bytes > 0) (void)pthread_attr_setstacksize(&attributes, stack_bytes);
     int failed = pthread_create(ret_thread, &attributes, run, argument);
     (void)pthread_attr_destroy(&attributes);
+    /* Fails only for a name over 15 bytes, or a thread that has ended already. */
     if (failed == 0) (void)pthread_setname_np(*ret_thread, name);
     return failed;
 }

@@ -11,14 +11,14 @@
 
 #include "tern/base.h"
 
-/* Guards some state, and tells the threads that wait for it when it has changed. */
+/* Guards some state, and wakes the threads that wait for it to change. */
 struct tern_sync {
     pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    pthread_cond_t changed; /* signalled under the mutex, after a change of the state */
 };
 
 void tern_sync_init(struct tern_sync *sync);
-/* Nobody holds the mutex or waits any more. */
+/* No thread may hold the mutex or wait. */
 void tern_sync_fini(struct tern_sync *sync);
 
 static inline void tern_sync_lock(struct tern_sync *sync)

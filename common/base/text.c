@@ -38,6 +38,7 @@ void tern_text_add(struct tern_text *text, const char *piece)
     tern_text_add_bytes(text, piece, strlen(piece));
 }
 
+/* Writes into the room that is there; most pieces fit. One that does not is written again into more room. */
 void tern_text_printf(struct tern_text *text, const char *format, ...)
 {
     va_list arguments;

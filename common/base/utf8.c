@@ -13,6 +13,7 @@ static bool second_byte_fits(unsigned char first, unsigned char second)
     }
 }
 
+/* 0xC0 and 0xC1 could only begin overlong forms, 0xF5 and above only code points beyond U+10FFFF. */
 size_t tern_utf8_lead(unsigned char lead)
 {
     if (lead < 0x80) return 1;
@@ -38,9 +39,10 @@ uint32_t tern_utf8_code(const unsigned char *at, size_t length)
     return code;
 }
 
+/* Goes back over at most three continuation bytes to the first byte of the last character. */
 size_t tern_utf8_cut(const char *text, size_t length)
 {
-    size_t lead = length; /* behind the first byte of the last character */
+    size_t lead = length; /* one more than the offset of that first byte */
     while (lead > 0 && length - lead < 3 && ((unsigned char)text[lead - 1] & 0xC0U) == 0x80U)
         lead--;
     if (lead == 0) return length;

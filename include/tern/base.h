@@ -22,7 +22,7 @@ __attribute__((__noreturn__)) void tern_broken(const char *file, int line, const
 
 /* Zeroed memory, never NULL; the caller frees with free(). */
 void *tern_alloc(size_t size);
-/* Copies of text and bytes, never NULL; a NUL is added after `length` bytes; the caller frees with free(). */
+/* Copies of text and bytes, never NULL, with a NUL behind `length` bytes; the caller frees them with free(). */
 char *tern_copy_text(const char *text);
 char *tern_copy_bytes(const void *bytes, size_t length);
 /* Overwrites a text and frees it; NULL is fine. For passwords and tokens. */
@@ -31,11 +31,11 @@ void tern_free_secret(char *text);
 /* Copies `text` into `target` of `size` bytes, always NUL-terminated. Returns 0, or -1 when it did not fit
  * (then target holds ""). */
 int tern_copy(char *target, size_t size, const char *text) __attribute__((__warn_unused_result__));
-/* The same for a text whose length was checked when it came in, or is a law of the program: one that does not fit is a
- * broken invariant. */
+/* The same for a text whose length was checked when it arrived, or is limited by the program itself: one that does not
+ * fit is a broken invariant. */
 #define tern_copy_whole(target, size, text) \
     TERN_ASSERT(tern_copy((target), (size), (text)) == 0, "a text whose length was checked fits its place")
-/* The same for a text that people read: one that does not fit is cut between two UTF-8 characters and ends with "…" */
+/* The same for a text that people read: one that does not fit is cut between two UTF-8 characters and ends with "…". */
 void tern_copy_cut(char *target, size_t size, const char *text);
 
 #endif

@@ -24,7 +24,7 @@ void tern_ids_uuid(struct tern_ids *ids, char uuid[TERN_UUID_SIZE]);
 void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SORTABLE_ID_SIZE]);
 /* W3C trace context (level 1): a fresh trace, or a fresh span of the trace of `parent` when that is valid. */
 void tern_ids_traceparent(struct tern_ids *ids, const char *parent, char traceparent[TERN_TRACEPARENT_SIZE]);
-/* A random number below `bound` (bound > 0), uniform. */
+/* A random number below `bound` (bound > 0), each with the same probability. */
 uint64_t tern_ids_random(struct tern_ids *ids, uint64_t bound);
 
 /* Checks a UUID in its 36-character form, either case, and writes it in lower case. Returns 0 or -1. */

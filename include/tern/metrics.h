@@ -1,10 +1,10 @@
 /* tern/metrics.h - counters, gauges and histograms, declared with their help and printed in Prometheus' text format.
  *
  * A family is a constant row: name (printed with the prefix tern_, unless it begins with process_ or http_), kind,
- * label names, help. A program registers its rows; a count names the row and the label values. Label values must be
- * few: event types, results, routes, never ids (after 512 combinations of a family, new ones count under "other"). Any
- * thread; no locks once a combination was seen. A family without labels is printed from the start, as 0; another one
- * once it has a series. */
+ * label names, help. A program registers its rows; a count names the row and the label values. There must be few label
+ * values: event types, results, routes, never ids (after 512 combinations of a family, new ones count under "other").
+ * Any thread; only the first use of a combination takes a lock. A family without labels is printed from the start, as
+ * 0; another one once it has been counted. */
 #ifndef TERN_METRICS_H
 #define TERN_METRICS_H
 
@@ -15,7 +15,7 @@ enum tern_metric_kind { TERN_COUNTER, TERN_GAUGE, TERN_HISTOGRAM };
 struct tern_metric {
     const char *name; /* messages_published_total */
     enum tern_metric_kind kind;
-    const char *labels; /* "" or "type" or "type,result" */
+    const char *labels; /* names, at most three: "" or "type" or "type,result" */
     const char *help;   /* one sentence */
 };
 

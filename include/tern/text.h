@@ -13,8 +13,10 @@ struct tern_text {
     size_t room;   /* allocated bytes */
 };
 
+/* Append a text, or `length` bytes; a NUL stands behind them. */
 void tern_text_add(struct tern_text *text, const char *piece);
 void tern_text_add_bytes(struct tern_text *text, const void *bytes, size_t length);
+/* Appends by printf(3); arguments must not point into the text itself. */
 void tern_text_printf(struct tern_text *text, const char *format, ...) TERN_PRINTF(2, 3);
 /* Keeps the room, forgets the content. */
 void tern_text_clear(struct tern_text *text);
