@@ -1,4 +1,7 @@
-/* catalogue.c - questions about the constant tables of a catalogue. Pure: no state, no allocation, any thread. */
+/* catalogue.c - questions about the constant tables of a catalogue.
+ *
+ * Tables have some ten rows and are searched from the start. A routing key is computed here only, for publisher and
+ * binding alike: two spellings would publish past the queue. Pure: no state, no allocation, any thread. */
 #include "tern/catalogue.h"
 
 #include <string.h>
@@ -28,11 +31,12 @@ bool tern_catalogue_consumes_from(const struct tern_catalogue *catalogue, const 
 
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type)
 {
-    for (const char *const *name = catalogue->questions; name != NULL && *name != NULL; name++)
+    for (const char *const *name = catalogue->questions; name && *name; name++)
         if (strcmp(*name, type) == 0) return true;
     return false;
 }
 
+/* By ranges, not by tolower(3), which depends on the locale. */
 void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE])
 {
     size_t length = 0;
@@ -45,7 +49,8 @@ void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE])
     key[length] = '\0';
 }
 
-/* Length of "major" in "major.minor", or 0 when the version is not of that form. */
+/* Length of "major" in "major.minor", or 0 when the version is not of that form. Leading zeros are refused, so that
+ * equal numbers are equal bytes. */
 static size_t major_length(const char *version)
 {
     static const char digits[] = "0123456789";

@@ -1,8 +1,8 @@
 /* event.c - the envelope between bytes and struct tern_event, and the AMQP message around it.
  *
- * The envelope is described by a schema like any other object, and read tolerantly: members that it does not name
- * are ignored. What is decoded was checked in every field; what `data` must hold is the business of its type.
- * Never looks into the catalogue: a well-formed event of an unknown type is an event. */
+ * The envelope is described by a schema like any other object, and read tolerantly: members that the schema does not
+ * name are ignored. Decoding checks every field of the envelope; the members of `data` are checked by the schema of its
+ * type. Never uses the catalogue: a well-formed event of an unknown type is an event. */
 #include "tern/event.h"
 #include "common/amqp/amqp.h"
 #include "event_message.h"
@@ -12,46 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_TEXT(json, member, kind_, optional_)                                                               \
-    {                                                                                                            \
-        .name = (json), .kind = (kind_), .optional = (optional_), .offset = offsetof(struct tern_event, member), \
-        .size = sizeof(((struct tern_event *)0)->member)                                                         \
-    }
-
+/* In the order in which they are written. "data" is not a field: it is kept as a node, and written by the caller. */
 static const struct tern_field envelope_fields[] = {
-    EVENT_TEXT("eventId", event_id, TERN_KIND_UUID, false),
-    EVENT_TEXT("eventType", type, TERN_KIND_TEXT, false),
-    {.name = "timestamp", .kind = TERN_KIND_TIME, .offset = offsetof(struct tern_event, timestamp_ms)},
-    EVENT_TEXT("producer", producer, TERN_KIND_ID, false),
-    EVENT_TEXT("version", version, TERN_KIND_TEXT, false),
-    EVENT_TEXT("correlationId", correlation_id, TERN_KIND_UUID, false),
-    EVENT_TEXT("causationId", causation_id, TERN_KIND_UUID, true),
-    EVENT_TEXT("subject", subject, TERN_KIND_ID, false),
+    TERN_FIELD(struct tern_event, "eventId", event_id, TERN_KIND_UUID, required, 0, 0),
+    TERN_FIELD(struct tern_event, "eventType", type, TERN_KIND_TEXT, required, 0, 0),
+    TERN_FIELD(struct tern_event, "timestamp", timestamp_ms, TERN_KIND_TIME, required, 0, 0),
+    TERN_FIELD(struct tern_event, "producer", producer, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct tern_event, "version", version, TERN_KIND_TEXT, required, 0, 0),
+    TERN_FIELD(struct tern_event, "correlationId", correlation_id, TERN_KIND_UUID, required, 0, 0),
+    TERN_FIELD(struct tern_event, "causationId", causation_id, TERN_KIND_UUID, optional, 0, 0),
+    TERN_FIELD(struct tern_event, "subject", subject, TERN_KIND_ID, required, 0, 0),
 };
-static const struct tern_schema envelope = {envelope_fields, TERN_COUNT(envelope_fields), sizeof(struct tern_event)};
+static const struct tern_schema envelope = TERN_SCHEMA_OF(struct tern_event, envelope_fields);
 
 /* ---- decoding ---------------------------------------------------------------------------------------------- */
 
-/* Pascal case: a capital, then letters and digits. */
-static int check_type(const char *type, struct tern_error *err)
-{
-    static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    if (type[0] < 'A' || type[0] > 'Z' || type[strspn(type, taken)] != '\0')
-        return tern_error_set(err, "#/eventType: must be a name like OrderPlaced");
-    return 0;
-}
-
-static int check_version(const char *version, struct tern_error *err)
-{
-    if (!tern_version_compatible(version, version)) return tern_error_set(err, "#/version: must be like 1.0");
-    return 0;
-}
-
+/* The schema, and what it cannot express: a type in Pascal case, a version "major.minor", an object as data. */
 static int read_tree(const struct cJSON *tree, struct tern_event *event, struct tern_error *err)
 {
-    if (tern_schema_decode_event(&envelope, tree, event, err) < 0 || check_type(event->type, err) < 0 ||
-        check_version(event->version, err) < 0)
-        return -1;
+    static const char letters_and_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    if (tern_schema_decode_event(&envelope, tree, event, err) < 0) return -1;
+    const char *type = event->type;
+    if (type[0] < 'A' || type[0] > 'Z' || type[strspn(type, letters_and_digits)] != '\0')
+        return tern_error_set(err, "#/eventType: must be a name like OrderPlaced");
+    if (!tern_version_compatible(event->version, event->version))
+        return tern_error_set(err, "#/version: must be like 1.0");
     event->data = tern_json_member(tree, "data");
     if (!tern_json_is_object(event->data))
         return tern_error_set(err, event->data ? "#/data: must be an object" : "#/data: is required");
@@ -87,6 +72,7 @@ void tern_event_fini(struct tern_event *event)
 
 /* ---- encoding ---------------------------------------------------------------------------------------------- */
 
+/* The schema writes a whole object; its brace is taken back to add "data". */
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out)
 {
     size_t start = out->length;
@@ -100,8 +86,8 @@ void tern_event_encode(const struct tern_event *event, const char *data_json, st
 
 /* ---- the AMQP message -------------------------------------------------------------------------------------- */
 
-static size_t add_cloud_event(const struct tern_event *event, const struct tern_event_headers *storage,
-                              struct tern_amqp_header *items)
+/* Fills storage->items and returns how many; `source` and `time` of the storage are filled already. */
+static size_t add_headers(const struct tern_event *event, struct tern_event_headers *storage)
 {
     const struct tern_amqp_header attributes[] = {
         {"cloudEvents_specversion",     "1.0"             },
@@ -112,13 +98,8 @@ static size_t add_cloud_event(const struct tern_event *event, const struct tern_
         {"cloudEvents_time",            storage->time     },
         {"cloudEvents_datacontenttype", "application/json"},
     };
-    memcpy(items, attributes, sizeof attributes);
-    return TERN_COUNT(attributes);
-}
-
-static size_t add_headers(const struct tern_event *event, struct tern_event_headers *storage)
-{
-    size_t count = add_cloud_event(event, storage, storage->items);
+    size_t count = TERN_COUNT(attributes);
+    memcpy(storage->items, attributes, sizeof attributes);
     if (event->traceparent[0]) storage->items[count++] = (struct tern_amqp_header){"traceparent", event->traceparent};
     if (event->number > 0) {
         (void)snprintf(storage->number, sizeof storage->number, "%" PRId64, event->number);
@@ -131,17 +112,12 @@ static size_t add_headers(const struct tern_event *event, struct tern_event_head
     return count;
 }
 
-/* Whole seconds, downwards: also before 1970. */
-static int64_t seconds_of(int64_t ms)
-{
-    return ms / 1000 - (ms % 1000 < 0);
-}
-
 void tern_event_message(const struct tern_event *event, const char *exchange, bool mandatory, const void *body,
                         size_t body_length, struct tern_event_headers *storage, struct tern_amqp_message *ret_message)
 {
+    int64_t ms = event->timestamp_ms;
     (void)snprintf(storage->source, sizeof storage->source, "/%s", event->producer);
-    tern_time_format(event->timestamp_ms, storage->time);
+    tern_time_format(ms, storage->time);
     tern_routing_key(event->type, storage->routing_key);
     *ret_message = (struct tern_amqp_message){
         .exchange = exchange,
@@ -151,7 +127,7 @@ void tern_event_message(const struct tern_event *event, const char *exchange, bo
         .content_type = "application/json",
         .correlation_id = event->correlation_id,
         .app_id = event->producer,
-        .timestamp_s = seconds_of(event->timestamp_ms),
+        .timestamp_s = ms / 1000 - (ms % 1000 < 0), /* rounded down before 1970, too */
         .headers = storage->items,
         .header_count = add_headers(event, storage),
         .body = body,

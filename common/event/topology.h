@@ -1,9 +1,9 @@
 /* topology.h - declares, from the catalogue, everything on the broker that the services need.
  *
- * Exchange `events` (topic, durable), one durable queue per service with a binding per event it consumes, and the dead-letter safety
- * net. Every daemon declares all of it on every connection before it publishes or consumes, so nothing is
- * published into the void because a consumer has not started yet. Few, stable arguments: x-queue-type, x-delivery-limit (large,
- * positive), x-dead-letter-exchange, -strategy at-least-once, x-overflow reject-publish (quorum only). */
+ * Exchange `events` (topic, durable), one durable queue per service with a binding per event it consumes, and the
+ * dead-letter safety net. Every daemon declares all of it on every connection before it publishes or consumes, so no
+ * event is lost because its consumer has never started. Few, stable arguments: x-queue-type, x-delivery-limit (large,
+ * positive), x-dead-letter-exchange, -strategy at-least-once, x-overflow reject-publish (the last two: quorum only). */
 #ifndef TERN_EVENT_TOPOLOGY_H
 #define TERN_EVENT_TOPOLOGY_H
 
@@ -12,25 +12,27 @@
 
 enum { TERN_DELIVERY_LIMIT = 1000000, TERN_NAMES_SIZE = 160 };
 
-/* What a broker's user without all rights may not read or do. */
+/* The rights that the broker's user may lack (rabbitmq.com/docs/access-control): the daemon works, with a warning. */
 enum tern_lack {
-    TERN_LACKS_COMPARING, /* the settings of what exists */
-    TERN_LACKS_BINDING,   /* of queues to what they consume */
-    TERN_LACKS_OWNER,     /* the exclusive queue of a service */
-    TERN_LACKS_CLAIM,     /* the marker of a service's queue */
-    TERN_LACKS_MARKERS    /* those on the queues that consume a service's events */
+    TERN_LACKS_COMPARING, /* the settings of existing queues and exchanges with ours */
+    TERN_LACKS_BINDING,   /* of queues to the events that they consume */
+    TERN_LACKS_OWNER,     /* the exclusive queue by which one daemon owns its service's queue */
+    TERN_LACKS_CLAIM,     /* the marker by which a store claims its service's queue */
+    TERN_LACKS_MARKERS    /* the markers on the queues that consume the service's events */
 };
 
-/* Of the topology: names with a comma between them, "" when nothing is lacking. */
+/* What could not be compared or bound: names with a comma between them, "" for none. */
 struct tern_topology_gaps {
-    char not_compared[TERN_NAMES_SIZE], not_bound[TERN_NAMES_SIZE];
+    char not_compared[TERN_NAMES_SIZE]; /* exchanges and queues */
+    char not_bound[TERN_NAMES_SIZE];    /* queues */
 };
 
 /* Inside the link's `ready`. `queue_type` is "quorum" or "classic". An existing queue with other arguments is an
  * error whose sentence says what to do. */
 int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
                           struct tern_topology_gaps *ret_gaps, struct tern_error *err);
-/* While connected: binds the service's queue to what it consumes, whether it is or not; nothing is waited for. */
+/* While connected: repeats the bindings of the service's queue, in case somebody has removed one; does not wait for the
+ * answers. */
 int tern_topology_bind_again(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
                              struct tern_error *err);
 

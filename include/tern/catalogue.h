@@ -7,14 +7,14 @@
 
 #include "tern/base.h"
 
-/* A routing key has room for any type that fits, even one of capitals alone. */
+/* A routing key has room for any type that fits, even one that is all capitals. */
 enum { TERN_TYPE_SIZE = 48, TERN_ROUTING_KEY_SIZE = 2 * TERN_TYPE_SIZE, TERN_TYPES_MAX = 32 };
 
 struct tern_event_type {
     const char *name;             /* "OrderPlaced" */
     const char *version;          /* schema version of its data, "1.0" */
     const char *producer;         /* "order-service" */
-    const char *const *consumers; /* NULL-terminated names of services; empty = nobody, which is fine */
+    const char *const *consumers; /* NULL-terminated names of services; empty: no service consumes it */
 };
 
 struct tern_catalogue {
@@ -31,11 +31,11 @@ struct tern_catalogue {
 const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type);
 /* Whether a nudge of this type asks for an answer; a nudge of any other type is an answer. */
 bool tern_catalogue_asks(const struct tern_catalogue *catalogue, const char *type);
+/* Whether the service is among the consumers of the type. */
 bool tern_catalogue_consumes(const struct tern_event_type *type, const char *service);
 /* Whether the service consumes at least one event of this producer. */
 bool tern_catalogue_consumes_from(const struct tern_catalogue *catalogue, const char *service, const char *producer);
-/* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. The one function of publisher and
- * binding. */
+/* OrderPlaced -> order.placed: every capital letter opens a new lower-case word. Publisher and bindings both use it. */
 void tern_routing_key(const char *type, char key[TERN_ROUTING_KEY_SIZE]);
 /* Whether "1.4" can be read by a reader of "1.0": same major number, both well formed. */
 bool tern_version_compatible(const char *theirs, const char *ours);

@@ -15,17 +15,17 @@ enum { TERN_NAME_SIZE = 64, TERN_VERSION_SIZE = 12, TERN_EVENT_MAX_BYTES = TERN_
 
 struct tern_event {
     char event_id[TERN_UUID_SIZE];
-    char type[TERN_TYPE_SIZE];
-    int64_t timestamp_ms;
-    char producer[TERN_NAME_SIZE];
-    char version[TERN_VERSION_SIZE];
-    char correlation_id[TERN_UUID_SIZE];
-    char causation_id[TERN_UUID_SIZE]; /* "" on the first of a conversation */
-    char subject[TERN_ID_SIZE];
+    char type[TERN_TYPE_SIZE];               /* "OrderPlaced" */
+    int64_t timestamp_ms;                    /* when it happened, by the producer's clock; UTC */
+    char producer[TERN_NAME_SIZE];           /* "order-service" */
+    char version[TERN_VERSION_SIZE];         /* of the schema of its data, "1.0" */
+    char correlation_id[TERN_UUID_SIZE];     /* the conversation that it belongs to */
+    char causation_id[TERN_UUID_SIZE];       /* the event that caused it; "" on the first of a conversation */
+    char subject[TERN_ID_SIZE];              /* the order or product that it is about; order is kept per subject */
     char traceparent[TERN_TRACEPARENT_SIZE]; /* travels as a header, stored beside the body; "" when unknown */
     int64_t number;   /* of this event among its producer's of this type, from x-tern-n; 0: unknown */
-    bool nudge;       /* came with x-tern-nudge: asks for what it caused */
-    bool republished; /* x-tern-nudge: republished: because a queue was lost or an event missed; asks for no answer */
+    bool nudge;       /* has the header x-tern-nudge: asks to publish again what it caused */
+    bool republished; /* x-tern-nudge: republished, because a queue was lost or an event missed; asks for no answer */
 
     const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
     struct cJSON *tree;
