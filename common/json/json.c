@@ -16,6 +16,7 @@
 
 /* ---- parsing ----------------------------------------------------------------------------------------------- */
 
+/* cJSON keeps flags about ownership above the lowest byte of the type. */
 static bool has_type(const struct cJSON *node, int type)
 {
     return node && (node->type & 0xFF) == type;
@@ -26,47 +27,37 @@ int tern_json_check(const char *text, size_t length, size_t max_bytes, struct te
     return tern_json_validate(text, length, max_bytes, NULL, err);
 }
 
-static void keep_digits(struct cJSON *node, const char *digits, size_t length)
-{
-    char *copy = cJSON_malloc(length + 1);
-    TERN_ASSERT(copy, "out of memory");
-    memcpy(copy, digits, length);
-    copy[length] = '\0';
-    node->valuestring = copy;
-    node->type = (node->type & ~0xFF) | cJSON_Raw;
-}
-
-/* Walks the tree in the order of the text; `*at` counts the numbers that were restored. */
+/* Makes each number a raw node with its digits, which cJSON frees and prints as they are. Walks the tree in the order
+ * of the text; `*at` counts the numbers that were restored. The recursion ends at TERN_JSON_MAX_DEPTH. */
 static void restore_digits(struct cJSON *node, const char *text, const struct json_marks *numbers, size_t *at)
 {
     for (; node; node = node->next) {
         if (has_type(node, cJSON_Number)) {
             TERN_ASSERT(*at < numbers->count, "the validator has seen every number of the tree");
             const struct json_mark *mark = &numbers->items[(*at)++];
-            keep_digits(node, text + mark->at, mark->note);
+            char *digits = cJSON_malloc((size_t)mark->note + 1);
+            TERN_ASSERT(digits, "out of memory");
+            memcpy(digits, text + mark->at, mark->note);
+            digits[mark->note] = '\0';
+            node->valuestring = digits;
+            node->type = (node->type & ~0xFF) | cJSON_Raw;
         } else if (node->child) {
             restore_digits(node->child, text, numbers, at);
         }
     }
 }
 
-/* Gives cJSON a 0 for each number, because it reads at most 63 bytes of one and fails at the rest. */
-static char *copy_without_digits(const char *text, size_t length, const struct json_marks *numbers)
+/* Parses a copy with a 0 for each number, because cJSON reads at most 63 bytes of one and fails at the rest. It parses
+ * whatever the validator has accepted, unless it is out of memory. That is our failure: do not report it to the sender,
+ * or park the message. */
+static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
 {
+    size_t at = 0;
     char *copy = tern_copy_bytes(text, length); /* cJSON must find the NUL behind the value */
     for (size_t i = 0; i < numbers->count; i++) {
         memset(copy + numbers->items[i].at, ' ', numbers->items[i].note);
         copy[numbers->items[i].at] = '0';
     }
-    return copy;
-}
-
-/* cJSON parses whatever the validator has accepted, unless it is out of memory. That is our failure: do not report it
- * to the sender, or park the message. */
-static struct cJSON *parse_checked(const char *text, size_t length, const struct json_marks *numbers)
-{
-    size_t at = 0;
-    char *copy = copy_without_digits(text, length, numbers);
     struct cJSON *root = cJSON_ParseWithLengthOpts(copy, length + 1, NULL, 1);
     TERN_ASSERT(root, "there is memory for a text that the validator accepted");
     free(copy);
@@ -92,6 +83,7 @@ void tern_json_destroy(struct cJSON *node)
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
+/* The other getter of cJSON ignores case, so that "ID" would pass for "id"; scripts/check_includes.sh refuses it. */
 const struct cJSON *tern_json_member(const struct cJSON *object, const char *name)
 {
     return tern_json_is_object(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
@@ -160,36 +152,28 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
 
 /* ---- writing ----------------------------------------------------------------------------------------------- */
 
-static void write_escaped(struct tern_text *out, unsigned char c)
-{
-    static const char letters[] = "btn\0fr"; /* of 0x08 to 0x0D; 0x0B has none */
-    char escape[8] = {'\\', (char)c, '\0'};
-    if (c >= 0x08 && c <= 0x0D && c != 0x0B) {
-        escape[1] = letters[c - 0x08];
-    } else if (c < 0x20) {
-        tern_text_printf(out, "\\u%04x", (unsigned)c);
-        return;
-    }
-    tern_text_add_bytes(out, escape, 2);
-}
-
-/* Writes the character at `at`; a byte that is not UTF-8 becomes U+FFFD, so that whatever is written can be parsed.
- * Returns the bytes read. */
+/* Writes the character at `at`, which must be escaped (RFC 8259, section 7) or is not ASCII; a byte that is not UTF-8
+ * becomes U+FFFD, so that whatever is written can be parsed. Returns the bytes read. */
 static size_t write_special(struct tern_text *out, const unsigned char *at, const unsigned char *end)
 {
-    if (*at < 0x80) {
-        write_escaped(out, *at);
-        return 1;
+    static const char letters[] = "btn\0fr"; /* of 0x08 to 0x0D; 0x0B has none */
+    unsigned char c = *at;
+    if (c >= 0x80) {
+        size_t length = tern_utf8_length(at, end);
+        tern_text_add_bytes(out, length > 0 ? (const char *)at : "\xEF\xBF\xBD", length > 0 ? length : 3);
+        return length > 0 ? length : 1;
     }
-    size_t length = tern_utf8_length(at, end);
-    if (length == 0) {
-        tern_text_add_bytes(out, "\xEF\xBF\xBD", 3);
-        return 1;
+    bool has_letter = c >= 0x08 && c <= 0x0D && c != 0x0B;
+    if (c < 0x20 && !has_letter) {
+        tern_text_printf(out, "\\u%04x", (unsigned)c);
+    } else {
+        const char escape[2] = {'\\', has_letter ? letters[c - 0x08] : (char)c};
+        tern_text_add_bytes(out, escape, sizeof escape);
     }
-    tern_text_add_bytes(out, at, length);
-    return length;
+    return 1;
 }
 
+/* Runs of ordinary ASCII are copied as a whole. */
 void tern_json_write_string(struct tern_text *out, const char *string)
 {
     const unsigned char *at = (const unsigned char *)string;

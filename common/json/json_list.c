@@ -1,7 +1,7 @@
 /* json_list.c - visits the elements of a list that is too large for one tree.
  *
- * The validator finds the end of an element; then the element is parsed, visited and freed. Never holds more than
- * one. */
+ * The validator finds the end of an element; then the element is parsed, visited and freed. Never holds more than one
+ * tree, so a list of any length takes the memory of its largest element. */
 #include "tern/json.h"
 
 #include "json_validator.h"
@@ -9,9 +9,9 @@
 #include <string.h>
 
 struct walk {
-    const char *text;
-    size_t length, at; /* of the text; the next byte */
-    struct tern_error *err;
+    const char *text;       /* the caller's */
+    size_t length, at;      /* of the text; offset of the next byte */
+    struct tern_error *err; /* the caller's */
 };
 
 static int refuse(const struct walk *walk, const char *why)
@@ -36,27 +36,25 @@ static bool take(struct walk *walk, const char *token)
     return true;
 }
 
-static int visit_one(struct walk *walk, tern_json_visit *visit, void *self)
-{
-    skip_space(walk);
-    size_t start = walk->at;
-    if (tern_json_validate_value(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
-    struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
-    int status = node ? visit(self, node, walk->err) : -1;
-    tern_json_destroy(node);
-    return status;
-}
-
+/* Behind the opening bracket, up to the closing one. The limit in bytes is checked by the parser, after the validator
+ * has found where the element ends. */
 static int visit_all(struct walk *walk, tern_json_visit *visit, void *self)
 {
     if (take(walk, "]")) return 0;
     for (;;) {
-        if (visit_one(walk, visit, self) < 0) return -1;
+        skip_space(walk);
+        size_t start = walk->at;
+        if (tern_json_validate_value(walk->text, walk->length, &walk->at, walk->err) < 0) return -1;
+        struct cJSON *node = tern_json_parse(walk->text + start, walk->at - start, TERN_JSON_MAX_BYTES, walk->err);
+        int status = node ? visit(self, node, walk->err) : -1;
+        tern_json_destroy(node);
+        if (status < 0) return -1;
         if (take(walk, "]")) return 0;
         if (!take(walk, ",")) return refuse(walk, "a comma or ] is missing");
     }
 }
 
+/* The name of the only member is compared as bytes: the texts that are read here were written by our own programs. */
 int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
                    struct tern_error *err)
 {

@@ -1,7 +1,8 @@
 /* json_validator.c - checks in one pass whether a text is JSON that cJSON may parse.
  *
- * Recursive descent with a depth of at most TERN_JSON_MAX_DEPTH, one table look-up per byte of a string, no allocation
- * for messages of usual size. Member names are compared as characters, so "a" and "\u0061" are equal. Positions in
+ * Recursive descent by the grammar of RFC 8259, with a depth of at most TERN_JSON_MAX_DEPTH, one table look-up per byte
+ * of a string, no allocation for messages of usual size. Each check starts at the first byte of its element and leaves
+ * scan->at behind the last one. Member names are compared as characters, so "a" and "\u0061" are equal. Positions in
  * sentences count bytes from 1. Never changes, converts or rounds anything. */
 #include "json_validator.h"
 
@@ -37,6 +38,7 @@ void tern_json_marks_fini(struct json_marks *marks)
     if (marks->items != marks->inline_items) free(marks->items);
 }
 
+/* Offsets fit into 32 bits, because the validator refuses longer texts. */
 static void add_mark(struct json_marks *marks, size_t at, size_t note)
 {
     if (marks->count == marks->room) {
@@ -51,7 +53,7 @@ static void add_mark(struct json_marks *marks, size_t at, size_t note)
 
 /* ---- bytes ------------------------------------------------------------------------------------------------- */
 
-/* The class of a byte inside a string. */
+/* The class of a byte inside a string: itself, the end, a backslash, a control character, the start of UTF-8. */
 enum { PLAIN, QUOTE, ESCAPE, CONTROL, WIDE };
 
 #define ROW(a) a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a
@@ -70,6 +72,7 @@ static int refuse_at(struct scan *scan, const unsigned char *at, const char *why
     return tern_error_set(scan->err, "byte %zu: %s", (size_t)(at - scan->text) + 1, why);
 }
 
+/* At the end of the text that is the reason, whatever was expected. */
 static int refuse(struct scan *scan, const char *why)
 {
     return refuse_at(scan, scan->at, scan->at == scan->end ? "the text ends too early" : why);
@@ -113,6 +116,7 @@ static int32_t code_unit(const unsigned char *at, const unsigned char *end)
     return unit;
 }
 
+/* The halves of a surrogate pair (RFC 8259, section 7): one character above U+FFFF as two code units. */
 static bool is_high(int32_t unit)
 {
     return unit >= 0xD800 && unit <= 0xDBFF;
@@ -191,13 +195,6 @@ static size_t pass_digits(struct scan *scan)
     return (size_t)(scan->at - start);
 }
 
-static int check_exponent(struct scan *scan)
-{
-    if (!take(scan, 'e') && !take(scan, 'E')) return 0;
-    if (!take(scan, '+')) (void)take(scan, '-');
-    return pass_digits(scan) > 0 ? 0 : refuse(scan, "a digit is missing in the exponent");
-}
-
 /* At the first digit or the minus. The reader of the number checks its range. */
 static int check_number(struct scan *scan)
 {
@@ -208,13 +205,17 @@ static int check_number(struct scan *scan)
     if (whole == 0) return refuse(scan, "a digit is missing");
     if (whole > 1 && *digits == '0') return refuse_at(scan, start, "a number must not begin with a zero");
     if (take(scan, '.') && pass_digits(scan) == 0) return refuse(scan, "a digit is missing behind the point");
-    if (check_exponent(scan) < 0) return -1;
+    if (take(scan, 'e') || take(scan, 'E')) {
+        if (!take(scan, '+')) (void)take(scan, '-');
+        if (pass_digits(scan) == 0) return refuse(scan, "a digit is missing in the exponent");
+    }
     if (scan->numbers) add_mark(scan->numbers, (size_t)(start - scan->text), (size_t)(scan->at - start));
     return 0;
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------- */
 
+/* The character of the escape at *at, in a string that was checked; moves *at behind it. */
 static uint32_t escaped_character(const unsigned char **at)
 {
     static const char letters[] = "bfnrt";
@@ -244,15 +245,6 @@ static uint32_t next_character(const unsigned char **at)
     return tern_utf8_code(c, length);
 }
 
-static uint32_t hash_of(const unsigned char *name)
-{
-    uint32_t hash = 2166136261U; /* FNV-1a, over characters */
-    uint32_t c;
-    while ((c = next_character(&name)) != 0)
-        hash = (hash ^ c) * 16777619U;
-    return hash;
-}
-
 static bool same_name(const unsigned char *one, const unsigned char *other)
 {
     uint32_t c;
@@ -263,10 +255,14 @@ static bool same_name(const unsigned char *one, const unsigned char *other)
     return true;
 }
 
-/* `name` points behind its opening quote; the names of this object begin at `first`. */
+/* Refuses a name that the object has already, and one too many. `name` points behind its opening quote; the names of
+ * this object begin at `first`. A hash over the characters spares most comparisons. */
 static int add_name(struct scan *scan, const unsigned char *name, size_t first)
 {
-    uint32_t hash = hash_of(name);
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    const unsigned char *at = name;
+    for (uint32_t c = next_character(&at); c != 0; c = next_character(&at))
+        hash = (hash ^ c) * 16777619U;
     if (scan->names.count - first == TERN_JSON_MAX_MEMBERS)
         return refuse_at(scan, name - 1, "an object has more than 256 members");
     for (size_t i = first; i < scan->names.count; i++)
@@ -278,17 +274,7 @@ static int add_name(struct scan *scan, const unsigned char *name, size_t first)
 
 /* ---- values ------------------------------------------------------------------------------------------------ */
 
-static int check_member(struct scan *scan, size_t first)
-{
-    const unsigned char *name = scan->at + 1;
-    if (!next_is(scan, '"')) return refuse(scan, "a member name in quotes is missing");
-    if (check_string(scan) < 0 || add_name(scan, name, first) < 0) return -1;
-    skip_space(scan);
-    if (!take(scan, ':')) return refuse(scan, "a colon is missing");
-    return check_value(scan);
-}
-
-/* At the brace. */
+/* At the brace. The names of the object lie on top of those of the objects around it, and go when it is closed. */
 static int check_object(struct scan *scan)
 {
     size_t first = scan->names.count;
@@ -297,7 +283,12 @@ static int check_object(struct scan *scan)
     if (take(scan, '}')) return 0;
     for (;;) {
         skip_space(scan);
-        if (check_member(scan, first) < 0) return -1;
+        const unsigned char *name = scan->at + 1;
+        if (!next_is(scan, '"')) return refuse(scan, "a member name in quotes is missing");
+        if (check_string(scan) < 0 || add_name(scan, name, first) < 0) return -1;
+        skip_space(scan);
+        if (!take(scan, ':')) return refuse(scan, "a colon is missing");
+        if (check_value(scan) < 0) return -1;
         if (take(scan, '}')) break;
         if (!take(scan, ',')) return refuse(scan, "a comma or } is missing");
     }
@@ -327,21 +318,19 @@ static int check_literal(struct scan *scan, const char *literal)
     return 0;
 }
 
-static int check_nested(struct scan *scan)
-{
-    if (scan->depth == TERN_JSON_MAX_DEPTH) return refuse(scan, "nested deeper than 16 levels");
-    scan->depth++;
-    int rc = *scan->at == '{' ? check_object(scan) : check_array(scan);
-    scan->depth--;
-    return rc;
-}
-
+/* A value without the white space around it; its first byte tells its kind. */
 static int check_bare_value(struct scan *scan)
 {
+    int status;
     if (scan->at == scan->end) return refuse(scan, "");
     switch (*scan->at) {
     case '{':
-    case '[': return check_nested(scan);
+    case '[':
+        if (scan->depth == TERN_JSON_MAX_DEPTH) return refuse(scan, "nested deeper than 16 levels");
+        scan->depth++;
+        status = *scan->at == '{' ? check_object(scan) : check_array(scan);
+        scan->depth--;
+        return status;
     case '"': return check_string(scan);
     case 't': return check_literal(scan, "true");
     case 'f': return check_literal(scan, "false");

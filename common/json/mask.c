@@ -28,6 +28,7 @@ static const struct {
 };
 enum { DIGITS_OF_A_CARD = 12 };
 
+/* Names are compared in any case: what is stored may come from senders that spell them otherwise. */
 static bool is_hidden(const char *name, enum tern_mask mask)
 {
     for (size_t i = 0; i < TERN_COUNT(hidden); i++)
@@ -35,8 +36,8 @@ static bool is_hidden(const char *name, enum tern_mask mask)
     return false;
 }
 
-void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
-                     struct tern_text *out) /* recursion: at most TERN_JSON_MAX_DEPTH */
+/* The recursion ends at TERN_JSON_MAX_DEPTH. */
+void tern_mask_print(const struct cJSON *node, enum tern_mask mask, struct tern_text *out)
 {
     bool object = tern_json_is_object(node);
     const char *name = tern_json_name(node);
@@ -62,6 +63,7 @@ void tern_mask_print(const struct cJSON *node, enum tern_mask mask,
 
 /* ---- bytes that are no JSON ---- */
 
+/* Bytes above ASCII belong to words: text in any language is masked as a whole. */
 static bool is_word_byte(unsigned char byte)
 {
     return byte > ' ' && byte != 0x7f && !strchr("\"',:;{}[]()<>=&", byte);
@@ -81,6 +83,7 @@ static void blot_value(char *at, const char *end)
     }
 }
 
+/* Masks what follows a listed name, wherever it stands: these bytes have no structure to go by. */
 static void blot_names(char *bytes, size_t length)
 {
     for (size_t i = 0; i < TERN_COUNT(hidden); i++) {
@@ -102,6 +105,7 @@ static bool looks_personal(const char *word, size_t length)
     return false;
 }
 
+/* Masks each word that looks personal. */
 static void blot_words(char *bytes, size_t length)
 {
     for (size_t at = 0; at < length;) {

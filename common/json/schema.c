@@ -21,23 +21,20 @@ struct place {
     size_t index;               /* of an element */
 };
 
+/* The same for the whole body. */
 struct reader {
-    enum tern_strictness strictness;
-    struct tern_schema_faults *faults;
+    enum tern_strictness strictness;   /* whether an unknown member is a fault */
+    struct tern_schema_faults *faults; /* the caller's */
 };
 
 /* ---- faults ------------------------------------------------------------------------------------------------ */
 
-/* Characters of a URI fragment that need no escape (RFC 3986, section 3.5), without "/" and "~" (RFC 6901). */
-static bool is_fragment_character(char c)
-{
-    return c != '\0' && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._!$&'()*+,;=:@?", c);
-}
-
-/* Writes one character of a member name as RFC 6901 and RFC 3986 escape it; returns the length. */
+/* Writes one character of a member name as RFC 6901 ("~0", "~1") and RFC 3986 ("%20") escape it; returns the length. */
 static size_t escape_character(char piece[4], char c)
 {
-    if (is_fragment_character(c)) {
+    /* A URI fragment may hold these as they are (RFC 3986, section 3.5); "/" and "~" have a meaning in a pointer. */
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._!$&'()*+,;=:@?";
+    if (c != '\0' && strchr(plain, c)) {
         piece[0] = c;
         piece[1] = '\0';
         return 1;
@@ -54,6 +51,7 @@ static size_t add_piece(char *pointer, size_t size, size_t length, const char *p
     return length + piece_length;
 }
 
+/* Cut between two characters, not inside an escape. */
 static size_t add_name(char *pointer, size_t size, size_t length, const char *name)
 {
     char piece[4];
@@ -66,6 +64,7 @@ static size_t add_name(char *pointer, size_t size, size_t length, const char *na
     return length;
 }
 
+/* Writes the chain of places from the body downwards; returns the length. The recursion is as deep as the schema. */
 static size_t write_pointer(const struct place *place, char *pointer, size_t size)
 {
     char index[24];
@@ -111,6 +110,7 @@ static int first_fault(const struct tern_schema_faults *faults, struct tern_erro
 
 /* ---- reading single values --------------------------------------------------------------------------------- */
 
+/* Too long is judged by bytes here, so that the value fits its member; by characters in schema_rules.c. */
 static int read_string(const struct tern_field *field, const struct cJSON *node, char *target,
                        struct schema_verdict *verdict)
 {
@@ -121,6 +121,7 @@ static int read_string(const struct tern_field *field, const struct cJSON *node,
     return tern_schema_refuse(verdict, "too_long", "must be at most %zu characters", tern_schema_longest(field));
 }
 
+/* Three decimals have a code of their own, the mistake of clients that count in floating point. */
 static int read_money(const struct cJSON *node, int64_t *ret_minor, struct schema_verdict *verdict)
 {
     struct tern_error err;
@@ -163,6 +164,7 @@ static int read_value(const struct tern_field *field, const struct cJSON *node, 
     }
 }
 
+/* Reads and judges one value; a UUID is kept in lower case, so that equal ids are equal bytes. */
 static void decode_value(const struct reader *reader, const struct tern_field *field, const struct cJSON *node,
                          void *target, const struct place *place)
 {
@@ -179,6 +181,7 @@ static void decode_value(const struct reader *reader, const struct tern_field *f
 static void decode_object(const struct reader *reader, const struct tern_schema *schema, const struct cJSON *object,
                           char *target, const struct place *place);
 
+/* The count is checked before the first element is written: `target` has room for `high` of them. */
 static void decode_list(const struct reader *reader, const struct tern_field *field, const struct cJSON *list,
                         char *target, const struct place *place)
 {
@@ -231,7 +234,8 @@ static size_t find_field(const struct tern_schema *schema, const char *name, siz
     return schema->count;
 }
 
-/* Returns the set of fields that were present, as bits. */
+/* Decodes the members in the order of the text. Returns the set of fields that were present, as bits; null counts as
+ * absent. */
 static uint64_t decode_members(const struct reader *reader, const struct tern_schema *schema,
                                const struct cJSON *object, char *target, const struct place *parent)
 {
@@ -254,6 +258,7 @@ static uint64_t decode_members(const struct reader *reader, const struct tern_sc
     return seen;
 }
 
+/* `target` is the struct, zeroed. */
 static void decode_object(const struct reader *reader, const struct tern_schema *schema, const struct cJSON *object,
                           char *target, const struct place *place)
 {

@@ -22,6 +22,7 @@ int tern_schema_refuse(struct schema_verdict *verdict, const char *code, const c
     return -1;
 }
 
+/* Two zeros mean that the kind has no bounds but those of its type. */
 static bool is_bounded(const struct tern_field *field)
 {
     return field->low != 0 || field->high != 0;
@@ -50,19 +51,15 @@ static int judge_uuid(const char *uuid, struct schema_verdict *verdict)
     return 0;
 }
 
-/* The control characters of Unicode: U+0000 to U+001F, U+007F to U+009F. */
-static bool is_control(const unsigned char *c)
-{
-    return *c < 0x20 || *c == 0x7F || (*c == 0xC2 && c[1] < 0xA0);
-}
-
-/* The number of characters, or -1 when there is a control character or bad UTF-8. */
+/* The number of characters, or -1 when there is bad UTF-8 or a control character of Unicode: U+0000 to U+001F, U+007F,
+ * U+0080 to U+009F (two bytes: C2 80 to C2 9F). */
 static int64_t count_characters(const unsigned char *at, const unsigned char *end)
 {
     int64_t count = 0;
     while (at < end) {
         size_t length = tern_utf8_length(at, end);
-        if (length == 0 || is_control(at)) return -1;
+        bool control = at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && length == 2 && at[1] < 0xA0);
+        if (length == 0 || control) return -1;
         at += length;
         count++;
     }
@@ -121,13 +118,6 @@ static int judge_number(const struct tern_field *field, int64_t number, struct s
     return tern_schema_refuse(verdict, "out_of_range", "must be %" PRId64 " to %" PRId64, field->low, field->high);
 }
 
-static int64_t number_at(const void *value)
-{
-    int64_t number;
-    memcpy(&number, value, sizeof number);
-    return number;
-}
-
 int tern_schema_judge(const struct tern_field *field, const void *value, struct schema_verdict *verdict)
 {
     switch (field->kind) {
@@ -135,8 +125,8 @@ int tern_schema_judge(const struct tern_field *field, const void *value, struct 
     case TERN_KIND_UUID: return judge_uuid(value, verdict);
     case TERN_KIND_TEXT: return judge_text(field, value, verdict);
     case TERN_KIND_WORD: return judge_word(field, value, verdict);
-    case TERN_KIND_MONEY: return judge_money(field, number_at(value), verdict);
-    case TERN_KIND_COUNT: return judge_number(field, number_at(value), verdict);
+    case TERN_KIND_MONEY: return judge_money(field, schema_number(value), verdict);
+    case TERN_KIND_COUNT: return judge_number(field, schema_number(value), verdict);
     case TERN_KIND_TIME: return 0;
     case TERN_KIND_OBJECT:
     case TERN_KIND_LIST:
@@ -160,7 +150,7 @@ bool tern_schema_has_value(const struct tern_field *field, const void *source)
     switch (field->kind) {
     case TERN_KIND_MONEY:
     case TERN_KIND_COUNT:
-    case TERN_KIND_TIME: return number_at(bytes + field->offset) != 0;
+    case TERN_KIND_TIME: return schema_number(bytes + field->offset) != 0;
     case TERN_KIND_OBJECT: memcpy(&present, bytes + field->present_offset, sizeof present); return present;
     case TERN_KIND_LIST:
     case TERN_KIND_WORDS: memcpy(&count, bytes + field->count_offset, sizeof count); return count > 0;

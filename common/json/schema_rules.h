@@ -4,7 +4,17 @@
 #ifndef TERN_JSON_SCHEMA_RULES_H
 #define TERN_JSON_SCHEMA_RULES_H
 
+#include <string.h>
+
 #include "tern/schema.h"
+
+/* The int64_t at this place of a struct; copied, because a char pointer promises no alignment. */
+static inline int64_t schema_number(const void *value)
+{
+    int64_t number;
+    memcpy(&number, value, sizeof number);
+    return number;
+}
 
 /* Why a value is refused. */
 struct schema_verdict {

@@ -4,9 +4,9 @@
  * outside the grammar, equal member names (however they are escaped), \u0000, lone surrogates, bad or overlong UTF-8,
  * raw control characters, anything after the value, a depth over 16, more than 256 members in an object, texts over the
  * caller's limit, and more values than TERN_JSON_MAX_VALUES (or one for each 16 bytes of the limit, if that is more),
- * because a tree of zeros takes forty times the room of its text. Numbers keep their digits: in a parsed tree each
- * number is a raw node with its text, so nothing is rounded and a reprint is exact. The reader of a number checks its
- * range and exponent. No mutable state: any thread. */
+ * because the tree of a list of zeros takes forty times the memory of its text. Numbers keep their digits: in a parsed
+ * tree each number is a raw node with its text, so nothing is rounded and a reprint is exact. The reader of a number
+ * checks its range and exponent. No mutable state: any thread. */
 #ifndef TERN_JSON_H
 #define TERN_JSON_H
 
@@ -16,10 +16,10 @@
 struct cJSON; /* a node; the caller owns the root and gives it back with tern_json_destroy */
 
 enum {
-    TERN_JSON_MAX_BYTES = 65536,
-    TERN_JSON_MAX_DEPTH = 16,
-    TERN_JSON_MAX_MEMBERS = 256,
-    TERN_JSON_MAX_VALUES = TERN_JSON_MAX_BYTES / 16
+    TERN_JSON_MAX_BYTES = 65536,                    /* of an event or a request body */
+    TERN_JSON_MAX_DEPTH = 16,                       /* objects and lists in one another */
+    TERN_JSON_MAX_MEMBERS = 256,                    /* of one object */
+    TERN_JSON_MAX_VALUES = TERN_JSON_MAX_BYTES / 16 /* in a text of up to TERN_JSON_MAX_BYTES */
 };
 
 /* Validates only. Returns 0, or -1 with a sentence that names the position ("byte 17: ...", counted from 1). */

@@ -45,8 +45,8 @@ struct tern_schema {
     size_t size; /* of the struct */
 };
 
-/* The rows of a table of fields: `presence` is the word required or optional, `low_` and `high_` are the bounds (0, 0: those
- * of the kind).
+/* The rows of a table of fields: `presence` is the word required or optional, `low_` and `high_` are the bounds (0, 0:
+ * those of the kind).
  *
  *     static const struct tern_field line_fields[] = {
  *         TERN_FIELD(struct line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
@@ -77,7 +77,8 @@ enum { TERN_SCHEMA_MAX_FAULTS = 16, TERN_SCHEMA_DETAIL_SIZE = 96 };
 struct tern_schema_fault {
     char pointer[96];                     /* "#/items/0/quantity"; cut to fit */
     char detail[TERN_SCHEMA_DETAIL_SIZE]; /* what is required: "must be ..." */
-    char code[24]; /* missing, wrong_type, out_of_range, bad_format, too_long, unknown_member, too_many_decimals */
+    char code[24]; /* for programs: missing, wrong_type, out_of_range, bad_format, too_long, unknown_member,
+                      too_many_decimals */
 };
 
 struct tern_schema_faults {
@@ -107,7 +108,7 @@ int tern_schema_read(const struct tern_schema *schema, const char *text, size_t 
 int tern_schema_check(const struct tern_schema *schema, const void *source, struct tern_error *err);
 /* Appends the JSON object, members in the order of the table. Numbers are exact; texts are escaped. */
 void tern_schema_encode(const struct tern_schema *schema, const void *source, struct tern_text *out);
-/* Adds a fault found by the caller; beyond TERN_SCHEMA_MAX_FAULTS it is only counted. */
+/* Adds a fault that the caller has found; beyond TERN_SCHEMA_MAX_FAULTS it is only counted. */
 void tern_schema_fault(struct tern_schema_faults *faults, const char *code, const char *pointer, const char *detail,
                        ...) TERN_PRINTF(4, 5);
 
