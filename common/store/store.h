@@ -1,11 +1,11 @@
 /* store.h - the library's half of the seam to a store: connections, transactions, migrations, upkeep, copies.
  *
- * The application's half is tern/db.h. One connection writes; it belongs to the writer thread. What a driver needs besides
+ * The application's half is tern/db.h. One connection writes; it belongs to the writer thread. What else a driver needs
  * (files, logs, locks, checkpoints) is its own matter: sqlite/db_sqlite.h for SQLite.
  *
  * A full disk or an I/O error may end a transaction by itself: then every call fails with that fault, and does nothing,
- * until tern_db_rollback (or a tern_db_commit, which fails). After BROKEN a connection only rolls back and closes: a second
- * try might seem to work. */
+ * until tern_db_rollback (or a tern_db_commit, which fails). After BROKEN a connection only rolls back and closes: a
+ * second try might seem to work. */
 #ifndef TERN_STORE_STORE_H
 #define TERN_STORE_STORE_H
 
@@ -14,7 +14,7 @@
 
 /* ---- connections ---- */
 
-/* Whether the URL names a store that there is a driver for; nothing is opened. */
+/* 0 when a driver takes the URL, else -1 with a sentence; nothing is opened. */
 int tern_db_check_url(const char *url, struct tern_error *err);
 /* Opens the writing connection of "sqlite:path" ("sqlite:///abs/path", "sqlite::memory:" for tests), %XX decoded, and
  * creates the store with its folder when there is none. A second process, damage, a store that was there and is gone,

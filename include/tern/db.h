@@ -1,7 +1,8 @@
 /* tern/db.h - statements on a service's own store: typed parameters, rows, migrations.
  *
- * One connection writes; it belongs to the writer thread, and what a handler or command does with it is part of the unit's
- * transaction. Others only read, one connection per thread. The library opens, commits and maintains: common/store/store.h.
+ * One connection writes; it belongs to the writer thread, and what a handler or command does with it is part of the
+ * unit's transaction. Others only read, one connection per thread. The library opens, commits and maintains:
+ * common/store/store.h.
  *
  * Statements are static const char[] texts with the parameters ?1, ?2, ...: the driver prepares each once per
  * connection and finds it again by the address of its text.
@@ -50,8 +51,9 @@ struct tern_db_value tern_db_null(void);
 /* Runs a statement that returns no rows. Returns the number of rows it changed, or -1. */
 int tern_db_run(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                 struct tern_error *err);
-/* Runs an INSERT of one row whose column `key` the store generates. Returns 1 with the key, 0 when no row was inserted (ON
- * CONFLICT DO NOTHING), or -1. A driver whose store does not know the last key by itself appends RETURNING and `key`. */
+/* Runs an INSERT of one row whose column `key` the store generates. Returns 1 with the key, 0 when no row was inserted
+ * (ON CONFLICT DO NOTHING), or -1. A driver whose store does not know the last key by itself appends RETURNING and
+ * `key`. */
 int tern_db_insert(struct tern_db *db, const char *sql, const char *key, const struct tern_db_value *values,
                    size_t count, int64_t *ret_key, struct tern_error *err);
 /* One integer of the first row. Returns 1 with it, 0 when there is no row, or -1. */
@@ -63,17 +65,18 @@ int tern_db_get_int(struct tern_db *db, const char *sql, const struct tern_db_va
  *     while ((got = tern_db_next(&rows, err)) > 0) ... tern_db_column_text(&rows, 0) ...
  *     tern_db_done(&rows); */
 struct tern_db_rows {
-    void *statement; /* the driver's; NULL once done */
-    struct tern_db *db;
-    bool borrowed; /* the prepared statement was in use: this one lives until tern_db_done only */
+    void *statement;    /* the driver's; NULL once done */
+    struct tern_db *db; /* the caller's connection */
+    bool borrowed;      /* the prepared statement was in use: this one lives until tern_db_done only */
 };
 
 int tern_db_query(struct tern_db *db, struct tern_db_rows *rows, const char *sql, const struct tern_db_value *values,
                   size_t count, struct tern_error *err);
 /* 1: a row is there, 0: no more, -1: error. */
 int tern_db_next(struct tern_db_rows *rows, struct tern_error *err);
+/* Columns count from 0. Texts and bytes are never NULL (a NULL column is "", an integer 0), and are valid until the
+ * next tern_db_next or tern_db_done. */
 int64_t tern_db_column_int(const struct tern_db_rows *rows, int column);
-/* Never NULL (a NULL column is ""); valid until the next call on these rows. */
 const char *tern_db_column_text(const struct tern_db_rows *rows, int column);
 const void *tern_db_column_bytes(const struct tern_db_rows *rows, int column, size_t *ret_length);
 bool tern_db_column_is_null(const struct tern_db_rows *rows, int column);

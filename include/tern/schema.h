@@ -59,7 +59,7 @@ struct tern_schema {
 #define TERN_FIELD(type, json, member, kind_, presence, low_, high_)                                                   \
     {.name = (json), .kind = (kind_), .optional = TERN_OPTIONAL_##presence, .offset = offsetof(type, member),          \
      .size = sizeof(((type *)0)->member), .low = (low_), .high = (high_)}
-/* `member` is a struct with the array `at` and its size_t `count`: a LIST of structs, or WORDS (then `schema_` is NULL). */
+/* `member` is a struct with the array `at` and its size_t `count`: a LIST of structs, or WORDS (`schema_` is NULL). */
 #define TERN_FIELD_ARRAY(type, json, member, kind_, presence, low_, schema_)                                           \
     {.name = (json), .kind = (kind_), .optional = TERN_OPTIONAL_##presence, .offset = offsetof(type, member.at),       \
      .size = sizeof(((type *)0)->member.at[0]), .count_offset = offsetof(type, member.count), .low = (low_),           \

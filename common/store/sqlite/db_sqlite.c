@@ -13,13 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 5000 };
+enum { BUSY_MS = 5000 }; /* how long a connection waits for another one's lock */
 
 /* A pragma and its required answer; NULL: any. */
 struct setting {
     const char *sql, *answer;
 };
 
+/* FULL flushes the log at each commit: in WAL mode NORMAL would not (sqlite.org/pragma.html#pragma_synchronous). The
+ * writer checkpoints by itself, between transactions. Caches are small, because the page cache of the machine has the
+ * store anyway. No mmap: a file that is cut short would kill the process with SIGBUS. */
 static const struct setting writer_settings[] = {
     {"PRAGMA journal_mode=WAL",            "wal"     },
     {"PRAGMA synchronous=FULL",            NULL      },
@@ -34,12 +37,15 @@ static const struct setting writer_settings[] = {
     {"PRAGMA quick_check(1)",              "ok"      },
 };
 
+/* A store in memory has no log. */
 static const struct setting memory_settings[] = {
     {"PRAGMA foreign_keys=ON",   NULL},
     {"PRAGMA foreign_keys",      "1" },
     {"PRAGMA temp_store=MEMORY", NULL},
 };
 
+/* A reader cannot write: it opens the file read-only, and query_only refuses every statement that changes something.
+ * The last row checks that the writer has left the store in WAL mode. */
 static const struct setting reader_settings[] = {
     {"PRAGMA query_only=ON",     NULL },
     {"PRAGMA query_only",        "1"  },
@@ -60,22 +66,18 @@ static int last_errno(const struct tern_db *db)
     return error != 0 ? error : sqlite3_system_errno(db->handle);
 }
 
-/* SQLite reports a full disk as FULL, except for a quota and for the index of the log. A failed flush is never a full
- * disk: what it has lost cannot be known. */
-static bool lacks_room(int code, int error)
-{
-    return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP) &&
-           (error == ENOSPC || error == EDQUOT);
-}
-
+/* The fault of an extended result code and the errno behind it. SQLite reports a full disk as FULL, except for a quota
+ * and for the index of the log. A failed flush is never a full disk: what it has lost cannot be known. */
 static enum tern_fault fault_of(int code, int error)
 {
+    bool lacks_room = (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP) &&
+                      (error == ENOSPC || error == EDQUOT);
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return TERN_FAULT_BUSY;
     case SQLITE_CONSTRAINT: return TERN_FAULT_CONSTRAINT;
     case SQLITE_FULL: return TERN_FAULT_FULL;
-    case SQLITE_IOERR: return lacks_room(code, error) ? TERN_FAULT_FULL : TERN_FAULT_BROKEN;
+    case SQLITE_IOERR: return lacks_room ? TERN_FAULT_FULL : TERN_FAULT_BROKEN;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return TERN_FAULT_BROKEN;
     default: return TERN_FAULT_OTHER;
@@ -90,14 +92,6 @@ void tern_sqlite_break(struct tern_db *db)
     }
 }
 
-/* Notes here, at the error, whether SQLite has ended the transaction by itself, which some errors do. */
-static void note_loss(struct tern_db *db, enum tern_fault fault)
-{
-    if (fault == TERN_FAULT_BROKEN) tern_sqlite_break(db);
-    if (fault == TERN_FAULT_FULL) tern_sqlite_drop_ballast(db);
-    if (db->begun && sqlite3_get_autocommit(db->handle) != 0 && db->lost_by == TERN_FAULT_OTHER) db->lost_by = fault;
-}
-
 int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern_error *err)
 {
     TERN_ASSERT((code & 0xff) != SQLITE_NOMEM, "there is memory for the store");
@@ -105,7 +99,10 @@ int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern
     enum tern_fault fault = fault_of(code, error);
     tern_error_fault(err, fault, "%s: %s (SQLite %d%s%s)", what, sqlite3_errmsg(db->handle), code,
                      error != 0 ? ", " : "", error != 0 ? strerror(error) : "");
-    note_loss(db, fault);
+    if (fault == TERN_FAULT_BROKEN) tern_sqlite_break(db);
+    if (fault == TERN_FAULT_FULL) tern_sqlite_drop_ballast(db);
+    /* Some errors end the transaction (sqlite.org/lang_transaction.html, "Response To Errors"): note it now. */
+    if (db->begun && sqlite3_get_autocommit(db->handle) != 0 && db->lost_by == TERN_FAULT_OTHER) db->lost_by = fault;
     return -1;
 }
 
@@ -128,6 +125,7 @@ bool tern_db_fail_pending(const struct tern_db *db)
     return db->fail_in != 0;
 }
 
+/* Runs the pragma and compares its answer. Another answer is BROKEN: without the setting a commit is not durable. */
 static int apply(struct tern_db *db, const struct setting *setting, struct tern_error *err)
 {
     sqlite3_stmt *statement = NULL;
@@ -138,11 +136,10 @@ static int apply(struct tern_db *db, const struct setting *setting, struct tern_
         result = tern_sqlite_fail(db, code, setting->sql, err);
     } else if (setting->answer) {
         const unsigned char *answer = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
-        const char *said = answer ? (const char *)answer : "nothing";
-        if (strcmp(said, setting->answer) != 0) {
+        const char *text = answer ? (const char *)answer : "nothing";
+        if (strcmp(text, setting->answer) != 0)
             result = tern_error_fault(err, TERN_FAULT_BROKEN, "%s answered \"%s\" instead of \"%s\"", setting->sql,
-                                      said, setting->answer);
-        }
+                                      text, setting->answer);
     }
     sqlite3_finalize(statement);
     return result;
@@ -155,6 +152,7 @@ static int apply_all(struct tern_db *db, const struct setting *settings, size_t 
     return 0;
 }
 
+/* The hook that SQLite calls after each commit, instead of its automatic checkpoint. */
 static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle;
@@ -165,18 +163,21 @@ static int note_wal_pages(void *self, sqlite3 *handle, const char *name, int pag
     return SQLITE_OK;
 }
 
+/* NOMUTEX: each connection is used by one thread at a time. NOFOLLOW: the path is resolved already, so a link was put
+ * there since. After an error the handle stays, for its message, until it is closed. */
 static int open_handle(struct tern_db *db, int flags, struct tern_error *err)
 {
     const char *name = db->path ? db->path : ":memory:";
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
-                         0); /* saves a lock for each allocation; works before the first open only */
+    /* No statistics, which cost a lock per allocation. Takes effect before the first open only. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int code = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     TERN_ASSERT(db->handle, "there is memory for the store");
     if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "open", err);
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                      NULL); /* only an orderly close removes the log */
+    /* A close leaves the log as it is, unless tern_db_close finds everything in order. */
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_busy_timeout(db->handle, BUSY_MS);
+    /* A name in double quotes that is no column is an error, not a text (sqlite.org/quirks.html). */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     if (db->reader) return apply_all(db, reader_settings, TERN_COUNT(reader_settings), err);
@@ -192,14 +193,6 @@ static void close_handle(struct tern_db *db)
     int code = sqlite3_close(db->handle);
     TERN_ASSERT(code == SQLITE_OK, "every query was ended before the store is closed");
     db->handle = NULL;
-}
-
-static struct tern_db *create(bool reader)
-{
-    struct tern_db *db = tern_alloc(sizeof *db);
-    db->lock = db->file = -1;
-    db->reader = reader;
-    return db;
 }
 
 /* On a full disk a store cannot even be read before its log is recovered; the ballast makes room for that. */
@@ -248,6 +241,7 @@ static bool is_direct(const struct tern_db *db)
            strcmp(db->path + length + 1, db->given) == 0;
 }
 
+/* Fills given, path and alias; all stay NULL for a store in memory. */
 static int find_file(struct tern_db *db, const char *url, struct tern_error *err)
 {
     if (tern_sqlite_path(url, &db->given, err) < 0) return -1;
@@ -259,7 +253,9 @@ static int find_file(struct tern_db *db, const char *url, struct tern_error *err
 
 static int open_as(const char *url, bool reader, struct tern_db **ret_db, struct tern_error *err)
 {
-    struct tern_db *db = create(reader);
+    struct tern_db *db = tern_alloc(sizeof *db);
+    db->lock = db->file = -1;
+    db->reader = reader;
     int result = find_file(db, url, err);
     if (result == 0) result = reader ? open_handle(db, SQLITE_OPEN_READONLY, err) : open_writer(db, err);
     if (result < 0) {
@@ -289,13 +285,15 @@ int tern_db_open_reader(const char *url, struct tern_db **ret_db, struct tern_er
     return open_as(url, true, ret_db, err);
 }
 
+/* A store that is in order is checkpointed and loses its log (SQLite's close does both); any other stays as a crash
+ * would leave it, for the next start to judge. */
 void tern_db_close(struct tern_db *db)
 {
     if (!db) return;
     if (db->handle) {
         tern_db_rollback(db);
         if (tern_db_check_unchanged(db, NULL) < 0) tern_sqlite_break(db);
-        /* Before the close removes the log: an open store must have one. */
+        /* The lock file says "shut" before the log is removed: after a crash in between, its absence is no loss. */
         if (!db->broken && tern_sqlite_note_open(db, false))
             sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         close_handle(db);
@@ -315,6 +313,7 @@ const char *tern_db_version(void)
     return text;
 }
 
+/* The versions that have the correction for the reset of the log (sqlite.org/wal.html). */
 const char *tern_db_version_warning(void)
 {
     int version = sqlite3_libversion_number();

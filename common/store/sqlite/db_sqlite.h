@@ -43,26 +43,26 @@ struct tern_sqlite_files {
 };
 
 struct tern_db {
-    sqlite3 *handle;
-    char *given; /* the path of the URL; NULL: in memory */
-    char *alias; /* the same when it contains symbolic links; else NULL */
-    char *path;  /* the file itself, absolute, without symbolic links; NULL: in memory */
-    int lock;    /* descriptor of <path>.lock, or -1 */
-    int file;    /* descriptor of the file itself, for its lock and its identity, or -1 */
+    sqlite3 *handle; /* owned, and all below */
+    char *given;     /* the path of the URL; NULL: in memory */
+    char *alias;     /* the same when it contains symbolic links; else NULL */
+    char *path;      /* the file itself, absolute, without symbolic links; NULL: in memory */
+    int lock;        /* descriptor of <path>.lock, or -1 */
+    int file;        /* descriptor of the file itself, for its lock and its identity, or -1 */
     struct tern_sqlite_files files;
-    bool made; /* this open has begun a new store: there was no file, or an empty one */
-    bool reader;
+    bool made;               /* this open has begun a new store: there was no file, or an empty one */
+    bool reader;             /* a read-only connection: has neither lock nor file */
     bool noted_open;         /* the lock file says that the store is open */
     _Atomic bool noted_used; /* and that its log is not empty */
     bool broken;             /* an I/O error or damage was seen: it can only be rolled back and closed */
     bool begun;              /* the caller is in a transaction, which SQLite may have ended */
-    bool in_savepoint;
+    bool in_savepoint;       /* the caller has set one */
     enum tern_fault lost_by; /* the fault by which SQLite ended the transaction */
     int wal_pages;           /* in the log after the last commit */
     bool ballast_gone;       /* given up, or never made: tried again between transactions */
 
-    struct tern_db_statement **slots; /* open hash by address of the SQL */
-    size_t slot_room, slot_count;
+    struct tern_db_statement **slots; /* hash table with open addressing, by address of the SQL */
+    size_t slot_room, slot_count;     /* its size, a power of two, and how many are used */
 
     int64_t fail_in; /* tests: calls until the one that fails; 0: none; below: see tern_db_fail_at */
     enum tern_fault fail_fault;

@@ -15,8 +15,14 @@
 #include "common/store/store.h"
 #include "db_sqlite.h"
 
-enum { STEP_PAGES = 256, STEPS_PER_FLUSH = 8, VERSIONS_AT = 18, CHECK_STEPS = 1000 };
+enum {
+    STEP_PAGES = 256,    /* copied at a time; 1 MB */
+    STEPS_PER_FLUSH = 8, /* 8 MB */
+    VERSIONS_AT = 18,    /* offset in the file: sqlite.org/fileformat.html, section 1.3 */
+    CHECK_STEPS = 1000   /* instructions of SQLite between two questions whether to go on */
+};
 
+/* Any read of the store begins the snapshot of a transaction; BEGIN alone does not. */
 static const char snapshot[] = "SELECT count(*) FROM sqlite_schema";
 
 /* Explains the code alone: a step of a backup leaves its message on neither connection. */
@@ -39,6 +45,7 @@ static int give_up(struct tern_error *err)
     return tern_error_set(err, "the copy was given up: the service is stopping");
 }
 
+/* Copies all pages, with a flush and a question now and then. */
 static int copy_pages(sqlite3_backup *backup, int fd, const struct tern_db_patience *patience, struct tern_error *err)
 {
     for (int steps = 1;; steps++) {
@@ -50,6 +57,8 @@ static int copy_pages(sqlite3_backup *backup, int fd, const struct tern_db_patie
     }
 }
 
+/* The copy needs no journal and no flushes by SQLite: until it is finished it may be lost. `fd` is our own descriptor
+ * of the same file, for the flushes. */
 static int copy_into(struct tern_db *db, const char *path, int fd, const struct tern_db_patience *patience,
                      struct tern_error *err)
 {
@@ -65,6 +74,7 @@ static int copy_into(struct tern_db *db, const char *path, int fd, const struct 
     return status;
 }
 
+/* sqlite3_exec calls it with each row of quick_check, which is "ok" or a fault. */
 static int is_ok(void *self, int columns, char **values, char **names)
 {
     (void)names;
@@ -72,6 +82,7 @@ static int is_ok(void *self, int columns, char **values, char **names)
     return 0;
 }
 
+/* SQLite's progress handler: anything but 0 interrupts the statement. */
 static int has_to_end(void *self)
 {
     const struct tern_db_patience *patience = *(const struct tern_db_patience **)self;
@@ -91,17 +102,18 @@ static int check_copy(const char *path, const struct tern_db_patience *patience,
     if (code == SQLITE_INTERRUPT) {
         ok = false;
         (void)give_up(err);
-    } else if (!ok)
+    } else if (!ok) {
         (void)tern_error_set(err, "the copy cannot be read back: %s", sqlite3_errmsg(copy));
+    }
     (void)sqlite3_close(copy);
     return ok ? 0 : -1;
 }
 
+/* Puts the copy into rollback mode, reads it back, flushes it and takes its digest. */
 static int finish(const char *path, int fd, const struct tern_db_patience *patience, struct tern_db_copy *ret_copy,
                   struct tern_error *err)
 {
-    static const unsigned char rollback_mode[] = {
-        1, 1}; /* write and read version: sqlite.org/fileformat.html, section 1.3 */
+    static const unsigned char rollback_mode[] = {1, 1}; /* the write version and the read version of the format */
     struct stat about;
     if (pwrite(fd, rollback_mode, sizeof rollback_mode, VERSIONS_AT) != (ssize_t)sizeof rollback_mode)
         return tern_error_set(err, "the copy cannot be written: %s", strerror(errno));

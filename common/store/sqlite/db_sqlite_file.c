@@ -20,12 +20,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { BALLAST_BYTES = 8 * 1024 * 1024, FULL_BELOW_BYTES = 1024 * 1024 };
+enum {
+    BALLAST_BYTES = 8 * 1024 * 1024,
+    FULL_BELOW_BYTES = 1024 * 1024 /* free bytes below which a disk counts as full when a store is opened */
+};
 
 /* Missing in some versions of linux/magic.h. */
 #define MAGIC_CIFS 0xFF534D42u
 #define MAGIC_SMB2 0xFE534D42u
 
+/* The name of a file beside the store; db_sqlite_path.c leaves room for the ending. */
 static void beside(const struct tern_db *db, const char *ending, char name[PATH_MAX])
 {
     snprintf(name, PATH_MAX, "%s%s", db->path, ending);
@@ -43,6 +47,7 @@ static void flush_folder_of(const char *path)
     }
 }
 
+/* Makes the folder and those above it, part by part; each new name is flushed before the next. */
 static int make_folder(const char *folder, struct tern_error *err)
 {
     char part[PATH_MAX];
@@ -58,6 +63,7 @@ static int make_folder(const char *folder, struct tern_error *err)
     return 0;
 }
 
+/* WAL mode needs shared memory and working locks, which a network file system does not give (sqlite.org/wal.html). */
 static int refuse_network(const char *folder, struct tern_error *err)
 {
     struct statfs about;
@@ -80,13 +86,6 @@ static int make_private(int fd, const char *name, struct tern_error *err)
     return 0;
 }
 
-static int lock(int fd, const char *name, struct tern_error *err)
-{
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
-    return errno == EWOULDBLOCK ? tern_error_set(err, "another process is using it (%s is locked)", name)
-                                : tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
-}
-
 /* Opens a file (with O_CREAT in `flags`: or creates it) and locks it. Returns the descriptor, or -1 with `err` and with
  * errno: 0 when it could be opened. */
 static int open_locked(const char *name, int flags, struct tern_error *err)
@@ -98,17 +97,21 @@ static int open_locked(const char *name, int flags, struct tern_error *err)
         errno = why;
         return -1;
     }
-    if (make_private(fd, name, err) < 0 || lock(fd, name, err) < 0) {
-        close(fd);
-        errno = 0;
-        return -1;
+    if (make_private(fd, name, err) == 0) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+        if (errno == EWOULDBLOCK)
+            (void)tern_error_set(err, "another process is using it (%s is locked)", name);
+        else
+            (void)tern_error_set(err, "cannot lock %s: %s", name, strerror(errno));
     }
-    return fd;
+    close(fd);
+    errno = 0;
+    return -1;
 }
 
-/* The words of the lock file, of equal length: written in place, they need no room on a full disk. */
-static const char is_open[] = "open\n", is_used[] = "used\n" /* open, with a log that is not empty */,
-                  is_shut[] = "shut\n";
+/* The words of the lock file, of equal length: written in place, they need no room on a full disk. "used": open, with a
+ * log that is not empty. */
+static const char is_open[] = "open\n", is_used[] = "used\n", is_shut[] = "shut\n";
 
 /* The word of the lock file; UNKNOWN when it has none. */
 static enum tern_sqlite_end last_end(const struct tern_db *db)
@@ -164,26 +167,17 @@ void tern_sqlite_keep_length(const struct tern_db *db, int64_t length)
     (void)write_word(db, words);
 }
 
-/* The length of the log that tern_sqlite_keep_length has recorded; 0: none. */
-static int64_t kept_length(const struct tern_db *db)
-{
-    char digits[32] = "";
-    return pread(db->lock, digits, sizeof digits - 1, sizeof is_used - 1) > 0 ? strtoll(digits, NULL, 10) : 0;
-}
-
 /* Without the file SQLite would begin an empty store, and discard the log. */
 static int check_nothing_is_missing(const struct tern_db *db, struct tern_error *err)
 {
-    if (tern_sqlite_log_bytes(db) > 0) {
+    if (tern_sqlite_log_bytes(db) > 0)
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "there is its log (-wal) but not the store: put it back, or remove the log to begin a "
                                 "new, empty store");
-    }
-    if (last_end(db) != TERN_SQLITE_UNKNOWN) {
+    if (last_end(db) != TERN_SQLITE_UNKNOWN)
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "there was a store, and it is gone (removed, renamed, or its disk is not there): put "
                                 "it back, or remove its .lock file to begin a new, empty store");
-    }
     return 0;
 }
 
@@ -195,8 +189,11 @@ static bool is_backup(const struct tern_db *db)
     return pread(db->file, &version, 1, WRITE_VERSION_AT) == 1 && version == ROLLBACK_JOURNAL;
 }
 
+/* Refuses a store that lacks what its last use has committed. A length behind the word of the lock file is what
+ * tern_sqlite_keep_length has recorded. */
 static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 {
+    char digits[32] = "";
     struct stat about;
     if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) return check_nothing_is_missing(db, err);
     if (is_backup(db)) {
@@ -206,23 +203,8 @@ static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
                                       "it is a backup, and the log (-wal) beside it belongs to the store that was "
                                       "there before: remove the log to go on with the backup");
     }
-    return tern_sqlite_check_log(db, last_end(db), kept_length(db), err);
-}
-
-/* Refuses a second process that comes by another name of the file, or after the lock file was removed. Taken after the
- * lock file's lock: closing a descriptor drops SQLite's own locks on the file, if this process has any. */
-static int hold_file(struct tern_db *db, struct tern_error *err)
-{
-    db->file = open_locked(db->path, 0, err);
-    return db->file >= 0 || errno == ENOENT ? 0 : -1;
-}
-
-static int create_file(struct tern_db *db, struct tern_error *err)
-{
-    if (db->file >= 0) return 0;
-    db->file = open_locked(db->path, O_CREAT | O_EXCL, err);
-    flush_folder_of(db->path);
-    return db->file >= 0 ? 0 : -1;
+    bool kept = pread(db->lock, digits, sizeof digits - 1, sizeof is_used - 1) > 0;
+    return tern_sqlite_check_log(db, last_end(db), kept ? strtoll(digits, NULL, 10) : 0, err);
 }
 
 /* Files that an older version, or a copy, left readable to others; SQLite gives new ones the rights of the store's
@@ -238,6 +220,9 @@ static void make_log_private(const struct tern_db *db)
     }
 }
 
+/* The lock on the file refuses a second process that comes by another name of the file, or after the lock file was
+ * removed. It is taken after the lock file's: closing a descriptor drops SQLite's own locks on the file, if this
+ * process has any. A missing file is made only after the check that none has been lost. */
 int tern_sqlite_claim(struct tern_db *db, struct tern_error *err)
 {
     char folder[PATH_MAX], name[PATH_MAX];
@@ -245,9 +230,16 @@ int tern_sqlite_claim(struct tern_db *db, struct tern_error *err)
     if (make_folder(folder, err) < 0 || refuse_network(folder, err) < 0) return -1;
     beside(db, ".lock", name);
     db->lock = open_locked(name, O_CREAT, err);
-    if (db->lock < 0 || hold_file(db, err) < 0 || check_what_was_left(db, err) < 0) return -1;
+    if (db->lock < 0) return -1;
+    db->file = open_locked(db->path, 0, err);
+    if (db->file < 0 && errno != ENOENT) return -1;
+    if (check_what_was_left(db, err) < 0) return -1;
     make_log_private(db);
-    if (create_file(db, err) < 0) return -1;
+    if (db->file < 0) {
+        db->file = open_locked(db->path, O_CREAT | O_EXCL, err);
+        flush_folder_of(db->path);
+        if (db->file < 0) return -1;
+    }
     struct stat about;
     db->made = fstat(db->file, &about) == 0 && about.st_size == 0;
     return 0;
@@ -316,6 +308,7 @@ bool tern_sqlite_disk_is_full(const struct tern_db *db)
     return tern_sqlite_free_bytes(db) < FULL_BELOW_BYTES;
 }
 
+/* Only unlink(2), which works on a full disk; readers have none. */
 bool tern_sqlite_drop_ballast(struct tern_db *db)
 {
     char name[PATH_MAX];
@@ -325,6 +318,7 @@ bool tern_sqlite_drop_ballast(struct tern_db *db)
     return unlink(name) == 0;
 }
 
+/* True for a store in memory, which needs none. */
 bool tern_sqlite_has_ballast(const struct tern_db *db)
 {
     char name[PATH_MAX];
@@ -334,24 +328,16 @@ bool tern_sqlite_has_ballast(const struct tern_db *db)
     return stat(name, &about) == 0 && about.st_size == BALLAST_BYTES;
 }
 
-static bool make_ballast(const char *name)
-{
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return false;
-    bool made = make_private(fd, name, NULL) == 0 && posix_fallocate(fd, 0, BALLAST_BYTES) == 0;
-    close(fd);
-    if (!made) unlink(name);
-    return made;
-}
-
-/* Needs twice its room on the disk, or the ballast itself would fill it. */
+/* Makes the ballast if it is missing and the disk has twice its room: else the ballast itself would fill the disk. */
 void tern_sqlite_keep_ballast(struct tern_db *db)
 {
     char name[PATH_MAX];
-    if (tern_sqlite_has_ballast(db)) {
-        db->ballast_gone = false;
-        return;
-    }
+    db->ballast_gone = !tern_sqlite_has_ballast(db);
+    if (!db->ballast_gone || tern_sqlite_free_bytes(db) < 2 * (int64_t)BALLAST_BYTES) return;
     beside(db, ".ballast", name);
-    db->ballast_gone = tern_sqlite_free_bytes(db) < 2 * (int64_t)BALLAST_BYTES || !make_ballast(name);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return;
+    db->ballast_gone = make_private(fd, name, NULL) < 0 || posix_fallocate(fd, 0, BALLAST_BYTES) != 0;
+    close(fd);
+    if (db->ballast_gone) unlink(name);
 }

@@ -18,15 +18,16 @@ enum { LOG_HEADER = 32, FRAME_HEADER = 24, PAGE_MIN = 512, PAGE_MAX = 65536, NAM
 
 #define LOG_MAGIC 0x377f0682u /* its last bit is the byte order of the checksums */
 
+/* The two halves of a checksum (section 4.2 of the format). */
 struct sum {
     uint32_t first, second;
 };
 
 struct log_file {
     int fd;
-    bool big_endian;
-    uint32_t page_size;
-    unsigned char salts[8];
+    bool big_endian;                              /* byte order in which checksums add up; all fields are big-endian */
+    uint32_t page_size;                           /* of the store, in bytes; every frame holds one page */
+    unsigned char salts[8];                       /* new for each use of the file; frames carry those of their use */
     struct sum sum;                               /* up to the last valid frame */
     unsigned char frame[FRAME_HEADER + PAGE_MAX]; /* the one being checked */
 };
@@ -41,6 +42,8 @@ static uint32_t little(const unsigned char *bytes)
     return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
 }
 
+/* Continues the sum over `length` bytes, a multiple of 8. Each frame continues the sum of the frame before, so one
+ * damaged frame makes all later ones fail. */
 static struct sum add_up(struct sum sum, bool big_endian, const unsigned char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i += 8) {
@@ -69,6 +72,7 @@ static bool read_header(struct log_file *log)
     return matches(header + 24, log->sum) && log->page_size >= PAGE_MIN && log->page_size <= PAGE_MAX;
 }
 
+/* Reads frame `number`, from 0; false behind the end of the file. */
 static bool read_frame(struct log_file *log, int64_t number)
 {
     size_t size = FRAME_HEADER + log->page_size;
@@ -81,6 +85,7 @@ static bool is_ours(const struct log_file *log)
     return memcmp(log->frame + 8, log->salts, sizeof log->salts) == 0;
 }
 
+/* Whether the checksum fits that of the frames before; then it is continued. */
 static bool is_valid(struct log_file *log)
 {
     struct sum sum = add_up(log->sum, log->big_endian, log->frame, 8);
@@ -90,27 +95,21 @@ static bool is_valid(struct log_file *log)
     return true;
 }
 
-static bool ends_a_commit(const struct log_file *log)
-{
-    return big(log->frame + 4) != 0;
-}
-
-static bool has_frames(const struct log_file *log)
-{
-    struct stat about;
-    return fstat(log->fd, &about) == 0 && about.st_size >= LOG_HEADER + FRAME_HEADER + PAGE_MIN;
-}
-
+/* Frames are written after their header is on the disk, so a log with frames and without a valid header is damaged.
+ * Behind the last valid frame two commits must not follow: the second was begun only after the first was flushed. */
 static bool is_damaged(struct log_file *log, bool was_used)
 {
-    int64_t number = 0;
-    int commits = 0;
+    struct stat about;
     if (!read_header(log))
-        return was_used || has_frames(log); /* frames are written after their header is on the disk */
+        return was_used || (fstat(log->fd, &about) == 0 && about.st_size >= LOG_HEADER + FRAME_HEADER + PAGE_MIN);
+    int64_t number = 0;
     while (read_frame(log, number) && is_valid(log))
         number++;
-    for (; commits < 2 && read_frame(log, number); number++)
-        commits += is_ours(log) && ends_a_commit(log) ? 1 : 0;
+    int commits = 0;
+    for (; commits < 2 && read_frame(log, number); number++) {
+        bool ends_a_commit = big(log->frame + 4) != 0; /* the size of the store in pages; 0 in all other frames */
+        commits += is_ours(log) && ends_a_commit;
+    }
     return commits == 2;
 }
 
@@ -119,11 +118,10 @@ int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, in
     char name[NAME_ROOM];
     (void)snprintf(name, sizeof name, "%s-wal", db->path);
     int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && end >= TERN_SQLITE_OPEN) {
+    if (fd < 0 && errno == ENOENT && end >= TERN_SQLITE_OPEN)
         return tern_error_fault(err, TERN_FAULT_BROKEN,
                                 "it was not closed in order and its log (-wal) is gone, with what was committed last; "
                                 "remove its .lock file to go on without that");
-    }
     if (fd < 0) return 0; /* SQLite reports a log that cannot be read */
     struct log_file *log = tern_alloc(sizeof *log);
     log->fd = fd;

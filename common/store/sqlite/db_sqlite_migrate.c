@@ -17,25 +17,26 @@ static const char named_otherwise[] =
     "SELECT count(*) FROM schema_migration WHERE family = ?1 AND number = ?2 AND name <> ?3";
 static const char record_step[] = "INSERT INTO schema_migration (family, number, name) VALUES (?1, ?2, ?3)";
 
-static int run_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
-{
-    int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "its statements", err);
-    TERN_ASSERT(tern_db_in_transaction(db), "a step of a schema does not end its transaction");
-    return tern_db_run(db, record_step,
-                       TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)), err);
-}
-
+/* Runs the step's statements and records it. */
 static int apply_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
 {
     if (tern_db_begin(db, err) < 0) return -1;
-    if (run_step(db, family, step, err) < 0) {
+    int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
+    int status = code == SQLITE_OK ? 0 : tern_sqlite_fail(db, code, "its statements", err);
+    if (status == 0) {
+        TERN_ASSERT(tern_db_in_transaction(db), "a step of a schema does not end its transaction");
+        status =
+            tern_db_run(db, record_step,
+                        TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)), err);
+    }
+    if (status < 0) {
         tern_db_rollback(db);
         return tern_error_prefix(err, "cannot apply step %d (%s) of the schema %s", step->number, step->name, family);
     }
     return tern_db_commit(db, err);
 }
 
+/* A step that is recorded under another name is another program's; one that is not recorded is missing, and fine. */
 static int check_name(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
 {
     int64_t others = 0;
@@ -43,10 +44,9 @@ static int check_name(struct tern_db *db, const char *family, const struct tern_
                         TERN_DB_ARGS(tern_db_text(family), tern_db_int(step->number), tern_db_text(step->name)),
                         &others, err) < 0)
         return tern_error_prefix(err, "cannot read which schema the store has");
-    if (others > 0) {
+    if (others > 0)
         return tern_error_set(err, "the store belongs to another program: step %d of its schema %s is not \"%s\"",
                               step->number, family, step->name);
-    }
     return 0;
 }
 
@@ -62,10 +62,9 @@ int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_mi
         known = step->number;
         if (check_name(db, family, step, err) < 0) return -1;
     }
-    if (newest > known) {
+    if (newest > known)
         return tern_error_set(err, "the store has schema %s %d, this program knows %d: a newer program has used it",
                               family, (int)newest, known);
-    }
     for (const struct tern_migration *step = steps; step->sql; step++)
         if (step->number > newest && apply_step(db, family, step, err) < 0) return -1;
     return 0;

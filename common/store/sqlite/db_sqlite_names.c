@@ -31,6 +31,7 @@ static int stat_file(const char *path, int which, struct stat *about)
     return stat(name, about);
 }
 
+/* BROKEN, with a sentence. The lock file is kept, so that the next start finds the loss, too. */
 static int report(const struct tern_db *db, int which, const char *what_happened, struct tern_error *err)
 {
     tern_sqlite_keep_word(db);
@@ -38,6 +39,7 @@ static int report(const struct tern_db *db, int which, const char *what_happened
                             db->path, what_happened);
 }
 
+/* Whether the name still leads to the inode that was noted. Fills `about`. */
 static int check_name(const struct tern_db *db, const char *path, int which, struct stat *about, struct tern_error *err)
 {
     if (stat_file(path, which, about) < 0)
@@ -69,6 +71,7 @@ static int check_log(const struct tern_db *db, struct stat *about, struct tern_e
     return report(db, LOG, "was cut short", err);
 }
 
+/* A second hard link is another way to the file: SQLite would look for the log and its index beside that name. */
 int tern_db_check(const struct tern_db *db, bool *ret_shared, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
@@ -86,7 +89,7 @@ int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
     if (!db->files.noted) return 0;
-    /* Committed data is in these two. */
+    /* Committed data is in the file and its log; the index is made anew from the log. */
     if (check_names(db, MAIN + 1, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     const struct timespec *then = &db->files.written, *now = &about[MAIN].st_mtim;
     if (about[MAIN].st_size != db->files.length || now->tv_sec != then->tv_sec || now->tv_nsec != then->tv_nsec)

@@ -13,11 +13,14 @@
 #include "common/base/percent.h"
 #include "db_sqlite.h"
 
-enum { LINKS_MOST = 40, ENDING_ROOM = 64 };
+enum {
+    LINKS_MOST = 40, /* as in path_resolution(7) */
+    ENDING_ROOM = 64 /* bytes of PATH_MAX for "-wal", ".ballast" and the like */
+};
 
 /* ---- the URL ---- */
 
-/* In place. */
+/* Decodes %XX in place. A percent sign that begins no such byte is refused, not taken as it is. */
 static int decode(char *text, struct tern_error *err)
 {
     char *to = text;
@@ -90,6 +93,7 @@ void tern_sqlite_folder_of(const char *path, char folder[PATH_MAX])
         (void)snprintf(folder, PATH_MAX, "%.*s", (int)(slash - path), path);
 }
 
+/* Appends "/" and the name. */
 static int append(char path[PATH_MAX], const char *name, size_t length, struct tern_error *err)
 {
     size_t end = strlen(path);
@@ -112,6 +116,8 @@ static int append_missing(char real[PATH_MAX], const char *rest, struct tern_err
     return 0;
 }
 
+/* realpath(3) of the longest part of the folder that exists, and the names behind it as they are. Unless `may_lack`,
+ * all of it must exist. */
 static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX], struct tern_error *err)
 {
     char there[PATH_MAX];
@@ -121,7 +127,7 @@ static int resolve_folder(const char *folder, bool may_lack, char real[PATH_MAX]
         char *slash = strrchr(there, '/');
         if (errno != ENOENT || !may_lack || there[0] == '\0')
             return tern_error_set(err, "cannot reach the folder %s: %s", folder, strerror(errno));
-        *(slash != NULL ? slash : there) = '\0';
+        *(slash ? slash : there) = '\0';
     }
     return append_missing(real, folder + strlen(there), err);
 }

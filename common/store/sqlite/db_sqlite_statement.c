@@ -48,6 +48,7 @@ static struct tern_db_statement **slot_of(const struct tern_db *db, const char *
     return &db->slots[at];
 }
 
+/* Doubles the table when it is half full. Statements are found by address, so they stay where they are. */
 static void make_room(struct tern_db *db)
 {
     if (db->slot_count * 2 < db->slot_room) return;
@@ -60,6 +61,7 @@ static void make_room(struct tern_db *db)
     free(old);
 }
 
+/* NULL with `err` when the text is wrong, or the store cannot be read. */
 static struct tern_db_statement *prepare(struct tern_db *db, const char *sql, unsigned flags, struct tern_error *err)
 {
     sqlite3_stmt *handle = NULL;
@@ -99,7 +101,7 @@ static struct tern_db_statement *find(struct tern_db *db, const char *sql, bool 
 {
     make_room(db);
     struct tern_db_statement **slot = slot_of(db, sql);
-    *ret_borrowed = *slot != NULL && (*slot)->in_use;
+    *ret_borrowed = *slot && (*slot)->in_use;
     if (*ret_borrowed) return prepare(db, sql, 0, err);
     if (!*slot) {
         *slot = prepare(db, sql, SQLITE_PREPARE_PERSISTENT, err);
@@ -110,6 +112,7 @@ static struct tern_db_statement *find(struct tern_db *db, const char *sql, bool 
 
 /* ---- use ------------------------------------------------------------------------------------------------- */
 
+/* SQLITE_STATIC: SQLite does not copy; the values live until the statement ends (tern/db.h). */
 static int bind(sqlite3_stmt *handle, int at, const struct tern_db_value *value)
 {
     switch (value->kind) {
@@ -199,7 +202,8 @@ int tern_db_run(struct tern_db *db, const char *sql, const struct tern_db_value 
     return result;
 }
 
-/* A generated key is an INTEGER PRIMARY KEY, which is the rowid: asking for it costs nothing, and RETURNING would cost 3 us. */
+/* A generated key is an INTEGER PRIMARY KEY, which is the rowid (sqlite.org/lang_createtable.html): asking for it costs
+ * nothing; RETURNING would cost 3 us. */
 int tern_db_insert(struct tern_db *db, const char *sql, const char *key, const struct tern_db_value *values,
                    size_t count, int64_t *ret_key, struct tern_error *err)
 {
@@ -237,7 +241,7 @@ const void *tern_db_column_bytes(const struct tern_db_rows *rows, int column, si
 {
     const void *bytes = sqlite3_column_blob(handle_of(rows), column);
     TERN_ASSERT(bytes || sqlite3_errcode(rows->db->handle) != SQLITE_NOMEM, "there is memory for the bytes");
-    *ret_length = bytes != NULL ? (size_t)sqlite3_column_bytes(handle_of(rows), column) : 0;
+    *ret_length = bytes ? (size_t)sqlite3_column_bytes(handle_of(rows), column) : 0;
     return bytes ? bytes : "";
 }
 

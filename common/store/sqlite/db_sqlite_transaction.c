@@ -20,7 +20,8 @@ bool tern_db_in_transaction(const struct tern_db *db)
     return sqlite3_get_autocommit(db->handle) == 0;
 }
 
-/* Before a begin, too: a large transaction writes to the log before its commit. */
+/* Breaks the connection when the log was cut short. Before a begin, too: a large transaction writes to the log before
+ * its commit. */
 static int check_log(struct tern_db *db, struct tern_error *err)
 {
     if (db->reader || db->broken || tern_sqlite_check_log_length(db, err) == 0) return 0;
@@ -40,6 +41,8 @@ int tern_db_begin(struct tern_db *db, struct tern_error *err)
     return 0;
 }
 
+/* The names are checked after the commit, before anybody is told of it: what was committed to a file that has lost its
+ * name is not durable. */
 int tern_db_commit(struct tern_db *db, struct tern_error *err)
 {
     TERN_ASSERT(db->begun, "what is committed was begun");
@@ -67,7 +70,7 @@ bool tern_db_is_broken(const struct tern_db *db)
     return db->broken;
 }
 
-/* If it stays open, its changes would be committed with the next transaction: break the connection. */
+/* If the transaction stays open, its changes would be committed with the next one: break the connection. */
 void tern_db_rollback(struct tern_db *db)
 {
     if (tern_db_in_transaction(db)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
@@ -105,6 +108,7 @@ int tern_db_maintain(struct tern_db *db, bool now, struct tern_error *err)
     return tern_sqlite_checkpoint(db, now ? 0 : CHECKPOINT_PAGES, err);
 }
 
+/* PASSIVE copies what no reader still needs in the log, and never waits; the rest is copied next time. */
 int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err)
 {
     TERN_ASSERT(!db->reader && !db->begun, "the writing connection checkpoints, between transactions");
