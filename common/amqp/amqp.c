@@ -15,7 +15,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { POLL_MS = 1000, SETTLED_MS = 5000, GOODBYE_MS = 1000 };
+enum {
+    POLL_MS = 1000,    /* longest sleep while connected: heartbeats are due every few seconds */
+    SETTLED_MS = 5000, /* a connection that has lasted so long resets the back-off */
+    GOODBYE_MS = 1000  /* for what is unsent at a stop */
+};
 
 static const struct tern_amqp_limits usual_limits = {
     .heartbeat_s = 5,
@@ -32,6 +36,7 @@ static int limit_or(int limit, int usual)
     return limit > 0 ? limit : usual;
 }
 
+/* Fills in the defaults of tern_amqp_limits. */
 static void set_limits(struct tern_amqp_limits *limits)
 {
     limits->heartbeat_s = limit_or(limits->heartbeat_s, usual_limits.heartbeat_s);
@@ -86,6 +91,7 @@ void tern_amqp_destroy(struct tern_amqp *link)
     free(link);
 }
 
+/* Ends the poll(2) of the link's thread, or its next one. EAGAIN: the counter is full, so it rings already. */
 static void ring(struct tern_amqp *link)
 {
     const uint64_t one = 1;
@@ -93,11 +99,14 @@ static void ring(struct tern_amqp *link)
     TERN_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN, "an eventfd takes a wake");
 }
 
+/* The thread sets `asleep`, then reads `woken`; here they are used in the other order. So one of the two sees the
+ * other, and no wake is lost. */
 void tern_amqp_wake(struct tern_amqp *link)
 {
     if (!atomic_exchange(&link->woken, true) && atomic_load(&link->asleep)) ring(link);
 }
 
+/* A link that is connecting or logging in waits inside the library: only a shut socket ends that. */
 void tern_amqp_stop(struct tern_amqp *link)
 {
     atomic_store(&link->stopping, true);
@@ -136,17 +145,8 @@ static short sleep_for(struct tern_amqp *link, int fd, int timeout_ms)
     return ready > 0 && fd >= 0 ? fds[1].revents : 0;
 }
 
-static int keep_alive(struct tern_amqp *link, struct tern_error *err)
-{
-    int64_t silent_ms = link->now_ms - link->received_ms;
-    if (silent_ms > 2 * link->heartbeat_ms)
-        return tern_error_set(err, "the broker has been silent for %lld s", (long long)(silent_ms / 1000));
-    if (link->now_ms - link->sent_ms >= link->heartbeat_ms / 2) return tern_amqp_link_heartbeat(link, err);
-    if (link->consumer_number > 0 && link->now_ms - link->probed_ms >= link->settings.limits.probe_ms)
-        return tern_amqp_link_probe(link, err);
-    return 0;
-}
-
+/* Handles what has arrived and keeps the connection alive: heartbeats at half their interval, silence of two of them as
+ * the end (AMQP 0-9-1, section 4.2.7), and a probe of the queue now and then. */
 static int take_in(struct tern_amqp *link, short events, bool *more, struct tern_error *err)
 {
     bool take = *more || (events & ~POLLOUT) != 0;
@@ -154,7 +154,14 @@ static int take_in(struct tern_amqp *link, short events, bool *more, struct tern
     if (events & POLLIN) link->received_ms = link->now_ms;
     *more = false;
     if (take && tern_amqp_link_receive(link, more, err) < 0) return -1;
-    return keep_alive(link, err);
+
+    int64_t silent_ms = link->now_ms - link->received_ms;
+    if (silent_ms > 2 * link->heartbeat_ms)
+        return tern_error_set(err, "the broker has been silent for %lld s", (long long)(silent_ms / 1000));
+    if (link->now_ms - link->sent_ms >= link->heartbeat_ms / 2) return tern_amqp_link_heartbeat(link, err);
+    if (link->consumer_number > 0 && link->now_ms - link->probed_ms >= link->settings.limits.probe_ms)
+        return tern_amqp_link_probe(link, err);
+    return 0;
 }
 
 /* Lets the owner work once more, sends what is due for GOODBYE_MS at most, and closes the connection in order. */
@@ -171,6 +178,7 @@ static void leave(struct tern_amqp *link)
     if (tern_amqp_link_unsent(link) == 0 && !atomic_load(&link->blocked)) tern_amqp_link_say_goodbye(link);
 }
 
+/* The connected life: receive, let the owner work, send the burst, sleep. Returns 0 after a stop. */
 static int serve(struct tern_amqp *link, struct tern_error *err)
 {
     bool more = true; /* the set-up may have left frames in the library */
@@ -185,6 +193,7 @@ static int serve(struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
+/* For jitter; a generator of ids is not needed here, and its quality neither. */
 static int random_below(int bound)
 {
     uint32_t random = 0;
@@ -206,6 +215,7 @@ static int stand_by(struct tern_amqp *link, int ms, struct tern_error *err)
     return atomic_load(&link->stopping) ? tern_error_set(err, "stopping") : 0;
 }
 
+/* Connects, opens the channel, and calls `ready` until it returns 0 or an error. */
 static int set_up(struct tern_amqp *link, struct tern_error *err)
 {
     if (tern_amqp_link_connect(link, err) < 0 || tern_amqp_link_open_channel(link, err) < 0) return -1;
@@ -221,6 +231,7 @@ static int set_up(struct tern_amqp *link, struct tern_error *err)
     }
 }
 
+/* One connection from its socket to its end; 0: the link was stopped while it was connected. */
 static int one_connection(struct tern_amqp *link, struct tern_error *err)
 {
     int result = set_up(link, err);

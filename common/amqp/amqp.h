@@ -17,6 +17,7 @@
 
 struct tern_amqp;
 
+/* A header of a message (AMQP's field table). */
 struct tern_amqp_header {
     const char *name;
     const char *value; /* NULL: not a string */
@@ -24,9 +25,9 @@ struct tern_amqp_header {
 
 /* A received message. Everything is valid during the callback only. */
 struct tern_amqp_delivery {
-    uint64_t delivery_tag;
-    bool redelivered;
-    bool aside; /* of the consumer of tern_amqp_consume_aside */
+    uint64_t delivery_tag; /* of this connection only: a tag of an earlier one means nothing */
+    bool redelivered;      /* the broker has delivered it before, perhaps to somebody else */
+    bool aside;            /* of the consumer of tern_amqp_consume_aside */
     const char *exchange, *routing_key;
     const char *message_id, *type, *content_type, *correlation_id, *app_id; /* "" when absent */
     const struct tern_amqp_header *headers;
@@ -35,16 +36,18 @@ struct tern_amqp_delivery {
     size_t body_length;
 };
 
-/* A message to publish. Persistent (delivery_mode 2); a transient one is not, and expires after a minute. */
+/* A message to publish; everything is the caller's, and copied or sent before the call returns. Persistent
+ * (delivery_mode 2); a transient one is not, and expires after a minute. */
 struct tern_amqp_message {
     const char *exchange, *routing_key;
-    const char *message_id, *type, *content_type, *correlation_id, *app_id;
-    int64_t timestamp_s;
+    const char *message_id, *type, *content_type, *correlation_id, *app_id; /* no NULL; "" is sent, too */
+    int64_t timestamp_s;                                                    /* UTC seconds since 1970 */
     const struct tern_amqp_header *headers;
     size_t header_count;
     const void *body;
     size_t body_length;
-    bool mandatory, transient;
+    bool mandatory; /* the broker returns it when it is routed to no queue */
+    bool transient;
 };
 
 /* A mandatory message that was routed to no queue; arrives before its confirm. */

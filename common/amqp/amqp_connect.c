@@ -19,8 +19,10 @@
 
 #define DEFAULT_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
-enum { GOODBYE_MS = 1000, ACCESS_REFUSED = 403, NOT_ALLOWED = 530 };
+enum { GOODBYE_MS = 1000 };                       /* for the broker's answer to an orderly close */
+enum { ACCESS_REFUSED = 403, NOT_ALLOWED = 530 }; /* reply codes by which it refuses a login */
 
+/* Cuts the URL into pieces; its parameters win over the limits of the settings. */
 int tern_amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_amqp_url url;
@@ -51,6 +53,7 @@ static struct timeval milliseconds(int ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 }
 
+/* The connection owns the socket. NULL with `err`. */
 static amqp_socket_t *new_tls_socket(struct tern_amqp *link, struct tern_error *err)
 {
     const char *ca_file = link->ca_file[0] != '\0' ? link->ca_file : DEFAULT_CA_FILE;
@@ -72,6 +75,7 @@ static amqp_socket_t *new_tls_socket(struct tern_amqp *link, struct tern_error *
     return socket;
 }
 
+/* A sentence about a status of the library. Always returns -1. */
 static int explain_connect(struct tern_amqp *link, int status, struct tern_error *err)
 {
     const char *why = amqp_error_string2(status);
@@ -143,6 +147,8 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
     return 0;
 }
 
+/* TCP_USER_TIMEOUT ends a connection whose sent bytes nobody acknowledges (tcp(7)), where retransmission would go on
+ * for a quarter of an hour. */
 static int open_socket(struct tern_amqp *link, struct tern_error *err)
 {
     amqp_socket_t *socket = link->tls ? new_tls_socket(link, err) : amqp_tcp_socket_new(link->connection);
@@ -163,6 +169,7 @@ static amqp_table_entry_t yes(const char *name)
     };
 }
 
+/* Announces our capabilities and negotiates the size of frames and the heartbeat. */
 static amqp_rpc_reply_t log_in(struct tern_amqp *link)
 {
     amqp_table_entry_t capabilities[] = {yes("connection.blocked"), yes("consumer_cancel_notify"), yes("basic.nack"),
@@ -213,6 +220,8 @@ static int explain_login(struct tern_amqp *link, amqp_rpc_reply_t reply, struct 
                                                                : TERN_AMQP_OTHER);
 }
 
+/* After an error the connection stays, half made, for tern_amqp_link_disconnect. A stop during the connect is noticed
+ * before the login, which would wait for the broker. */
 int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
 {
     TERN_ASSERT(!link->connection, "a link has one connection at a time");

@@ -11,7 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { FRAMES_PER_ROUND = 512, LAST_WORDS_MS = 1000 };
+enum {
+    FRAMES_PER_ROUND = 512, /* then the owner works, and heartbeats are sent */
+    LAST_WORDS_MS = 1000    /* for the broker to handle a dead-lettering before the connection ends */
+};
 
 void tern_amqp_incoming_reset(struct tern_amqp_incoming *incoming)
 {
@@ -24,6 +27,7 @@ void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming)
     free(incoming->body);
 }
 
+/* Copies a short string of the protocol, which has at most 255 bytes. Returns `target`. */
 static const char *keep_short(char target[TERN_AMQP_SHORT_SIZE], amqp_bytes_t bytes)
 {
     size_t length = bytes.len < TERN_AMQP_SHORT_SIZE ? bytes.len : TERN_AMQP_SHORT_SIZE - 1;
@@ -32,6 +36,7 @@ static const char *keep_short(char target[TERN_AMQP_SHORT_SIZE], amqp_bytes_t by
     return target;
 }
 
+/* Grows a block that is reused from message to message; never shrinks it. */
 static void *room_for(void *block, size_t *room, size_t wanted)
 {
     if (wanted <= *room) return block;
@@ -52,12 +57,14 @@ static const char *keep_text(struct tern_amqp_incoming *in, amqp_bytes_t bytes)
     return copy;
 }
 
+/* "" when the flag says that the property is absent. */
 static const char *keep_property(struct tern_amqp_incoming *in, const amqp_basic_properties_t *properties,
                                  amqp_flags_t flag, amqp_bytes_t value)
 {
     return properties->_flags & flag ? keep_text(in, value) : "";
 }
 
+/* The first TERN_AMQP_HEADERS_MAX headers; those that are not text keep their name only. */
 static void keep_headers(struct tern_amqp_incoming *in, const amqp_table_t *table)
 {
     size_t count = 0;
@@ -132,6 +139,7 @@ static int message_done(struct tern_amqp *link, struct tern_error *err)
     return link->owner.returned ? link->owner.returned(link->owner.self, &in->returned, err) : 0;
 }
 
+/* The second frame of a message: its properties and the size of its body. */
 static int on_header(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
     struct tern_amqp_incoming *in = &link->in;
@@ -146,6 +154,7 @@ static int on_header(struct tern_amqp *link, const amqp_frame_t *frame, struct t
     return in->body_size == 0 ? message_done(link, err) : 0;
 }
 
+/* A piece of the body. A body in one frame is passed on where it lies; only a longer one is put together in memory. */
 static int on_body(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
     struct tern_amqp_incoming *in = &link->in;
@@ -179,6 +188,7 @@ static int on_declare_ok(struct tern_amqp *link, const amqp_queue_declare_ok_t *
     return link->owner.counted(link->owner.self, queue, answer->message_count, answer->consumer_count, err);
 }
 
+/* Methods between the frames of a message are an error of the broker, except for a close. */
 static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method, struct tern_error *err)
 {
     const amqp_basic_ack_t *ack = method->decoded;
@@ -205,6 +215,7 @@ static int on_channel_method(struct tern_amqp *link, const amqp_method_t *method
     }
 }
 
+/* connection.blocked, an extension of RabbitMQ: its memory or disk is short, and it reads no more publications. */
 static int on_blocked(struct tern_amqp *link, bool blocked, const amqp_connection_blocked_t *method)
 {
     char reason[TERN_AMQP_SHORT_SIZE] = "";
@@ -264,13 +275,6 @@ static int cannot_decode(struct tern_amqp *link, struct tern_error *err)
     return tern_error_set(err, "a delivery of \"%s\" has headers that cannot be decoded: dead-lettered", link->queue);
 }
 
-static int cannot_read(struct tern_amqp *link, int status, struct tern_error *err)
-{
-    bool of_delivery = link->in.expects == TERN_AMQP_EXPECTS_HEADER && !link->in.is_return;
-    if (status == AMQP_STATUS_BAD_AMQP_DATA && of_delivery) return cannot_decode(link, err);
-    return tern_amqp_link_status(err, status, "reading from the broker");
-}
-
 int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err)
 {
     const struct timeval at_once = {0, 0};
@@ -283,7 +287,11 @@ int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_e
             *ret_more = false;
             return 0;
         }
-        if (status != AMQP_STATUS_OK) return cannot_read(link, status, err);
+        if (status != AMQP_STATUS_OK) {
+            bool of_delivery = link->in.expects == TERN_AMQP_EXPECTS_HEADER && !link->in.is_return;
+            if (status == AMQP_STATUS_BAD_AMQP_DATA && of_delivery) return cannot_decode(link, err);
+            return tern_amqp_link_status(err, status, "reading from the broker");
+        }
         if (on_frame(link, &frame, err) < 0) return -1;
         amqp_maybe_release_buffers(link->connection);
         /* Frames may wait inside the library, where poll(2) does not see them; with TLS only a read that finds none is

@@ -21,8 +21,14 @@
 
 #include <stdatomic.h>
 
-#define TERN_AMQP_ASIDE_TAG "tern-aside"
-enum { TERN_AMQP_CHANNEL = 1, TERN_AMQP_FRAME_MAX = 131072, TERN_AMQP_HEADERS_MAX = 32, TERN_AMQP_SHORT_SIZE = 256 };
+#define TERN_AMQP_ASIDE_TAG "tern-aside" /* consumer tag of tern_amqp_consume_aside */
+
+enum {
+    TERN_AMQP_CHANNEL = 1,        /* the only one of a connection; 0 is the connection itself */
+    TERN_AMQP_FRAME_MAX = 131072, /* bytes that we propose, RabbitMQ's own default */
+    TERN_AMQP_HEADERS_MAX = 32,   /* of a message; others that arrive are dropped */
+    TERN_AMQP_SHORT_SIZE = 256    /* a short string of the protocol and its NUL */
+};
 
 /* Watches the calls into the library. */
 struct tern_amqp_watchdog {
@@ -67,17 +73,17 @@ struct tern_amqp_incoming {
     struct tern_amqp_returned returned;
     char exchange[TERN_AMQP_SHORT_SIZE], routing_key[TERN_AMQP_SHORT_SIZE], reply_text[TERN_AMQP_SHORT_SIZE];
     struct tern_amqp_header headers[TERN_AMQP_HEADERS_MAX];
-    char *texts; /* of properties and headers, each with a NUL; owned */
-    size_t texts_length, texts_room;
-    uint64_t body_size, body_seen; /* announced, received */
-    bool body_kept;                /* not dropped for its size */
-    unsigned char *body;           /* only for a body that came in more than one frame */
-    size_t body_room;
+    char *texts;                     /* of properties and headers, each with a NUL; owned */
+    size_t texts_length, texts_room; /* used, allocated */
+    uint64_t body_size, body_seen;   /* announced, received */
+    bool body_kept;                  /* not dropped for its size */
+    unsigned char *body;             /* only for a body that came in more than one frame; owned */
+    size_t body_room;                /* allocated */
 };
 
 /* Encoded frames that are not sent yet: bytes[start, end). */
 struct tern_amqp_outgoing {
-    unsigned char *bytes;
+    unsigned char *bytes; /* owned */
     size_t start, end, room;
 };
 
@@ -91,29 +97,31 @@ struct tern_amqp_question;
 struct tern_amqp {
     struct tern_amqp_settings settings;
     struct tern_amqp_owner owner;
-    struct amqp_connection_info address; /* points into address_text */
-    char *address_text, *ca_file, *connection_name;
-    size_t address_size;
-    struct tern_amqp_question *question; /* under way, for the addresses of the broker's name; NULL: none */
+    struct amqp_connection_info address;            /* points into address_text */
+    char *address_text, *ca_file, *connection_name; /* copies of the settings; owned */
+    size_t address_size;                            /* of the text that is overwritten at the end */
+    struct tern_amqp_question *question;            /* under way, for the addresses of the broker's name; NULL: none */
     struct tern_amqp_watchdog watchdog;
 
     int wake_fd;                         /* eventfd that ends a poll(2) */
     atomic_bool stopping, woken, asleep; /* asked to stop, asked to wake, in poll(2) */
     atomic_bool connected, blocked;      /* for tern_amqp_state */
     atomic_int trouble;                  /* enum tern_amqp_trouble */
-    atomic_uint_fast64_t connects;
+    atomic_uint_fast64_t connects;       /* connections so far */
 
     /* The rest belongs to the link's thread, and to one connection. */
-    amqp_connection_state_t connection; /* NULL: none */
-    int fd;                             /* its socket; -1: none */
-    bool tls, in_set_up, was_woken;
-    int heartbeat_ms;
+    amqp_connection_state_t connection;                    /* NULL: none */
+    int fd;                                                /* its socket; -1: none */
+    bool tls;                                              /* amqps: the library owns reading and writing */
+    bool in_set_up;                                        /* inside `ready` */
+    bool was_woken;                                        /* the last sleep was ended by a wake */
+    int heartbeat_ms;                                      /* agreed with the broker */
     int connect_ms;                                        /* limit of one connect(2) */
     int64_t now_ms;                                        /* steady time of this round, as are the next */
     int64_t received_ms, sent_ms, probed_ms, connected_ms; /* when that last happened; connected_ms 0: not yet */
     uint64_t next_sequence;                                /* of the next publisher confirm */
     unsigned consumer_number;                              /* 0: none; the tag is "tern-<number>" */
-    char queue[TERN_AMQP_SHORT_SIZE];
+    char queue[TERN_AMQP_SHORT_SIZE];                      /* that is consumed */
     struct tern_amqp_incoming in;
     struct tern_amqp_outgoing out;
 };
@@ -125,7 +133,7 @@ struct tern_amqp_url {
 };
 int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_error *err);
 
-/* amqp_connect.c */
+/* amqp_connect.c: the steps from the URL to a login, an orderly close, and the end of any connection. */
 int tern_amqp_link_parse_url(struct tern_amqp *link, struct tern_error *err);
 int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err);
 void tern_amqp_link_say_goodbye(struct tern_amqp *link);
@@ -147,7 +155,7 @@ int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_e
 void tern_amqp_incoming_reset(struct tern_amqp_incoming *incoming);
 void tern_amqp_incoming_fini(struct tern_amqp_incoming *incoming);
 
-/* amqp_send.c */
+/* amqp_send.c: adds a method to the burst; with TLS it is sent at once. `decoded` is rabbitmq-c's struct for `id`. */
 int tern_amqp_link_send_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
                                struct tern_error *err);
 int tern_amqp_link_heartbeat(struct tern_amqp *link, struct tern_error *err);

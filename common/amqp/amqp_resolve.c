@@ -23,9 +23,10 @@ struct tern_amqp_question {
     int done_fd;          /* eventfd: answered */
     int status;           /* of getaddrinfo(3) */
     struct tern_amqp_addresses addresses;
-    char host[];
+    char host[]; /* the name; NUL-terminated */
 };
 
+/* One of the owners needs it no more. */
 static void let_go(struct tern_amqp_question *question)
 {
     if (atomic_fetch_sub(&question->owners, 1) > 1) return;
@@ -33,15 +34,7 @@ static void let_go(struct tern_amqp_question *question)
     free(question);
 }
 
-static void keep_addresses(struct tern_amqp_question *question, const struct addrinfo *list)
-{
-    struct tern_amqp_addresses *addresses = &question->addresses;
-    for (; list && addresses->count < TERN_AMQP_ADDRESSES_MAX; list = list->ai_next)
-        if (getnameinfo(list->ai_addr, list->ai_addrlen, addresses->text[addresses->count], TERN_AMQP_ADDRESS_SIZE,
-                        NULL, 0, NI_NUMERICHOST) == 0)
-            addresses->count++;
-}
-
+/* The thread. It sets `answered` before it rings, so that whoever is woken finds the answer. */
 static void *ask(void *argument)
 {
     struct tern_amqp_question *question = argument;
@@ -49,35 +42,34 @@ static void *ask(void *argument)
     const uint64_t one = 1;
     struct addrinfo *list = NULL;
     question->status = getaddrinfo(question->host, NULL, &hints, &list);
-    if (question->status == 0) {
-        keep_addresses(question, list);
-        freeaddrinfo(list);
-    }
+    struct tern_amqp_addresses *addresses = &question->addresses;
+    const struct addrinfo *one_of = question->status == 0 ? list : NULL;
+    for (; one_of && addresses->count < TERN_AMQP_ADDRESSES_MAX; one_of = one_of->ai_next)
+        if (getnameinfo(one_of->ai_addr, one_of->ai_addrlen, addresses->text[addresses->count], TERN_AMQP_ADDRESS_SIZE,
+                        NULL, 0, NI_NUMERICHOST) == 0)
+            addresses->count++;
+    if (question->status == 0) freeaddrinfo(list);
     atomic_store(&question->answered, true);
     (void)!write(question->done_fd, &one, sizeof one);
     let_go(question);
     return NULL;
 }
 
-/* Starts the thread, its second owner. */
-static int start_asking(struct tern_amqp_question *question)
-{
-    pthread_t thread;
-    atomic_store(&question->owners, 2);
-    int failed = tern_thread_start(&thread, "amqp-resolver", STACK_BYTES, ask, question);
-    if (failed == 0) (void)pthread_detach(thread);
-    return failed;
-}
-
-/* NULL: no descriptor or thread is to be had now. */
+/* Starts a thread that asks, the second owner of the question. NULL: no descriptor or thread is to be had now. */
 static struct tern_amqp_question *new_question(const char *host, struct tern_error *err)
 {
     size_t length = strlen(host);
     struct tern_amqp_question *question = tern_alloc(sizeof *question + length + 1);
     memcpy(question->host, host, length);
     question->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int failed = question->done_fd < 0 ? errno : start_asking(question);
-    if (failed == 0) return question;
+    atomic_store(&question->owners, 2);
+    pthread_t thread;
+    int failed =
+        question->done_fd < 0 ? errno : tern_thread_start(&thread, "amqp-resolver", STACK_BYTES, ask, question);
+    if (failed == 0) {
+        (void)pthread_detach(thread);
+        return question;
+    }
     tern_error_set(err, "the address of the broker \"%.80s\" cannot be asked for: %s", host, strerror(failed));
     if (question->done_fd >= 0) (void)close(question->done_fd);
     free(question);

@@ -15,8 +15,8 @@
 #define TRANSIENT_MS "60000" /* expiration of a transient message, in any queue */
 
 enum {
-    FRAME_HEADER = 7,
-    FRAME_END = 1,
+    FRAME_HEADER = 7,        /* type, channel, length of the payload (AMQP 0-9-1, section 4.2.3) */
+    FRAME_END = 1,           /* the byte 0xCE behind the payload */
     METHOD_ROOM = 4096,      /* the largest method that is sent here: names have at most 255 bytes */
     BURST_BYTES = 64 * 1024, /* sent without waiting for the end of the callback */
     UNSENT_MAX = 256 * 1024  /* beyond it nothing is published until the socket has taken some */
@@ -42,6 +42,7 @@ static void make_room(struct tern_amqp_outgoing *out, size_t wanted)
     out->room = room;
 }
 
+/* Big-endian, as all numbers of the protocol. */
 static void put(unsigned char *target, uint64_t value, size_t bytes)
 {
     while (bytes-- > 0) {
@@ -61,6 +62,7 @@ static void finish_frame(struct tern_amqp_outgoing *out, unsigned type, amqp_cha
     out->end += FRAME_HEADER + payload + FRAME_END;
 }
 
+/* A frame with a method: its number, its arguments. */
 static int add_method(struct tern_amqp *link, amqp_channel_t channel, amqp_method_number_t id, void *decoded,
                       struct tern_error *err)
 {
@@ -75,6 +77,7 @@ static int add_method(struct tern_amqp *link, amqp_channel_t channel, amqp_metho
     return 0;
 }
 
+/* A frame with the header of a message: class, weight 0, size of the body, properties of at most `room` bytes. */
 static int add_header(struct tern_amqp *link, amqp_basic_properties_t *properties, size_t room, size_t body_length,
                       struct tern_error *err)
 {
@@ -90,6 +93,7 @@ static int add_header(struct tern_amqp *link, amqp_basic_properties_t *propertie
     return 0;
 }
 
+/* As many frames as the agreed size demands; none for an empty body. */
 static void add_body(struct tern_amqp *link, const unsigned char *body, size_t length)
 {
     struct tern_amqp_outgoing *out = &link->out;
@@ -118,6 +122,7 @@ int tern_amqp_link_flush(struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
+/* Ends a call with which the library has sent something. */
 static int sent_by_library(struct tern_amqp *link, int status, struct tern_error *err)
 {
     tern_amqp_call_ends(&link->watchdog);
@@ -151,6 +156,7 @@ bool tern_amqp_alive(const struct tern_amqp *link)
     return link->now_ms - link->received_ms <= link->heartbeat_ms;
 }
 
+/* With TLS nothing waits here, so the socket itself is asked: a call into the library must not wait for room. */
 bool tern_amqp_may_publish(const struct tern_amqp *link)
 {
     if (atomic_load_explicit(&link->blocked, memory_order_relaxed) || !tern_amqp_alive(link)) return false;
@@ -159,7 +165,8 @@ bool tern_amqp_may_publish(const struct tern_amqp *link)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
 }
 
-/* Returns the largest possible size of the encoded properties, in bytes. */
+/* Fills the properties, which point into the message and `entries`. Returns the largest possible size of their encoded
+ * form, in bytes. */
 static size_t set_properties(const struct tern_amqp_message *message, amqp_table_entry_t *entries,
                              amqp_basic_properties_t *properties)
 {
@@ -205,6 +212,7 @@ static int publish_by_library(struct tern_amqp *link, const struct tern_amqp_mes
     return sent_by_library(link, status, err);
 }
 
+/* Adds the three parts of a message to the burst, and sends it once it is large. */
 static int publish_in_burst(struct tern_amqp *link, const struct tern_amqp_message *message,
                             amqp_basic_properties_t *properties, size_t room, struct tern_error *err)
 {

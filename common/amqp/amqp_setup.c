@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, RESOURCE_LOCKED = 405, PRECONDITION_FAILED = 406, ARGUMENTS_MAX = 8 };
+/* Reply codes by which the broker closes a channel (AMQP 0-9-1, constants of the class "soft-error"). */
+enum { ACCESS_REFUSED = 403, NOT_FOUND = 404, RESOURCE_LOCKED = 405, PRECONDITION_FAILED = 406 };
+
+enum { ARGUMENTS_MAX = 8 }; /* of a queue */
 
 int tern_amqp_link_status(struct tern_error *err, int status, const char *doing)
 {
@@ -43,18 +46,21 @@ int tern_amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const c
     return tern_error_set(err, "%s: no answer", doing);
 }
 
+/* The reply code of a refusal that closed the channel; 0 for any other reply. */
 static int close_code(amqp_rpc_reply_t reply)
 {
     if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION || reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD) return 0;
     return ((const amqp_channel_close_t *)reply.reply.decoded)->reply_code;
 }
 
+/* Every call stands between rpc_begins and rpc_ends or answer_of_rpc, which read the reply that rabbitmq-c has kept. */
 static void rpc_begins(struct tern_amqp *link)
 {
     TERN_ASSERT(link->in_set_up, "declaring, binding and consuming happen in `ready` only");
     tern_amqp_call_begins(&link->watchdog);
 }
 
+/* The sentence of a reply for which close_code is not 0. */
 static void close_text(amqp_rpc_reply_t reply, char text[TERN_AMQP_SHORT_SIZE])
 {
     const amqp_channel_close_t *closed = reply.reply.decoded;
@@ -142,6 +148,8 @@ static int forbidden(struct tern_amqp *link, int there, const char *name, struct
     return tern_amqp_link_trouble(link, TERN_AMQP_RIGHT);
 }
 
+/* A user without the right to configure may still look: a passive declaration says whether the exchange exists, but
+ * compares nothing. */
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err)
 {
     rpc_begins(link);
@@ -155,26 +163,21 @@ int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const c
     return forbidden(link, answer_of_rpc(link, NOT_FOUND, err, "looking for the exchange", name), name, err);
 }
 
-static amqp_table_entry_t argument(const struct tern_amqp_argument *from)
-{
-    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(from->name)};
-    if (from->text) {
-        entry.value.kind = AMQP_FIELD_KIND_UTF8;
-        entry.value.value.bytes = amqp_cstring_bytes(from->text);
-    } else {
-        entry.value.kind = AMQP_FIELD_KIND_I64;
-        entry.value.value.i64 = from->number;
-    }
-    return entry;
-}
-
+/* As for an exchange: passive when our user may not declare it. */
 int tern_amqp_declare_queue(struct tern_amqp *link, const char *name, const struct tern_amqp_argument *arguments,
                             size_t count, struct tern_error *err)
 {
     amqp_table_entry_t entries[ARGUMENTS_MAX];
     TERN_ASSERT(count <= ARGUMENTS_MAX, "a queue has few arguments");
-    for (size_t i = 0; i < count; i++)
-        entries[i] = argument(&arguments[i]);
+    for (size_t i = 0; i < count; i++) {
+        amqp_field_value_t *value = &entries[i].value;
+        entries[i].key = amqp_cstring_bytes(arguments[i].name);
+        value->kind = arguments[i].text ? AMQP_FIELD_KIND_UTF8 : AMQP_FIELD_KIND_I64;
+        if (arguments[i].text)
+            value->value.bytes = amqp_cstring_bytes(arguments[i].text);
+        else
+            value->value.i64 = arguments[i].number;
+    }
     rpc_begins(link);
     (void)amqp_queue_declare(link->connection, TERN_AMQP_CHANNEL, amqp_cstring_bytes(name), 0, 1, 0, 0,
                              (amqp_table_t){(int)count, entries});
@@ -204,6 +207,7 @@ int tern_amqp_has_marker(struct tern_amqp *link, const char *marker, struct tern
     return rpc_ends(link, err, "looking for the marker", marker) < 0 ? -1 : 1;
 }
 
+/* An exclusive queue belongs to its connection and goes with it; another connection gets RESOURCE_LOCKED. */
 int tern_amqp_own_queue(struct tern_amqp *link, const char *name, struct tern_error *err)
 {
     rpc_begins(link);
@@ -251,6 +255,7 @@ int tern_amqp_drop_marker(struct tern_amqp *link, const char *marker, struct ter
     return rpc_ends(link, err, "deleting the marker", marker);
 }
 
+/* `taken`: the reply code that means TAKEN, or NONE. */
 static int bind_queue(struct tern_amqp *link, const char *queue, const char *exchange, const char *key, int taken,
                       struct tern_error *err)
 {
@@ -287,6 +292,7 @@ int tern_amqp_prefetch(struct tern_amqp *link, uint16_t count, struct tern_error
     return rpc_ends(link, err, "setting the prefetch of", link->settings.connection_name);
 }
 
+/* Our own tags, so that a consumer can be replaced without waiting for the broker to name the new one. */
 static void consumer_tag(unsigned number, char tag[24])
 {
     (void)snprintf(tag, 24, "tern-%u", number);
@@ -321,6 +327,7 @@ static int send_cancel(struct tern_amqp *link, bool answer, struct tern_error *e
     return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &cancel, err);
 }
 
+/* The broker handles the three frames in their order, so no delivery falls between the consumers. */
 int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t prefetch, struct tern_error *err)
 {
     char tag[24];
@@ -337,6 +344,7 @@ int tern_amqp_consume_again(struct tern_amqp *link, const char *queue, uint16_t 
     return 0;
 }
 
+/* Passive, without an answer: the broker closes the channel when the marker is missing, and that is an error. */
 int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct tern_error *err)
 {
     amqp_exchange_declare_t declare = {.exchange = amqp_cstring_bytes(marker),
@@ -369,6 +377,7 @@ int tern_amqp_bind_again(struct tern_amqp *link, const char *queue, const char *
     return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind, err);
 }
 
+/* The answer to a passive declaration has the numbers of ready messages and consumers. */
 int tern_amqp_count(struct tern_amqp *link, const char *queue, struct tern_error *err)
 {
     amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(queue), .passive = 1};

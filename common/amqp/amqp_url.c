@@ -23,7 +23,7 @@ static const struct parameter {
     {"connection_timeout", "milliseconds", offsetof(struct tern_amqp_url, connection_timeout_ms), 100, 10000},
 };
 
-/* In place. */
+/* Decodes %XX in place; `what` is the part that a sentence names. */
 static int decode(char *text, const char *what, struct tern_error *err)
 {
     char *to = text;
@@ -60,21 +60,21 @@ static int number_of(const char *text, int least, int most)
 
 /* ---- the query ------------------------------------------------------------------------------------------------- */
 
-static int refuse_parameter(const char *name, struct tern_error *err)
-{
-    size_t length = strlen(name);
-    bool is_name = length > 0 && length <= NAME_MOST && strspn(name, NAME_CHARACTERS) == length;
-    return tern_error_set(err, "the broker's address takes the parameters heartbeat and connection_timeout, no %s%s%s",
-                          is_name ? "\"" : "", is_name ? name : "others", is_name ? "\"" : "");
-}
-
+/* "name=value". An unknown name is repeated in the sentence only when it looks like one: it may be a piece of a
+ * password that was not escaped. */
 static int take_parameter(char *text, struct tern_amqp_url *url, struct tern_error *err)
 {
     const char *value = cut(text, '=');
     const struct parameter *known = NULL;
     for (size_t i = 0; i < TERN_COUNT(parameters); i++)
         if (strcmp(parameters[i].name, text) == 0) known = &parameters[i];
-    if (!known) return refuse_parameter(text, err);
+    if (!known) {
+        size_t length = strlen(text);
+        bool is_name = length > 0 && length <= NAME_MOST && strspn(text, NAME_CHARACTERS) == length;
+        return tern_error_set(err,
+                              "the broker's address takes the parameters heartbeat and connection_timeout, no %s%s%s",
+                              is_name ? "\"" : "", is_name ? text : "others", is_name ? "\"" : "");
+    }
     int *target = (int *)(void *)((char *)url + known->offset);
     if (*target != 0) return tern_error_set(err, "%s is in the broker's address twice", known->name);
     int number = value ? number_of(value, known->least, known->most) : -1;
@@ -87,6 +87,7 @@ static int take_parameter(char *text, struct tern_amqp_url *url, struct tern_err
 
 /* ---- what comes before it ------------------------------------------------------------------------------------- */
 
+/* "user:password" */
 static int take_login(char *login, struct amqp_connection_info *parts, struct tern_error *err)
 {
     char *password = cut(login, ':');
@@ -96,6 +97,7 @@ static int take_login(char *login, struct amqp_connection_info *parts, struct te
     return password ? decode(password, "password", err) : 0;
 }
 
+/* "host:port", "[::1]:port"; both may be missing. */
 static int take_place(char *place, struct amqp_connection_info *parts, struct tern_error *err)
 {
     bool in_numbers = *place == '[';
@@ -122,22 +124,19 @@ static int take_vhost(char *vhost, struct amqp_connection_info *parts, struct te
     return 0;
 }
 
-static char *take_scheme(char *text, struct amqp_connection_info *parts)
+/* Cuts from the outside inwards: scheme, query, vhost, login. A separator that stands where none may is refused,
+ * because it is most likely part of a password. */
+int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_error *err)
 {
     static const char plain[] = "amqp://", tls[] = "amqps://";
+    struct amqp_connection_info *parts = &ret_url->parts;
+    memset(ret_url, 0, sizeof *ret_url);
     amqp_default_connection_info(parts);
     parts->ssl = strncmp(text, tls, sizeof tls - 1) == 0;
     parts->port = parts->ssl ? TLS_PORT : PORT;
-    if (parts->ssl) return text + sizeof tls - 1;
-    return strncmp(text, plain, sizeof plain - 1) == 0 ? text + sizeof plain - 1 : NULL;
-}
-
-int tern_amqp_url_parse(char *text, struct tern_amqp_url *ret_url, struct tern_error *err)
-{
-    struct amqp_connection_info *parts = &ret_url->parts;
-    memset(ret_url, 0, sizeof *ret_url);
-    char *login = take_scheme(text, parts);
-    if (!login) return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
+    if (!parts->ssl && strncmp(text, plain, sizeof plain - 1) != 0)
+        return tern_error_set(err, "the broker's address must look like amqp://user:password@host:port/vhost");
+    char *login = text + (parts->ssl ? sizeof tls : sizeof plain) - 1;
     char *query = cut(login, '?');
     if (strchr(login, '#') || (query && strpbrk(query, "#@")))
         return tern_error_set(err, "the broker's address has a \"#\", or a \"@\" behind its \"?\"; %s", WRITTEN);

@@ -11,6 +11,7 @@
 
 enum { CHECKS_PER_LIMIT = 4, STACK_BYTES = 64 * 1024 };
 
+/* The thread. After it has shut the socket it waits for another limit: the call has until then to notice. */
 static void *watch(void *argument)
 {
     struct tern_amqp_watchdog *watchdog = argument;
