@@ -21,7 +21,7 @@
 enum {
     POOL_BYTES = 32768,       /* per connection: limits the size of a head */
     STACK_BYTES = 256 * 1024, /* per connection; only touched pages are resident */
-    LINGER_MS = 1000,
+    LINGER_MS = 1000,         /* how long a connection that was refused is read before it is closed */
     DEFAULT_CONNECTIONS = 512,
     DEFAULT_PER_ADDRESS = 64,
     DEFAULT_HEADER_MS = 10000,
@@ -32,8 +32,8 @@ struct tern_http_server {
     struct http_rules rules;
     struct http_admin admin;
     struct http_sweeper sweeper;
-    const struct tern_clock *clock;
-    struct tern_metrics *metrics;
+    const struct tern_clock *clock; /* the program's */
+    struct tern_metrics *metrics;   /* the program's, or NULL */
     struct http_limits limits;
     int header_ms, request_ms; /* deadlines of a head and of a request */
     uint16_t port;             /* that it listens on */
@@ -49,6 +49,7 @@ struct tern_http_server {
 
 /* ---- one request: head -------------------------------------------------------------------------------------- */
 
+/* Our state of a connection, as on_connection has set it; NULL when that did not happen. */
 static struct http_connection *connection_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -67,6 +68,7 @@ static void *on_target(void *self, const char *raw, struct MHD_Connection *conne
     return own;
 }
 
+/* The state of a walk through the headers. */
 struct head_walk {
     struct tern_http_request *request;
     const char *next; /* where the next header must begin, with nothing in between; NULL: not checked */
@@ -93,6 +95,7 @@ static enum MHD_Result on_header(void *self, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
+/* Takes the headers, and notes whether bytes lie between the pieces of the head that libmicrohttpd passes on. */
 static void read_head(const struct tern_http_server *server, struct MHD_Connection *connection,
                       struct tern_http_request *request)
 {
@@ -121,6 +124,7 @@ static void extend_body_deadline(const struct tern_http_server *server, struct h
     set_deadline(own, pause_ends < own->request.ends_ms ? pause_ends : own->request.ends_ms);
 }
 
+/* From here to the next request line the connection may be ended in favour of another one. */
 static void begin_idle(const struct tern_http_server *server, struct http_connection *own)
 {
     int64_t now = tern_steady(server->clock);
@@ -129,6 +133,7 @@ static void begin_idle(const struct tern_http_server *server, struct http_connec
     atomic_store(&own->in_request, false);
 }
 
+/* The head is complete: the request is in flight, and its deadline runs. */
 static void begin_request(struct tern_http_server *server, struct http_connection *own)
 {
     int64_t now = tern_steady(server->clock);
@@ -145,6 +150,7 @@ static void begin_request(struct tern_http_server *server, struct http_connectio
 
 /* ---- one request: answer ------------------------------------------------------------------------------------ */
 
+/* Unknown methods count as one, because a client could make up any number. */
 static void count_answer(const struct tern_http_server *server, const struct tern_http_request *request)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"};
@@ -158,20 +164,7 @@ static void count_answer(const struct tern_http_server *server, const struct ter
                         (double)(tern_monotonic_ns() - request->started_ns) / 1e9, request->pattern);
 }
 
-/* Adds the "Name: value\n" lines of tern_http_set_header. */
-static void add_own_headers(struct MHD_Response *response, char *lines)
-{
-    while (lines && *lines != '\0') {
-        char *colon = strchr(lines, ':');
-        char *end = strchr(lines, '\n');
-        TERN_ASSERT(colon && end && colon < end, "an added header is a name, a colon and a value");
-        *colon = '\0';
-        *end = '\0';
-        (void)MHD_add_response_header(response, lines, colon + 2);
-        lines = end + 1;
-    }
-}
-
+/* The headers of every answer, then those of the handler: "Name: value\n" lines, cut in place. */
 static void add_headers(const struct tern_http_server *server, struct MHD_Response *response,
                         struct tern_http_request *request, bool has_body)
 {
@@ -181,11 +174,20 @@ static void add_headers(const struct tern_http_server *server, struct MHD_Respon
     (void)MHD_add_response_header(response, "traceparent", request->traceparent);
     (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     (void)MHD_add_response_header(response, "Cache-Control", "no-store");
-    add_own_headers(response, request->answer.headers.bytes);
+    for (char *line = request->answer.headers.bytes; line && *line != '\0';) {
+        char *colon = strchr(line, ':');
+        char *end = strchr(line, '\n');
+        TERN_ASSERT(colon && end && colon < end, "an added header is a name, a colon and a value");
+        *colon = '\0';
+        *end = '\0';
+        (void)MHD_add_response_header(response, line, colon + 2);
+        line = end + 1;
+    }
     if (request->closing || atomic_load(&server->draining))
         (void)MHD_add_response_header(response, "Connection", "close");
 }
 
+/* Hands the answer over to libmicrohttpd, which takes the body and sends it. */
 static enum MHD_Result send_answer(struct tern_http_server *server, struct MHD_Connection *connection,
                                    struct tern_http_request *request)
 {
@@ -219,6 +221,8 @@ static void note_own_address(const struct tern_http_server *server, struct http_
     own->request.own_port = server->port;
 }
 
+/* The first call for a request. A refusal that closes the connection is answered now, without reading the body; any
+ * other refusal waits for on_complete. */
 static enum MHD_Result on_head(struct tern_http_server *server, struct MHD_Connection *connection,
                                struct http_connection *own)
 {
@@ -265,6 +269,7 @@ static void bound_large(struct tern_http_server *server, struct http_connection 
     tern_http_set_header(answer, "Retry-After", "%d", 1);
 }
 
+/* The body has arrived: runs the handler, unless the request was refused, and sends the answer. */
 static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_Connection *connection,
                                    struct http_connection *own)
 {
@@ -280,6 +285,7 @@ static enum MHD_Result on_complete(struct tern_http_server *server, struct MHD_C
     return send_answer(server, connection, request);
 }
 
+/* libmicrohttpd calls it once with the head, then with each piece of the body, then once more without bytes. */
 static enum MHD_Result on_request(void *self, struct MHD_Connection *connection, const char *path, const char *method,
                                   const char *version, const char *bytes, size_t *length, void **state)
 {
@@ -320,14 +326,7 @@ static void linger(int fd)
     }
 }
 
-static void leave_flight(struct tern_http_server *server)
-{
-    if (atomic_fetch_sub(&server->in_flight, 1) != 1 || !atomic_load(&server->draining)) return;
-    tern_sync_lock(&server->drained);
-    tern_sync_broadcast(&server->drained);
-    tern_sync_unlock(&server->drained);
-}
-
+/* A request has ended, answered or broken off; the last one in flight wakes tern_http_stop. */
 static void on_completed(void *self, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode reason)
 {
@@ -343,7 +342,11 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **s
     own->large_bytes = 0;
     begin_idle(server, own);
     atomic_store(&own->busy, false);
-    if (was_busy) leave_flight(server);
+    if (was_busy && atomic_fetch_sub(&server->in_flight, 1) == 1 && atomic_load(&server->draining)) {
+        tern_sync_lock(&server->drained);
+        tern_sync_broadcast(&server->drained);
+        tern_sync_unlock(&server->drained);
+    }
     if (lingers) linger(own->fd);
 }
 
@@ -361,6 +364,7 @@ static enum MHD_Result on_accept(void *self, const struct sockaddr *address, soc
     return MHD_NO;
 }
 
+/* A connection was opened, or is about to be closed. */
 static void on_connection(void *self, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -389,6 +393,7 @@ static unsigned or_default(unsigned value, unsigned otherwise)
     return value != 0 ? value : otherwise;
 }
 
+/* libmicrohttpd's own limit and timeout are out of the way: http_admission.c and http_sweeper.c do better. */
 static int start_daemon(struct tern_http_server *server, struct tern_error *err)
 {
     /* Strictness 1 makes 0.9 drop some requests silently that the validator refuses with a sentence; 1.0 needs it to
@@ -406,6 +411,7 @@ static int start_daemon(struct tern_http_server *server, struct tern_error *err)
     return 0;
 }
 
+/* Everything but the listener and the threads. */
 static struct tern_http_server *create_server(const struct tern_http_settings *settings,
                                               const struct tern_http_routes *routes, size_t route_tables)
 {
@@ -436,22 +442,16 @@ static void destroy_server(struct tern_http_server *server)
     free(server);
 }
 
-/* Ten checks within the shortest deadline, every 10 ms at most and once a second at least. */
-static int tick_of(const struct tern_http_server *server)
-{
-    int shortest = server->header_ms < server->request_ms ? server->header_ms : server->request_ms;
-    int tick = shortest / 10;
-    return tick < 10 ? 10 : tick > 1000 ? 1000 : tick;
-}
-
 int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err)
 {
     struct tern_http_server *server = create_server(settings, routes, route_tables);
     server->listener = tern_http_address_listen(settings->address, settings->port, &server->port, err);
     if (server->listener < 0) goto failed;
-    if (tern_http_sweeper_start(&server->sweeper, server->clock, tick_of(server), settings->refused, settings->self,
-                                err) < 0)
+    /* Ten checks within the shortest deadline, every 10 ms at most and once a second at least. */
+    int tick_ms = (server->header_ms < server->request_ms ? server->header_ms : server->request_ms) / 10;
+    tick_ms = tick_ms < 10 ? 10 : tick_ms > 1000 ? 1000 : tick_ms;
+    if (tern_http_sweeper_start(&server->sweeper, server->clock, tick_ms, settings->refused, settings->self, err) < 0)
         goto failed;
     if (start_daemon(server, err) < 0) {
         tern_http_sweeper_stop(&server->sweeper);
@@ -474,16 +474,6 @@ bool tern_http_replace_admin_token(struct tern_http_server *server, const char *
     return tern_http_admin_replace(&server->admin, token);
 }
 
-static void wait_for_flight(struct tern_http_server *server, int timeout_ms)
-{
-    struct timespec deadline = tern_deadline(timeout_ms);
-    bool in_time = true;
-    tern_sync_lock(&server->drained);
-    while (in_time && atomic_load(&server->in_flight) > 0)
-        in_time = tern_sync_wait_until(&server->drained, deadline);
-    tern_sync_unlock(&server->drained);
-}
-
 void tern_http_stop(struct tern_http_server *server, int timeout_ms)
 {
     if (!server) return;
@@ -491,7 +481,14 @@ void tern_http_stop(struct tern_http_server *server, int timeout_ms)
     (void)MHD_quiesce_daemon(server->daemon);    /* the listener is ours again */
     (void)shutdown(server->listener, SHUT_RDWR); /* clients are refused instead of waiting in the backlog */
     tern_http_sweeper_release_idle(&server->sweeper);
-    wait_for_flight(server, timeout_ms);
+
+    struct timespec deadline = tern_deadline(timeout_ms);
+    bool in_time = true;
+    tern_sync_lock(&server->drained);
+    while (in_time && atomic_load(&server->in_flight) > 0)
+        in_time = tern_sync_wait_until(&server->drained, deadline);
+    tern_sync_unlock(&server->drained);
+
     MHD_stop_daemon(server->daemon); /* waits for the threads of all connections, and so for running handlers */
     tern_http_sweeper_stop(&server->sweeper);
     destroy_server(server);

@@ -13,7 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 128 }; /* connections that the kernel accepts ahead of us */
 
 int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage,
                            socklen_t *ret_length, struct tern_error *err)
@@ -87,6 +87,7 @@ int tern_http_check_address(const char *address, struct tern_error *err)
     return tern_http_address_read(address, 0, &storage, &length, err);
 }
 
+/* The port that the kernel has chosen. */
 static uint16_t port_of(int listener)
 {
     struct sockaddr_storage storage = {0};
@@ -99,6 +100,7 @@ static uint16_t port_of(int listener)
     return ntohs(storage.ss_family == AF_INET6 ? six.sin6_port : four.sin_port);
 }
 
+/* SO_REUSEADDR: a daemon that starts again must not wait for the TIME_WAIT of its last connections. */
 int tern_http_address_listen(const char *address, uint16_t port, uint16_t *ret_port, struct tern_error *err)
 {
     struct sockaddr_storage storage;

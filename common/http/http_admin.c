@@ -45,16 +45,7 @@ static bool token_matches(const char *given, const char *token)
     return difference == 0;
 }
 
-enum verdict { RIGHT, WRONG, CLOSED };
-
-static enum verdict judge(struct http_admin *admin, const char *given)
-{
-    pthread_mutex_lock(&admin->lock);
-    enum verdict verdict = admin->token[0] == '\0' ? CLOSED : token_matches(given, admin->token) ? RIGHT : WRONG;
-    pthread_mutex_unlock(&admin->lock);
-    return verdict;
-}
-
+/* RFC 6750, section 3: the challenge names an error only when a token was given. Always returns false. */
 static bool refuse_unauthorized(struct tern_http_request *request, const char *challenge, const char *detail)
 {
     (void)tern_http_refuse(request, 401, "Unauthorized", "%s", detail);
@@ -69,14 +60,15 @@ bool tern_http_admin_allowed(struct http_admin *admin, struct tern_http_request 
         return refuse_unauthorized(request, "Bearer realm=\"tern\"",
                                    "This call needs the header Authorization: Bearer with the admin token.");
     given += 7 + strspn(given + 7, " ");
-    switch (judge(admin, given)) {
-    case RIGHT: return true;
-    case WRONG:
-        return refuse_unauthorized(request, "Bearer realm=\"tern\", error=\"invalid_token\"",
-                                   "The admin token is not the right one.");
-    case CLOSED: break;
-    }
-    return tern_http_refuse(
-        request, 403, "Forbidden",
-        "This call is closed: the service has no admin token that it may use, and its log says why.");
+    pthread_mutex_lock(&admin->lock);
+    bool closed = admin->token[0] == '\0';
+    bool right = !closed && token_matches(given, admin->token);
+    pthread_mutex_unlock(&admin->lock);
+    if (closed)
+        return tern_http_refuse(
+            request, 403, "Forbidden",
+            "This call is closed: the service has no admin token that it may use, and its log says why.");
+    if (right) return true;
+    return refuse_unauthorized(request, "Bearer realm=\"tern\", error=\"invalid_token\"",
+                               "The admin token is not the right one.");
 }

@@ -28,12 +28,14 @@ void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTT
     }
 }
 
+/* A byte that waits may be the start of a request: such a connection is not idle. */
 static bool is_idle(const struct http_connection *one)
 {
     char byte;
     return !one->leaving && !atomic_load(&one->in_request) && recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
+/* NULL: any address. */
 static bool is_from(const struct http_connection *one, const unsigned char *key)
 {
     return !key || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
@@ -50,21 +52,7 @@ static struct http_connection *longest_idle(const struct http_sweeper *sweeper, 
     return longest;
 }
 
-struct crowd {
-    unsigned all, same, leaving;
-};
-
-static struct crowd count_crowd(const struct http_sweeper *sweeper, const unsigned char *key)
-{
-    struct crowd crowd = {0};
-    for (const struct http_connection *one = sweeper->first; one; one = one->after) {
-        crowd.leaving += one->leaving;
-        crowd.all += !one->leaving;
-        crowd.same += !one->leaving && is_from(one, key);
-    }
-    return crowd;
-}
-
+/* Ends the longest idle connection of one address, or of all (NULL). False: none is idle. */
 static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
 {
     struct http_connection *longest = longest_idle(sweeper, key);
@@ -79,13 +67,18 @@ enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct h
 {
     unsigned char key[HTTP_ADDRESS_KEY];
     enum http_admission result = HTTP_ADMITTED;
+    unsigned all = 0, same = 0, leaving = 0;
     tern_http_address_key(address, key);
     tern_sync_lock(&sweeper->sync);
-    struct crowd crowd = count_crowd(sweeper, key);
-    bool may_replace = crowd.leaving < HTTP_LEAVING_MOST;
-    if (crowd.same >= limits->per_address)
+    for (const struct http_connection *one = sweeper->first; one; one = one->after) {
+        leaving += one->leaving;
+        all += !one->leaving;
+        same += !one->leaving && is_from(one, key);
+    }
+    bool may_replace = leaving < HTTP_LEAVING_MOST;
+    if (same >= limits->per_address)
         result = may_replace && make_room(sweeper, key) ? HTTP_REPLACES : HTTP_REFUSED_ADDRESS;
-    else if (crowd.all >= limits->all)
+    else if (all >= limits->all)
         result = may_replace && make_room(sweeper, NULL) ? HTTP_REPLACES : HTTP_REFUSED_TOTAL;
     if (result >= HTTP_REFUSED_ADDRESS) {
         sweeper->refused++;

@@ -38,6 +38,7 @@ static void begin_problem(struct tern_http_answer *answer, int status, const cha
     tern_json_write_string(out, title);
 }
 
+/* The whole object, with the detail from a format. */
 static void TERN_PRINTF(4, 0)
     set_problem(struct tern_http_answer *answer, int status, const char *title, const char *format, va_list arguments)
 {

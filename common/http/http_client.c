@@ -22,27 +22,27 @@
 #include "tern/version.h"
 
 enum {
-    CONNECTING_MOST = 32,
-    IDLE_CONNECTIONS_MOST = 64,
-    HEAD_MOST = 16384,
-    BUFFER_BYTES = 4096,
-    POLL_MS = 1000,
-    LOOK_UP_MS = 30000,
-    A_DAY_S = 86400
+    CONNECTING_MOST = 32,       /* calls that resolve a name or connect, at a time */
+    IDLE_CONNECTIONS_MOST = 64, /* kept open for the next call */
+    HEAD_MOST = 16384,          /* bytes of the head of an answer */
+    BUFFER_BYTES = 4096,        /* of each call, for reading */
+    POLL_MS = 1000,             /* longest sleep of the thread */
+    LOOK_UP_MS = 30000,         /* as long a resolver may go on after its call has timed out */
+    A_DAY_S = 86400             /* libcurl's own age for parsed certificates */
 };
 
 struct call {
-    struct call *next, *previous;
-    struct tern_http_client *client;
-    CURL *easy;
+    struct call *next, *previous;    /* in its list */
+    struct tern_http_client *client; /* that it belongs to */
+    CURL *easy;                      /* owned, as are the headers and the body */
     struct curl_slist *headers;
-    tern_http_done *done;
+    tern_http_done *done; /* the caller's, with `owner` */
     void *owner;
-    struct tern_text body;
-    size_t head_bytes;
-    bool connected; /* or known never to connect: it holds no place in `connecting` */
-    bool too_large; /* head or body */
-    char why[CURL_ERROR_SIZE];
+    struct tern_text body;     /* of the answer, so far */
+    size_t head_bytes;         /* of the answer, so far */
+    bool connected;            /* or known never to connect: it holds no place in `connecting` */
+    bool too_large;            /* head or body */
+    char why[CURL_ERROR_SIZE]; /* libcurl's sentence about an error */
 };
 
 struct list {
@@ -51,7 +51,7 @@ struct list {
 
 struct tern_http_client {
     struct tern_http_client_settings settings;
-    char *ca_file;
+    char *ca_file;                    /* a copy of the setting; owned */
     atomic_llong certificates_from_s; /* steady: cached certificates must not be older; 0: any age */
     CURLM *multi;
     pthread_t thread;
@@ -82,7 +82,7 @@ static void list_remove(struct list *list, struct call *call)
 
 /* ---- one call ---- */
 
-/* libcurl declares the parameters of the callbacks. */
+/* libcurl declares the parameters of the callbacks. Another length than the one given ends the transfer. */
 /* NOLINTBEGIN(readability-non-const-parameter) */
 static size_t on_head(char *bytes, size_t one, size_t length, void *self)
 {
@@ -104,6 +104,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *self)
     return length;
 }
 
+/* Gives the place of a call back; the second time does nothing. */
 static void has_connected(struct call *call)
 {
     if (!call->connected) call->client->connecting--;
@@ -128,15 +129,7 @@ static void set_text(CURL *easy, CURLoption option, const char *text)
     TERN_ASSERT(curl_easy_setopt(easy, option, text) != CURLE_OUT_OF_MEMORY, "memory for a request");
 }
 
-/* libcurl caches parsed certificates for a day; the cache must not be older than tern_http_client_read_certificates. */
-static void set_certificate_age(CURL *easy, const struct tern_http_client *client)
-{
-    int64_t from_s = atomic_load(&client->certificates_from_s);
-    int64_t age_s = tern_steady(&tern_clock_system) / 1000 - from_s;
-    if (from_s == 0 || age_s > A_DAY_S) return;
-    (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_s > 0 ? age_s : 0));
-}
-
+/* What a call may do, and for how long: no other protocols, no redirects, no proxy, certificates and names verified. */
 static void set_bounds(CURL *easy, const struct tern_http_client *client)
 {
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -151,9 +144,15 @@ static void set_bounds(CURL *easy, const struct tern_http_client *client)
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (client->ca_file[0]) set_text(easy, CURLOPT_CAINFO, client->ca_file);
-    set_certificate_age(easy, client);
     (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     set_text(easy, CURLOPT_USERAGENT, "tern/" TERN_VERSION);
+
+    /* libcurl caches parsed certificates for a day; the cache must not be older than the last
+     * tern_http_client_read_certificates. */
+    int64_t from_s = atomic_load(&client->certificates_from_s);
+    int64_t age_s = tern_steady(&tern_clock_system) / 1000 - from_s;
+    if (from_s != 0 && age_s <= A_DAY_S)
+        (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_s > 0 ? age_s : 0));
 }
 
 static void set_callbacks(struct call *call)
@@ -176,6 +175,7 @@ static void add_header(struct call *call, const char *line)
     call->headers = longer;
 }
 
+/* libcurl copies the URL and the body; the headers must live as long as the handle. */
 static void set_request(struct call *call, const struct tern_http_call *asked)
 {
     CURLcode set = curl_easy_setopt(call->easy, CURLOPT_URL, asked->url);
@@ -207,14 +207,6 @@ static struct call *make_call(struct tern_http_client *client, const struct tern
     return call;
 }
 
-static void free_call(struct call *call)
-{
-    curl_easy_cleanup(call->easy);
-    curl_slist_free_all(call->headers);
-    tern_text_fini(&call->body);
-    free(call);
-}
-
 /* Calls `done` and frees the call, which is in no list and no longer added to libcurl. */
 static void end_call(struct call *call, const struct tern_http_reply *reply)
 {
@@ -223,7 +215,10 @@ static void end_call(struct call *call, const struct tern_http_reply *reply)
     client->calls--;
     pthread_mutex_unlock(&client->lock);
     call->done(call->owner, reply);
-    free_call(call);
+    curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->headers);
+    tern_text_fini(&call->body);
+    free(call);
 }
 
 static void end_without_answer(struct call *call, const char *why)
@@ -235,13 +230,6 @@ static void end_without_answer(struct call *call, const char *why)
 
 /* ---- the thread ---- */
 
-static void take_off(struct tern_http_client *client, struct call *call)
-{
-    has_connected(call);
-    list_remove(&client->active, call);
-    (void)curl_multi_remove_handle(client->multi, call->easy);
-}
-
 /* Keeps the place of a call that timed out while resolving: its resolver thread goes on. */
 static void leave_its_place(struct tern_http_client *client, struct call *call)
 {
@@ -252,6 +240,7 @@ static void leave_its_place(struct tern_http_client *client, struct call *call)
     client->left_at_ms[(client->left_first + client->left_count++) % CONNECTING_MOST] = tern_steady(&tern_clock_system);
 }
 
+/* Frees the places of calls whose resolver thread must have ended by now. */
 static void take_places_back(struct tern_http_client *client)
 {
     int64_t now_ms = tern_steady(&tern_clock_system);
@@ -262,37 +251,36 @@ static void take_places_back(struct tern_http_client *client)
     }
 }
 
+/* Takes the call off libcurl and passes its result on. */
 static void finish(struct tern_http_client *client, struct call *call, CURLcode result)
 {
     struct tern_http_reply reply = {.body = call->body.bytes ? call->body.bytes : "", .length = call->body.length};
     long status = 0;
     if (result == CURLE_OPERATION_TIMEDOUT) leave_its_place(client, call);
-    take_off(client, call);
+    has_connected(call);
+    list_remove(&client->active, call);
+    (void)curl_multi_remove_handle(client->multi, call->easy);
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (call->too_large)
+    if (call->too_large) {
         end_without_answer(call, "the answer is too large");
-    else if (result != CURLE_OK)
+    } else if (result != CURLE_OK) {
         end_without_answer(call, call->why[0] ? call->why : curl_easy_strerror(result));
-    else {
+    } else {
         reply.status = (int)status;
         end_call(call, &reply);
     }
 }
 
-static struct call *next_waiting(struct tern_http_client *client)
-{
-    pthread_mutex_lock(&client->lock);
-    struct call *call = client->connecting < CONNECTING_MOST ? client->waiting.first : NULL;
-    if (call) list_remove(&client->waiting, call);
-    pthread_mutex_unlock(&client->lock);
-    return call;
-}
-
+/* Begins the calls that wait, in their order, while there are places. */
 static void begin_calls(struct tern_http_client *client)
 {
-    struct call *call;
     take_places_back(client);
-    while ((call = next_waiting(client))) {
+    for (;;) {
+        pthread_mutex_lock(&client->lock);
+        struct call *call = client->connecting < CONNECTING_MOST ? client->waiting.first : NULL;
+        if (call) list_remove(&client->waiting, call);
+        pthread_mutex_unlock(&client->lock);
+        if (!call) return;
         list_add(&client->active, call);
         client->connecting++;
         CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
@@ -300,6 +288,7 @@ static void begin_calls(struct tern_http_client *client)
     }
 }
 
+/* Finishes the calls that libcurl reports as done. */
 static void finish_calls(struct tern_http_client *client)
 {
     CURLMsg *message;
@@ -394,6 +383,7 @@ void tern_http_client_destroy(struct tern_http_client *client)
     free(client);
 }
 
+/* The place of the call is taken before it is made, without the lock, because making it is slow. */
 int tern_http_client_send(struct tern_http_client *client, const struct tern_http_call *call, tern_http_done *done,
                           void *owner, struct tern_error *err)
 {
@@ -412,6 +402,7 @@ int tern_http_client_send(struct tern_http_client *client, const struct tern_htt
 
 /* ---- URLs ---- */
 
+/* What never leaves the machine: 127.0.0.0/8, ::1, and the name that resolves to them (RFC 6761, section 6.3). */
 static bool is_loopback(const char *host)
 {
     struct in_addr four;

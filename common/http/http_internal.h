@@ -15,20 +15,21 @@
 #include <sys/socket.h>
 
 enum {
-    HTTP_BODY_MAX = 65536,
-    HTTP_SWALLOW_MAX = 1 << 20, /* bytes of an unwanted body; more of it ends the connection */
-    HTTP_LARGE_ANSWER = 65536,
+    HTTP_BODY_MAX = 65536,              /* bytes of a body */
+    HTTP_SWALLOW_MAX = 1 << 20,         /* bytes of an unwanted body; more of it ends the connection */
+    HTTP_LARGE_ANSWER = 65536,          /* bytes from which an answer to GET counts as large */
     HTTP_LARGE_ANSWERS_MOST = 32 << 20, /* bytes of them that are being sent */
-    HTTP_TARGET_MAX = 4096,
-    HTTP_HEADERS_MAX = 100,
-    HTTP_QUERY_MAX = 32,
-    HTTP_SEGMENTS_MAX = 12,
-    HTTP_ADDRESS_KEY = 16,
-    HTTP_LEAVING_MOST = 64, /* connections that were told to end and still count, above the limit */
-    HTTP_REPORT_MS = 60000,
+    HTTP_TARGET_MAX = 4096,             /* bytes of a request target */
+    HTTP_HEADERS_MAX = 100,             /* of a request */
+    HTTP_QUERY_MAX = 32,                /* arguments of a query */
+    HTTP_SEGMENTS_MAX = 12,             /* of a path */
+    HTTP_ADDRESS_KEY = 16,              /* bytes of an IPv6 address */
+    HTTP_LEAVING_MOST = 64,             /* connections that were told to end and are not closed yet */
+    HTTP_REPORT_MS = 60000,             /* between two reports of refused connections */
     HTTP_REQUEST_ID_SIZE = 65
 };
 
+/* A header, or an argument of a query. */
 struct http_pair {
     const char *name, *value;
 };
@@ -61,12 +62,13 @@ struct http_admin {
 
 /* What the validator knows of its server; constant once it runs, except the token of `admin`. */
 struct http_rules {
-    struct http_route *routes;
+    struct http_route *routes; /* owned */
     size_t route_count;
-    struct http_admin *admin;
-    struct tern_ids *ids;
+    struct http_admin *admin; /* the server's */
+    struct tern_ids *ids;     /* the program's */
 };
 
+/* How the head announces the body. */
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 
 struct tern_http_request {
@@ -102,7 +104,11 @@ struct tern_http_request {
     int64_t started_ns, ends_ms; /* monotonic begin; steady deadline */
 };
 
+/* ---- http_request.c ---- */
+
+/* Frees what a request has taken, and zeroes it for the next one. */
 void tern_http_request_reset(struct tern_http_request *request);
+/* The value of the first pair with that name, or NULL. */
 const char *tern_http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case);
 
 /* ---- http_target.c ---- */
@@ -113,6 +119,7 @@ void tern_http_target_fini(struct http_target *target);
 
 /* ---- http_routes.c ---- */
 
+/* Splits the paths of the tables, which must outlive the rules. */
 void tern_http_routes_compile(struct http_rules *rules, const struct tern_http_routes *tables, size_t table_count);
 void tern_http_routes_fini(struct http_rules *rules);
 /* Finds the row for the request's method and path. False: refused with 404 or 405, or answered as OPTIONS. */
@@ -128,18 +135,13 @@ bool tern_http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
 bool tern_http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);
 
-/* ---- http_key.c ---- */
-
-/* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
- * Returns 0, or -1 when it is not one. */
-int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
-
 /* ---- http_address.c ---- */
 
 /* Whether an authority ("host" or "host:port"; default 80) names this address and port. */
 bool tern_http_authority_is_own(const char *authority, const char *address, uint16_t port);
 /* Whether two authorities name the same host and port. */
 bool tern_http_authority_same(const char *one, const char *other);
+/* The socket address of numbers or "localhost". Returns 0, or -1 with a sentence. */
 int tern_http_address_read(const char *address, uint16_t port, struct sockaddr_storage *ret_storage,
                            socklen_t *ret_length, struct tern_error *err);
 /* Returns a listening socket and its port (0 asks for any free one), or -1. */
@@ -150,6 +152,9 @@ int tern_http_address_listen(const char *address, uint16_t port, uint16_t *ret_p
 /* Checks everything that the head alone decides. False: refused (or OPTIONS answered); with `closing` the answer must
  * be sent at once. */
 bool tern_http_validate(const struct http_rules *rules, struct tern_http_request *request);
+/* The value of an Idempotency-Key header: an RFC 8941 string or the bare characters, 1 to 255 visible ASCII ones.
+ * Returns 0, or -1 when it is not one. */
+int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE]);
 
 /* ---- http_answer.c ---- */
 
@@ -161,9 +166,10 @@ void tern_http_answer_complete(const struct tern_http_request *request, struct t
 
 /* ---- http_sweeper.c: ends connections that are over their deadline ---- */
 
+/* One per connection of a client; made and freed by http.c, on the list while its descriptor is open. */
 struct http_connection {
-    struct http_connection *before, *after; /* in the list of the sweeper */
-    int fd;
+    struct http_connection *before, *after;     /* in the list of the sweeper */
+    int fd;                                     /* libmicrohttpd's */
     unsigned char address[HTTP_ADDRESS_KEY];    /* of the client: tern_http_address_key */
     bool leaving;                               /* under the mutex: it was ended to make room for another */
     atomic_bool in_request;                     /* between request line and end of answer */
@@ -193,6 +199,7 @@ struct http_sweeper {
 int tern_http_sweeper_start(struct http_sweeper *sweeper, const struct tern_clock *clock, int tick_ms,
                             tern_http_refused *report, void *self, struct tern_error *err);
 void tern_http_sweeper_stop(struct http_sweeper *sweeper);
+/* Around the life of a connection's descriptor. */
 void tern_http_sweeper_add(struct http_sweeper *sweeper, struct http_connection *connection);
 void tern_http_sweeper_remove(struct http_sweeper *sweeper, struct http_connection *connection);
 /* Ends the connections that wait for a next request. */
@@ -200,6 +207,7 @@ void tern_http_sweeper_release_idle(struct http_sweeper *sweeper);
 
 /* ---- http_admission.c: the limits of connections ---- */
 
+/* Of open connections. */
 struct http_limits {
     unsigned all, per_address;
 };

@@ -22,6 +22,7 @@ static const char *reachable(const char *address)
     return strcmp(address, "::") == 0 ? "::1" : address;
 }
 
+/* Why there was no status code. Always returns -1. */
 static int explain(CURL *easy, CURLcode result, const char *address, uint16_t port, struct tern_error *err)
 {
     long reason = 0;

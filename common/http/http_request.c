@@ -67,6 +67,7 @@ const char *tern_http_request_id(const struct tern_http_request *request)
     return request->request_id;
 }
 
+/* Asks the socket of the connection, which the request is part of. */
 void tern_http_peer(const struct tern_http_request *request, char peer[TERN_HTTP_PEER_SIZE])
 {
     const struct http_connection *connection =

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Cuts a copy of the row's path at its slashes. */
 static void split_pattern(struct http_route *route)
 {
     TERN_ASSERT(route->row->path[0] == '/', "the path of a route begins with a slash");
@@ -45,6 +46,7 @@ void tern_http_routes_fini(struct http_rules *rules)
     free(rules->routes);
 }
 
+/* Segment by segment. segment_count may exceed the array of the target, but then no route is as long. */
 static bool path_fits(const struct http_route *route, const struct http_target *target)
 {
     if (route->segment_count != target->segment_count) return false;
@@ -70,14 +72,6 @@ static void allow(const struct http_rules *rules, struct tern_http_request *requ
     tern_text_fini(&methods);
 }
 
-static bool answer_options(const struct http_rules *rules, struct tern_http_request *request)
-{
-    request->answer.status = 204;
-    request->refused = true; /* no handler runs */
-    allow(rules, request);
-    return false;
-}
-
 bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_request *request)
 {
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
@@ -94,8 +88,12 @@ bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_re
         return true;
     }
     if (!path_known) return tern_http_refuse(request, 404, "Not Found", "There is nothing at this path.");
-    if (strcmp(method, "OPTIONS") == 0) return answer_options(rules, request);
-    (void)tern_http_refuse(request, 405, "Method Not Allowed", "This path does not take that method; see Allow.");
+    if (strcmp(method, "OPTIONS") == 0) {
+        request->answer.status = 204;
+        request->refused = true; /* no handler runs */
+    } else {
+        (void)tern_http_refuse(request, 405, "Method Not Allowed", "This path does not take that method; see Allow.");
+    }
     allow(rules, request);
     return false;
 }

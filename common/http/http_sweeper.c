@@ -13,15 +13,6 @@
 
 enum { STACK_BYTES = 128 * 1024 };
 
-/* Under the mutex. */
-static void hang_up_late(struct http_sweeper *sweeper)
-{
-    int64_t now = tern_steady(sweeper->clock);
-    for (struct http_connection *one = sweeper->first; one; one = one->after)
-        if (now >= atomic_load_explicit(&one->deadline_ms, memory_order_relaxed))
-            (void)shutdown(one->fd, SHUT_RDWR); /* wakes its thread, which ends it */
-}
-
 /* Under the mutex, which it releases during the report. */
 static void report_refused(struct http_sweeper *sweeper)
 {
@@ -37,6 +28,7 @@ static void report_refused(struct http_sweeper *sweeper)
     tern_sync_lock(&sweeper->sync);
 }
 
+/* The thread. */
 static void *sweep(void *argument)
 {
     struct http_sweeper *sweeper = argument;
@@ -48,7 +40,10 @@ static void *sweep(void *argument)
             continue;
         }
         (void)tern_sync_wait_until(&sweeper->sync, tern_deadline(sweeper->tick_ms));
-        hang_up_late(sweeper);
+        int64_t now = tern_steady(sweeper->clock);
+        for (struct http_connection *one = sweeper->first; one; one = one->after)
+            if (now >= atomic_load_explicit(&one->deadline_ms, memory_order_relaxed))
+                (void)shutdown(one->fd, SHUT_RDWR); /* wakes its thread, which ends it */
     }
     tern_sync_unlock(&sweeper->sync);
     return NULL;

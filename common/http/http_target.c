@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* Refuses what RFC 3986, section 2, does not allow in a URI; careless clients send it without escapes. */
 static int check_characters(const char *raw, struct tern_error *err)
 {
     for (const char *c = raw; *c != '\0'; c++) {
@@ -22,7 +23,8 @@ static int check_characters(const char *raw, struct tern_error *err)
     return 0;
 }
 
-/* In place. */
+/* Decodes in place, once. What means something else to another reader is refused: control characters, slashes and bytes
+ * outside ASCII. */
 static int decode(char *piece, struct tern_error *err)
 {
     char *to = piece;
@@ -61,28 +63,23 @@ static int split_path(char *text, struct http_target *target, struct tern_error 
     return 0;
 }
 
-static int add_query(char *piece, struct http_target *target, struct tern_error *err)
-{
-    char *equals = strchrnul(piece, '=');
-    char *value = *equals == '=' ? equals + 1 : equals;
-    *equals = '\0';
-    if (decode(piece, err) < 0 || decode(value, err) < 0) return -1;
-    if (tern_http_find(target->query, target->query_count, piece, false))
-        return tern_error_set(err, "The query argument \"%s\" is given twice.", piece);
-    if (target->query_count == HTTP_QUERY_MAX)
-        return tern_error_set(err, "The query has more than %d arguments.", HTTP_QUERY_MAX);
-    target->query[target->query_count++] = (struct http_pair){piece, value};
-    return 0;
-}
-
+/* "name=value&...", cut and decoded in place. An argument without "=" has the value ""; empty ones are left out. */
 static int split_query(char *text, struct http_target *target, struct tern_error *err)
 {
-    while (*text != '\0') {
+    for (char *next; *text != '\0'; text = next) {
         char *end = strchrnul(text, '&');
-        char *next = *end == '&' ? end + 1 : end;
+        next = *end == '&' ? end + 1 : end;
         *end = '\0';
-        if (*text != '\0' && add_query(text, target, err) < 0) return -1;
-        text = next;
+        if (*text == '\0') continue;
+        char *equals = strchrnul(text, '=');
+        char *value = *equals == '=' ? equals + 1 : equals;
+        *equals = '\0';
+        if (decode(text, err) < 0 || decode(value, err) < 0) return -1;
+        if (tern_http_find(target->query, target->query_count, text, false))
+            return tern_error_set(err, "The query argument \"%s\" is given twice.", text);
+        if (target->query_count == HTTP_QUERY_MAX)
+            return tern_error_set(err, "The query has more than %d arguments.", HTTP_QUERY_MAX);
+        target->query[target->query_count++] = (struct http_pair){text, value};
     }
     return 0;
 }
@@ -104,6 +101,7 @@ static int skip_authority(const char **at, size_t *ret_length, struct tern_error
     return 0;
 }
 
+/* `memory` holds the path with the query behind it, then the path cut into segments, then the authority. */
 static int take_apart(const char *raw, struct http_target *target, struct tern_error *err)
 {
     const char *rest = raw;

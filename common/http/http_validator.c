@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* RFC 9110, section 5.6.2. */
 static bool is_token(const char *text)
 {
     if (*text == '\0') return false;
@@ -20,6 +21,7 @@ static bool is_token(const char *text)
     return true;
 }
 
+/* RFC 9110, section 5.5: no control characters but the tab. */
 static bool is_field_value(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -27,6 +29,7 @@ static bool is_field_value(const char *text)
     return true;
 }
 
+/* Always returns false. */
 static bool refuse_malformed(struct tern_http_request *request, const char *detail)
 {
     request->closing = true;
@@ -71,6 +74,7 @@ static bool check_each_header(struct tern_http_request *request)
     return true;
 }
 
+/* Headers of which two readers might use different ones when they come twice. */
 static bool check_singles(struct tern_http_request *request)
 {
     static const char *const singles[] = {
@@ -89,6 +93,7 @@ static bool check_singles(struct tern_http_request *request)
 
 static const char host_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]%~";
 
+/* RFC 9112, section 3.2: HTTP/1.1 needs a Host, even an empty one. */
 static bool check_host(struct tern_http_request *request)
 {
     const char *host = tern_http_header(request, "Host");
@@ -118,6 +123,7 @@ static bool check_authority(struct tern_http_request *request)
         "The target of the request names a host that is neither this one nor that of the header Host.");
 }
 
+/* Content-Length: digits alone, few enough for 64 bits. */
 static bool read_length(struct tern_http_request *request, const char *digits)
 {
     size_t length = strspn(digits, "0123456789");
@@ -181,6 +187,7 @@ static bool check_type(struct tern_http_request *request)
     return true;
 }
 
+/* Content-Length: 0 is an empty body, not a missing length. */
 static bool refuse_missing_body(struct tern_http_request *request)
 {
     if (tern_http_header(request, "Content-Length"))
@@ -189,6 +196,7 @@ static bool refuse_missing_body(struct tern_http_request *request)
                             "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
 }
 
+/* What the head announces about the body, against what the route takes. */
 static bool check_body(struct tern_http_request *request)
 {
     unsigned flags = request->route->row->flags;
@@ -203,6 +211,28 @@ static bool check_body(struct tern_http_request *request)
     return check_type(request);
 }
 
+/* A quoted string as in draft-ietf-httpapi-idempotency-key-header-07, or the same characters bare, because many clients
+ * send them so. */
+int tern_http_key_read(const char *header, char ret_key[TERN_HTTP_KEY_SIZE])
+{
+    const bool quoted = header[0] == '"';
+    const char *at = header + (quoted ? 1 : 0);
+    char key[TERN_HTTP_KEY_SIZE];
+    size_t length = 0;
+    for (; *at != '\0' && *at != '"'; at++) {
+        if (quoted && *at == '\\') {
+            at++;
+            if (*at != '"' && *at != '\\') return -1;
+        }
+        if (*at <= ' ' || *at >= 0x7f || length == TERN_HTTP_KEY_SIZE - 1) return -1;
+        key[length++] = *at;
+    }
+    if (length == 0 || *at != (quoted ? '"' : '\0') || (quoted && at[1] != '\0')) return -1;
+    key[length] = '\0';
+    memcpy(ret_key, key, length + 1);
+    return 0;
+}
+
 /* The key of a call that is idempotent by itself is ignored. */
 static bool check_key(struct tern_http_request *request)
 {
@@ -215,6 +245,7 @@ static bool check_key(struct tern_http_request *request)
 
 /* ---- the whole head ---------------------------------------------------------------------------------------------- */
 
+/* The client's X-Request-Id, when it can be logged and sent back as it is, else a new one; and a span of its trace. */
 static void name_request(const struct http_rules *rules, struct tern_http_request *request)
 {
     static const char id_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -224,14 +255,6 @@ static void name_request(const struct http_rules *rules, struct tern_http_reques
     if (!usable || tern_copy(request->request_id, sizeof request->request_id, id) < 0)
         tern_ids_uuid(rules->ids, request->request_id);
     tern_ids_traceparent(rules->ids, tern_http_header(request, "traceparent"), request->traceparent);
-}
-
-/* An unwanted body of moderate size is read and dropped, and the connection goes on; otherwise the connection ends. */
-static void decide_closing(struct tern_http_request *request)
-{
-    bool readable = request->body_kind == HTTP_BODY_NONE ||
-                    (request->body_kind == HTTP_BODY_LENGTH && request->body_announced <= HTTP_BODY_MAX);
-    if (!readable || tern_http_header(request, "Expect")) request->closing = true;
 }
 
 bool tern_http_validate(const struct http_rules *rules, struct tern_http_request *request)
@@ -244,6 +267,10 @@ bool tern_http_validate(const struct http_rules *rules, struct tern_http_request
         ((request->route->row->flags & TERN_HTTP_ADMIN) == 0 || tern_http_admin_allowed(rules->admin, request)) &&
         check_key(request) && check_body(request))
         return true;
-    decide_closing(request);
+    /* An unwanted body of moderate size is read and dropped, and the connection goes on; otherwise it ends. A client
+     * that waits for 100-continue may send the body or not: nobody can tell what comes next. */
+    bool readable = request->body_kind == HTTP_BODY_NONE ||
+                    (request->body_kind == HTTP_BODY_LENGTH && request->body_announced <= HTTP_BODY_MAX);
+    if (!readable || tern_http_header(request, "Expect")) request->closing = true;
     return false;
 }
