@@ -89,16 +89,6 @@ static int explain_connect(struct tern_amqp *link, int status, struct tern_error
     return tern_amqp_link_trouble(link, TERN_AMQP_UNREACHED);
 }
 
-/* Waits for the result of a connect(2). Returns 0 or its errno. */
-static int await_connected(int fd, int timeout_ms)
-{
-    struct pollfd writable = {.fd = fd, .events = POLLOUT};
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (poll(&writable, 1, timeout_ms) <= 0) return ETIMEDOUT;
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
-}
-
 /* Connects a socket with the options that the library would set; the library would not report why it failed. Returns -1
  * with errno. */
 static int connect_to(const char *address, int port, int timeout_ms)
@@ -114,8 +104,15 @@ static int connect_to(const char *address, int port, int timeout_ms)
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int error = fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
-    if (error == EINPROGRESS) error = await_connected(fd, timeout_ms);
     freeaddrinfo(found);
+    if (error == EINPROGRESS) { /* the result comes when the socket is writable (connect(2)) */
+        struct pollfd writable = {.fd = fd, .events = POLLOUT};
+        socklen_t size = sizeof error;
+        if (poll(&writable, 1, timeout_ms) <= 0)
+            error = ETIMEDOUT;
+        else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+            error = errno;
+    }
     if (fd >= 0 && error == 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes) == 0)
         return fd;

@@ -28,34 +28,24 @@ void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTT
     }
 }
 
-/* A byte that waits may be the start of a request: such a connection is not idle. */
-static bool is_idle(const struct http_connection *one)
-{
-    char byte;
-    return !one->leaving && !atomic_load(&one->in_request) && recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
-}
-
 /* NULL: any address. */
 static bool is_from(const struct http_connection *one, const unsigned char *key)
 {
     return !key || memcmp(one->address, key, HTTP_ADDRESS_KEY) == 0;
 }
 
-/* The longest idle connection of one address, or of all (NULL). */
-static struct http_connection *longest_idle(const struct http_sweeper *sweeper, const unsigned char *key)
-{
-    struct http_connection *longest = NULL;
-    for (struct http_connection *one = sweeper->first; one; one = one->after) /* the newest first */
-        if (is_from(one, key) &&
-            (!longest || atomic_load(&one->idle_since_ms) <= atomic_load(&longest->idle_since_ms)) && is_idle(one))
-            longest = one;
-    return longest;
-}
-
-/* Ends the longest idle connection of one address, or of all (NULL). False: none is idle. */
+/* Ends the longest idle connection of one address, or of all (NULL). False: none is idle. Of two that are idle for
+ * equally long the older one goes: the list begins with the newest. */
 static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
 {
-    struct http_connection *longest = longest_idle(sweeper, key);
+    struct http_connection *longest = NULL;
+    for (struct http_connection *one = sweeper->first; one; one = one->after) {
+        char byte;
+        if (one->leaving || atomic_load(&one->in_request) || !is_from(one, key)) continue;
+        if (longest && atomic_load(&one->idle_since_ms) > atomic_load(&longest->idle_since_ms)) continue;
+        /* A byte that waits may be the start of a request. */
+        if (recv(one->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) longest = one;
+    }
     if (!longest) return false;
     longest->leaving = true;
     (void)shutdown(longest->fd, SHUT_RD); /* wakes its thread, which ends it */

@@ -155,18 +155,6 @@ static void set_bounds(CURL *easy, const struct tern_http_client *client)
         (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_s > 0 ? age_s : 0));
 }
 
-static void set_callbacks(struct call *call)
-{
-    (void)curl_easy_setopt(call->easy, CURLOPT_PRIVATE, (void *)call);
-    (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->why);
-    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_head);
-    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, (void *)call);
-    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, (void *)call);
-    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQFUNCTION, on_connected);
-    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, (void *)call);
-}
-
 static void add_header(struct call *call, const char *line)
 {
     TERN_ASSERT(!strpbrk(line, "\r\n"), "a header is one line");
@@ -202,7 +190,14 @@ static struct call *make_call(struct tern_http_client *client, const struct tern
     call->easy = curl_easy_init();
     TERN_ASSERT(call->easy, "memory for a call");
     set_bounds(call->easy, client);
-    set_callbacks(call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_PRIVATE, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->why);
+    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, on_head);
+    (void)curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, (void *)call);
+    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQFUNCTION, on_connected);
+    (void)curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, (void *)call);
     set_request(call, asked);
     return call;
 }
@@ -230,16 +225,6 @@ static void end_without_answer(struct call *call, const char *why)
 
 /* ---- the thread ---- */
 
-/* Keeps the place of a call that timed out while resolving: its resolver thread goes on. */
-static void leave_its_place(struct tern_http_client *client, struct call *call)
-{
-    curl_off_t looked_up_us = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_us);
-    if (call->connected || looked_up_us > 0) return;
-    call->connected = true;
-    client->left_at_ms[(client->left_first + client->left_count++) % CONNECTING_MOST] = tern_steady(&tern_clock_system);
-}
-
 /* Frees the places of calls whose resolver thread must have ended by now. */
 static void take_places_back(struct tern_http_client *client)
 {
@@ -251,12 +236,19 @@ static void take_places_back(struct tern_http_client *client)
     }
 }
 
-/* Takes the call off libcurl and passes its result on. */
+/* Takes the call off libcurl and passes its result on. A call that timed out while resolving leaves its place taken,
+ * because its resolver thread goes on. */
 static void finish(struct tern_http_client *client, struct call *call, CURLcode result)
 {
     struct tern_http_reply reply = {.body = call->body.bytes ? call->body.bytes : "", .length = call->body.length};
     long status = 0;
-    if (result == CURLE_OPERATION_TIMEDOUT) leave_its_place(client, call);
+    curl_off_t looked_up_us = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_us);
+    if (result == CURLE_OPERATION_TIMEDOUT && !call->connected && looked_up_us == 0) {
+        unsigned last = (client->left_first + client->left_count++) % CONNECTING_MOST;
+        client->left_at_ms[last] = tern_steady(&tern_clock_system);
+        call->connected = true;
+    }
     has_connected(call);
     list_remove(&client->active, call);
     (void)curl_multi_remove_handle(client->multi, call->easy);

@@ -16,12 +16,6 @@ static size_t drop(char *bytes, size_t one, size_t length, void *self) /* NOLINT
     return one * length;
 }
 
-static const char *reachable(const char *address)
-{
-    if (strcmp(address, "0.0.0.0") == 0 || strcasecmp(address, "localhost") == 0) return "127.0.0.1";
-    return strcmp(address, "::") == 0 ? "::1" : address;
-}
-
 /* Why there was no status code. Always returns -1. */
 static int explain(CURL *easy, CURLcode result, const char *address, uint16_t port, struct tern_error *err)
 {
@@ -34,7 +28,9 @@ static int explain(CURL *easy, CURLcode result, const char *address, uint16_t po
 
 int tern_http_probe(const char *address, uint16_t port, const char *path, int timeout_ms, struct tern_error *err)
 {
-    const char *nearby = reachable(address);
+    const char *nearby = address;
+    if (strcmp(address, "0.0.0.0") == 0 || strcasecmp(address, "localhost") == 0) nearby = "127.0.0.1";
+    if (strcmp(address, "::") == 0) nearby = "::1";
     if (tern_http_check_address(nearby, err) < 0) return -1;
     tern_http_init_libcurl();
     CURL *easy = curl_easy_init();

@@ -123,25 +123,22 @@ static bool check_authority(struct tern_http_request *request)
         "The target of the request names a host that is neither this one nor that of the header Host.");
 }
 
-/* Content-Length: digits alone, few enough for 64 bits. */
-static bool read_length(struct tern_http_request *request, const char *digits)
-{
-    size_t length = strspn(digits, "0123456789");
-    if (length == 0 || length > 18 || digits[length] != '\0')
-        return refuse_malformed(request, "Content-Length is not a whole number of bytes.");
-    request->body_kind = HTTP_BODY_LENGTH;
-    for (; *digits != '\0'; digits++)
-        request->body_announced = request->body_announced * 10 + (uint64_t)(*digits - '0');
-    if (request->body_announced == 0) request->body_kind = HTTP_BODY_NONE;
-    return true;
-}
-
-/* The end of the message must be given in exactly one way (RFC 9112, section 6.3). */
+/* The end of the message must be given in exactly one way (RFC 9112, section 6.3). Content-Length is digits alone, few
+ * enough for 64 bits. */
 static bool check_framing(struct tern_http_request *request)
 {
     const char *coding = tern_http_header(request, "Transfer-Encoding");
     const char *digits = tern_http_header(request, "Content-Length");
-    if (!coding) return !digits || read_length(request, digits);
+    if (!coding && !digits) return true;
+    if (!coding) {
+        size_t length = strspn(digits, "0123456789");
+        if (length == 0 || length > 18 || digits[length] != '\0')
+            return refuse_malformed(request, "Content-Length is not a whole number of bytes.");
+        for (; *digits != '\0'; digits++)
+            request->body_announced = request->body_announced * 10 + (uint64_t)(*digits - '0');
+        request->body_kind = request->body_announced > 0 ? HTTP_BODY_LENGTH : HTTP_BODY_NONE;
+        return true;
+    }
     if (digits) return refuse_malformed(request, "Content-Length and Transfer-Encoding must not come together.");
     if (strcmp(request->version, "HTTP/1.1") != 0)
         return refuse_malformed(request, "Transfer-Encoding needs HTTP/1.1.");
@@ -168,6 +165,7 @@ static bool is_json(const char *type)
     return strncasecmp(charset, "utf-8", 5) == 0 && strchr("\"; \t", charset[5]);
 }
 
+/* RFC 9110, section 15.5.16: a 415 names what is accepted; Accept-Post is for POST only. Always returns false. */
 static bool refuse_type(struct tern_http_request *request, const char *detail)
 {
     (void)tern_http_refuse(request, 415, "Unsupported Media Type", "%s", detail);
@@ -176,8 +174,25 @@ static bool refuse_type(struct tern_http_request *request, const char *detail)
     return false;
 }
 
-static bool check_type(struct tern_http_request *request)
+/* What the head announces about the body, against what the route takes. Content-Length: 0 is an empty body, not a
+ * missing length. */
+static bool check_body(struct tern_http_request *request)
 {
+    unsigned flags = request->route->row->flags;
+    const char *expect = tern_http_header(request, "Expect");
+    if (expect && strcasecmp(expect, "100-continue") != 0)
+        return tern_http_refuse(request, 417, "Expectation Failed", "The only expectation met is 100-continue.");
+    if (request->body_kind == HTTP_BODY_NONE) {
+        if ((flags & TERN_HTTP_JSON) == 0) return true;
+        if (tern_http_header(request, "Content-Length"))
+            return tern_http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
+        return tern_http_refuse(request, 411, "Length Required",
+                                "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
+    }
+    if (request->body_announced > HTTP_BODY_MAX)
+        return tern_http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
+    if ((flags & (TERN_HTTP_JSON | TERN_HTTP_JSON_OPTIONAL)) == 0)
+        return tern_http_refuse(request, 400, "Bad Request", "This call takes no body.");
     const char *type = tern_http_header(request, "Content-Type");
     const char *encoding = tern_http_header(request, "Content-Encoding");
     if (!type || !is_json(type))
@@ -185,30 +200,6 @@ static bool check_type(struct tern_http_request *request)
     if (encoding && strcasecmp(encoding, "identity") != 0)
         return refuse_type(request, "The body must not be compressed.");
     return true;
-}
-
-/* Content-Length: 0 is an empty body, not a missing length. */
-static bool refuse_missing_body(struct tern_http_request *request)
-{
-    if (tern_http_header(request, "Content-Length"))
-        return tern_http_refuse(request, 400, "Bad Request", "The body is empty; this call needs a JSON object.");
-    return tern_http_refuse(request, 411, "Length Required",
-                            "This call needs a JSON body, with Content-Length or Transfer-Encoding: chunked.");
-}
-
-/* What the head announces about the body, against what the route takes. */
-static bool check_body(struct tern_http_request *request)
-{
-    unsigned flags = request->route->row->flags;
-    const char *expect = tern_http_header(request, "Expect");
-    if (expect && strcasecmp(expect, "100-continue") != 0)
-        return tern_http_refuse(request, 417, "Expectation Failed", "The only expectation met is 100-continue.");
-    if (request->body_kind == HTTP_BODY_NONE) return (flags & TERN_HTTP_JSON) == 0 || refuse_missing_body(request);
-    if (request->body_announced > HTTP_BODY_MAX)
-        return tern_http_refuse(request, 413, "Content Too Large", "The body is longer than %d bytes.", HTTP_BODY_MAX);
-    if ((flags & (TERN_HTTP_JSON | TERN_HTTP_JSON_OPTIONAL)) == 0)
-        return tern_http_refuse(request, 400, "Bad Request", "This call takes no body.");
-    return check_type(request);
 }
 
 /* A quoted string as in draft-ietf-httpapi-idempotency-key-header-07, or the same characters bare, because many clients

@@ -22,6 +22,7 @@ static bool has_type(const struct cJSON *node, int type)
     return node && (node->type & 0xFF) == type;
 }
 
+/* For bytes that are passed on as they are, without a tree. */
 int tern_json_check(const char *text, size_t length, size_t max_bytes, struct tern_error *err)
 {
     return tern_json_validate(text, length, max_bytes, NULL, err);
@@ -82,6 +83,8 @@ void tern_json_destroy(struct cJSON *node)
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
+
+/* NULL is accepted everywhere, so a chain of calls into a tree needs one check, at its end. */
 
 /* The other getter of cJSON ignores case, so that "ID" would pass for "id"; scripts/check_includes.sh refuses it. */
 const struct cJSON *tern_json_member(const struct cJSON *object, const char *name)

@@ -78,6 +78,7 @@ static int refuse(struct scan *scan, const char *why)
     return refuse_at(scan, scan->at, scan->at == scan->end ? "the text ends too early" : why);
 }
 
+/* At the end of the text this and the next two return false. */
 static bool is_digit(const struct scan *scan)
 {
     return scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9';
@@ -187,6 +188,7 @@ static int check_string(struct scan *scan)
 
 /* ---- numbers ----------------------------------------------------------------------------------------------- */
 
+/* Returns how many there were. */
 static size_t pass_digits(struct scan *scan)
 {
     const unsigned char *start = scan->at;
@@ -245,6 +247,7 @@ static uint32_t next_character(const unsigned char **at)
     return tern_utf8_code(c, length);
 }
 
+/* Both names were checked, and end with their closing quote. */
 static bool same_name(const unsigned char *one, const unsigned char *other)
 {
     uint32_t c;
@@ -309,6 +312,7 @@ static int check_array(struct scan *scan)
     }
 }
 
+/* Only the three names of RFC 8259, section 3, in lower case. */
 static int check_literal(struct scan *scan, const char *literal)
 {
     size_t length = strlen(literal);
@@ -339,7 +343,7 @@ static int check_bare_value(struct scan *scan)
     }
 }
 
-/* A value with the white space around it. */
+/* A value with the white space around it. Values are counted, because each costs a node in the tree. */
 static int check_value(struct scan *scan)
 {
     skip_space(scan);
@@ -349,6 +353,7 @@ static int check_value(struct scan *scan)
     return 0;
 }
 
+/* Everything in the struct is set here, without a zeroing of the marks: every message passes here. */
 static void init_scan(struct scan *scan, const char *text, size_t length, size_t max_bytes, struct tern_error *err)
 {
     scan->text = scan->at = (const unsigned char *)text;

@@ -26,7 +26,7 @@ static const struct {
     {"street",        TERN_MASK_PERSONAL},
     {"note",          TERN_MASK_PERSONAL},
 };
-enum { DIGITS_OF_A_CARD = 12 };
+enum { DIGITS_OF_A_CARD = 12 }; /* card numbers have 12 to 19 (ISO/IEC 7812) */
 
 /* Names are compared in any case: what is stored may come from senders that spell them otherwise. */
 static bool is_hidden(const char *name, enum tern_mask mask)
@@ -83,16 +83,6 @@ static void blot_value(char *at, const char *end)
     }
 }
 
-/* Masks what follows a listed name, wherever it stands: these bytes have no structure to go by. */
-static void blot_names(char *bytes, size_t length)
-{
-    for (size_t i = 0; i < TERN_COUNT(hidden); i++) {
-        size_t size = strlen(hidden[i].name);
-        for (char *at = bytes; at + size <= bytes + length; at++)
-            if (strncasecmp(at, hidden[i].name, size) == 0) blot_value(at + size, bytes + length);
-    }
-}
-
 /* Whether a word contains an @, or as many digits in a row as a card number. */
 static bool looks_personal(const char *word, size_t length)
 {
@@ -105,9 +95,15 @@ static bool looks_personal(const char *word, size_t length)
     return false;
 }
 
-/* Masks each word that looks personal. */
-static void blot_words(char *bytes, size_t length)
+/* First what follows a listed name, wherever it stands, because these bytes have no structure to go by; then each word
+ * that looks personal. */
+void tern_mask_bytes(char *bytes, size_t length)
 {
+    for (size_t i = 0; i < TERN_COUNT(hidden); i++) {
+        size_t size = strlen(hidden[i].name);
+        for (char *at = bytes; at + size <= bytes + length; at++)
+            if (strncasecmp(at, hidden[i].name, size) == 0) blot_value(at + size, bytes + length);
+    }
     for (size_t at = 0; at < length;) {
         size_t size = 0;
         while (at + size < length && is_word_byte((unsigned char)bytes[at + size]))
@@ -115,10 +111,4 @@ static void blot_words(char *bytes, size_t length)
         if (looks_personal(bytes + at, size)) memset(bytes + at, '*', size);
         at += size + 1;
     }
-}
-
-void tern_mask_bytes(char *bytes, size_t length)
-{
-    blot_names(bytes, length);
-    blot_words(bytes, length);
 }

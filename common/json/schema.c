@@ -51,28 +51,25 @@ static size_t add_piece(char *pointer, size_t size, size_t length, const char *p
     return length + piece_length;
 }
 
-/* Cut between two characters, not inside an escape. */
-static size_t add_name(char *pointer, size_t size, size_t length, const char *name)
+/* Writes the chain of places from the body downwards; returns the length. A name that does not fit is cut between two
+ * characters, not inside an escape. The recursion is as deep as the schema. */
+static size_t write_pointer(const struct place *place, char *pointer, size_t size)
 {
-    char piece[4];
+    if (!place) return add_piece(pointer, size, 0, "#", 1);
+    size_t length = write_pointer(place->parent, pointer, size);
+    if (!place->name) {
+        char index[24];
+        int index_length = snprintf(index, sizeof index, "/%zu", place->index);
+        return add_piece(pointer, size, length, index, (size_t)index_length);
+    }
     length = add_piece(pointer, size, length, "/", 1);
-    for (; *name; name++) {
-        size_t piece_length = escape_character(piece, *name);
+    for (const char *c = place->name; *c != '\0'; c++) {
+        char piece[4];
+        size_t piece_length = escape_character(piece, *c);
         if (length + piece_length >= size) break;
         length = add_piece(pointer, size, length, piece, piece_length);
     }
     return length;
-}
-
-/* Writes the chain of places from the body downwards; returns the length. The recursion is as deep as the schema. */
-static size_t write_pointer(const struct place *place, char *pointer, size_t size)
-{
-    char index[24];
-    if (!place) return add_piece(pointer, size, 0, "#", 1);
-    size_t length = write_pointer(place->parent, pointer, size);
-    if (place->name) return add_name(pointer, size, length, place->name);
-    int index_length = snprintf(index, sizeof index, "/%zu", place->index);
-    return add_piece(pointer, size, length, index, (size_t)index_length);
 }
 
 void tern_schema_fault(struct tern_schema_faults *faults, const char *code, const char *pointer, const char *detail,
@@ -88,6 +85,7 @@ void tern_schema_fault(struct tern_schema_faults *faults, const char *code, cons
     va_end(arguments);
 }
 
+/* A place becomes text only for a fault that is kept. */
 static void add_fault(struct tern_schema_faults *faults, const struct place *place, const char *code,
                       const char *detail)
 {
@@ -102,6 +100,7 @@ static void add_verdict(struct tern_schema_faults *faults, const struct place *p
     add_fault(faults, place, verdict->code, verdict->detail);
 }
 
+/* 0 without a fault, else -1 with the first one as a sentence. */
 static int first_fault(const struct tern_schema_faults *faults, struct tern_error *err)
 {
     if (faults->count == 0) return 0;
@@ -135,6 +134,7 @@ static int read_money(const struct cJSON *node, int64_t *ret_minor, struct schem
     return 0;
 }
 
+/* The bounds are judged later, like those of money: here only the type can be wrong. */
 static int read_count(const struct cJSON *node, int64_t *ret_count, struct schema_verdict *verdict)
 {
     struct tern_error err;
@@ -152,24 +152,20 @@ static int read_time(const struct cJSON *node, int64_t *ret_ms, struct schema_ve
     return 0;
 }
 
-/* Reads a value from JSON without checking its bounds. */
-static int read_value(const struct tern_field *field, const struct cJSON *node, void *target,
-                      struct schema_verdict *verdict)
-{
-    switch (field->kind) {
-    case TERN_KIND_MONEY: return read_money(node, target, verdict);
-    case TERN_KIND_COUNT: return read_count(node, target, verdict);
-    case TERN_KIND_TIME: return read_time(node, target, verdict);
-    default: return read_string(field, node, target, verdict);
-    }
-}
-
-/* Reads and judges one value; a UUID is kept in lower case, so that equal ids are equal bytes. */
+/* Reads a value of the kind and judges it by the rules of the field. A UUID is kept in lower case, so that equal ids
+ * are equal bytes. */
 static void decode_value(const struct reader *reader, const struct tern_field *field, const struct cJSON *node,
                          void *target, const struct place *place)
 {
     struct schema_verdict verdict;
-    if (read_value(field, node, target, &verdict) < 0 || tern_schema_judge(field, target, &verdict) < 0) {
+    int status;
+    switch (field->kind) {
+    case TERN_KIND_MONEY: status = read_money(node, target, &verdict); break;
+    case TERN_KIND_COUNT: status = read_count(node, target, &verdict); break;
+    case TERN_KIND_TIME: status = read_time(node, target, &verdict); break;
+    default: status = read_string(field, node, target, &verdict);
+    }
+    if (status < 0 || tern_schema_judge(field, target, &verdict) < 0) {
         add_verdict(reader->faults, place, &verdict);
         return;
     }
@@ -208,6 +204,7 @@ static void decode_list(const struct reader *reader, const struct tern_field *fi
     memcpy(target + field->count_offset, &count, sizeof count);
 }
 
+/* `target` is the struct around the member. */
 static void decode_member(const struct reader *reader, const struct tern_field *field, const struct cJSON *node,
                           char *target, const struct place *place)
 {
@@ -318,6 +315,7 @@ int tern_schema_read(const struct tern_schema *schema, const char *text, size_t 
 static void check_object(const struct tern_schema *schema, const char *source, const struct place *parent,
                          struct tern_schema_faults *faults);
 
+/* The count is judged first: a wrong one would lead behind the end of the array. */
 static void check_list(const struct tern_field *field, const char *source, const struct place *place,
                        struct tern_schema_faults *faults)
 {

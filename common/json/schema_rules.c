@@ -33,6 +33,7 @@ size_t tern_schema_longest(const struct tern_field *field)
     return field->high > 0 ? (size_t)field->high : field->size - 1;
 }
 
+/* Text that is required is never empty. */
 static size_t shortest(const struct tern_field *field)
 {
     return field->low > 0 ? (size_t)field->low : 1;
@@ -66,6 +67,7 @@ static int64_t count_characters(const unsigned char *at, const unsigned char *en
     return count;
 }
 
+/* Lengths count characters, as the sentences for people do; that the bytes fit was checked when they were copied. */
 static int judge_text(const struct tern_field *field, const char *text, struct schema_verdict *verdict)
 {
     const unsigned char *start = (const unsigned char *)text;
@@ -102,6 +104,7 @@ int tern_schema_judge_word(const char *word, struct schema_verdict *verdict)
     return 0;
 }
 
+/* The bounds appear as amounts, not as minor units. */
 static int judge_money(const struct tern_field *field, int64_t minor, struct schema_verdict *verdict)
 {
     char low[TERN_MONEY_SIZE];
@@ -118,6 +121,7 @@ static int judge_number(const struct tern_field *field, int64_t number, struct s
     return tern_schema_refuse(verdict, "out_of_range", "must be %" PRId64 " to %" PRId64, field->low, field->high);
 }
 
+/* Every int64_t is a time: bounds of times are a matter of the program. */
 int tern_schema_judge(const struct tern_field *field, const void *value, struct schema_verdict *verdict)
 {
     switch (field->kind) {

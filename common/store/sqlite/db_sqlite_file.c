@@ -181,27 +181,21 @@ static int check_nothing_is_missing(const struct tern_db *db, struct tern_error 
     return 0;
 }
 
-/* A store in use is in WAL mode; a backup (db_sqlite_backup.c) is not, until it is opened. */
-static bool is_backup(const struct tern_db *db)
-{
-    enum { WRITE_VERSION_AT = 18, ROLLBACK_JOURNAL = 1 };
-    unsigned char version = 0;
-    return pread(db->file, &version, 1, WRITE_VERSION_AT) == 1 && version == ROLLBACK_JOURNAL;
-}
-
 /* Refuses a store that lacks what its last use has committed. A length behind the word of the lock file is what
  * tern_sqlite_keep_length has recorded. */
 static int check_what_was_left(const struct tern_db *db, struct tern_error *err)
 {
+    enum { WRITE_VERSION_AT = 18, ROLLBACK_JOURNAL = 1 };
+    unsigned char version = 0;
     char digits[32] = "";
     struct stat about;
     if (db->file < 0 || fstat(db->file, &about) < 0 || about.st_size == 0) return check_nothing_is_missing(db, err);
-    if (is_backup(db)) {
-        return tern_sqlite_log_bytes(db) == 0
-                   ? 0
-                   : tern_error_fault(err, TERN_FAULT_BROKEN,
-                                      "it is a backup, and the log (-wal) beside it belongs to the store that was "
-                                      "there before: remove the log to go on with the backup");
+    /* A store in use is in WAL mode; a backup (db_sqlite_backup.c) is not, until it is opened. */
+    if (pread(db->file, &version, 1, WRITE_VERSION_AT) == 1 && version == ROLLBACK_JOURNAL) {
+        if (tern_sqlite_log_bytes(db) == 0) return 0;
+        return tern_error_fault(err, TERN_FAULT_BROKEN,
+                                "it is a backup, and the log (-wal) beside it belongs to the store that was "
+                                "there before: remove the log to go on with the backup");
     }
     bool kept = pread(db->lock, digits, sizeof digits - 1, sizeof is_used - 1) > 0;
     return tern_sqlite_check_log(db, last_end(db), kept ? strtoll(digits, NULL, 10) : 0, err);

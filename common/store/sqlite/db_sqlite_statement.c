@@ -124,17 +124,6 @@ static int bind(sqlite3_stmt *handle, int at, const struct tern_db_value *value)
     return sqlite3_bind_null(handle, at);
 }
 
-static int bind_all(struct tern_db *db, const struct tern_db_statement *statement, const struct tern_db_value *values,
-                    size_t count, struct tern_error *err)
-{
-    TERN_ASSERT(statement->parameters == count, "a statement gets as many values as it names");
-    for (size_t i = 0; i < count; i++) {
-        int code = bind(statement->handle, (int)i + 1, &values[i]);
-        if (code != SQLITE_OK) return tern_sqlite_fail(db, code, "bind", err);
-    }
-    return 0;
-}
-
 /* After some errors SQLite has rolled back already: a statement would now be a transaction of its own. */
 int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err)
 {
@@ -154,7 +143,11 @@ int tern_db_query(struct tern_db *db, struct tern_db_rows *rows, const char *sql
     if (!statement) return -1;
     statement->in_use = true;
     rows->statement = statement;
-    if (bind_all(db, statement, values, count, err) < 0) {
+    TERN_ASSERT(statement->parameters == count, "a statement gets as many values as it names");
+    for (size_t i = 0; i < count; i++) {
+        int code = bind(statement->handle, (int)i + 1, &values[i]);
+        if (code == SQLITE_OK) continue;
+        tern_sqlite_fail(db, code, "bind", err);
         tern_db_done(rows);
         return -1;
     }
