@@ -48,6 +48,8 @@ static void set_limits(struct tern_amqp_limits *limits)
     limits->probe_ms = limit_or(limits->probe_ms, usual_limits.probe_ms);
 }
 
+/* The URL is copied, because parsing cuts it into pieces, and overwritten at the end, because one piece is a password.
+ * */
 int tern_amqp_create(const struct tern_amqp_settings *settings, const struct tern_amqp_owner *owner,
                      struct tern_amqp **ret_link, struct tern_error *err)
 {
@@ -261,6 +263,8 @@ static void back_off(struct tern_amqp *link, unsigned attempt)
         (void)sleep_for(link, -1, (int)left_ms);
 }
 
+/* Only a stop ends the loop. A connection that has lasted SETTLED_MS resets the back-off; one that fails sooner counts
+ * as a further failure, so that a broker which refuses us after the login is not asked five times a second. */
 void tern_amqp_run(struct tern_amqp *link)
 {
     unsigned attempt = 0;

@@ -243,6 +243,7 @@ int tern_amqp_link_connect(struct tern_amqp *link, struct tern_error *err)
     return result;
 }
 
+/* For a connection without unsent bytes, to a broker that reads: any other close would wait for nothing. */
 void tern_amqp_link_say_goodbye(struct tern_amqp *link)
 {
     struct timeval timeout = milliseconds(GOODBYE_MS);
@@ -252,6 +253,7 @@ void tern_amqp_link_say_goodbye(struct tern_amqp *link)
     tern_amqp_call_ends(&link->watchdog);
 }
 
+/* The watchdog forgets the descriptor before the library closes it, because its number may be used again at once. */
 void tern_amqp_link_disconnect(struct tern_amqp *link)
 {
     tern_amqp_watchdog_set_fd(&link->watchdog, -1);

@@ -79,6 +79,7 @@ static void keep_headers(struct tern_amqp_incoming *in, const amqp_table_t *tabl
     in->delivery.header_count = count;
 }
 
+/* The texts of a message lie in one block, whose size the frame tells. Absent properties share a static "". */
 static void keep_properties(struct tern_amqp_incoming *in, const amqp_basic_properties_t *p, size_t wire_size)
 {
     in->texts = room_for(in->texts, &in->texts_room, wire_size + 64);
@@ -99,6 +100,7 @@ static bool equals(amqp_bytes_t bytes, const char *text)
     return bytes.len == strlen(text) && memcmp(bytes.bytes, text, bytes.len) == 0;
 }
 
+/* The first frame of a delivery; its header and its body follow. */
 static int on_deliver(struct tern_amqp *link, const amqp_basic_deliver_t *method)
 {
     struct tern_amqp_incoming *in = &link->in;
@@ -114,6 +116,7 @@ static int on_deliver(struct tern_amqp *link, const amqp_basic_deliver_t *method
     return 0;
 }
 
+/* The first frame of a publication that comes back, with header and body like a delivery. */
 static int on_return(struct tern_amqp *link, const amqp_basic_return_t *method)
 {
     struct tern_amqp_incoming *in = &link->in;
@@ -235,6 +238,7 @@ static int on_connection_method(struct tern_amqp *link, const amqp_method_t *met
     }
 }
 
+/* Channel 0 is the connection itself, and has methods only. The library keeps heartbeats to itself. */
 static int on_frame(struct tern_amqp *link, const amqp_frame_t *frame, struct tern_error *err)
 {
     if (frame->channel > TERN_AMQP_CHANNEL || (frame->channel == 0 && frame->frame_type != AMQP_FRAME_METHOD))
@@ -275,6 +279,7 @@ static int cannot_decode(struct tern_amqp *link, struct tern_error *err)
     return tern_error_set(err, "a delivery of \"%s\" has headers that cannot be decoded: dead-lettered", link->queue);
 }
 
+/* A round ends when nothing is there, or after FRAMES_PER_ROUND frames: the owner must come to its work, too. */
 int tern_amqp_link_receive(struct tern_amqp *link, bool *ret_more, struct tern_error *err)
 {
     const struct timeval at_once = {0, 0};

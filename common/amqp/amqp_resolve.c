@@ -93,6 +93,7 @@ static void await_answer(struct tern_amqp *link, const struct tern_amqp_question
     }
 }
 
+/* A question that was too slow for one attempt stays under way, and its answer serves the next attempt. */
 int tern_amqp_link_resolve(struct tern_amqp *link, struct tern_amqp_addresses *ret_addresses, struct tern_error *err)
 {
     const char *host = link->address.host;

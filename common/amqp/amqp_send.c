@@ -231,6 +231,7 @@ static int publish_in_burst(struct tern_amqp *link, const struct tern_amqp_messa
     return tern_amqp_link_unsent(link) < BURST_BYTES ? 0 : tern_amqp_link_flush(link, err);
 }
 
+/* The broker counts publications from 1, after confirm.select; so do we, and only what was handed over completely. */
 int tern_amqp_publish(struct tern_amqp *link, const struct tern_amqp_message *message, uint64_t *ret_sequence,
                       struct tern_error *err)
 {

@@ -22,6 +22,7 @@ int tern_amqp_link_status(struct tern_error *err, int status, const char *doing)
     return tern_error_set(err, "%s: %s", doing, amqp_error_string2(status));
 }
 
+/* The broker's own code and sentence, which name the queue, the argument or the missing right. */
 int tern_amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing)
 {
     int code = 0;
@@ -355,6 +356,7 @@ int tern_amqp_expect_marker(struct tern_amqp *link, const char *marker, struct t
     return tern_amqp_link_send_method(link, TERN_AMQP_CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &declare, err);
 }
 
+/* Without a consumer there is no delivery to wait for. */
 int tern_amqp_cancel(struct tern_amqp *link, struct tern_error *err)
 {
     if (link->consumer_number == 0) {

@@ -3,6 +3,7 @@
  * The jitter spreads attempts that failed together, so that they do not come together again. Pure. */
 #include "tern/backoff.h"
 
+/* Doubling stops at the limit, so no number of attempts overflows. */
 int64_t tern_backoff_ms(int64_t base_ms, int64_t attempt, uint64_t random)
 {
     static const int64_t most_ms = TERN_BACKOFF_MOST_MS / 5 * 4; /* with 25% of jitter it reaches the limit */

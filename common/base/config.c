@@ -19,6 +19,7 @@ void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
         flag[2 + i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
 }
 
+/* Used for aliases and for the words of a choice; NULL counts as an empty list. */
 const char *tern_config_next_word(const char **at, size_t *ret_length)
 {
     if (!*at || **at == '\0') return NULL;
@@ -31,6 +32,7 @@ const char *tern_config_next_word(const char **at, size_t *ret_length)
 
 /* ---- the table ---- */
 
+/* The default is checked, too, because the check fills the numbers; "" is no value, and is not checked. */
 void tern_config_reset(struct config_value *value)
 {
     tern_free_secret(value->text);

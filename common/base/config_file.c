@@ -27,6 +27,7 @@ static ssize_t read_all(int fd, char *bytes)
     return (ssize_t)have;
 }
 
+/* Never asks for the size beforehand: the path may lead to a pipe, as in a shell's <(...). */
 char *tern_config_load(const char *path, bool *ret_world_readable, struct tern_error *err)
 {
     char *bytes = NULL;
@@ -55,6 +56,7 @@ out:
     return bytes;
 }
 
+/* The names that a --config file may hold are those that the environment may hold. */
 bool tern_config_knows(const struct tern_config *config, const char *name)
 {
     size_t length = strlen(name);
@@ -92,6 +94,7 @@ static bool is_set(char *const *entries, const char *name)
     return false;
 }
 
+/* A mistyped name is a fault, not a setting of somebody else: the file belongs to this program. */
 static void report_unknown(const struct tern_config *config, const char *path, size_t line, const char *name,
                            struct tern_text *faults)
 {

@@ -75,6 +75,7 @@ void tern_config_suggest(struct config_suggestion *suggestion, const char *word,
     suggestion->distance = distance;
 }
 
+/* Suggests the nearest flag, of a setting or of an action. */
 static void report_unknown_flag(struct reading *reading, const char *flag)
 {
     struct config_suggestion nearest = {0};
@@ -154,6 +155,7 @@ static int take_flag(struct reading *reading, int argc, char **argv, int i)
     return equals ? 1 : 2;
 }
 
+/* Takes every word, also behind a mistake, so that all mistakes are reported at once. */
 static void take_command_line(struct reading *reading, int argc, char **argv)
 {
     for (int i = 1; i < argc;) {

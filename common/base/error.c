@@ -13,6 +13,7 @@
 static void write_sentence(struct tern_error *err, enum tern_fault fault, const char *format, va_list arguments)
     __attribute__((__format__(__printf__, 3, 0)));
 
+/* Formats into a buffer of its own, because arguments may point into `err`. */
 static void write_sentence(struct tern_error *err, enum tern_fault fault, const char *format, va_list arguments)
 {
     char text[sizeof err->text];
@@ -47,6 +48,7 @@ int tern_error_fault(struct tern_error *err, enum tern_fault fault, const char *
     return -1;
 }
 
+/* When both do not fit, the end of the old sentence is lost. */
 int tern_error_prefix(struct tern_error *err, const char *what, ...)
 {
     if (err) {

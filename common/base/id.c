@@ -118,6 +118,7 @@ void tern_ids_uuid(struct tern_ids *ids, char uuid[TERN_UUID_SIZE])
     uuid_unparse_lower(bytes, uuid);
 }
 
+/* The alphabet is in the order of ASCII, and the highest bits come first: ids sort as their UUIDs do. */
 void tern_ids_sortable(struct tern_ids *ids, const char *prefix, char id[TERN_SORTABLE_ID_SIZE])
 {
     static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -189,6 +189,8 @@ static void empty(struct tern_text *lines)
         tern_text_clear(lines);
 }
 
+/* A line that is below the level costs one atomic load. errno is kept, because callers log between a failed call and
+ * the use of its errno. */
 void tern_log_write(struct tern_log *log, enum tern_log_level level, const char *message, ...)
 {
     if (!tern_log_enabled(log, level)) return;
@@ -210,6 +212,7 @@ void tern_log_write(struct tern_log *log, enum tern_log_level level, const char 
     errno = saved;
 }
 
+/* A period begins with its first line. */
 enum tern_log_level tern_log_quota_take(struct tern_log_quota *quota, int64_t most, int64_t now_ms,
                                         int64_t *ret_left_out)
 {

@@ -242,6 +242,7 @@ static void add_pretty_start(struct tern_text *out, const struct log_style *styl
     tern_text_add_bytes(out, "  ", 2);
 }
 
+/* The message is padded only when fields follow: no blanks at the end of a line. */
 static void add_pretty(struct tern_text *out, const struct log_style *style, const char *time,
                        enum tern_log_level level, const char *message, va_list fields)
 {

@@ -66,6 +66,7 @@ static size_t hash_address(const void *address)
     return (size_t)(((uint64_t)(uintptr_t)address * UINT64_C(0x9E3779B97F4A7C15)) >> 40);
 }
 
+/* Rows are told apart by their address. The search ends, because the index is at most half full. */
 static struct family *find_family(const struct tern_metrics *metrics, const struct tern_metric *row)
 {
     size_t slot = hash_address(row) & metrics->index_mask;
@@ -208,6 +209,7 @@ void tern_metric_set(struct tern_metrics *metrics, const struct tern_metric *row
     atomic_store_explicit(&series->bits, bits_of(value), memory_order_relaxed);
 }
 
+/* Counts in one bucket; print_histogram adds them up. */
 void tern_metric_observe(struct tern_metrics *metrics, const struct tern_metric *row, double value, const char *first)
 {
     if (!metrics) return;
@@ -317,6 +319,7 @@ static void print_series(struct tern_text *out, const struct family *family, str
     }
 }
 
+/* A family that was never counted is left out, with its help: no sample, no type. */
 static void print_family(struct tern_text *out, struct family *family)
 {
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
@@ -346,6 +349,7 @@ static bool ends_with(const char *text, const char *end)
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
+/* Only while the registry is made: the index has no lock. */
 static void add_family(struct tern_metrics *metrics, const struct tern_metric *row)
 {
     struct family *family = &metrics->families[metrics->family_count++];

@@ -30,6 +30,7 @@ static int out_of_range(struct tern_error *err)
     return tern_error_set(err, "is too large for an amount");
 }
 
+/* One pass: the grammar is checked while the digits are added up. */
 int tern_money_parse(const char *digits, int64_t *ret_minor, struct tern_error *err)
 {
     const char *at = digits;

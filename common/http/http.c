@@ -442,6 +442,7 @@ static void destroy_server(struct tern_http_server *server)
     free(server);
 }
 
+/* The listener is made here, not by libmicrohttpd, which would not say why it cannot have the port. */
 int tern_http_start(const struct tern_http_settings *settings, const struct tern_http_routes *routes,
                     size_t route_tables, struct tern_http_server **ret_server, struct tern_error *err)
 {
@@ -474,6 +475,7 @@ bool tern_http_replace_admin_token(struct tern_http_server *server, const char *
     return tern_http_admin_replace(&server->admin, token);
 }
 
+/* In this order: nobody new, idle connections end, requests in flight are answered, threads are joined. */
 void tern_http_stop(struct tern_http_server *server, int timeout_ms)
 {
     if (!server) return;

@@ -66,6 +66,7 @@ bool tern_http_refuse(struct tern_http_request *request, int status, const char 
     return false;
 }
 
+/* `errors` is an extension member, in the shape of the example of RFC 9457, section 3. */
 void tern_http_problem_faults(struct tern_http_answer *answer, const char *title,
                               const struct tern_schema_faults *faults)
 {

@@ -294,6 +294,7 @@ static void finish_calls(struct tern_http_client *client)
     }
 }
 
+/* The only thread that uses `multi`; others call curl_multi_wakeup alone, which libcurl allows from anywhere. */
 static void *client_thread(void *argument)
 {
     struct tern_http_client *client = argument;
@@ -361,6 +362,7 @@ static void end_list(struct tern_http_client *client, struct call *call)
     }
 }
 
+/* The calls are ended after the thread: until then it may finish some of them. */
 void tern_http_client_destroy(struct tern_http_client *client)
 {
     if (!client) return;
@@ -429,6 +431,7 @@ static int check_parts(CURLU *url, const char *scheme, const char *host, bool *r
     return 0;
 }
 
+/* Parsed by libcurl, so that the check and the call understand the same host. */
 int tern_http_client_check_url(const char *url, bool *ret_exposed, struct tern_error *err)
 {
     CURLU *parsed = curl_url();

@@ -72,6 +72,7 @@ static void allow(const struct http_rules *rules, struct tern_http_request *requ
     tern_text_fini(&methods);
 }
 
+/* A path that exists names the pattern for the metrics, even when the method does not fit. */
 bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_request *request)
 {
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;

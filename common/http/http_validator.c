@@ -38,6 +38,7 @@ static bool refuse_malformed(struct tern_http_request *request, const char *deta
 
 /* ---- sound HTTP --------------------------------------------------------------------------------------------- */
 
+/* A method may be any word; which ones exist is the matter of the route table. */
 static bool check_request_line(struct tern_http_request *request)
 {
     struct tern_error err;

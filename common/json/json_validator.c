@@ -376,6 +376,7 @@ int tern_json_validate_value(const char *text, size_t length, size_t *at, struct
     return rc;
 }
 
+/* An empty text and a byte order mark have sentences of their own, because both are common. */
 int tern_json_validate(const char *text, size_t length, size_t max_bytes, struct json_marks *numbers,
                        struct tern_error *err)
 {

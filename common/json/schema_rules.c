@@ -146,6 +146,7 @@ int tern_schema_judge_count(const struct tern_field *field, size_t count, struct
                               field->high);
 }
 
+/* No value, by kind: 0, an object that is not given, an empty list, "". */
 bool tern_schema_has_value(const struct tern_field *field, const void *source)
 {
     const char *bytes = source;

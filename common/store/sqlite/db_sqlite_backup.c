@@ -125,6 +125,8 @@ static int finish(const char *path, int fd, const struct tern_db_patience *patie
     return 0;
 }
 
+/* Each step runs when the one before has succeeded; the read transaction ends and, after an error, the copy goes in any
+ * case. */
 int tern_db_copy(struct tern_db *reader, const char *path, const struct tern_db_patience *patience,
                  struct tern_db_copy *ret_copy, struct tern_error *err)
 {

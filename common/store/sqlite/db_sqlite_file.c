@@ -279,6 +279,7 @@ void tern_db_room(const struct tern_db *db, struct tern_db_room *ret_room)
     };
 }
 
+/* f_bavail: without the blocks that only root may use. */
 int64_t tern_sqlite_free_bytes(const struct tern_db *db)
 {
     char folder[PATH_MAX];

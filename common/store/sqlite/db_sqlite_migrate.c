@@ -50,6 +50,7 @@ static int check_name(struct tern_db *db, const char *family, const struct tern_
     return 0;
 }
 
+/* All names are checked before the first step is applied, so a wrong program changes nothing. */
 int tern_db_migrate(struct tern_db *db, const char *family, const struct tern_migration *steps, struct tern_error *err)
 {
     int64_t newest = 0;
