@@ -17,7 +17,7 @@
 
 enum {
     POLL_MS = 1000,    /* longest sleep while connected: heartbeats are due every few seconds */
-    SETTLED_MS = 5000, /* a connection that has lasted so long resets the back-off */
+    SETTLED_MS = 5000, /* a connection that has lasted this long resets the back-off */
     GOODBYE_MS = 1000  /* for what is unsent at a stop */
 };
 

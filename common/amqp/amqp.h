@@ -26,7 +26,7 @@ struct tern_amqp_header {
 /* A received message. Everything is valid during the callback only. */
 struct tern_amqp_delivery {
     uint64_t delivery_tag; /* of this connection only: a tag of an earlier one means nothing */
-    bool redelivered;      /* the broker has delivered it before, perhaps to somebody else */
+    bool redelivered;      /* the broker has delivered it before, perhaps to another consumer */
     bool aside;            /* of the consumer of tern_amqp_consume_aside */
     const char *exchange, *routing_key;
     const char *message_id, *type, *content_type, *correlation_id, *app_id; /* "" when absent */

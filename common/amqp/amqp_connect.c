@@ -144,7 +144,7 @@ static int open_any(struct tern_amqp *link, amqp_socket_t *socket, struct tern_e
     return 0;
 }
 
-/* TCP_USER_TIMEOUT ends a connection whose sent bytes nobody acknowledges (tcp(7)), where retransmission would go on
+/* TCP_USER_TIMEOUT ends a connection whose sent bytes stay unacknowledged (tcp(7)); retransmission would go on
  * for a quarter of an hour. */
 static int open_socket(struct tern_amqp *link, struct tern_error *err)
 {

@@ -34,7 +34,7 @@ static void let_go(struct tern_amqp_question *question)
     free(question);
 }
 
-/* The thread. It sets `answered` before it rings, so that whoever is woken finds the answer. */
+/* The thread. It sets `answered` before it rings, so that a woken link finds the answer. */
 static void *ask(void *argument)
 {
     struct tern_amqp_question *question = argument;
@@ -55,7 +55,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* Starts a thread that asks, the second owner of the question. NULL: no descriptor or thread is to be had now. */
+/* Starts a thread that asks, the second owner of the question. NULL: out of descriptors or threads. */
 static struct tern_amqp_question *new_question(const char *host, struct tern_error *err)
 {
     size_t length = strlen(host);

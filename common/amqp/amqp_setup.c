@@ -138,7 +138,7 @@ static int answer_of_rpc(struct tern_amqp *link, int taken, struct tern_error *e
     return code == taken ? TERN_AMQP_TAKEN : TERN_AMQP_FORBIDDEN;
 }
 
-/* After a refused declaration: it exists already, or it is missing and somebody else must declare it. */
+/* After a refused declaration: the thing exists already, or an operator must declare it. */
 static int forbidden(struct tern_amqp *link, int there, const char *name, struct tern_error *err)
 {
     if (there == TERN_AMQP_GRANTED) return TERN_AMQP_FORBIDDEN;

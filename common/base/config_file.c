@@ -94,7 +94,7 @@ static bool is_set(char *const *entries, const char *name)
     return false;
 }
 
-/* A mistyped name is a fault, not a setting of somebody else: the file belongs to this program. */
+/* A mistyped name is a fault: the file belongs to this program, so it holds no settings of others. */
 static void report_unknown(const struct tern_config *config, const char *path, size_t line, const char *name,
                            struct tern_text *faults)
 {

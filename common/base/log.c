@@ -26,7 +26,7 @@
 enum {
     KEPT_ROOM = 256 * 1024, /* a larger buffer is freed once its lines are written */
     QUOTA_MS = 60000,       /* period of a struct tern_log_quota */
-    STUCK_MS = 1000         /* longest wait for a full pipe; after it lines are lost until somebody reads */
+    STUCK_MS = 1000         /* longest wait for a full pipe; then lines are lost until it is read again */
 };
 
 struct tern_log {
@@ -38,7 +38,7 @@ struct tern_log {
     size_t piece_most;              /* bytes per write(2) */
     atomic_int level;               /* enum tern_log_level */
     pthread_mutex_t lock;           /* of a log that writes: guards the members below and the order of lines */
-    bool stuck;                     /* nobody has read for STUCK_MS */
+    bool stuck;                     /* the pipe has been full for STUCK_MS */
     struct log_time time;           /* text of the last line's time */
     struct tern_text lines;         /* buffered: all lines that wait; else the line being built */
 };
@@ -158,7 +158,7 @@ int tern_log_format_parse(const char *name, enum tern_log_format *ret_format)
 /* ---- lines ---- */
 
 /* Writes the lines in pieces that do not block: the writer thread logs too, and every answer waits for it. A piece ends
- * with a whole line if one fits. Gives up when nobody reads, or at an error. */
+ * with a whole line if one fits. Gives up when the pipe stays full, or at an error. */
 static void write_all(struct tern_log *log, const char *bytes, size_t length)
 {
     while (length > 0) {

@@ -31,7 +31,7 @@ struct tern_topology_gaps {
  * error whose sentence says what to do. */
 int tern_topology_declare(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *queue_type,
                           struct tern_topology_gaps *ret_gaps, struct tern_error *err);
-/* While connected: repeats the bindings of the service's queue, in case somebody has removed one; does not wait for the
+/* While connected: repeats the bindings of the service's queue, in case one was removed; does not wait for the
  * answers. */
 int tern_topology_bind_again(struct tern_amqp *link, const struct tern_catalogue *catalogue, const char *service,
                              struct tern_error *err);

@@ -475,7 +475,7 @@ bool tern_http_replace_admin_token(struct tern_http_server *server, const char *
     return tern_http_admin_replace(&server->admin, token);
 }
 
-/* In this order: nobody new, idle connections end, requests in flight are answered, threads are joined. */
+/* In this order: no new connections, idle ones end, requests in flight are answered, threads are joined. */
 void tern_http_stop(struct tern_http_server *server, int timeout_ms)
 {
     if (!server) return;

@@ -52,7 +52,8 @@ static bool make_room(struct http_sweeper *sweeper, const unsigned char *key)
     return true;
 }
 
-/* The limit of the address comes first: a client at its limit replaces a connection of its own, nobody else's. */
+/* The limit of the address comes first: a client at its limit replaces one of its own connections, not another
+ * client's. */
 enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct http_limits *limits,
                                     const struct sockaddr *address)
 {

@@ -27,7 +27,7 @@ enum {
     HEAD_MOST = 16384,          /* bytes of the head of an answer */
     BUFFER_BYTES = 4096,        /* of each call, for reading */
     POLL_MS = 1000,             /* longest sleep of the thread */
-    LOOK_UP_MS = 30000,         /* as long a resolver may go on after its call has timed out */
+    LOOK_UP_MS = 30000,         /* how long a resolver may go on after its call has timed out */
     A_DAY_S = 86400             /* libcurl's own age for parsed certificates */
 };
 
@@ -452,7 +452,7 @@ int tern_http_client_check_url(const char *url, bool *ret_exposed, struct tern_e
 
 const char *tern_http_client_version(void)
 {
-    static char text[32]; /* the same bytes whoever writes them */
+    static char text[32]; /* every thread writes the same bytes */
     (void)snprintf(text, sizeof text, "libcurl %s", curl_version_info(CURLVERSION_NOW)->version);
     return text;
 }

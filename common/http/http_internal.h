@@ -96,7 +96,7 @@ struct tern_http_request {
     struct tern_http_answer answer;
     bool refused;     /* answered without a handler */
     bool closing;     /* the connection ends with this answer: the rest cannot be trusted, or is unread */
-    size_t swallowed; /* bytes of a body nobody wants */
+    size_t swallowed; /* bytes of an unwanted body, read and dropped */
 
     /* its progress */
     char *raw_target; /* NULL: the request line was not read; owned */
@@ -130,7 +130,7 @@ bool tern_http_routes_choose(const struct http_rules *rules, struct tern_http_re
 /* NULL counts as "". */
 void tern_http_admin_init(struct http_admin *admin, const char *token);
 void tern_http_admin_fini(struct http_admin *admin);
-/* True when it is another one than before. */
+/* Returns whether the new token differs from the old one. */
 bool tern_http_admin_replace(struct http_admin *admin, const char *token);
 /* The rule for TERN_HTTP_ADMIN. False: refused with 401 or 403. */
 bool tern_http_admin_allowed(struct http_admin *admin, struct tern_http_request *request);

@@ -1,5 +1,5 @@
 /* http_target.c - parses a request target: path, segments and query, each percent-decoded once; in absolute-form
- * (http://host/path) also the authority, as it came.
+ * (http://host/path) also the authority, not decoded.
  *
  * Accepts less than RFC 3986: no %00 or other control characters, nothing outside ASCII, no encoded slash, no "//", "."
  * or ".." in the path, no query name twice. So an accepted path means the same to every reader. A "+" in the query

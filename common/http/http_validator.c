@@ -260,7 +260,7 @@ bool tern_http_validate(const struct http_rules *rules, struct tern_http_request
         check_key(request) && check_body(request))
         return true;
     /* An unwanted body of moderate size is read and dropped, and the connection goes on; otherwise it ends. A client
-     * that waits for 100-continue may send the body or not: nobody can tell what comes next. */
+     * that waits for 100-continue may send the body or not: what comes next is unknown. */
     bool readable = request->body_kind == HTTP_BODY_NONE ||
                     (request->body_kind == HTTP_BODY_LENGTH && request->body_announced <= HTTP_BODY_MAX);
     if (!readable || tern_http_header(request, "Expect")) request->closing = true;

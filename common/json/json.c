@@ -156,7 +156,7 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
 /* ---- writing ----------------------------------------------------------------------------------------------- */
 
 /* Writes the character at `at`, which must be escaped (RFC 8259, section 7) or is not ASCII; a byte that is not UTF-8
- * becomes U+FFFD, so that whatever is written can be parsed. Returns the bytes read. */
+ * becomes U+FFFD, so that the output can always be parsed. Returns the bytes read. */
 static size_t write_special(struct tern_text *out, const unsigned char *at, const unsigned char *end)
 {
     static const char letters[] = "btn\0fr"; /* of 0x08 to 0x0D; 0x0B has none */

@@ -72,7 +72,7 @@ static int refuse_at(struct scan *scan, const unsigned char *at, const char *why
     return tern_error_set(scan->err, "byte %zu: %s", (size_t)(at - scan->text) + 1, why);
 }
 
-/* At the end of the text that is the reason, whatever was expected. */
+/* Names the end of the text as the reason when that was reached; else `why`. */
 static int refuse(struct scan *scan, const char *why)
 {
     return refuse_at(scan, scan->at, scan->at == scan->end ? "the text ends too early" : why);

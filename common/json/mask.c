@@ -1,7 +1,7 @@
 /* mask.c - the names whose values are not shown, and the two ways of masking them.
  *
  * In JSON a value is replaced as a whole. In other bytes it is masked by pattern: from a listed name to the end of the
- * word or quoted text behind it, and whatever looks like an e-mail address or a card number. Never changes what is
+ * word or quoted text behind it, and any word that looks like an e-mail address or a card number. Never changes what is
  * stored. */
 #include "tern/mask.h"
 

@@ -60,11 +60,11 @@ bool tern_db_is_exposed(const struct tern_db *db);
 int tern_db_maintain(struct tern_db *db, bool now, struct tern_error *err);
 
 /* Writing connection, any thread: -1, BROKEN, when the next start would not find what is committed from now on: the
- * store was removed, renamed, replaced or cut short since it was opened. `ret_shared`: somebody else has a way to its
- * files. */
+ * store was removed, renamed, replaced or cut short since it was opened. `ret_shared`: another name (a hard link)
+ * leads to its files. */
 int tern_db_check(const struct tern_db *db, bool *ret_shared, struct tern_error *err);
-/* Writing connection, its thread: the same, and nobody else has written to the store. A close that finds this untrue
- * writes nothing, and leaves the store as a crash would. */
+/* Writing connection, its thread: the same, and no other process has written to the store. A close that finds this
+ * untrue writes nothing, and leaves the store as a crash would. */
 int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err);
 
 /* How much room the store takes and has left, in bytes. */

@@ -1,8 +1,8 @@
 /* tern/error.h - the error value that a caller passes down, and reads when a call returned -1.
  *
  * It holds a sentence for people and a fault for programs; most errors need only the sentence. `err` may be NULL
- * everywhere. Library code returns errors and never logs them; whoever handles an error logs it, once. Any thread, one
- * value per caller. */
+ * everywhere. Library code returns errors and never logs them; the code that handles an error logs it, once. Any
+ * thread, one value per caller. */
 #ifndef TERN_ERROR_H
 #define TERN_ERROR_H
 

@@ -1,7 +1,7 @@
 /* tern/event.h - an event: the JSON envelope that travels, in memory and as bytes.
  *
  * Fields are those of the contract (eventId, eventType, timestamp, producer, version, correlationId, causationId,
- * subject, data). Decoding checks every field and keeps the bytes as they came; encoding writes the fields in
+ * subject, data). Decoding checks every field and keeps the received bytes; encoding writes the fields in
  * that order. A decoded event owns its tree and bytes (tern_event_fini). */
 #ifndef TERN_EVENT_H
 #define TERN_EVENT_H

@@ -1,7 +1,7 @@
 /* tern/http.h - a small strict HTTP/1.1 server: a table of routes, one thread per connection, RFC 9457 errors.
  *
- * On libmicrohttpd, with a validator of our own in front: in the first callback, before any body, it refuses with 400
- * and Connection: close what is not sound HTTP (two Content-Length or Host headers, Content-Length with
+ * On libmicrohttpd, with a validator of our own in front: in the first callback, before any body, it answers 400 and
+ * Connection: close to what is not sound HTTP (two Content-Length or Host headers, Content-Length with
  * Transfer-Encoding, any Transfer-Encoding but "chunked", header names that are no tokens, bare LF, folded lines, NUL;
  * %00, other control characters, encoded slashes, non-ASCII, "//" and dot segments in the target). A target in
  * absolute-form (http://host:port/path) is accepted when its host is that of the header Host, or the address that the

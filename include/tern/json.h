@@ -51,7 +51,7 @@ const struct cJSON *tern_json_next(const struct cJSON *node);
 int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err);
 
 /* Writing, appended to a text; the caller adds the commas. Strings are escaped (RFC 8259, section 7), and bytes that
- * are not UTF-8 become U+FFFD, so that the validator accepts whatever was written. */
+ * are not UTF-8 become U+FFFD, so that the validator accepts the output. */
 void tern_json_write_string(struct tern_text *out, const char *string);
 /* Appends a member to an object that has one already: ,"name":"value". An empty value is left out, or written as null.
  * The name is plain ASCII; a time is RFC 3339 text (tern/clock.h). */

@@ -251,7 +251,7 @@ static int find_file(struct tern_db *db, const char *url, struct tern_error *err
     return refuse_undecoded(db, url, err);
 }
 
-/* After an error tern_db_close gives back whatever was taken so far. */
+/* After an error tern_db_close releases what was taken so far. */
 static int open_as(const char *url, bool reader, struct tern_db **ret_db, struct tern_error *err)
 {
     struct tern_db *db = tern_alloc(sizeof *db);

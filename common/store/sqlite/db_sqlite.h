@@ -120,7 +120,7 @@ void tern_sqlite_unclaim(struct tern_db *db);
 bool tern_sqlite_note_open(struct tern_db *db, bool open);
 /* From the first commit on the lock file also says that the log is not empty. */
 void tern_sqlite_note_used(struct tern_db *db);
-/* Writes the lock file again when somebody has removed it under an open store: without it the next start would not
+/* Writes the lock file again when it was removed under an open store: without it the next start would not
  * notice that the store or its log is gone. Any thread. */
 void tern_sqlite_keep_word(const struct tern_db *db);
 /* The log was cut short: the next start refuses it unless it has that length again. */

@@ -3,9 +3,9 @@
  * A file that has lost its name can still be written, but the next start will not find what is committed to it. So the
  * names are checked after every commit, before it is acknowledged, and about once a second. An open file keeps its
  * inode, which no other file can have. The main file changes at a checkpoint only, and only this process makes one:
- * another modification time or length means that somebody copies over it. The log is never shorter than our last commit
- * left it, except for the cut to its limit: a commit or checkpoint on a log with a hole would damage what is still
- * whole. Reads directory entries, never the store; repairs nothing but the lock file. */
+ * another modification time or length means that another process writes to it. The log is never shorter than our last
+ * commit left it, except for the cut to its limit: a commit or checkpoint on a log with a hole would damage what is
+ * still whole. Reads directory entries, never the store; repairs nothing but the lock file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +89,7 @@ int tern_db_check_unchanged(const struct tern_db *db, struct tern_error *err)
 {
     struct stat about[TERN_SQLITE_FILES];
     if (!db->files.noted) return 0;
-    /* Committed data is in the file and its log; the index is made anew from the log. */
+    /* Committed data is in the file and its log; SQLite rebuilds the index from the log. */
     if (check_names(db, MAIN + 1, about, err) < 0 || check_log(db, &about[LOG], err) < 0) return -1;
     const struct timespec *then = &db->files.written, *now = &about[MAIN].st_mtim;
     if (about[MAIN].st_size != db->files.length || now->tv_sec != then->tv_sec || now->tv_nsec != then->tv_nsec)

@@ -115,7 +115,7 @@ int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err
     if (db->ballast_gone) tern_sqlite_keep_ballast(db);
     if (!db->path || db->wal_pages <= pages) return 0;
     if (tern_sqlite_fails_now(db, err) || tern_sqlite_refuse(db, err) < 0) return -1;
-    if (tern_db_check_unchanged(db, err) < 0) { /* before a checkpoint mixes somebody else's changes with ours */
+    if (tern_db_check_unchanged(db, err) < 0) { /* a checkpoint would mix another process's changes with ours */
         tern_sqlite_break(db);
         return -1;
     }
