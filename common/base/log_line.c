@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "digits.h"
 #include "utf8.h"
 
 /* ---- escaping ---- */
@@ -100,20 +101,6 @@ static void add_value(struct tern_text *out, const char *value)
         add_quoted(out, value);
 }
 
-/* Like PRId64, several times faster. */
-static void add_number(struct tern_text *out, int64_t number)
-{
-    char digits[20]; /* 19 and a sign */
-    size_t at = sizeof digits;
-    uint64_t size = number < 0 ? 0U - (uint64_t)number : (uint64_t)number;
-    do {
-        digits[--at] = (char)('0' + size % 10);
-        size /= 10;
-    } while (size > 0);
-    if (number < 0) digits[--at] = '-';
-    tern_text_add_bytes(out, digits + at, sizeof digits - at);
-}
-
 /* Keys are words of the source; any other character in them would break the line, and becomes "_". */
 static void add_key(struct tern_text *out, const char *key)
 {
@@ -156,7 +143,7 @@ static void add_json(struct tern_text *out, const struct log_style *style, const
         if (field.text)
             add_quoted(out, field.text);
         else
-            add_number(out, field.number);
+            add_digits(out, field.number);
     }
     tern_text_add_bytes(out, "}\n", 2);
 }
@@ -184,7 +171,7 @@ static void add_logfmt(struct tern_text *out, const struct log_style *style, con
         if (field.text)
             add_value(out, field.text);
         else
-            add_number(out, field.number);
+            add_digits(out, field.number);
     }
     tern_text_add_bytes(out, "\n", 1);
 }
@@ -263,7 +250,7 @@ static void add_pretty(struct tern_text *out, const struct log_style *style, con
         if (field.text)
             add_value(out, field.text);
         else
-            add_number(out, field.number);
+            add_digits(out, field.number);
     }
     tern_text_add_bytes(out, "\n", 1);
 }

@@ -49,18 +49,12 @@ struct tern_http_server {
 
 /* ---- one request: head -------------------------------------------------------------------------------------- */
 
-/* Our state of a connection, as on_connection has set it; NULL when that did not happen. */
-static struct http_connection *connection_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
 /* libmicrohttpd has read the request line; the other callbacks get the result as *state. */
 static void *on_target(void *self, const char *raw, struct MHD_Connection *connection)
 {
     (void)self;
-    struct http_connection *own = connection_of(connection);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_connection *own = info ? info->socket_context : NULL; /* set by on_connection */
     TERN_ASSERT(own, "a request comes on a connection that was announced");
     atomic_store(&own->in_request, true);
     free(own->request.raw_target);

@@ -4,6 +4,7 @@
  * the struct: tern_schema_check does. */
 #include "tern/schema.h"
 
+#include "common/base/digits.h"
 #include "common/base/utf8.h"
 #include "schema_rules.h"
 #include "tern/clock.h"
@@ -12,20 +13,6 @@
 #include <string.h>
 
 static void encode_object(const struct tern_schema *schema, const char *source, struct tern_text *out);
-
-/* Like PRId64, several times faster: every message passes here. */
-static void write_number(struct tern_text *out, int64_t number)
-{
-    char digits[24];
-    char *at = digits + sizeof digits;
-    uint64_t size = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        *--at = (char)('0' + size % 10);
-        size /= 10;
-    } while (size > 0);
-    if (number < 0) *--at = '-';
-    tern_text_add_bytes(out, at, (size_t)(digits + sizeof digits - at));
-}
 
 static void write_money(struct tern_text *out, int64_t minor)
 {
@@ -65,7 +52,7 @@ static void encode_value(const struct tern_field *field, const char *source, str
     const char *value = source + field->offset;
     switch (field->kind) {
     case TERN_KIND_MONEY: write_money(out, schema_number(value)); break;
-    case TERN_KIND_COUNT: write_number(out, schema_number(value)); break;
+    case TERN_KIND_COUNT: add_digits(out, schema_number(value)); break;
     case TERN_KIND_TIME: write_time(out, schema_number(value)); break;
     case TERN_KIND_OBJECT: encode_object(field->schema, value, out); break;
     case TERN_KIND_LIST:
