@@ -25,10 +25,10 @@ struct tern_amqp_header {
 
 /* A received message. Everything is valid during the callback only. */
 struct tern_amqp_delivery {
-    uint64_t delivery_tag; /* of this connection only: a tag of an earlier one means nothing */
-    bool redelivered;      /* the broker has delivered it before, perhaps to another consumer */
-    bool aside;            /* of the consumer of tern_amqp_consume_aside */
-    const char *exchange, *routing_key;
+    uint64_t delivery_tag;              /* of this connection only: a tag of an earlier one means nothing */
+    bool redelivered;                   /* the broker has delivered it before, perhaps to another consumer */
+    bool aside;                         /* of the consumer of tern_amqp_consume_aside */
+    const char *exchange, *routing_key; /* that it was published to */
     const char *message_id, *type, *content_type, *correlation_id, *app_id; /* "" when absent */
     const struct tern_amqp_header *headers;
     size_t header_count;
@@ -47,7 +47,7 @@ struct tern_amqp_message {
     const void *body;
     size_t body_length;
     bool mandatory; /* the broker returns it when it is routed to no queue */
-    bool transient;
+    bool transient; /* lost when the broker restarts, or after a minute */
 };
 
 /* A mandatory message that was routed to no queue; arrives before its confirm. */
@@ -60,11 +60,16 @@ struct tern_amqp_returned {
  * number of milliseconds, and the link waits on this connection, for that time up to twice as long or until it is
  * woken, and calls `ready` again. */
 struct tern_amqp_owner {
+    /* Connected and logged in: declare, bind, consume, select confirms. */
     int (*ready)(void *self, struct tern_amqp *link, struct tern_error *err);
     void (*lost)(void *self, const char *why); /* also when an attempt to connect failed */
+    /* A whole message of one of the link's consumers. */
     int (*delivered)(void *self, const struct tern_amqp_delivery *delivery, struct tern_error *err);
+    /* A publication was stored (`acked`) or refused; `multiple`: all of them up to that number. */
     int (*confirmed)(void *self, uint64_t sequence, bool multiple, bool acked, struct tern_error *err);
+    /* A mandatory publication that no queue takes; its confirm follows. */
     int (*returned)(void *self, const struct tern_amqp_returned *message, struct tern_error *err);
+    /* The broker is short of memory or disk and takes no publications, or takes them again. */
     void (*blocked)(void *self, bool blocked, const char *reason);
     /* Before each probe: every probe_ms, and after tern_amqp_probe_soon. A probe counts the queue that is consumed. */
     int (*probing)(void *self, struct tern_amqp *link, struct tern_error *err);
@@ -94,7 +99,7 @@ struct tern_amqp_settings {
     const char *connection_name;    /* shown by the broker: order-service-pub */
     size_t body_max;                /* longer bodies are dropped */
     const struct tern_clock *clock; /* NULL: the machine's */
-    struct tern_amqp_limits limits;
+    struct tern_amqp_limits limits; /* zeroes: the defaults */
 };
 
 /* Why the last connection ended or failed. */
@@ -108,7 +113,8 @@ enum tern_amqp_trouble {
 };
 
 struct tern_amqp_link_state {
-    bool connected, blocked;
+    bool connected;                 /* set up, and serving */
+    bool blocked;                   /* the broker takes no publications */
     enum tern_amqp_trouble trouble; /* of the last sentence that `lost` got */
     uint64_t connects;              /* connections so far; also the generation of delivery tags */
 };

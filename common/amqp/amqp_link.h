@@ -35,10 +35,10 @@ struct tern_amqp_watchdog {
     pthread_t thread;
     struct tern_sync sync; /* guards `fd` and `ending` */
     int fd;                /* the socket to shut; -1: none */
-    bool ending;
-    bool running;     /* there is a thread; the link's thread only */
-    atomic_uint beat; /* odd while a call lasts */
-    int limit_ms;     /* the longest that one call may last */
+    bool ending;           /* the thread is to end */
+    bool running;          /* there is a thread; the link's thread only */
+    atomic_uint beat;      /* odd while a call lasts */
+    int limit_ms;          /* the longest that one call may last */
 };
 
 /* Does nothing when it runs already. -1: no thread could be started. */
@@ -83,8 +83,8 @@ struct tern_amqp_incoming {
 
 /* Encoded frames that are not sent yet: bytes[start, end). */
 struct tern_amqp_outgoing {
-    unsigned char *bytes; /* owned */
-    size_t start, end, room;
+    unsigned char *bytes;    /* owned */
+    size_t start, end, room; /* of what is unsent; allocated */
 };
 
 enum { TERN_AMQP_ADDRESSES_MAX = 8, TERN_AMQP_ADDRESS_SIZE = 64 };
@@ -95,8 +95,8 @@ struct tern_amqp_addresses {
 struct tern_amqp_question;
 
 struct tern_amqp {
-    struct tern_amqp_settings settings;
-    struct tern_amqp_owner owner;
+    struct tern_amqp_settings settings;             /* the texts are our copies */
+    struct tern_amqp_owner owner;                   /* the callbacks */
     struct amqp_connection_info address;            /* points into address_text */
     char *address_text, *ca_file, *connection_name; /* copies of the settings; owned */
     size_t address_size;                            /* of the text that is overwritten at the end */

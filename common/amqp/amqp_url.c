@@ -15,9 +15,9 @@
 enum { PORT = 5672, TLS_PORT = 5671, PORT_MOST = 65535, VHOST_MOST = 255, NAME_MOST = 40 };
 
 static const struct parameter {
-    const char *name, *unit;
-    size_t offset; /* of the int in struct tern_amqp_url; 0: not given */
-    int least, most;
+    const char *name, *unit; /* as the URL and the sentences write them */
+    size_t offset;           /* of the int in struct tern_amqp_url; 0: not given */
+    int least, most;         /* allowed values */
 } parameters[] = {
     {"heartbeat",          "seconds",      offsetof(struct tern_amqp_url, heartbeat_s),           1,   60   },
     {"connection_timeout", "milliseconds", offsetof(struct tern_amqp_url, connection_timeout_ms), 100, 10000},

@@ -2,10 +2,9 @@
  *
  * A log that writes builds each line in one buffer under its lock and passes it on with one write(2), so lines of
  * several threads never mix. A pipe or a terminal gets at most PIPE_BUF bytes per write(2): once poll(2) reports it
- * writable, it takes that many without blocking (pipe(7)). A buffered log belongs to one thread, needs no lock, and
- * flushes all its lines to its target at once. Buffers are kept, so a line allocates nothing once they have grown. A
- * line that cannot be written is lost: logging never blocks the work for more than STUCK_MS, and never changes
- * errno. */
+ * writable, it takes that many without blocking. A buffered log belongs to one thread, needs no lock, and flushes all
+ * its lines to its target at once. Buffers are kept, so a line allocates nothing once they have grown. A line that
+ * cannot be written is lost: logging never blocks the work for more than STUCK_MS, and never changes errno. */
 #include "tern/log.h"
 
 #include <errno.h>

@@ -46,19 +46,19 @@ struct call {
 };
 
 struct list {
-    struct call *first, *last;
+    struct call *first, *last; /* NULL: empty */
 };
 
 struct tern_http_client {
-    struct tern_http_client_settings settings;
-    char *ca_file;                    /* a copy of the setting; owned */
-    atomic_llong certificates_from_s; /* steady: cached certificates must not be older; 0: any age */
-    CURLM *multi;
+    struct tern_http_client_settings settings; /* its `ca_file` is not used */
+    char *ca_file;                             /* a copy of the setting; owned */
+    atomic_llong certificates_from_s;          /* steady: cached certificates must not be older; 0: any age */
+    CURLM *multi;                              /* owned */
     pthread_t thread;
-    atomic_bool stopping;
+    atomic_bool stopping; /* destroy was called */
     pthread_mutex_t lock; /* guards the next two */
-    struct list waiting;
-    unsigned calls; /* waiting or active */
+    struct list waiting;  /* not begun yet */
+    unsigned calls;       /* waiting or active */
 
     struct list active;  /* the client's thread, as all that follows */
     unsigned connecting; /* calls that resolve or connect, and places of those that timed out resolving */

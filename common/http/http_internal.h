@@ -56,8 +56,8 @@ struct http_route {
 
 /* The token of the admin routes, which may be replaced while the server runs. */
 struct http_admin {
-    pthread_mutex_t lock;
-    char *token; /* "": there is none, and the routes are closed */
+    pthread_mutex_t lock; /* guards the token */
+    char *token;          /* "": there is none, and the routes are closed */
 };
 
 /* What the validator knows of its server; constant once it runs, except the token of `admin`. */
@@ -74,7 +74,7 @@ enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
 struct tern_http_request {
     /* the address that the client has connected to; "" unless the target is in absolute-form */
     char own_address[TERN_HTTP_PEER_SIZE];
-    uint16_t own_port;
+    uint16_t own_port; /* that the client has connected to */
 
     /* as received; headers live in libmicrohttpd's memory until the request is over */
     const char *method, *version;
@@ -84,23 +84,23 @@ struct tern_http_request {
     bool headers_cut;   /* there were more */
     bool sloppy_layout; /* the head holds bytes between its lines: bare LF, folded lines, NUL */
     enum http_body_kind body_kind;
-    uint64_t body_announced; /* Content-Length */
-    struct tern_text body;
-    char key[TERN_HTTP_KEY_SIZE]; /* the Idempotency-Key of a route that honours one; "" */
-    char request_id[HTTP_REQUEST_ID_SIZE];
-    char traceparent[TERN_TRACEPARENT_SIZE];
+    uint64_t body_announced;                 /* Content-Length */
+    struct tern_text body;                   /* as far as it has arrived; owned */
+    char key[TERN_HTTP_KEY_SIZE];            /* the Idempotency-Key of a route that honours one; "" */
+    char request_id[HTTP_REQUEST_ID_SIZE];   /* the client's, or a new one */
+    char traceparent[TERN_TRACEPARENT_SIZE]; /* a new span of the client's trace, or of a new one */
 
     /* its result */
     const struct http_route *route; /* the row of method and path; NULL: none */
     const char *pattern;            /* its path, for the metrics; "unmatched" */
-    struct tern_http_answer answer;
-    bool refused;     /* answered without a handler */
-    bool closing;     /* the connection ends with this answer: the rest cannot be trusted, or is unread */
-    size_t swallowed; /* bytes of an unwanted body, read and dropped */
+    struct tern_http_answer answer; /* its texts are owned */
+    bool refused;                   /* answered without a handler */
+    bool closing;                   /* the connection ends with this answer: the rest cannot be trusted, or is unread */
+    size_t swallowed;               /* bytes of an unwanted body, read and dropped */
 
     /* its progress */
-    char *raw_target; /* NULL: the request line was not read; owned */
-    bool head_done, counted;
+    char *raw_target;            /* NULL: the request line was not read; owned */
+    bool head_done;              /* the first call of libmicrohttpd is over: what follows is body */
     int64_t started_ns, ends_ms; /* monotonic begin; steady deadline */
 };
 
@@ -184,14 +184,14 @@ struct http_sweeper {
     pthread_t thread;
     struct http_connection *first; /* the newest */
     const struct tern_clock *clock;
-    int tick_ms; /* between two checks */
-    bool stopping;
+    int tick_ms;   /* between two checks */
+    bool stopping; /* the thread is to end */
 
     /* refused connections that are not reported yet, and the address of the last one */
     uint64_t refused;
     unsigned char refused_last[HTTP_ADDRESS_KEY];
-    int64_t reported_ms; /* steady time; 0: never */
-    tern_http_refused *report;
+    int64_t reported_ms;       /* steady time; 0: never */
+    tern_http_refused *report; /* the program's, with `self`; may be NULL */
     void *self;
 };
 

@@ -19,17 +19,17 @@ struct tern_http_settings {
     const char *admin_token;                      /* "" = none: the admin routes are closed */
     unsigned connection_limit, per_address_limit; /* 0 = 512, 64 */
     int header_deadline_ms, request_deadline_ms;  /* 0 = 10 s, 30 s */
-    const struct tern_clock *clock;
-    struct tern_ids *ids;
-    struct tern_metrics *metrics; /* may be NULL */
-    tern_http_refused *refused;   /* may be NULL */
-    void *self;                   /* of `refused` */
+    const struct tern_clock *clock;               /* for deadlines */
+    struct tern_ids *ids;                         /* for request ids and traces */
+    struct tern_metrics *metrics;                 /* may be NULL */
+    tern_http_refused *refused;                   /* may be NULL */
+    void *self;                                   /* of `refused` */
 };
 
 /* One table, and the `self` of its handlers. The first row that matches method and path wins, table by table. */
 struct tern_http_routes {
-    const struct tern_http_route *table;
-    void *self;
+    const struct tern_http_route *table; /* ends with a NULL method */
+    void *self;                          /* for every handler of the table */
 };
 
 /* Whether a server can bind to the address: numeric IPv4 or IPv6, or "localhost". */

@@ -19,7 +19,7 @@ struct scan {
     size_t values_left;                   /* that may still come */
     struct json_marks names;              /* of all open objects, innermost last */
     struct json_marks *numbers;           /* the caller's, or NULL */
-    struct tern_error *err;
+    struct tern_error *err;               /* the caller's */
 };
 
 static int check_value(struct scan *scan);

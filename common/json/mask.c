@@ -9,7 +9,7 @@
 #include <strings.h>
 
 static const struct {
-    const char *name;
+    const char *name;    /* of a JSON member */
     enum tern_mask from; /* masked by this mask and the later ones */
 } hidden[] = {
     {"paymentToken",  TERN_MASK_SECRETS },

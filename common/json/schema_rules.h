@@ -18,8 +18,8 @@ static inline int64_t schema_number(const void *value)
 
 /* Why a value is refused. */
 struct schema_verdict {
-    const char *code; /* of struct tern_schema_fault; static */
-    char detail[TERN_SCHEMA_DETAIL_SIZE];
+    const char *code;                     /* of struct tern_schema_fault; static */
+    char detail[TERN_SCHEMA_DETAIL_SIZE]; /* what is required */
 };
 
 /* Writes the verdict. Always returns -1. */

@@ -73,7 +73,7 @@ struct tern_db_room {
     int64_t log_bytes;   /* what was committed and is not moved into the data yet */
     int64_t free_bytes;  /* on its disk; INT64_MAX when it has none on this machine */
     /* Room is set aside to recover and stop on a full disk. It is used up when the store is FULL, and comes back with
-     * tern_db_maintain once there is room again; take nothing in meanwhile. */
+     * tern_db_maintain once there is room again; accept no new work meanwhile. */
     bool has_reserve;
 };
 /* Writing connection, any thread. What cannot be read counts as 0. */
@@ -83,12 +83,12 @@ void tern_db_room(const struct tern_db *db, struct tern_db_room *ret_room);
  * read connection outside a transaction. Takes its time: `goes_on` is asked now and then, and false ends it. After an
  * error nothing is left of the copy; FULL: no room for it. */
 struct tern_db_patience {
-    bool (*goes_on)(void *self);
+    bool (*goes_on)(void *self); /* on the thread of the copy */
     void *self;
 };
 struct tern_db_copy {
-    int64_t bytes; /* length of the copy */
-    unsigned char sha256[TERN_SHA256_SIZE];
+    int64_t bytes;                          /* length of the copy */
+    unsigned char sha256[TERN_SHA256_SIZE]; /* of the whole file */
 };
 int tern_db_copy(struct tern_db *reader, const char *path, const struct tern_db_patience *patience,
                  struct tern_db_copy *ret_copy, struct tern_error *err);

@@ -18,9 +18,9 @@ struct tern_event_type {
 };
 
 struct tern_catalogue {
-    const char *exchange;             /* "events" */
-    const char *dead_letter_exchange; /* "events.dead"; also the name of its queue */
-    const struct tern_event_type *types;
+    const char *exchange;                /* "events" */
+    const char *dead_letter_exchange;    /* "events.dead"; also the name of its queue */
+    const struct tern_event_type *types; /* at most TERN_TYPES_MAX */
     size_t type_count;
     const char *const *services; /* NULL-terminated: every service, each with a queue of its name */
     /* NULL-terminated: types that are republished as a nudge when an answer to them is late; NULL: none. */

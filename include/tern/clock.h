@@ -9,10 +9,9 @@
 #include "tern/base.h"
 
 struct tern_clock {
-    /* Called from any thread. */
-    int64_t (*wall_ms)(void *self);
-    int64_t (*steady_ms)(void *self);
-    void *self;
+    int64_t (*wall_ms)(void *self);   /* UTC milliseconds since 1970; any thread */
+    int64_t (*steady_ms)(void *self); /* milliseconds since some start that never jumps; any thread */
+    void *self;                       /* the clock's own state; passed to both */
 };
 
 /* The machine's own clocks. */

@@ -18,9 +18,9 @@ struct tern_db;
 
 /* A numbered step of a schema, embedded from schema/NNN_name.sql. The last row of an array has sql NULL. */
 struct tern_migration {
-    int number;
-    const char *name;
-    const char *sql;
+    int number;       /* 1, 2, ... ascending, with gaps or without */
+    const char *name; /* recorded in the store: never changed once it was applied anywhere */
+    const char *sql;  /* statements that neither begin nor end a transaction */
 };
 
 /* ---- parameters ---- */

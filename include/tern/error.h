@@ -18,8 +18,8 @@ enum tern_fault {
 };
 
 struct tern_error {
-    enum tern_fault fault;
-    char text[240]; /* one sentence in UTF-8, without a full stop; cut to fit */
+    enum tern_fault fault; /* OTHER unless a call says which */
+    char text[240];        /* one sentence in UTF-8, without a full stop; cut to fit */
 };
 
 /* Writes the sentence (cut to fit) with fault OTHER. Always returns -1. */

@@ -28,9 +28,9 @@ struct tern_event {
     bool republished; /* x-tern-nudge: republished, because a queue was lost or an event missed; asks for no answer */
 
     const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
-    struct cJSON *tree;
-    char *body; /* the bytes it was decoded from, NUL-terminated */
-    size_t body_length;
+    struct cJSON *tree;       /* of the whole envelope; owned */
+    char *body;               /* the bytes it was decoded from, NUL-terminated */
+    size_t body_length;       /* in bytes, without the NUL */
 };
 
 /* Takes a copy of the bytes. Returns 0, or -1 with a sentence that says what is malformed. */

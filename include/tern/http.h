@@ -51,8 +51,8 @@ const char *tern_http_unknown_query(const struct tern_http_request *request, con
 
 /* What a handler fills. Starts as 200 without a body. */
 struct tern_http_answer {
-    int status;
-    struct tern_text body;
+    int status;               /* 200 to 599 */
+    struct tern_text body;    /* the server frees it */
     const char *content_type; /* static text; default application/json */
     struct tern_text headers; /* "Name: value\n" lines, added by tern_http_set_header */
 };

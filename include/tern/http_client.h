@@ -21,8 +21,8 @@ struct tern_http_client_settings {
 
 /* A request. tern_http_client_send copies everything. */
 struct tern_http_call {
-    const char *method; /* "GET" or "POST" */
-    const char *url;
+    const char *method;         /* "GET" or "POST" */
+    const char *url;            /* http or https */
     const char *const *headers; /* "Name: value", NULL-terminated; no line breaks in them */
     const char *body;           /* of a POST */
 };

@@ -17,7 +17,7 @@ struct tern_log;
 struct tern_log_field {
     const char *key;  /* NULL ends the list */
     const char *text; /* NULL: `number` is the value; "" is left out of the line */
-    int64_t number;
+    int64_t number;   /* the value, when `text` is NULL */
 };
 
 static inline struct tern_log_field tern_log_text(const char *key, const char *text)

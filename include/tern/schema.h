@@ -30,7 +30,7 @@ enum { TERN_ID_SIZE = 65, TERN_WORD_SIZE = 24 };
 struct tern_field {
     const char *name; /* of the JSON member, plain ASCII */
     enum tern_kind kind;
-    bool optional;
+    bool optional;       /* absent and null are allowed */
     size_t offset;       /* of the value in the struct */
     size_t size;         /* of the char array, or of the struct */
     size_t count_offset; /* LIST, WORDS: of the size_t */

@@ -36,10 +36,10 @@ struct tern_db_statement {
 struct tern_sqlite_files {
     bool noted; /* the rest is filled */
     dev_t device[TERN_SQLITE_FILES];
-    ino_t inode[TERN_SQLITE_FILES];
-    struct timespec written;    /* modification time of the main file after our last write */
-    off_t length;               /* its length then */
-    _Atomic int64_t log_length; /* least length of the log: only our own commits change it */
+    ino_t inode[TERN_SQLITE_FILES]; /* with the device: unique while the file is open */
+    struct timespec written;        /* modification time of the main file after our last write */
+    off_t length;                   /* its length then */
+    _Atomic int64_t log_length;     /* least length of the log: only our own commits change it */
 };
 
 struct tern_db {
@@ -64,8 +64,8 @@ struct tern_db {
     struct tern_db_statement **slots; /* hash table with open addressing, by address of the SQL */
     size_t slot_room, slot_count;     /* its size, a power of two, and how many are used */
 
-    int64_t fail_in; /* tests: calls until the one that fails; 0: none; below: see tern_db_fail_at */
-    enum tern_fault fail_fault;
+    int64_t fail_in;            /* tests: calls until the one that fails; 0: none; below: see tern_db_fail_at */
+    enum tern_fault fail_fault; /* of the call that fails */
 };
 
 /* db_sqlite.c */

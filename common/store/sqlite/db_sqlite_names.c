@@ -17,7 +17,7 @@
 enum { MAIN, LOG };
 
 static const struct {
-    const char *ending, *what;
+    const char *ending, *what; /* of the file's name; its name in a sentence */
 } files[TERN_SQLITE_FILES] = {
     {"",     "file"        },
     {"-wal", "log (-wal)"  },
