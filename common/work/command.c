@@ -1,17 +1,18 @@
 /* command.c - a work whose submitter waits for its end.
  *
- * A command lives on the caller's stack: the caller waits until it is finished, or takes it back before it has begun.
- * Never touches the writing connection. */
+ * A command lives on the submitter's stack. The submitter therefore never returns while the writer may still use it: it
+ * waits for the end, or withdraws the work before the writer has taken it. Never touches the writing connection. */
 #include "work.h"
 
 struct command_work {
-    struct tern_work work;
+    struct tern_work work; /* first: the writer's view of it */
     tern_command *run;
-    void *argument;
-    const struct tern_conversation *conversation;
-    struct tern_sync sync; /* guards what follows; the submitter waits for it */
+    void *argument;                               /* of `run`; the caller's */
+    const struct tern_conversation *conversation; /* of the events that it emits; the caller's */
+
+    struct tern_sync sync; /* guards the rest; the submitter waits on it */
     bool finished;
-    enum tern_work_end how;
+    enum tern_work_end how; /* valid once finished */
 };
 
 static enum tern_outcome run_command(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
@@ -27,13 +28,13 @@ static void finish_command(struct tern_work *work, enum tern_work_end end)
     tern_sync_lock(&command->sync);
     command->finished = true;
     command->how = end;
-    tern_sync_signal(&command->sync); /* under the lock: the waiter's stack goes away after it */
+    tern_sync_signal(&command->sync); /* under the lock: once released, the waiter may return, and `command` is gone */
     tern_sync_unlock(&command->sync);
 }
 
 static const struct tern_work_kind command_kind = {.name = "command", .run = run_command, .finish = finish_command};
 
-/* Waits for the end; takes the command back when it has not begun within the deadline. False: taken back. */
+/* Waits until the command is finished. One that the writer has not taken by the deadline is withdrawn: false. */
 static bool await_end(struct tern_work_queue *queue, struct command_work *command)
 {
     const struct timespec deadline = tern_deadline(TERN_COMMAND_DEADLINE_MS);
@@ -46,7 +47,8 @@ static bool await_end(struct tern_work_queue *queue, struct command_work *comman
     tern_sync_unlock(&command->sync);
     if (!late) return true;
     if (tern_work_withdraw(queue, &command->work)) return false;
-    tern_sync_lock(&command->sync); /* the writer holds it: its end is near, and the only safe thing to wait for */
+    /* The writer has it and uses our stack: only its end makes a return safe. One batch is short. */
+    tern_sync_lock(&command->sync);
     while (!command->finished)
         tern_sync_wait(&command->sync);
     tern_sync_unlock(&command->sync);

@@ -9,12 +9,12 @@
 
 struct tern_fatal {
     struct tern_log *log;
-    struct tern_db *db; /* the writing connection: its files are checked once more; NULL: not open yet */
+    struct tern_db *db; /* the writing connection, whose files are checked for the log line; NULL: not open yet */
     atomic_bool dying;  /* a thread is ending the process */
 };
 
-/* Any thread. Logs one line, with the cause that the files themselves show before `err`, and ends the process (exit 74):
- * does not return. */
+/* Any thread; does not return. Logs one line and exits with 74. The line names what a check of the files finds; `err`
+ * when that finds nothing. */
 void tern_fatal(struct tern_fatal *fatal, const struct tern_error *err);
 
 #endif

@@ -1,11 +1,12 @@
-/* links.c - what consumer and publisher report of their links: up, lost, blocked, without a right.
+/* links.c - what consumer and publisher report about their links: up, lost, blocked, a missing right.
  *
- * A cause is logged once, not once per attempt; another cause is logged again. No lock is held while it logs. */
+ * A cause is logged once, not once per attempt; a new cause is logged again. No lock is held while a line is written.
+ * Never decides anything: readiness, worker and writer read the state. */
 #include "links.h"
 
 static const char *const link_names[TERN_LINKS] = {"consumer", "publisher"};
 
-/* What is wrong, for whoever reads the log; the sentence beside it says with what. */
+/* The log line of each kind of trouble; the broker's own sentence stands beside it as "err". */
 static const char *const troubles[] = {
     [TERN_AMQP_OTHER] = "the connection to the broker does not come up, trying again",
     [TERN_AMQP_UNREACHED] = "the broker is not there, trying again",
@@ -15,7 +16,7 @@ static const char *const troubles[] = {
     [TERN_AMQP_RIGHT] = "our user of the broker lacks a right, trying again",
 };
 
-/* What is switched off by a missing right. */
+/* The log line of each missing right: what no longer works without it. */
 static const char *const lacks[] = {
     [TERN_LACKS_COMPARING] = "may not configure what is on the broker: its settings were not compared with ours",
     [TERN_LACKS_BINDING] = "may not bind these queues on the broker: routes that are missing are not mended",
@@ -56,6 +57,7 @@ void tern_links_lost(struct tern_links *links, enum tern_link link, enum tern_am
     (void)tern_links_set_flag(links, &links->up[link], false);
     if (link == TERN_LINK_CONSUMER) atomic_store(&links->lacking, 0);
     (void)pthread_mutex_lock(&links->lock);
+    /* A trouble without a name is no new cause. */
     bool report = !state->reported || (trouble != TERN_AMQP_OTHER && trouble != state->trouble);
     tern_copy_cut(state->why, sizeof state->why, why);
     state->reported = true;
@@ -78,7 +80,7 @@ void tern_links_blocked(struct tern_links *links, bool blocked, const char *reas
 void tern_links_lacks(struct tern_links *links, enum tern_lack lack, const char *names)
 {
     unsigned bit = 1U << (unsigned)lack;
-    atomic_fetch_or(&links->lacking, bit);
+    atomic_fetch_or(&links->lacking, bit); /* of this connection; `lacks` remembers what was logged */
     if ((atomic_fetch_or(&links->lacks, bit) & bit) != 0) return;
     tern_log_warn(links->log, lacks[lack], TERN_STR("names", names));
 }

@@ -1,20 +1,22 @@
-/* online.c - the time that passes while both links are up: one sum and one mark under a lock.
+/* online.c - the time online: one sum, and the steady time up to which it is added, under a lock.
  *
- * It never goes back, whatever is reported in whatever order. */
+ * It never goes back, in whatever order reports arrive: every change of a flag first adds the time since the last one.
+ * Only the steady clock is read, so a wall clock that is set does not move it. */
 #include "links.h"
 
-enum { SAVE_MS = 5000 };
+enum { SAVE_MS = 5000 }; /* at most so much is lost in a crash */
 
 static const char load_online[] = "SELECT total_ms FROM online_time WHERE id = 1";
 static const char save_online[] = "UPDATE online_time SET total_ms = ?1 WHERE id = 1 AND total_ms < ?1";
 
+/* The three flags that make the service online; the lock keeps them together with the sum. */
 static bool both(const struct tern_links *links)
 {
     return atomic_load(&links->up[TERN_LINK_CONSUMER]) && atomic_load(&links->up[TERN_LINK_PUBLISHER]) &&
            !atomic_load(&links->blocked);
 }
 
-/* The lock is held. */
+/* The sum up to `steady_ms`. The lock is held. */
 static int64_t total(const struct tern_links *links, int64_t steady_ms)
 {
     const struct tern_online *online = &links->online;

@@ -1,19 +1,19 @@
-/* ownership.c - the queue that a service must own before it does anything to the world outside.
+/* ownership.c - whether the service owns its queue, which it must before it acts on the outside world (docs/adr/0011).
  *
- * Until it was the owner once since its start a service takes no work and begins no job; later a lost broker changes nothing.
- * It stops again when nothing that it does is wanted: at the claim of another store, and when the queue has an owner for
- * longer than a lost connection of our own can last. */
+ * A service accepts no work and begins no job until it has owned its queue once since its start. Losing the broker
+ * later changes nothing: the store's lock still keeps a second process away. It stops again when another store has
+ * claimed the queue, or when somebody else has owned it for longer than a lost connection of our own can last. */
 #include <string.h>
 
 #include "links.h"
 
-enum { REPORTED_AFTER_MS = 1000 }; /* a process that ended a moment ago is not worth a line */
+enum { REPORTED_AFTER_MS = 1000 }; /* a restart meets the old process's connection for a moment: not worth a line */
 
 void tern_links_stands_by(struct tern_links *links, bool refused, const char *why)
 {
     struct tern_standby *standby = &links->standby;
     int64_t now_ms = tern_steady(links->clock);
-    atomic_store(&links->declared, true); /* the topology is, or we would not have come so far */
+    atomic_store(&links->declared, true); /* the queue is asked for only after the topology was declared */
     atomic_store(&links->refused, refused);
     (void)pthread_mutex_lock(&links->lock);
     if (standby->why[0] == '\0') {
@@ -27,12 +27,13 @@ void tern_links_stands_by(struct tern_links *links, bool refused, const char *wh
     (void)pthread_mutex_unlock(&links->lock);
     if (report) tern_log_warn(links->log, "does not own its queue", TERN_STR("err", why));
     if (stood_ms < TERN_LOST_LINK_MS) return;
-    /* It is no old connection of ours any more that the broker speaks of. */
+    /* An old connection of ours would be gone by now. */
     if (!atomic_exchange(&links->displaced, true) && atomic_load(&links->owned_once))
         tern_log_warn(links->log, "somebody else took its queue, no work is taken in and no job begins",
                       TERN_STR("err", why));
 }
 
+/* Clears every reason against acting, and wakes the writer, which tells worker and timers. */
 static void begin_to_own(struct tern_links *links, bool adopted)
 {
     struct tern_standby *standby = &links->standby;
@@ -91,7 +92,7 @@ void tern_links_shared(struct tern_links *links, bool shared)
 
 const char *tern_links_unguarded(const struct tern_links *links)
 {
-    const unsigned guards = 1U << TERN_LACKS_OWNER | 1U << TERN_LACKS_CLAIM;
+    const unsigned guards = 1U << TERN_LACKS_OWNER | 1U << TERN_LACKS_CLAIM; /* either one notices a second store */
     if (atomic_load(&links->shared)) return "somebody else consumes from our queue, what it takes is missing here";
     if ((atomic_load(&links->lacking) & guards) == guards)
         return "a second store on this queue will not be noticed: our user of the broker may neither own nor mark it";

@@ -1,7 +1,8 @@
 /* queue.c - the queue of works: a list under a lock, and the writer that waits at its end.
  *
- * Invariants: the order of submission is the order of execution, also for works that a lost batch gave back; a work is in
- * the queue or out of it, never both. No lock is held while anybody works. Knows nothing of what the works do. */
+ * Invariants: works run in the order of submission, also those that a lost batch gave back; a work is either in the
+ * queue or with the writer. Lazy works do not wake the writer: they join the next batch, or begin one after
+ * TERN_LAZY_MS. The lock is never held while a work runs. Knows nothing of what the works do. */
 #include "work.h"
 
 void tern_work_init(struct tern_work_queue *queue, const struct tern_clock *clock)
@@ -16,6 +17,7 @@ void tern_work_fini(struct tern_work_queue *queue)
     tern_sync_fini(&queue->sync);
 }
 
+/* As new: what an earlier batch left in the work is cleared. */
 static void append(struct tern_work_list *list, struct tern_work *work)
 {
     work->next = NULL;
@@ -28,6 +30,7 @@ static void append(struct tern_work_list *list, struct tern_work *work)
     list->last = work;
 }
 
+/* The first work to wait sets how long lazy ones may. The lock is held, here and in count_off. */
 static void count_in(struct tern_work_queue *queue, const struct tern_work *work)
 {
     if (!work->kind->lazy) queue->urgent++;
@@ -45,6 +48,7 @@ void tern_work_submit(struct tern_work_queue *queue, struct tern_work *work)
     tern_sync_lock(&queue->sync);
     append(&queue->works, work);
     count_in(queue, work);
+    /* Only the first urgent work, or the first at all, changes how long the writer waits. */
     if (queue->urgent == 1 || queue->waiting == 1) tern_sync_signal(&queue->sync);
     tern_sync_unlock(&queue->sync);
 }
@@ -146,7 +150,7 @@ bool tern_work_take_wake(struct tern_work_queue *queue)
     return woken;
 }
 
-/* The lock is held. */
+/* How long the writer may wait, in ms; INT64_MAX: until something is submitted. The lock is held. */
 static int64_t patience(const struct tern_work_queue *queue)
 {
     if (queue->urgent > 0 || queue->woken) return 0;

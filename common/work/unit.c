@@ -1,7 +1,7 @@
-/* unit.c - where a unit of work begins, and how one that failed is undone alone.
+/* unit.c - the begin of a unit of work, and the undoing of one that failed, without the rest of its batch.
  *
- * A unit is a savepoint of the open transaction, the log lines written since, and the counts of the context. Never begins
- * or ends a transaction. */
+ * A unit is a savepoint of the open transaction, the log lines since then, and the context's counts: all three go back
+ * together. Never begins or ends a transaction. */
 #include <string.h>
 
 #include "common/base/log_setup.h"

@@ -1,12 +1,13 @@
 /* work.h - a unit of work, the kinds there are, and the queue in which it waits for the writer.
  *
  * Works (deliveries, commands, job outcomes, publishing progress) are submitted from any thread. The writer
- * (service/writer.h) takes what has arrived and runs it as one transaction; each work runs in a savepoint, so that one that
- * fails undoes itself alone. Only after the commit are the works finished: the delivery acknowledged, the HTTP request
- * answered. A store without room fails the whole batch: its works are finished LATER.
+ * (service/writer.h) takes everything that has arrived and runs it as one transaction, each work in a savepoint of its
+ * own, so that one that fails is undone alone. Works are finished only after the commit: then the delivery is
+ * acknowledged and the HTTP request answered. A store without room fails the whole batch, whose works are finished
+ * LATER.
  *
- * The queue is the one thing that all parts know of the writer. What a part has to tell a higher one it leaves in its own
- * object and wakes the writer, which passes it on. */
+ * The queue is all that other parts know of the writer. News for a higher part stay in the object that has them; it
+ * wakes the writer, which passes them on (docs/adr/0014). */
 #ifndef TERN_WORK_WORK_H
 #define TERN_WORK_WORK_H
 
@@ -23,39 +24,46 @@ enum tern_work_end {
     TERN_WORK_LATER   /* the store could not commit: nothing changed, work->err says why */
 };
 
+/* What is to be done with a work; one constant for each kind. All three run on the writer thread. */
 struct tern_work_kind {
     const char *name;
     /* Inside the work's savepoint. Sets ctx->conversation itself. */
     enum tern_outcome (*run)(struct tern_context *ctx, struct tern_work *work, struct tern_error *err);
-    /* After a RETRY or REJECT was undone, inside the transaction: keeps what must not be lost. NULL: nothing to keep, the work
-     * is finished UNDONE; otherwise it is finished DONE when this returned 0. */
+    /* Inside the transaction, after a RETRY or REJECT was undone: stores what must not be lost. On 0 the work is
+     * finished DONE; -1 loses the whole batch. NULL: there is nothing to keep, the work is finished UNDONE. */
     int (*keep)(struct tern_context *ctx, struct tern_work *work, struct tern_error *err);
-    /* After the end of the transaction; the work is the kind's again (may be freed or queued again). */
+    /* After the end of the transaction. The work is the kind's again: it may be freed or submitted again. */
     void (*finish)(struct tern_work *work, enum tern_work_end end);
-    bool lazy; /* never begins a batch of its own: joins the next one, or waits TERN_LAZY_MS */
+    bool lazy; /* does not wake the writer: joins the next batch, or begins one after TERN_LAZY_MS */
 };
 
+/* Embedded as the first member of what a kind submits. Owned by the queue and the writer until it is finished. */
 struct tern_work {
-    struct tern_work *next;
+    struct tern_work *next; /* in the queue, or in the batch */
     const struct tern_work_kind *kind;
-    enum tern_outcome outcome;
-    struct tern_error err;
+    enum tern_outcome outcome; /* of `run` */
+    struct tern_error err;     /* why, unless DONE */
 };
 
-enum { TERN_LAZY_MS = 20, TERN_FULL_PAUSE_MS = 500 /* between a batch that was lost and the next */ };
+enum {
+    TERN_LAZY_MS = 20,
+    TERN_FULL_PAUSE_MS = 500 /* between a batch that the store refused and the next one */
+};
 
 /* ---- one unit ---- */
 
-/* What a unit had done before: a unit that fails is undone to here, in the store, in the log, and in what the context
- * has counted; the rest of the batch stands. One at a time. */
+/* The state before a unit. A unit that fails goes back to it: in the store, in the log, and in the context's counts;
+ * the rest of the batch stands. Units do not nest. */
 struct tern_unit_start {
-    size_t log;
+    size_t log; /* position in the buffered log */
     int64_t emitted, last_seq, jobs_added, timers_set, republished;
 };
+/* Opens a savepoint. 0 or -1; the transaction is the caller's. */
 int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start, struct tern_error *err);
+/* Undoes everything since `mark`, and the context's event numbers with it. 0 or -1: then the batch is lost. */
 int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err);
 
-/* Something was undone: what was counted may be no more. */
+/* After anything was undone: the next number of each type is read from the log again, so that none is left out. */
 void tern_context_forget_numbers(struct tern_context *ctx);
 
 /* ---- the queue ---- */
@@ -66,42 +74,43 @@ struct tern_work_list {
 
 struct tern_work_queue {
     const struct tern_clock *clock;
-    /* Lets a writer without a thread take a step, for whoever waits for a command: the simulation. False: the command will
-     * not come to its end. NULL: the writer has its thread. */
+    /* For the simulation, whose writer has no thread: whoever waits for a command runs a step of the writer by it.
+     * False: no step is left and the command will not end. NULL: the writer has its thread. */
     bool (*step)(void *self);
     void *self; /* of `step` */
 
-    struct tern_sync sync; /* guards what follows; only the writer waits for a change */
+    struct tern_sync sync; /* guards the next six; only the writer waits on it */
     struct tern_work_list works;
-    size_t waiting;        /* works */
-    size_t urgent;         /* of these, works that are not lazy */
-    int64_t lazy_until_ms; /* steady: when lazy works stop waiting */
-    bool woken, stopping;
+    size_t waiting;        /* works in the list */
+    size_t urgent;         /* of these, not lazy */
+    int64_t lazy_until_ms; /* steady: then the lazy works of the list begin a batch */
+    bool woken;            /* tern_work_wake was called since the last take */
+    bool stopping;         /* the writer's thread ends when the list is empty */
 
-    struct tern_work_list requeued; /* of the batch that is being finished; writer thread */
-    atomic_bool draining;           /* the service stops: what fails is not submitted anew */
+    struct tern_work_list requeued; /* given back by the batch that is being finished; writer thread */
+    atomic_bool draining;           /* the service stops: failed works are not submitted again */
 };
 
 /* `clock` outlives the queue. */
 void tern_work_init(struct tern_work_queue *queue, const struct tern_clock *clock);
 void tern_work_fini(struct tern_work_queue *queue);
 
-/* Any thread; takes the work until it is finished. */
+/* Any thread; takes the work until its `finish`. */
 void tern_work_submit(struct tern_work_queue *queue, struct tern_work *work);
-/* For `finish` after LATER only: queues the work again, at its old place before everything that came later. */
+/* Inside `finish` after LATER only: queues the work again, before everything that was submitted after it. */
 void tern_work_requeue(struct tern_work_queue *queue, struct tern_work *work);
-/* Any thread: takes a work back that has not begun. False when it has: then it will be finished. */
+/* Any thread: removes a work that the writer has not taken. False: it has, and will finish it. */
 bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work);
-/* Any thread: works queued and not begun. */
+/* Any thread: works in the queue. */
 size_t tern_work_waiting(struct tern_work_queue *queue);
-/* Any thread: the writer checks what is due, and what the other parts have to tell. */
+/* Any thread: the writer checks what is due, and collects the news of the other parts. */
 void tern_work_wake(struct tern_work_queue *queue);
 /* Any thread, once: the service stops. */
 void tern_work_drain(struct tern_work_queue *queue);
 bool tern_work_draining(const struct tern_work_queue *queue);
 
-/* Blocks the calling thread until the command is committed or undone; takes it back when it has not begun within
- * TERN_COMMAND_DEADLINE_MS. `argument` is used on the writer thread meanwhile. */
+/* Blocks the calling thread until the command is committed or undone. A command that the writer has not taken within
+ * TERN_COMMAND_DEADLINE_MS is withdrawn: TERN_UNAVAILABLE. `argument` is used on the writer thread meanwhile. */
 enum { TERN_COMMAND_DEADLINE_MS = 5000 };
 enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_command *run, void *argument,
                                            const struct tern_conversation *conversation, struct tern_error *err);
@@ -112,14 +121,14 @@ enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_c
 struct tern_work *tern_work_take(struct tern_work_queue *queue, int most, int *ret_count);
 /* After a batch is finished: what was requeued goes in front. */
 void tern_work_rejoin(struct tern_work_queue *queue);
-/* True once after each wake, or several. */
+/* True once after one or more wakes. */
 bool tern_work_take_wake(struct tern_work_queue *queue);
-/* How long the queue alone would let the writer wait, in ms: 0: something urgent is there; INT64_MAX: nothing is. */
+/* How long the queue lets the writer wait, in ms. 0: something urgent is queued; INT64_MAX: nothing is. */
 int64_t tern_work_patience(struct tern_work_queue *queue);
-/* Waits for a change, but for no longer than most_ms and the queue's own patience; `paused`: than most_ms. False, without
- * any wait: there is something to do. */
+/* Waits for a change, at most most_ms and at most the queue's patience; `paused` ignores the patience. False: it did
+ * not wait, there is something to do. */
 bool tern_work_wait(struct tern_work_queue *queue, int64_t most_ms, bool paused);
-/* Whether the writer's thread is to end; it does when nothing is queued any more. */
+/* Tells the writer's thread to end once the queue is empty. */
 void tern_work_set_stopping(struct tern_work_queue *queue, bool stopping);
 bool tern_work_is_stopping(struct tern_work_queue *queue);
 
