@@ -1,7 +1,7 @@
-/* backlog.c - two numbers, and the work that takes what the broker confirmed into the store.
+/* backlog.c - the size and age of the backlog, and the work that records the broker's confirms in the store.
  *
- * Reports are recorded in the order in which they were taken: the mark of a later one would pass the rows that an earlier one
- * says are returned, and nobody would ever send those again. */
+ * Reports are recorded in the order in which they were taken from the publisher. Out of order, the position of a later
+ * report would pass rows that an earlier one lists as returned, and those would never be sent again. */
 #include "backlog.h"
 
 #include <stdlib.h>
@@ -13,11 +13,11 @@ struct report_work {
     struct tern_work work;
     struct tern_backlog *backlog;
     struct tern_publisher *publisher;
-    bool taken; /* from the publisher, into `report` */
-    struct tern_publish_progress report;
+    bool taken;                          /* `report` was taken: a failed unit must not take another one */
+    struct tern_publish_progress report; /* valid once taken */
 };
 
-/* The oldest event that the broker has not confirmed was written then. */
+/* Turns the wall time of a row into a steady time, so that a wall clock that is set makes no event look old. */
 static void note_oldest(struct tern_backlog *backlog, int64_t logged_at_ms)
 {
     int64_t age_ms = tern_now(backlog->clock) - logged_at_ms;
@@ -55,6 +55,7 @@ const char *tern_backlog_fault(const struct tern_backlog *backlog)
 
 /* ---- a report ---- */
 
+/* Takes the report when it runs, not when it is queued: by then it holds all that was confirmed meanwhile. */
 static enum tern_outcome run_report(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct report_work *item = (struct report_work *)work;
@@ -67,11 +68,12 @@ static enum tern_outcome run_report(struct tern_context *ctx, struct tern_work *
     backlog->report_open = item;
     if (tern_publisher_record(ctx->db, &item->report, err) < 0) return TERN_RETRY;
     if (tern_outbox_oldest(ctx->db, &oldest, err) < 0) return TERN_RETRY;
-    note_oldest(backlog, oldest > 0 ? oldest : ctx->now_ms); /* nothing waits: what this batch adds may */
+    note_oldest(backlog, oldest > 0 ? oldest : ctx->now_ms); /* 0: nothing waits but what this batch may add */
     backlog->report_open = NULL;
     return TERN_DONE;
 }
 
+/* A report that failed runs again, except while draining: what it held is published again by the next run. */
 static void finish_report(struct tern_work *work, enum tern_work_end end)
 {
     struct report_work *item = (struct report_work *)work;

@@ -1,8 +1,8 @@
-/* emit.c - what a handler emits: events of its own, and foreign events that become part of a stream.
+/* emit.c - appends a handler's own events, and foreign events that become part of a subject's stream.
  *
- * Both are rows of the event log, written in the transaction that the runtime holds. Emitting something that the
- * catalogue does not give to this service is a mistake in the program, not an outcome: nobody would be bound to
- * hear it. */
+ * Both are rows of the event log, written in the unit of work's transaction. A type that the catalogue does not give
+ * to this service is a mistake in the program and no outcome: no queue would be bound for it. Publishes nothing
+ * itself. */
 #include "tern/outbox.h"
 
 #include <string.h>
@@ -10,14 +10,7 @@
 #include "log_store.h"
 #include "tern/event_log.h"
 
-static const struct tern_event_type *own_type(const struct tern_context *ctx, const char *type)
-{
-    const struct tern_event_type *known = tern_catalogue_find(ctx->catalogue, type);
-    TERN_ASSERT(known, "only events of the catalogue are emitted");
-    TERN_ASSERT(strcmp(known->producer, ctx->service) == 0, "a service emits its own events");
-    return known;
-}
-
+/* The envelope's fields, from the type and from the conversation of this unit. */
 static void describe(struct tern_context *ctx, const struct tern_event_type *type, const char *subject,
                      struct tern_event *event)
 {
@@ -33,18 +26,6 @@ static void describe(struct tern_context *ctx, const struct tern_event_type *typ
     tern_ids_traceparent(ctx->ids, ctx->conversation.traceparent, event->traceparent);
 }
 
-/* The log is asked only for the first of a type after a start, or after something was undone. */
-static int next_number(struct tern_context *ctx, const struct tern_event_type *type, int64_t *ret_number,
-                       struct tern_error *err)
-{
-    size_t index = (size_t)(type - ctx->catalogue->types);
-    TERN_ASSERT(index < TERN_TYPES_MAX, "a catalogue has few types");
-    if (ctx->numbers[index] == 0 && tern_event_log_last_number(ctx->db, type->name, &ctx->numbers[index], err) < 0)
-        return -1;
-    *ret_number = ctx->numbers[index] + 1;
-    return 0;
-}
-
 static struct tern_log_time time_of(const struct tern_context *ctx)
 {
     return (struct tern_log_time){.wall_ms = ctx->now_ms, .online_ms = ctx->online_ms};
@@ -54,15 +35,23 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
     struct tern_emitted emitted;
-    const struct tern_event_type *known = own_type(ctx, type);
+    const struct tern_event_type *known = tern_catalogue_find(ctx->catalogue, type);
+    TERN_ASSERT(known, "only events of the catalogue are emitted");
+    TERN_ASSERT(strcmp(known->producer, ctx->service) == 0, "a service emits its own events");
+    size_t index = (size_t)(known - ctx->catalogue->types);
+    TERN_ASSERT(index < TERN_TYPES_MAX, "a catalogue has few types");
+    int64_t *last_number = &ctx->numbers[index];
+
     describe(ctx, known, subject, &emitted.event);
-    if (next_number(ctx, known, &emitted.event.number, err) < 0) return -1;
+    /* 0 after a start, and after anything was undone: only then the log is read. */
+    if (*last_number == 0 && tern_event_log_last_number(ctx->db, type, last_number, err) < 0) return -1;
+    emitted.event.number = *last_number + 1;
     tern_text_clear(&ctx->scratch);
     tern_event_encode(&emitted.event, data_json, &ctx->scratch);
     if (tern_event_log_append(ctx->db, &emitted.event, TERN_ORIGIN_OWN, ctx->scratch.bytes, ctx->scratch.length,
                               time_of(ctx), &emitted.seq, &emitted.subject_version, err) < 0)
         return -1;
-    ctx->numbers[known - ctx->catalogue->types] = emitted.event.number;
+    *last_number = emitted.event.number;
     ctx->emitted++;
     ctx->last_seq = emitted.seq;
     if (ret_emitted) *ret_emitted = emitted;
@@ -73,7 +62,7 @@ int tern_append_foreign(struct tern_context *ctx, const struct tern_event *event
                         struct tern_error *err)
 {
     int64_t seq, version;
-    TERN_ASSERT(event->body, "what is taken in came with its bytes");
+    TERN_ASSERT(event->body, "a foreign event came with its bytes");
     if (tern_event_log_append(ctx->db, event, TERN_ORIGIN_FOREIGN, event->body, event->body_length, time_of(ctx), &seq,
                               &version, err) < 0)
         return -1;
@@ -82,6 +71,7 @@ int tern_append_foreign(struct tern_context *ctx, const struct tern_event *event
     return 0;
 }
 
+/* The publisher learns of it after the commit: the writer sees that ctx->republished has grown. */
 static int publish_again(struct tern_context *ctx, int64_t seq, bool republished, struct tern_error *err)
 {
     if (tern_outbox_request_add(ctx->db, seq, republished, err) < 0) return -1;

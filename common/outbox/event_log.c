@@ -1,8 +1,8 @@
-/* event_log.c - the rows of the log are appended and read, never changed.
+/* event_log.c - appends rows to the event log and reads them; never changes one.
  *
- * The next version of a subject comes from the index of its stream, looked up before the insert: measured, that is
- * a third cheaper than INSERT ... RETURNING. Only the one writer appends, so nothing can come between; the UNIQUE
- * index is the law behind it. Readers go page by page: a long read would keep the store's log from shrinking. */
+ * The next version of a subject is looked up in the index of its stream before the insert: measured, a third cheaper
+ * than INSERT ... RETURNING. Only the writer appends, so no row can come between; a UNIQUE index enforces it all the
+ * same. Readers go page by page, because SQLite cannot checkpoint the WAL past an open read transaction. */
 #include "tern/event_log.h"
 #include "log_store.h"
 
@@ -36,48 +36,34 @@ static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 
 
 /* ---- writing --------------------------------------------------------------------------------------------- */
 
-static int next_version(struct tern_db *db, const char *subject, int64_t *ret_version, struct tern_error *err)
-{
-    int64_t newest = 0;
-    if (tern_db_get_int(db, newest_version, TERN_DB_ARGS(tern_db_text(subject)), &newest, err) < 0) return -1;
-    *ret_version = newest + 1;
-    return 0;
-}
-
-static int next_number(struct tern_db *db, const char *type, int64_t *ret_number, struct tern_error *err)
-{
-    int64_t newest;
-    if (tern_event_log_last_number(db, type, &newest, err) < 0) return -1;
-    *ret_number = newest + 1;
-    return 0;
-}
-
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
                           size_t body_length, struct tern_log_time at, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err)
 {
-    int64_t version, number = event->number;
-    if (body_length > TERN_EVENT_MAX_BYTES) {
+    const bool own = origin == TERN_ORIGIN_OWN, numbered = event->number > 0;
+    int64_t version = 0, before = 0;
+    if (body_length > TERN_EVENT_MAX_BYTES)
         return tern_error_set(err, "%s about %s has %zu bytes; %d are the most that can be published", event->type,
                               event->subject, body_length, TERN_EVENT_MAX_BYTES);
-    }
-    if (next_version(db, event->subject, &version, err) < 0 ||
-        (origin == TERN_ORIGIN_OWN && number == 0 && next_number(db, event->type, &number, err) < 0) ||
-        tern_db_insert(
-            db, append_row, "seq",
-            TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version), tern_db_int(at.wall_ms),
-                         tern_db_text(event->event_id), tern_db_text(event->type), tern_db_text(event->subject),
-                         tern_db_text(event->correlation_id), tern_db_text(event->causation_id),
-                         tern_db_text(event->traceparent), tern_db_text_bytes(body, body_length),
-                         origin == TERN_ORIGIN_OWN ? tern_db_int(number) : tern_db_null(), tern_db_int(at.online_ms)),
-            ret_seq, err) < 0)
+    if (tern_db_get_int(db, newest_version, TERN_DB_ARGS(tern_db_text(event->subject)), &version, err) < 0 ||
+        (own && !numbered && tern_event_log_last_number(db, event->type, &before, err) < 0) ||
+        tern_db_insert(db, append_row, "seq",
+                       TERN_DB_ARGS(tern_db_int(origin), tern_db_int(version + 1), tern_db_int(at.wall_ms),
+                                    tern_db_text(event->event_id), tern_db_text(event->type),
+                                    tern_db_text(event->subject), tern_db_text(event->correlation_id),
+                                    tern_db_text(event->causation_id), tern_db_text(event->traceparent),
+                                    tern_db_text_bytes(body, body_length),
+                                    own ? tern_db_int(numbered ? event->number : before + 1) : tern_db_null(),
+                                    tern_db_int(at.online_ms)),
+                       ret_seq, err) < 0)
         return tern_error_prefix(err, "cannot append %s about %s", event->type, event->subject);
-    *ret_subject_version = version;
+    *ret_subject_version = version + 1;
     return 0;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
 
+/* In the order of COLUMNS. The texts stay the statement's. */
 static void read_row(const struct tern_db_rows *rows, struct tern_log_row *row)
 {
     row->seq = tern_db_column_int(rows, 0);
@@ -95,7 +81,7 @@ static void read_row(const struct tern_db_rows *rows, struct tern_log_row *row)
     row->number = tern_db_column_int(rows, 11);
 }
 
-/* Walks a query of COLUMNS. Returns the number of rows visited, or -1. */
+/* Visits the rows of a query of COLUMNS. How many, or -1. */
 static int visit_rows(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                       tern_log_visitor *visit, void *self, struct tern_error *err)
 {
@@ -153,7 +139,7 @@ int tern_event_log_numbered(struct tern_db *db, const char *type, int64_t from, 
                       self, err);
 }
 
-/* Numbers have no gaps and ascend with the seq. */
+/* A binary search: numbers have no gaps and ascend with the seq. */
 int tern_event_log_number_through(struct tern_db *db, const char *type, int64_t through_seq, int64_t *ret_number,
                                   struct tern_error *err)
 {
@@ -178,7 +164,7 @@ int tern_event_log_has(struct tern_db *db, const char *subject, const char *even
     return tern_db_get_int(db, has_row, TERN_DB_ARGS(tern_db_text(subject), tern_db_text(event_id)), &one, err);
 }
 
-/* Online time ascends with the seq, except for the few seconds that a crash takes back. */
+/* A binary search too: online time ascends with the seq, except for the few seconds that a crash takes back. */
 int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t earliest_ms, int64_t through_seq,
                           int64_t *ret_after_seq, struct tern_error *err)
 {

@@ -1,8 +1,8 @@
-/* outbox.c - what the broker has confirmed of the event log, kept beside its rows.
+/* outbox.c - how far the broker has confirmed the event log, stored beside its rows.
  *
- * One mark instead of a flag per row: a confirm costs one small update per batch, and the log stays untouched. The
- * mark never goes back. Rows that came back stand in outbox_returned until the broker has confirmed them too. Counting
- * what is pending walks the log above the position: for the start and for people, not for the hot path. */
+ * One position instead of a flag in each row: a batch of confirms costs one small update, and the log stays
+ * append-only. The position never goes back. Returned rows stand in outbox_returned until the broker has confirmed
+ * them too, so a row below the position is confirmed unless it is listed there. */
 #include "log_store.h"
 #include "tern/event_log.h"
 
@@ -30,11 +30,12 @@ static const char request_rows[] =
     "SELECT id, seq, republished FROM republish_request WHERE id > ?1 ORDER BY id LIMIT ?2";
 static const char count_request[] = "SELECT count(*) FROM republish_request";
 static const char read_confirmed[] =
-    "SELECT min(confirmed_through, coalesce((SELECT min(seq) - 1 FROM outbox_returned), confirmed_through)) FROM outbox_position";
+    "SELECT min(confirmed_through, coalesce((SELECT min(seq) - 1 FROM outbox_returned), confirmed_through))"
+    " FROM outbox_position";
 static const char done_request[] = "DELETE FROM republish_request WHERE id <= ?1";
 static const char held_rows[] = "SELECT seq, attempts, next_try_ms, subject FROM outbox_returned ORDER BY seq LIMIT ?1";
 
-/* The two numbers of the only row. Every query here has one. */
+/* Reads two numbers from a query that always has exactly one row. */
 static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                      int64_t *ret_first, int64_t *ret_second, struct tern_error *err)
 {
@@ -50,6 +51,7 @@ static int read_pair(struct tern_db *db, const char *sql, const struct tern_db_v
     return got < 0 ? -1 : 0;
 }
 
+/* 0 means: there is none. */
 static int64_t older(int64_t first_ms, int64_t second_ms)
 {
     if (first_ms == 0 || second_ms == 0) return first_ms + second_ms;
@@ -89,12 +91,9 @@ int tern_outbox_advance(struct tern_db *db, int64_t confirmed_through, struct te
 int tern_outbox_return(struct tern_db *db, int64_t seq, const char *subject, const char *reason, int64_t next_try_ms,
                        struct tern_error *err)
 {
-    return tern_db_run(
-               db, return_row,
-               TERN_DB_ARGS(tern_db_int(seq), tern_db_text(subject), tern_db_int(next_try_ms), tern_db_text(reason)),
-               err) < 0
-               ? -1
-               : 0;
+    const struct tern_db_value values[] = {tern_db_int(seq), tern_db_text(subject), tern_db_int(next_try_ms),
+                                           tern_db_text(reason)};
+    return tern_db_run(db, return_row, values, TERN_COUNT(values), err) < 0 ? -1 : 0;
 }
 
 int tern_outbox_end_return(struct tern_db *db, int64_t seq, struct tern_error *err)
@@ -102,14 +101,13 @@ int tern_outbox_end_return(struct tern_db *db, int64_t seq, struct tern_error *e
     return tern_db_run(db, release_row, TERN_DB_ARGS(tern_db_int(seq)), err) < 0 ? -1 : 0;
 }
 
-int tern_outbox_returned(struct tern_db *db, struct tern_outbox_returned *ret_deferred, int limit,
-                         struct tern_error *err)
+int tern_outbox_returned(struct tern_db *db, struct tern_outbox_returned *ret_rows, int limit, struct tern_error *err)
 {
     struct tern_db_rows rows;
     if (tern_db_query(db, &rows, held_rows, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) return -1;
     int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        struct tern_outbox_returned *returned = &ret_deferred[count++];
+        struct tern_outbox_returned *returned = &ret_rows[count++];
         returned->seq = tern_db_column_int(&rows, 0);
         returned->attempts = tern_db_column_int(&rows, 1);
         returned->next_try_ms = tern_db_column_int(&rows, 2);
@@ -141,11 +139,10 @@ int tern_outbox_request_list(struct tern_db *db, int64_t after_id, struct tern_o
     if (tern_db_query(db, &rows, request_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
         return -1;
     int count = 0, got;
-    while ((got = tern_db_next(&rows, err)) > 0) {
+    while ((got = tern_db_next(&rows, err)) > 0)
         ret_rows[count++] = (struct tern_outbox_request){.id = tern_db_column_int(&rows, 0),
                                                          .seq = tern_db_column_int(&rows, 1),
                                                          .republished = tern_db_column_int(&rows, 2) != 0};
-    }
     tern_db_done(&rows);
     return got < 0 ? -1 : count;
 }

@@ -1,6 +1,7 @@
-/* publish_control.c - beacons when they are due, and the requests of other threads in the order of asking.
+/* publish_control.c - publishes beacons when they are due, and requests to resend in the order of asking.
  *
- * Requests that find no room in the window are dropped, never kept. */
+ * Other threads only fill the list of requests, under its mutex. A request that finds no room in the list or in the
+ * window is dropped: the next beacon finds the same numbers missing. */
 #include "publish_control.h"
 
 #include "beacon.h"
@@ -31,9 +32,10 @@ void tern_publish_control_ask(struct publish_control *control, const struct tern
 
 void tern_publish_control_connected(struct publish_control *control)
 {
-    control->beacon_ms = INT64_MIN / 2;
+    control->beacon_ms = INT64_MIN / 2; /* long ago, and no overflow when it is subtracted */
 }
 
+/* 0 also when none is due. Counts as sent before it is read: a store that fails is not asked again at once. */
 static int send_beacon(struct publish_control *control, const struct publish_sender *sender, struct tern_db *reader,
                        struct tern_error *err)
 {
@@ -52,6 +54,7 @@ static int send_beacon(struct publish_control *control, const struct publish_sen
     return sent;
 }
 
+/* Copies the list first: publishing may block on the socket, and the mutex is other threads' too. */
 static int send_requests(struct publish_control *control, const struct publish_sender *sender, struct tern_error *err)
 {
     struct tern_resend requests[PUBLISH_REQUESTS];

@@ -1,13 +1,13 @@
-/* publish_progress.c - the report under its mutex, and the store's side of it.
+/* publish_progress.c - the report under its mutex, and how it is written into the store.
  *
- * Nothing that was added is lost between two takes: counts add up, positions move on, and the list of returned rows
- * is never overwritten. */
+ * Nothing is lost between two takes: counts add up, positions only grow, and the list of returned rows is never
+ * overwritten (who finds it full waits for the next report). */
 #include "publish_progress.h"
 #include "log_store.h"
 
-void tern_publish_progress_init(struct publish_progress *progress, int64_t mark)
+void tern_publish_progress_init(struct publish_progress *progress, int64_t confirmed_through)
 {
-    progress->report.confirmed_through = mark;
+    progress->report.confirmed_through = confirmed_through;
     tern_sync_init(&progress->sync);
 }
 
@@ -43,7 +43,7 @@ bool tern_publish_progress_take(struct publish_progress *progress, struct tern_p
         report->confirmed = 0;
         report->return_count = 0;
         report->again_done = 0;
-        report->republish_id = 0;
+        report->republish_id = 0; /* confirmed_through stays: it is a position, not a difference */
     }
     progress->waits = progress->announced = false;
     tern_sync_unlock(&progress->sync);
@@ -61,13 +61,15 @@ void tern_publish_progress_await_idle(struct publish_progress *progress, const a
     tern_sync_unlock(&progress->sync);
 }
 
+/* Returned rows first: the position may pass a row only once the store has it as returned. One transaction holds
+ * both. */
 int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err)
 {
     for (size_t i = 0; i < progress->return_count; i++) {
-        const struct tern_publish_return *hold = &progress->returns[i];
-        int result = hold->next_try_ms == 0
-                         ? tern_outbox_end_return(db, hold->seq, err)
-                         : tern_outbox_return(db, hold->seq, hold->subject, hold->reason, hold->next_try_ms, err);
+        const struct tern_publish_return *row = &progress->returns[i];
+        int result = row->next_try_ms == 0
+                         ? tern_outbox_end_return(db, row->seq, err)
+                         : tern_outbox_return(db, row->seq, row->subject, row->reason, row->next_try_ms, err);
         if (result < 0) return -1;
     }
     if (progress->republish_id > 0 &&

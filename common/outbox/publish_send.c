@@ -1,7 +1,7 @@
-/* publish_send.c - from a row to a message on the link.
+/* publish_send.c - turns a row of the log into a message, and sends it.
  *
- * The window counts sequence numbers as the broker does, so each publication opens exactly one slot. What a slot
- * stands for is the caller's. */
+ * The window counts sequence numbers as the broker does, so every publication opens exactly one slot. Never decides
+ * what is sent, or in which order: publisher.c does. */
 #include "publish_send.h"
 
 #include "common/event/control.h"
@@ -14,6 +14,7 @@ bool tern_publish_may_send(const struct publish_sender *sender)
     return publish_window_room(sender->window) > 0 && atomic_load(sender->owned) && tern_amqp_may_publish(sender->link);
 }
 
+/* The slot of the new publication; NULL: the link is broken. */
 static struct publish_slot *publish(const struct publish_sender *sender, const struct tern_amqp_message *message,
                                     enum publish_kind kind, int64_t position, struct tern_error *err)
 {
@@ -29,11 +30,11 @@ int tern_publish_send_row(const struct publish_sender *sender, const struct tern
     struct tern_event_headers headers;
     struct tern_amqp_message message;
     const struct tern_event_type *type = tern_catalogue_find(sender->catalogue, row->type);
-    bool again = kind == PUBLISH_ASKED_FOR || kind == PUBLISH_LOST;
+    bool republished = kind == PUBLISH_ASKED_FOR || kind == PUBLISH_LOST;
     struct tern_event event = {.timestamp_ms = row->logged_at_ms,
                                .number = row->number,
-                               .nudge = again && nudge,
-                               .republished = again && !nudge};
+                               .nudge = republished && nudge,
+                               .republished = republished && !nudge};
     tern_copy_whole(event.event_id, sizeof event.event_id, row->event_id);
     tern_copy_whole(event.type, sizeof event.type, row->type);
     tern_copy_whole(event.producer, sizeof event.producer, sender->service);
@@ -45,7 +46,7 @@ int tern_publish_send_row(const struct publish_sender *sender, const struct tern
     struct publish_slot *slot = publish(sender, &message, kind, position, err);
     if (!slot) return -1;
     slot->nudge = event.nudge;
-    slot->type = type ? type->name : "unknown";
+    slot->type = type ? type->name : "unknown"; /* a row of an older program: its type left the catalogue */
     memcpy(slot->event_id, event.event_id, sizeof slot->event_id);
     memcpy(slot->subject, event.subject, sizeof slot->subject);
     memcpy(slot->correlation_id, event.correlation_id, sizeof slot->correlation_id);

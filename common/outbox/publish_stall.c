@@ -1,10 +1,13 @@
-/* publish_stall.c - a stall: something has waited for half a minute, and nothing was confirmed in that time.
+/* publish_stall.c - a stall is: something has waited for half a minute, and nothing was confirmed in that time.
  *
- * When the cause is gone, all that was refused is published at once and some of it comes back: the end is logged
- * when it has lasted for a few seconds. Sends nothing and changes no row. */
+ * When the cause is gone, everything that was refused is published at once, and some of it may be refused once more.
+ * The end of a stall is therefore logged only after a few calm seconds. Sends nothing and changes no row. */
 #include "publish_stall.h"
 
-enum { STALLED_AFTER_MS = 30000, CALM_MS = 5000 };
+enum {
+    STALLED_AFTER_MS = 30000, /* a healthy quorum queue confirms within milliseconds */
+    CALM_MS = 5000            /* so long without a stall before its end is logged */
+};
 
 void tern_publish_stall_init(struct publish_stall *stall, struct tern_log *log, int64_t now_ms)
 {

@@ -1,7 +1,8 @@
-/* publish_window.c - the ring of unanswered publications.
+/* publish_window.c - the ring of publications without an answer.
  *
- * A sequence number alone finds its slot, in whatever order the broker confirms. New rows are opened in ascending
- * seq, so the first open one bounds the answered ones; republished rows may have gone back to an earlier position. */
+ * A slot is found by its sequence number alone, in whatever order the broker confirms. New rows are opened in
+ * ascending seq, so everything below the first open one is answered. Republished rows may go back to an earlier
+ * position: for them the whole ring is searched. */
 #include "publish_window.h"
 
 #include <stdlib.h>
@@ -52,6 +53,7 @@ void tern_publish_window_close(struct publish_window *window, struct publish_slo
     window->open--;
 }
 
+/* Only new rows leave the backlog by a confirm in the window; returned.c counts the returned ones. */
 static bool counts(const struct publish_slot *slot)
 {
     return slot->confirmed && slot->kind == PUBLISH_NEW;

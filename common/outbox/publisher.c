@@ -3,7 +3,7 @@
  * The publisher owns these objects, none of which knows it or calls back; only here do they meet.
  *
  *                          +-- publish_returned  rows that came back, and later rows of their subjects
- *     event log --rows-->  +-- position          new rows, in the order of the log
+ *     event log --rows-->  +-- position          the last new row sent, in the order of the log
  *                          +-- republish asked   rows that somebody asked for
  *                          +-- republish lost    the recent log, after queue_loss found lost queues
  *                          +-- publish_control   beacons, requests to resend
@@ -12,11 +12,11 @@
  *                                                                 |
  *     writer <-- publish_progress <-- report <-- answers <--------+-- publish_stall   nothing is answered
  *
- * A round (on_work): returned rows first, because they are older, then new rows, then republished ones; the first
- * beacon of a connection goes before all. Fresh commits and what a crash left take the same way: read the log above
+ * A round (on_work) sends returned rows first, because they are older, then new rows, then republished ones; a beacon
+ * that is due goes before all of them. Fresh commits and what a crash left take the same path: the log is read above
  * the position while the window has room. A lost connection takes the position back to the last answered row.
- * Nothing counts as published before its confirm. Never writes to the store: the writer takes the progress and
- * records it. */
+ * Invariant: no row counts as published before its confirm. Never writes to the store: the writer takes the progress
+ * and records it. */
 #include "publisher.h"
 
 #include "backlog.h"
@@ -41,36 +41,36 @@
 
 enum {
     STACK_BYTES = 16 * 1024 * 1024,
-    CONFIRM_MS = 30000,
-    REDECLARE_MS = 5000, /* at most that often because of returned events */
-    STUBBORN_MS = 60000, /* at most that often because of events that are refused again and again */
-    STUBBORN_ATTEMPTS = 6,
-    STAND_BY_MS = 1000, /* the link is woken when the queue is ours */
-    PROBE_MS = 10000,
-    ASKED_FOR_PER_S = 500,
-    LOST_PER_S = 2000
+    CONFIRM_MS = 30000,    /* a publication without an answer for so long: the connection counts as lost */
+    REDECLARE_MS = 5000,   /* between two new connections because of returned events, at least */
+    STUBBORN_ATTEMPTS = 6, /* an event refused so often asks for a new channel */
+    STUBBORN_MS = 60000,   /* between two of those, at least */
+    STAND_BY_MS = 1000,    /* until the next attempt; tern_publisher_own wakes the link before that */
+    PROBE_MS = 10000,      /* between two checks of the queues' markers */
+    ASKED_FOR_PER_S = 500, /* rows republished on request, per second */
+    LOST_PER_S = 2000      /* rows republished after a queue loss, per second */
 };
 
 #define LINK_LABEL "publisher"
 
 struct tern_publisher {
     struct tern_publisher_settings settings;
-    char *service, *queue_type; /* copies of those in the settings */
+    char *service, *queue_type; /* owned copies of those in the settings */
     const struct tern_clock *clock;
-    struct tern_amqp *link;
+    struct tern_amqp *link; /* owned */
     pthread_t thread;
     bool started;
 
     /* Any thread. */
-    atomic_int_fast64_t committed; /* rows up to this seq are */
-    atomic_bool asked_waits;       /* rows to republish were committed */
+    atomic_int_fast64_t committed; /* the last committed seq */
+    atomic_bool asked_waits;       /* requests to republish were committed */
     atomic_bool changes_wait;      /* more returned rows changed than a report has room for */
     atomic_bool up;                /* connected and set up */
-    atomic_bool owned;             /* the service's queue is ours */
-    atomic_bool flushing;          /* only new and returned rows are published any more */
+    atomic_bool owned;             /* the service owns its queue */
+    atomic_bool flushing;          /* draining: only new and returned rows are sent any more */
     struct publish_progress progress;
-    struct publish_control control; /* the requests in it */
-    struct publish_stall stall;     /* its age */
+    struct publish_control control; /* any thread: tern_publish_control_ask */
+    struct publish_stall stall;     /* any thread: tern_publish_stall_ms */
 
     /* The publisher's thread only. */
     struct publish_sender sender;
@@ -78,24 +78,25 @@ struct tern_publisher {
     struct publish_returned returned;
     struct republish asked, lost;
     struct queue_loss loss;
-    int64_t position;        /* every own row up to this seq was published, or is returned */
-    int64_t read_through;    /* everything committed up to this seq was read */
-    int64_t unblocked_ms;    /* steady, as all times here: when the broker was blocked last */
+    int64_t position;        /* every OWN row up to this seq was sent, or is returned */
+    int64_t read_through;    /* every committed row up to this seq was read */
+    int64_t unblocked_ms;    /* steady, like all times here: when blocking changed last */
     int64_t declared_ms;     /* when the topology was declared last */
-    bool blocked;            /* the broker says that it takes nothing now */
+    bool blocked;            /* connection.blocked */
     bool redeclare;          /* a route may be missing: declare the topology on a new connection */
-    struct tern_ids *chance; /* for the jitter */
-    struct tern_log *story;  /* the lines of a burst of confirms, written at once */
+    struct tern_ids *chance; /* owned; random numbers for the jitter */
+    struct tern_log *story;  /* owned; buffers the lines of one burst of confirms; NULL: no log */
     struct tern_log_quota came_back;
 };
 
 /* ---- one round of work --------------------------------------------------------------------------------------- */
 
+/* What the visitors of log rows below get and leave. */
 struct row_visit {
     struct tern_publisher *publisher;
-    struct republish *republish;
-    bool stopped; /* a row must wait for a better moment */
-    bool sent;
+    struct republish *republish; /* visit_republished: whose rows these are */
+    bool stopped;                /* visit_new: the page ended early, at a row that cannot be sent now */
+    bool sent;                   /* visit_returned: the log still has the row */
 };
 
 static int visit_returned(void *self, const struct tern_log_row *row, struct tern_error *err)
@@ -116,7 +117,7 @@ static int send_returned(struct tern_publisher *publisher, struct tern_error *er
         if (tern_event_log_own(publisher->settings.reader, row->seq - 1, row->seq, 1, visit_returned, &visit, err) < 0)
             return -1;
         row->in_flight = visit.sent;
-        if (!visit.sent) tern_publish_returned_confirm(returned, row->seq, now_ms);
+        if (!visit.sent) tern_publish_returned_confirm(returned, row->seq, now_ms); /* gone from the log */
     }
     return 0;
 }
@@ -128,7 +129,7 @@ static int visit_new(void *self, const struct tern_log_row *row, struct tern_err
     struct publish_returned *returned = &publisher->returned;
     visit->stopped = !tern_publish_may_send(&publisher->sender) || returned->unreported >= TERN_PROGRESS_RETURNS;
     if (visit->stopped) return 1;
-    /* A row that came back before the connection was lost is tried when it is due. */
+    /* After a lost connection the position may go back over rows in the list: those are tried when they are due. */
     if (returned->count == 0 || !tern_publish_returned_find(returned, row->seq)) {
         if (returned->count > 0 && tern_publish_returned_has_subject(returned, row->subject))
             tern_publish_returned_add_behind(returned, row->seq, row->subject, publisher->sender.now_ms);
@@ -139,7 +140,8 @@ static int visit_new(void *self, const struct tern_log_row *row, struct tern_err
     return 0;
 }
 
-/* Reads whole pages: a query for each confirmed row would cost more than it brings. */
+/* Reads a page once a quarter of the window is free: a query for each confirmed row would cost more than it brings.
+ * Nothing new is sent while returned rows are unreported (the position cannot pass them) or too many wait. */
 static int send_new(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct publish_window *window = &publisher->window;
@@ -166,8 +168,9 @@ static int visit_republished(void *self, const struct tern_log_row *row, int64_t
     struct republish *republish = visit->republish;
     const struct returned_row *returned = tern_publish_returned_find(&publisher->returned, row->seq);
     const struct tern_event_type *type = tern_catalogue_find(publisher->settings.catalogue, row->type);
-    if (returned ? !returned->confirmed : row->seq > publisher->position) return 0; /* goes out in its own order */
-    if (republish->kind == PUBLISH_LOST && !(type && type->consumers[0])) return 0;
+    /* A row that is still to be sent for the first time goes out in its own order. */
+    if (returned ? !returned->confirmed : row->seq > publisher->position) return 0;
+    if (republish->kind == PUBLISH_LOST && !(type && type->consumers[0])) return 0; /* no queue of ours lost it */
     if (tern_publish_send_row(&publisher->sender, row, republish->kind, position, nudge, err) < 0) return -1;
     tern_republish_sent(republish);
     if (republish->kind == PUBLISH_LOST) TERN_CHAOS_POINT("forgot.mid");
@@ -187,6 +190,7 @@ static int send_republished(struct tern_publisher *publisher, struct republish *
     return 0;
 }
 
+/* While flushing, nothing is sent that the next run would send anyway. */
 static int send_all(struct tern_publisher *publisher, struct tern_error *err)
 {
     bool flushing = atomic_load(&publisher->flushing);
@@ -201,6 +205,7 @@ static int send_all(struct tern_publisher *publisher, struct tern_error *err)
                                                                    : send_republished(publisher, &publisher->lost, err);
 }
 
+/* -1 when the oldest publication has waited too long. Time in which the broker is blocked does not count. */
 static int check_confirms(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct publish_window *window = &publisher->window;
@@ -212,7 +217,7 @@ static int check_confirms(struct tern_publisher *publisher, struct tern_error *e
     return tern_error_set(err, "the broker has not confirmed an event for %d s", CONFIRM_MS / 1000);
 }
 
-/* Every own row up to here is confirmed by the broker, or is known to the writer as returned. */
+/* Every OWN row up to here is confirmed by the broker, or the writer knows it as returned. */
 static int64_t confirmed_through(const struct tern_publisher *publisher)
 {
     int64_t through = tern_publish_window_frontier(&publisher->window, PUBLISH_NEW, publisher->position);
@@ -220,12 +225,12 @@ static int64_t confirmed_through(const struct tern_publisher *publisher)
     return unreported <= through ? unreported - 1 : through;
 }
 
-/* What happened since the last report goes to the writer. */
+/* Adds what happened since the last round to the progress, and announces it to the writer once. */
 static void report(struct tern_publisher *publisher)
 {
     struct publish_window *window = &publisher->window;
     int64_t to_wall_ms = tern_now(publisher->clock) - tern_steady(publisher->clock);
-    tern_log_flush(publisher->story);
+    tern_log_flush(publisher->story); /* before the mutex: it writes to a file */
     struct tern_publish_progress *news = tern_publish_progress_open(&publisher->progress);
     size_t changes = news->return_count;
     tern_publish_returned_report(&publisher->returned, to_wall_ms, news);
@@ -263,7 +268,8 @@ static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
         return 0;
     }
     if (tern_queue_loss_probe(&publisher->loss, link, probe_ms, now_ms, err) < 0) return -1;
-    /* A route may be missing: once all is answered, a new connection declares the topology again. */
+    /* A route may be missing. Nothing more is sent until all is answered; then a new connection declares the
+     * topology. */
     bool wants_topology = publisher->redeclare && now_ms - publisher->declared_ms >= REDECLARE_MS;
     if (!wants_topology && send_all(publisher, err) < 0) {
         if (err->fault == TERN_FAULT_BROKEN) tern_fatal(settings->fatal, err);
@@ -285,14 +291,15 @@ static int64_t back_off(struct tern_publisher *publisher, int64_t attempt)
     return tern_backoff_ms(publisher->settings.retry_base_ms, attempt, tern_ids_random(publisher->chance, UINT32_MAX));
 }
 
+/* A new or returned row was refused or returned: into the list, with a longer back-off each time. */
 static void row_came_back(struct tern_publisher *publisher, const struct publish_slot *slot, const char *reason)
 {
     const struct returned_row *before = tern_publish_returned_find(&publisher->returned, slot->position);
     int64_t attempt = before ? before->attempts + 1 : 1, now_ms = tern_steady(publisher->clock), left_out;
     tern_publish_returned_add(&publisher->returned, slot->position, slot->subject, reason, now_ms,
                               now_ms + back_off(publisher, attempt));
-    /* RabbitMQ goes on refusing on a channel when the limit of a full queue is lifted: only a new channel learns of
-     * it. */
+    /* When the limit of a full queue is lifted, RabbitMQ goes on refusing on channels that know it as full: only a new
+     * channel learns of the change. */
     if (attempt >= STUBBORN_ATTEMPTS && publisher->sender.now_ms - publisher->declared_ms >= STUBBORN_MS)
         publisher->redeclare = true;
     enum tern_log_level level = tern_log_quota_take(&publisher->came_back, 1, now_ms, &left_out);
@@ -325,6 +332,8 @@ static void republish_answered(struct tern_publisher *publisher, struct republis
                    TERN_STR("eventId", slot->event_id), TERN_STR("correlationId", slot->correlation_id), TERN_LOG_END);
 }
 
+/* The broker's final answer for one publication. A return comes before the ack and makes it one that counts for
+ * nothing. */
 static void slot_answered(struct tern_publisher *publisher, struct publish_slot *slot, bool acked)
 {
     bool confirmed = acked && !slot->returned;
@@ -360,6 +369,7 @@ static int on_confirmed(void *self, uint64_t sequence, bool multiple, bool acked
     return 0;
 }
 
+/* basic.return names no sequence number; the message id finds the slot. Its ack follows. */
 static int on_returned(void *self, const struct tern_amqp_returned *message, struct tern_error *err)
 {
     struct tern_publisher *publisher = self;
@@ -372,7 +382,8 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 
 /* ---- the connection ------------------------------------------------------------------------------------------ */
 
-/* A loss is in the store before its markers are made again, so a crash repeats it and never skips it. */
+/* Finds lost queues, then makes the missing markers. A loss is in the store before its marker is made again, so a crash
+ * repeats the loss and never skips it. */
 static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
 {
     const struct tern_publisher_settings *settings = &publisher->settings;
@@ -393,6 +404,8 @@ static int check_queues(struct tern_publisher *publisher, struct tern_error *err
     return tern_queue_loss_record(&publisher->loss, &made, err);
 }
 
+/* Sets a new connection up; milliseconds: not yet, try again. The topology comes first, so nothing is published into
+ * the void because its consumer has not started yet; then the markers; then confirms (confirm.select). */
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_publisher *publisher = self;
@@ -413,7 +426,8 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     return 0;
 }
 
-/* The answers of what is open will never come: those rows are published again. */
+/* The answers of open publications will never come, and their fate is unknown: they are published again, same
+ * eventId. */
 static void reset_connection(struct tern_publisher *publisher)
 {
     struct publish_window *window = &publisher->window;

@@ -1,7 +1,7 @@
-/* queue_loss.c - the markers on the queues, and which of them the store knows.
+/* queue_loss.c - compares the markers on the broker's queues with those that the store has noted.
  *
- * A marker of a lost queue is made again only after the loss is in the store: until then it stays away and the next
- * set-up finds the same, so a crash repeats a loss and never skips it. Publishes nothing. */
+ * The marker of a lost queue is made again only after the loss was recorded in the store. A crash in between leaves the
+ * marker missing, so the next set-up finds the same loss: it may be handled twice, never skipped. Publishes nothing. */
 #include "queue_loss.h"
 
 #include <stdio.h>
@@ -57,6 +57,7 @@ int tern_queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, 
     return 0;
 }
 
+/* On the writer thread. */
 static enum tern_outcome run_record(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     struct tern_queue_news *news = argument;
@@ -66,9 +67,10 @@ static enum tern_outcome run_record(struct tern_context *ctx, void *argument, st
 
 int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err)
 {
-    const struct tern_conversation silent = {0};
+    const struct tern_conversation silent = {0}; /* it emits nothing */
     if (tern_work_command(loss->queue, run_record, news, &silent, err) != TERN_COMMITTED)
         return tern_error_prefix(err, "what the broker has cannot be noted");
+    /* Both have the catalogue's own texts: pointers compare. */
     for (size_t i = 0; i < loss->count; i++)
         for (size_t k = 0; k < news->count; k++)
             if (loss->markers[i].queue == news->queues[k]) loss->markers[i].noted = !news->lost;

@@ -1,7 +1,7 @@
-/* queue_markers.c - the queues that are noted, and how far the log was republished to a broker that lost some.
+/* queue_markers.c - stores which queues carry our marker, and which part of the log is to be republished after a loss.
  *
- * A loss is written in one transaction: the queues are unnoted and the range stands. Whatever ends the process after
- * that, the next run goes on; before it, the next run finds the same marker gone. */
+ * A loss is one transaction: the queues are no longer noted, and the range is set. A process that ends after it goes
+ * on with the range at its next start; one that ends before it finds the same marker missing. */
 #include "queue_markers.h"
 
 #include "log_store.h"
@@ -43,7 +43,8 @@ int tern_republish_range_advance(struct tern_db *db, int64_t id, int64_t after_s
     return tern_db_run(db, end_range, TERN_DB_NO_ARGS, err) < 0 ? -1 : 0;
 }
 
-/* The whole window anew: what was republished after an earlier loss may be lost too. */
+/* Sets the range: the whole window again, because what was republished after an earlier loss may be lost too; and what
+ * that earlier range still had to do. */
 static int begin_range(struct tern_db *db, struct tern_queue_news *news, int64_t window_ms, int64_t online_ms,
                        struct tern_error *err)
 {

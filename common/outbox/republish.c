@@ -1,12 +1,12 @@
-/* republish.c - a second way through the log, with a position of its own.
+/* republish.c - a second walk through the log, with a position of its own.
  *
- * confirmed_through passes nothing that the broker has not confirmed. What came back is published again later
- * together with all that came after it; the inboxes drop what they know. It never sends: its owner does, and says
- * so. */
+ * confirmed_through never passes a row without a confirm. When a row is returned, the walk goes back to it and
+ * publishes it and everything after it again; the inboxes drop what they know. Never sends anything: publisher.c does,
+ * and reports it here. */
 #include "republish.h"
 #include "log_store.h"
 
-enum { PAGE = 32 };
+enum { PAGE = 32 }; /* rows read at a time */
 
 void tern_republish_init(struct republish *republish, enum publish_kind kind, int per_s)
 {
@@ -21,6 +21,7 @@ void tern_republish_begin(struct republish *republish, const struct tern_republi
     republish->more = loss->id > 0;
 }
 
+/* A token bucket that holds one second's worth of rows, and a quarter of the window. */
 size_t tern_republish_room(struct republish *republish, const struct publish_window *window, int64_t now_ms)
 {
     size_t share = window->size / 4 > 0 ? window->size / 4 : 1;
@@ -38,9 +39,9 @@ size_t tern_republish_room(struct republish *republish, const struct publish_win
 struct visit {
     struct republish *republish;
     republish_visitor *visit;
-    void *self;
-    int64_t position; /* asked for: the id in the list */
-    bool nudge;
+    void *self;       /* of `visit` */
+    int64_t position; /* PUBLISH_ASKED_FOR: the request's id */
+    bool nudge;       /* PUBLISH_ASKED_FOR: the request's */
 };
 
 static int visit_asked(void *self, const struct tern_log_row *row, struct tern_error *err)
@@ -57,6 +58,8 @@ static int visit_lost(void *self, const struct tern_log_row *row, struct tern_er
     return visit->visit(visit->self, row, row->seq, false, err);
 }
 
+/* Each request is a lookup of its own: the requested rows lie anywhere in the log. A row that is gone is passed
+ * over. */
 static int read_asked(struct republish *republish, struct tern_db *reader, int limit, struct visit *visit,
                       struct tern_error *err)
 {
@@ -83,7 +86,7 @@ int tern_republish_read(struct republish *republish, struct tern_db *reader, siz
     if (visited < 0) return -1;
     if (visited == page) return 0;
     republish->more = false;
-    republish->position = through_seq; /* what is left are foreign rows */
+    republish->position = through_seq; /* only foreign rows are left up to there */
     return 0;
 }
 

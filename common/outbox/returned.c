@@ -1,8 +1,8 @@
-/* returned.c - rows that came back, sorted by seq.
+/* returned.c - the list of returned rows, sorted by seq.
  *
- * Every search but the one by seq is a plain walk, because the list is usually empty. A confirmed row stays until
- * the position has passed it: after a lost connection it is published once more with the new ones, and must not count as
- * waiting. */
+ * Every search but the one by seq walks the list, because it is usually empty. A confirmed row stays in the list until
+ * the position has passed it: after a lost connection it would be published once more among the new ones, and must be
+ * known then. Never sends anything. */
 #include "returned.h"
 
 #include "publish_window.h"
@@ -36,6 +36,7 @@ struct returned_row *tern_publish_returned_find(const struct publish_returned *r
     return index < returned->count && returned->rows[index].seq == seq ? &returned->rows[index] : NULL;
 }
 
+/* The first row of a subject that is not confirmed, or NULL. */
 static struct returned_row *first_of(const struct publish_returned *returned, const char *subject)
 {
     for (size_t i = 0; i < returned->count; i++)
@@ -48,6 +49,7 @@ bool tern_publish_returned_has_subject(const struct publish_returned *returned, 
     return publish_returned_waiting(returned) > 0 && first_of(returned, subject);
 }
 
+/* The writer has to learn of the row's new state. */
 static void set_unreported(struct publish_returned *returned, struct returned_row *row)
 {
     if (!row->unreported) returned->unreported++;
@@ -71,7 +73,8 @@ static struct returned_row *insert(struct publish_returned *returned, int64_t se
     return row;
 }
 
-/* All rows of a subject but the first wait behind it; one that has just become the first is due at once. */
+/* Order within a subject: all its rows but the first wait behind it. One that has just become the first is due at
+ * once. */
 static void order_subject(struct publish_returned *returned, const char *subject, int64_t now_ms)
 {
     const struct returned_row *first = first_of(returned, subject);
@@ -86,11 +89,12 @@ static void order_subject(struct publish_returned *returned, const char *subject
 int tern_publish_returned_load(struct publish_returned *returned, struct tern_db *reader,
                                const struct tern_clock *clock, struct tern_error *err)
 {
-    const int limit = PUBLISH_RETURNED_MAX + PUBLISH_WINDOW_MAX; /* the window may have been larger before */
+    const int limit = PUBLISH_RETURNED_MAX + PUBLISH_WINDOW_MAX; /* the last run may have had the largest window */
     struct tern_outbox_returned *stored = tern_alloc((size_t)limit * sizeof *stored);
     int count = tern_outbox_returned(reader, stored, limit, err);
     for (int i = 0; i < count; i++) {
-        /* The store has wall time, and the clock may have been set back since: no row waits longer than a back-off. */
+        /* The store has wall time. If that clock was set back since, no row may wait longer than the longest
+         * back-off. */
         int64_t delay_ms = stored[i].next_try_ms - tern_now(clock);
         if (delay_ms > TERN_BACKOFF_MOST_MS) delay_ms = TERN_BACKOFF_MOST_MS;
         struct returned_row *row = insert(returned, stored[i].seq, stored[i].subject);
@@ -150,7 +154,7 @@ void tern_publish_returned_confirm(struct publish_returned *returned, int64_t se
     order_subject(returned, row->subject, now_ms);
 }
 
-/* Removes the confirmed and reported rows with after < seq <= through: how many. */
+/* Removes the rows with after < seq <= through that are confirmed and reported; how many. */
 static size_t forget_confirmed(struct publish_returned *returned, int64_t after, int64_t through)
 {
     size_t kept = 0, before = returned->count;
@@ -173,7 +177,7 @@ void tern_publish_returned_reset(struct publish_returned *returned, int64_t posi
         struct returned_row *row = &returned->rows[i];
         row->in_flight = false;
         if (!row->confirmed || row->seq <= position) continue;
-        row->confirmed = false; /* the writer does not know of the confirm: the row waits as before */
+        row->confirmed = false; /* not reported yet: without the connection the confirm is lost, the row waits again */
         returned->confirmed--;
         order_subject(returned, row->subject, now_ms);
     }
@@ -232,7 +236,7 @@ void tern_publish_returned_report(struct publish_returned *returned, int64_t to_
     }
 }
 
-size_t tern_publish_returned_pass(struct publish_returned *returned, int64_t mark)
+size_t tern_publish_returned_pass(struct publish_returned *returned, int64_t through)
 {
-    return forget_confirmed(returned, 0, mark);
+    return forget_confirmed(returned, 0, through);
 }

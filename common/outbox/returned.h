@@ -1,38 +1,38 @@
-/* returned.h - rows that the broker returned or refused, and the later rows of their subjects behind them.
+/* returned.h - rows that the broker returned or refused, and later rows of the same subjects, which wait behind them.
  *
- * Order within a subject is kept: only its first row here is tried, with back-off; the next one is due when the
- * broker has confirmed that. The rows outlive connections, and restarts as rows of outbox_returned: the writer learns of
- * every change, and the outbox's mark may pass a row only when the writer knows that it is here. Usually empty.
- * Times are steady, so a wall clock that is set makes no row wait. Plain data of the publisher's thread. */
+ * Order within a subject is kept: only its first row here is tried, with back-off; the next one is due when the broker
+ * has confirmed that. The list survives connections, and restarts as rows of outbox_returned: the writer is told of
+ * every change, and the position may pass a row only when the writer knows that it is here. Usually empty. All times
+ * are steady, so a wall clock that is set delays no row. Plain data of the publisher's thread. */
 #ifndef TERN_OUTBOX_RETURNED_H
 #define TERN_OUTBOX_RETURNED_H
 
 #include "publisher.h"
 
-enum { PUBLISH_RETURNED_MAX = 2048 }; /* beyond that nothing new is published: the routes are broken as a whole */
+enum { PUBLISH_RETURNED_MAX = 2048 }; /* rows; beyond, nothing new is published: the routes as a whole are broken */
 
 struct returned_row {
     int64_t seq;
-    int64_t attempts; /* how often it came back */
-    int64_t next_try_ms;
-    int64_t since_ms; /* when it came back first */
+    int64_t attempts;    /* how often it came back */
+    int64_t next_try_ms; /* unless `behind` */
+    int64_t since_ms;    /* when it came back for the first time */
     char subject[TERN_ID_SIZE];
     const char *reason; /* static text: return, nack, behind */
     bool behind;        /* waits for an earlier row of its subject */
-    bool in_flight;     /* another try is under way */
-    bool confirmed;     /* kept until the writer knows and the position has passed it */
-    bool unreported;    /* the writer does not know the latest state */
+    bool in_flight;     /* sent once more, and not answered yet */
+    bool confirmed;     /* kept until that is reported and the position has passed it */
+    bool unreported;    /* the writer does not know its latest state */
     bool reported;      /* the writer knows that the row is here */
 };
 
 struct publish_returned {
-    struct returned_row *rows; /* ascending seq */
+    struct returned_row *rows; /* owned; ascending seq; `count` of them, space for `room` */
     size_t count, room;
-    size_t unreported, confirmed; /* how many of the rows are */
+    size_t unreported, confirmed; /* number of rows with this flag */
 };
 
 void tern_publish_returned_fini(struct publish_returned *returned);
-/* At the start: what an earlier run left in the store, and its writer therefore knows. */
+/* At the start: the rows that the last run left in the store. */
 int tern_publish_returned_load(struct publish_returned *returned, struct tern_db *reader,
                                const struct tern_clock *clock, struct tern_error *err);
 /* How many rows the broker has not confirmed. */
@@ -56,20 +56,20 @@ struct returned_row *tern_publish_returned_due(const struct publish_returned *re
 void tern_publish_returned_confirm(struct publish_returned *returned, int64_t seq, int64_t now_ms);
 /* The connection is gone: no try is under way, and every row above `position` is published again with the new ones. */
 void tern_publish_returned_reset(struct publish_returned *returned, int64_t position, int64_t now_ms);
-/* The topology was declared anew: what no queue took is due. */
+/* The topology was declared again: every row that no queue took is due. */
 void tern_publish_returned_retry_unrouted(struct publish_returned *returned, int64_t now_ms);
-/* The broker confirms again: every row that is first of its subject is due. */
+/* The broker confirms again: every row that is the first of its subject is due. */
 void tern_publish_returned_retry_all(struct publish_returned *returned, int64_t now_ms);
-/* So much time does not count as waiting. */
+/* A pause of this length ended: it does not count as waiting. */
 void tern_publish_returned_shift(struct publish_returned *returned, int64_t by_ms);
-/* Since when the row waits that came back first; INT64_MAX when none does. */
+/* When the row that waits longest came back; INT64_MAX: none waits. */
 int64_t tern_publish_returned_oldest_ms(const struct publish_returned *returned);
-/* The lowest seq that the writer does not know to be here; INT64_MAX when it knows all. */
+/* The lowest seq of which the writer does not know that it is here; INT64_MAX: there is none. */
 int64_t tern_publish_returned_lowest_unreported(const struct publish_returned *returned);
-/* Adds as many changes to the progress as it has room for; `to_wall_ms` turns steady times into those of the store. */
+/* Adds as many changes to the progress as fit; steady + `to_wall_ms` is the wall time for the store. */
 void tern_publish_returned_report(struct publish_returned *returned, int64_t to_wall_ms,
                                   struct tern_publish_progress *progress);
-/* Forgets the rows up to the position that are confirmed and reported: how many. */
-size_t tern_publish_returned_pass(struct publish_returned *returned, int64_t mark);
+/* Forgets the confirmed and reported rows up to `through`; how many. */
+size_t tern_publish_returned_pass(struct publish_returned *returned, int64_t through);
 
 #endif
