@@ -1,21 +1,10 @@
-/* consumer.c - the consumer: frames to deliveries on its own thread, acknowledgements back.
+/* consumer.c - the consumer: messages to deliveries on its own thread, acknowledgements back to the broker.
  *
- * A delivery is decoded here, off the writer's thread, and its memory is used again after it was finished. What is acknowledged
- * is only the unbroken run of finished tags of the present connection, with one cumulative ack per round. A tag of an earlier connection means nothing to the
- * broker and is dropped. Never decides what a delivery means; never blocks on anybody but the broker. */
+ * A message is decoded here (consumer_read.c), off the writer's thread; a delivery's memory is reused after it was
+ * finished. Acknowledged is only the unbroken run of finished tags of the present connection, with one cumulative ack
+ * per round: a tag of an earlier connection means nothing to the broker and is dropped. Never decides what a delivery
+ * means; never blocks on anything but the broker. */
 #include "consumer.h"
-
-#include "common/base/chaos.h"
-#include "common/base/sync.h"
-#include "common/event/topology.h"
-#include "common/outbox/publisher.h"
-#include "common/work/links.h"
-#include "deferred.h"
-
-#include "common/event/event_message.h"
-#include "consumer_beacons.h"
-#include "owner.h"
-#include "receipts.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,39 +12,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_BYTES = 16 * 1024 * 1024, SPARE_MAX = 512, ASIDE_PREFETCH = 16 };
+#include "common/base/chaos.h"
+#include "common/base/sync.h"
+#include "common/event/event_message.h"
+#include "common/event/topology.h"
+#include "common/outbox/publisher.h"
+#include "common/work/links.h"
+#include "consumer_aside.h"
+#include "consumer_beacons.h"
+#include "consumer_read.h"
+#include "owner.h"
+#include "receipts.h"
+
+enum {
+    STACK_BYTES = 16 * 1024 * 1024,
+    SPARE_MAX = 512 /* finished deliveries kept for reuse */
+};
 
 #define LINK_LABEL "consumer"
 
+/* What is to be done about a tag. */
 enum finished { NOT_YET, ACKNOWLEDGE, DEAD_LETTER };
 
 struct tern_consumer {
     struct tern_consumer_settings settings;
-    struct tern_amqp *link;
-    char *queue, *queue_type;
+    struct tern_amqp *link;   /* owned */
+    char *queue, *queue_type; /* owned copies; the queue has the service's name */
     const struct tern_clock *clock;
     pthread_t thread;
-
     bool started;
-    atomic_bool cancel_wanted;
-    struct tern_sync sync; /* guards what follows */
-    bool cancelled;        /* no delivery comes any more */
+
+    /* Any thread. */
+    atomic_bool cancel_wanted; /* draining: no new deliveries */
+    struct tern_sync sync;     /* guards `cancelled`, and signals it */
+    bool cancelled;            /* the broker sends no more */
 
     /* The consumer's thread only. */
-    uint64_t generation; /* of the connection */
-    struct tern_delivery *spare;
+    uint64_t generation;         /* of the connection */
+    struct tern_delivery *spare; /* a list of finished ones for reuse, by `next` */
     size_t spare_count;
-    uint64_t newest_tag, acked_tag;
-    unsigned char *finished; /* enum finished, by tag % finished_size, for tags in (acked_tag, newest_tag] */
+    uint64_t newest_tag, acked_tag; /* delivery tags: the last one received, the last one acknowledged */
+    unsigned char *finished;        /* owned; enum finished, by tag % finished_size; valid in (acked_tag, newest_tag] */
     size_t finished_size;
-    int64_t crowded_ms; /* since when the queue of this connection has another consumer; 0: it has none */
-    bool shared;        /* and for so long that it is no lost connection of ours */
-    bool proved;        /* something was finished since the start: a poison message would have shown */
-    bool up, cancel_sent, ack_sent;
-    bool owned, listens; /* listens: for control messages */
-    uint16_t prefetch;   /* of this connection */
+    int64_t crowded_ms; /* steady: since when the queue has another consumer; 0: it has none */
+    bool shared;        /* it has, for longer than a lost connection of ours can last */
+    bool proved;        /* a delivery was finished since the start: a poison message would have ended us before */
+    bool up;            /* connected and set up */
+    bool cancel_sent;   /* basic.cancel, on this connection */
+    bool ack_sent;      /* in the last round */
+    bool owned;         /* as reported to the publisher and the links */
+    bool listens;       /* for control messages */
+    uint16_t prefetch;  /* of this connection: 1 until proved */
     struct tern_owner owner;
-    struct tern_topology_gaps gaps; /* of this connection */
+    struct tern_topology_gaps gaps; /* missing rights, as this connection has found */
     struct consumer_beacons beacons;
 };
 
@@ -71,15 +80,9 @@ static struct tern_delivery *take_spare(struct tern_consumer *consumer)
     return delivery;
 }
 
-static void free_content(struct tern_delivery *delivery)
-{
-    tern_event_fini(&delivery->event);
-    free(delivery->raw);
-}
-
 static void give_back(struct tern_consumer *consumer, struct tern_delivery *delivery)
 {
-    free_content(delivery);
+    tern_delivery_fini(delivery);
     if (consumer->spare_count >= SPARE_MAX) {
         free(delivery);
         return;
@@ -89,73 +92,7 @@ static void give_back(struct tern_consumer *consumer, struct tern_delivery *deli
     consumer->spare_count++;
 }
 
-/* Only visible characters of the type property survive: it goes into logs and metrics. */
-static void keep_type(char target[TERN_TYPE_SIZE], const char *type)
-{
-    size_t length = 0;
-    for (; length < TERN_TYPE_SIZE - 1 && type[length] != '\0'; length++)
-        target[length] = (type[length] > ' ' && type[length] < 0x7f) ? type[length] : '?';
-    target[length] = '\0';
-}
-
-static void make_unreadable(struct tern_delivery *delivery, const struct tern_amqp_delivery *message,
-                            const char *reason)
-{
-    size_t length = message->body ? message->body_length : 0;
-    tern_event_fini(&delivery->event);
-    memset(&delivery->event, 0, sizeof delivery->event);
-    delivery->readable = false;
-    delivery->reason = reason;
-    delivery->raw = tern_copy_bytes(length > 0 ? message->body : "", length);
-    delivery->raw_length = length;
-    delivery->not_kept = !message->body && message->body_length > 0;
-    keep_type(delivery->raw_type, message->type);
-}
-
-static const char *header(const struct tern_amqp_delivery *message, const char *name)
-{
-    for (size_t i = 0; i < message->header_count; i++)
-        if (strcmp(message->headers[i].name, name) == 0)
-            return message->headers[i].value ? message->headers[i].value : "";
-    return NULL;
-}
-
-static void read_headers(struct tern_event *event, const struct tern_amqp_delivery *message)
-{
-    const char *traceparent = header(message, "traceparent");
-    if (traceparent && tern_traceparent_valid(traceparent))
-        tern_copy_whole(event->traceparent, sizeof event->traceparent, traceparent);
-    const char *nudge = header(message, "x-tern-nudge");
-    event->republished = nudge && strcmp(nudge, TERN_NUDGE_REPUBLISHED) == 0;
-    event->nudge = nudge && !event->republished;
-}
-
-/* Also of a message that cannot be read: it is parked, and so nothing to look for. */
-static void read_number(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
-                        struct tern_delivery *delivery)
-{
-    const char *digits = header(message, "x-tern-n");
-    const struct tern_event_type *type = tern_catalogue_find(consumer->settings.catalogue, message->type);
-    if (!digits || !type || strcmp(type->producer, message->app_id) != 0) return;
-    char *end;
-    long long number = strtoll(digits, &end, 10);
-    if (*end != '\0' || number <= 0 || number > INT64_MAX / 2) return;
-    delivery->numbered = type;
-    delivery->number = delivery->event.number = number;
-}
-
-static const char *read_message(const struct tern_consumer *consumer, const struct tern_amqp_delivery *message,
-                                struct tern_delivery *delivery)
-{
-    if (!message->body || message->body_length > TERN_EVENT_MAX_BYTES) {
-        (void)tern_error_set(&delivery->why, "%zu bytes, and an event has at most %d; message id \"%.64s\"",
-                             message->body_length, (int)TERN_EVENT_MAX_BYTES, message->message_id);
-        return TERN_PARKED_OVERSIZED;
-    }
-    return tern_inbox_read(consumer->settings.catalogue, message->body, message->body_length, &delivery->event,
-                           &delivery->why);
-}
-
+/* Delivery tags count 1, 2, ... on each channel, ours and the control messages' together. */
 static int note_tag(struct tern_consumer *consumer, const struct tern_amqp_delivery *message, struct tern_error *err)
 {
     if (message->delivery_tag != consumer->newest_tag + 1 ||
@@ -167,7 +104,7 @@ static int note_tag(struct tern_consumer *consumer, const struct tern_amqp_deliv
     return 0;
 }
 
-/* Nobody waits for one that cannot be read: beacons come again, requests too. */
+/* One that cannot be read is dropped: beacons come again, and so do requests. */
 static void take_control(struct tern_consumer *consumer, const struct tern_amqp_delivery *message)
 {
     struct tern_control control;
@@ -198,13 +135,7 @@ static int on_delivered(void *self, const struct tern_amqp_delivery *message, st
     delivery->generation = consumer->generation;
     delivery->redelivered = message->redelivered;
     delivery->received_steady_ms = tern_steady(consumer->clock);
-    delivery->readable = true;
-    const char *reason = read_message(consumer, message, delivery);
-    if (reason)
-        make_unreadable(delivery, message, reason);
-    else
-        read_headers(&delivery->event, message);
-    read_number(consumer, message, delivery);
+    tern_delivery_read(consumer->settings.catalogue, message, delivery);
     tern_deliveries_submit(consumer->settings.deliveries, delivery);
     return 0;
 }
@@ -233,7 +164,8 @@ static void take_finished(struct tern_consumer *consumer)
     }
 }
 
-/* Before the ack: with a prefetch of 1 nothing else is under way now, so nothing can be overtaken or come back. */
+/* Ends the narrow begin. Consumes anew with the full prefetch, before the ack: with a prefetch of 1 no other message
+ * is under way now, so nothing can be overtaken or redelivered. */
 static int widen(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
     if (!consumer->proved || consumer->prefetch >= consumer->settings.prefetch || atomic_load(&consumer->cancel_wanted))
@@ -248,7 +180,8 @@ static enum finished how_next_ends(const struct tern_consumer *consumer)
     return tag <= consumer->newest_tag ? (enum finished)consumer->finished[tag % consumer->finished_size] : NOT_YET;
 }
 
-/* One acknowledgement for all in a row that end so; a cumulative one must not name a tag that was dead-lettered. */
+/* One cumulative ack for each run of tags that end the same way; it must never include a tag that is to be
+ * dead-lettered. */
 static int acknowledge(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
     enum finished how = how_next_ends(consumer);
@@ -267,6 +200,7 @@ static int acknowledge(struct tern_consumer *consumer, struct tern_amqp *link, s
     return 0;
 }
 
+/* Tells links and publisher when it has changed. */
 static void set_owned(struct tern_consumer *consumer, bool owned)
 {
     if (consumer->owned == owned) return;
@@ -276,6 +210,7 @@ static void set_owned(struct tern_consumer *consumer, bool owned)
     consumer->owner.adopted = false;
 }
 
+/* Every beacon that is ripe goes to the receipts; those that came later are counted for next. */
 static void hand_over_beacons(struct tern_consumer *consumer)
 {
     struct beacon_list *ripe = tern_beacons_ripe(&consumer->beacons, consumer->acked_tag);
@@ -291,8 +226,8 @@ static void hand_over_beacons(struct tern_consumer *consumer)
 static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
-    set_owned(consumer,
-              tern_amqp_alive(link)); /* a silent broker may have given our connection up, and the queue away */
+    /* A broker that is silent may have given up our connection, and the queue with it. */
+    set_owned(consumer, tern_amqp_alive(link));
     if (consumer->ack_sent) TERN_CHAOS_POINT("cons.after_ack");
     consumer->ack_sent = false;
     take_finished(consumer);
@@ -318,6 +253,7 @@ static void on_cancelled(void *self)
     set_cancelled(self);
 }
 
+/* Tags start at 1 again; deliveries of earlier connections are the broker's. */
 static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *link)
 {
     consumer->generation = tern_amqp_state(link).connects;
@@ -331,58 +267,29 @@ static void begin_generation(struct tern_consumer *consumer, struct tern_amqp *l
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
 
-struct control_keys {
-    size_t count;
-    char texts[BEACONS_MAX + 1][TERN_CONTROL_KEY_SIZE];
-    const char *keys[BEACONS_MAX + 1];
-};
-
-static void make_keys(const struct tern_consumer *consumer, struct control_keys *keys)
-{
-    const char *const *producer = consumer->settings.catalogue->services;
-    keys->count = 0;
-    tern_control_key(TERN_CONTROL_RESEND, consumer->queue, keys->texts[keys->count++]);
-    for (; *producer && keys->count <= BEACONS_MAX; producer++)
-        if (tern_catalogue_consumes_from(consumer->settings.catalogue, consumer->queue, *producer))
-            tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
-    for (size_t i = 0; i < keys->count; i++)
-        keys->keys[i] = keys->texts[i];
-}
-
-/* They come to the queue that is ours as long as we are connected: nothing piles up while we are not. */
+/* Without the right to it the service works on, and says that missing events will not be noticed. */
 static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
 {
-    char queue[TERN_OWNER_NAME_SIZE];
-    struct control_keys keys;
-    int answer = TERN_AMQP_FORBIDDEN;
     consumer->listens = false;
     if (!consumer->settings.receipts || !consumer->settings.store) return 0;
-    tern_owner_queue(consumer->queue, queue);
-    make_keys(consumer, &keys);
-    if (consumer->owner.has_queue)
-        answer = tern_amqp_consume_aside(link, queue, consumer->settings.catalogue->exchange, keys.keys, keys.count,
-                                         ASIDE_PREFETCH, err);
+    int answer = consumer->owner.has_queue ? tern_aside_listen(link, consumer->queue, consumer->settings.catalogue, err)
+                                           : TERN_AMQP_FORBIDDEN;
     if (answer < 0) return -1;
     consumer->listens = answer == TERN_AMQP_GRANTED;
     if (!consumer->listens) tern_receipts_deaf(consumer->settings.receipts);
     return 0;
 }
 
-/* A route that somebody has removed is back before the next probe; what went astray meanwhile the numbers tell. */
+/* Every few seconds while connected. A binding that somebody has removed is back before the next probe; what was not
+ * routed meanwhile shows up as missing numbers. */
 static int on_probing(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
-    char queue[TERN_OWNER_NAME_SIZE];
-    struct control_keys keys;
-    bool may_bind = strstr(consumer->gaps.not_bound, consumer->queue) == NULL; /* a refusal would cost the channel */
-    if (may_bind && tern_topology_bind_again(link, consumer->settings.catalogue, consumer->queue, err) < 0) return -1;
+    const struct tern_catalogue *catalogue = consumer->settings.catalogue;
+    bool may_bind = !strstr(consumer->gaps.not_bound, consumer->queue); /* a refusal would cost the channel */
+    if (may_bind && tern_topology_bind_again(link, catalogue, consumer->queue, err) < 0) return -1;
     if (consumer->settings.counts && tern_amqp_count(link, consumer->settings.counts, err) < 0) return -1;
-    if (!consumer->listens) return 0;
-    tern_owner_queue(consumer->queue, queue);
-    make_keys(consumer, &keys);
-    for (size_t i = 0; i < keys.count; i++)
-        if (tern_amqp_bind_again(link, queue, consumer->settings.catalogue->exchange, keys.keys[i], err) < 0) return -1;
-    return 0;
+    return consumer->listens ? tern_aside_bind_again(link, consumer->queue, catalogue, err) : 0;
 }
 
 static void set_shared(struct tern_consumer *consumer, bool shared)
@@ -392,8 +299,8 @@ static void set_shared(struct tern_consumer *consumer, bool shared)
     tern_links_shared(consumer->settings.links, shared);
 }
 
-/* A second consumer may be a connection of ours that the broker has not given up: what it was sent is not lost yet. One that
- * stays is somebody else: what he was sent is. */
+/* Whether the count of the queue says nothing yet. A second consumer may be a lost connection of ours that the broker
+ * has not noticed: what it was sent will be redelivered. One that stays is somebody else, and keeps what it gets. */
 static bool waits_for_lost_one(struct tern_consumer *consumer, uint32_t consumers)
 {
     int64_t now_ms = tern_steady(consumer->clock);
@@ -408,6 +315,7 @@ static bool waits_for_lost_one(struct tern_consumer *consumer, uint32_t consumer
     return false;
 }
 
+/* The answer to a passive declare: messages ready, consumers. */
 static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t consumers, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
@@ -421,14 +329,7 @@ static int on_counted(void *self, const char *queue, uint32_t messages, uint32_t
 
 /* ---- set up and lost -------------------------------------------------------------------------------------------- */
 
-static int take_queue(struct tern_consumer *consumer, struct tern_amqp *link, struct tern_error *err)
-{
-    if (!consumer->settings.store) return 0;
-    int wait_ms = tern_owner_take(&consumer->owner, link, err);
-    if (wait_ms > 0) tern_links_stands_by(consumer->settings.links, consumer->owner.refused, err->text);
-    return wait_ms;
-}
-
+/* The rights that our user of the broker lacks. */
 static void tell_gaps(const struct tern_consumer *consumer)
 {
     struct tern_links *links = consumer->settings.links;
@@ -440,14 +341,16 @@ static void tell_gaps(const struct tern_consumer *consumer)
     if (guarded && !consumer->owner.has_claim) tern_links_lacks(links, TERN_LACKS_CLAIM, consumer->queue);
 }
 
+/* Sets a new connection up: the topology, then the queue must become ours, then control messages, then consuming. */
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct tern_consumer *consumer = self;
     begin_generation(consumer, link);
     if (tern_topology_declare(link, consumer->settings.catalogue, consumer->queue_type, &consumer->gaps, err) < 0)
         return -1;
-    int waits_ms = take_queue(consumer, link, err);
-    if (waits_ms != 0) return waits_ms;
+    int wait_ms = consumer->settings.store ? tern_owner_take(&consumer->owner, link, err) : 0;
+    if (wait_ms > 0) tern_links_stands_by(consumer->settings.links, consumer->owner.refused, err->text);
+    if (wait_ms != 0) return wait_ms;
     if (listen_aside(consumer, link, err) < 0) return -1;
     tell_gaps(consumer);
     if (!atomic_load(&consumer->cancel_wanted) &&
@@ -513,8 +416,8 @@ int tern_consumer_create(const struct tern_consumer_settings *settings, struct t
     consumer->owner = (struct tern_owner){.service = consumer->queue, .adopts = settings->adopt_queue};
     if (settings->store) tern_copy_whole(consumer->owner.store, TERN_UUID_SIZE, settings->store);
     consumer->clock = settings->link.clock ? settings->link.clock : &tern_clock_system;
-    consumer->finished_size =
-        (size_t)consumer->settings.prefetch + ASIDE_PREFETCH + 2; /* and the one of the first, narrow consumer */
+    /* All tags that can be under way: both prefetches, and the one message of the narrow begin. */
+    consumer->finished_size = (size_t)consumer->settings.prefetch + TERN_ASIDE_PREFETCH + 2;
     consumer->finished = tern_alloc(consumer->finished_size);
     tern_sync_init(&consumer->sync);
     if (create_link(consumer, err) < 0) {
@@ -530,7 +433,7 @@ static void free_list(struct tern_delivery *delivery, bool with_content)
 {
     while (delivery) {
         struct tern_delivery *next = delivery->next;
-        if (with_content) free_content(delivery);
+        if (with_content) tern_delivery_fini(delivery);
         free(delivery);
         delivery = next;
     }

@@ -1,9 +1,12 @@
-/* consumer_beacons.c - when a beacon may be believed: counts messages, looks at no clock. */
+/* consumer_beacons.c - holds a beacon until everything that it speaks of must have arrived.
+ *
+ * Counts messages and reads no clock. Two groups: beacons that wait for a count of the queue, and beacons that were
+ * counted and wait for the messages ahead of them. */
 #include "consumer_beacons.h"
 
 #include <string.h>
 
-enum { COUNTS_AT_ONCE = 4 };
+enum { COUNTS_AT_ONCE = 4 }; /* counts one directly after the other; then the next probe asks */
 
 void tern_beacons_reset(struct consumer_beacons *beacons)
 {
@@ -24,7 +27,7 @@ bool tern_beacons_came(struct consumer_beacons *beacons, const struct tern_beaco
     return true;
 }
 
-/* While others are being waited for the newer ones wait. */
+/* All that wait begin together; those that come later wait for the next round. */
 static void begin(struct consumer_beacons *beacons)
 {
     beacons->counted = beacons->waiting;
@@ -38,6 +41,7 @@ bool tern_beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint
 {
     if (beacons->counted.count == 0 && beacons->waiting.count > 0) begin(beacons);
     if (beacons->counted.count == 0 || beacons->ahead == 0) return false;
+    /* Later counts include younger messages, so the lowest one is the best bound. */
     if (ready + (uint64_t)prefetch < beacons->ahead) beacons->ahead = ready + (uint64_t)prefetch;
     if (ready == 0 && beacons->quiet && beacons->quiet_tag == newest_tag) {
         beacons->ahead = 0;

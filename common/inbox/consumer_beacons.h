@@ -1,9 +1,10 @@
-/* consumer_beacons.h - beacons that wait until what they speak of must have arrived.
+/* consumer_beacons.h - beacons that wait until everything they speak of must have arrived.
  *
- * A beacon comes beside the queue and overtakes it. After it has come the queue is counted: what was confirmed before the
- * beacon is delivered by then, or on its way to us (at most a prefetch, which no count tells), or ready. When so many more
- * were delivered, or when two counts find nothing ready and nothing has come between, and all of it is taken in, the beacon is
- * ripe: what it names and was not taken in did not arrive. No clock is asked. Plain data of the consumer's thread. */
+ * A beacon comes beside the queue and overtakes the events in it. So the queue is counted after the beacon came: what
+ * was confirmed before the beacon has been delivered, or is on its way to us (at most a prefetch, which no count
+ * shows), or is ready in the queue. A beacon is ripe when that many more messages were delivered, or when two counts
+ * find nothing ready and nothing was delivered in between, and all of that is acknowledged. What a ripe beacon names
+ * and was not received did not arrive. Plain data of the consumer's thread. */
 #ifndef TERN_INBOX_CONSUMER_BEACONS_H
 #define TERN_INBOX_CONSUMER_BEACONS_H
 
@@ -17,24 +18,25 @@ struct beacon_list {
 };
 
 struct consumer_beacons {
-    struct beacon_list waiting; /* for the queue to be counted */
-    struct beacon_list counted; /* for the messages that were ahead of them */
-    uint64_t ahead;             /* how many of these were not delivered yet, at most */
-    uint64_t last_tag;          /* ahead is 0: the last of them */
-    bool quiet;                 /* the count before found nothing ready, when quiet_tag was the newest */
-    uint64_t quiet_tag;
-    int counts; /* at once, one after the other */
+    struct beacon_list waiting; /* for a count of the queue */
+    struct beacon_list counted; /* for the messages that may be ahead of them */
+    uint64_t ahead;             /* messages that are still to be delivered before these are ripe, at most */
+    uint64_t last_tag;          /* the last delivered of them; all of them once `ahead` is 0 */
+    bool quiet;                 /* the last count found nothing ready */
+    uint64_t quiet_tag;         /* the newest tag at that count */
+    int counts;                 /* made directly one after the other */
 };
 
-/* Another connection: what was counted on the last one means nothing. */
+/* A new connection: counts of the last one mean nothing. */
 void tern_beacons_reset(struct consumer_beacons *beacons);
-/* True when the queue should be counted. */
+/* A beacon came; it replaces an older one of its producer. True when the queue should be counted. */
 bool tern_beacons_came(struct consumer_beacons *beacons, const struct tern_beacon *beacon);
-/* The queue was counted, `newest_tag` being the newest that was delivered. True when it should be counted again at once. */
+/* The queue was counted: messages ready in it, the newest tag delivered so far. True when it should be counted again at
+ * once. */
 bool tern_beacons_counted(struct consumer_beacons *beacons, uint32_t ready, uint16_t prefetch, uint64_t newest_tag);
 /* A message of the queue was delivered. */
 void tern_beacons_delivered(struct consumer_beacons *beacons, uint64_t tag);
-/* Everything up to `done_tag` is taken in: the beacons that are ripe now, to be emptied by the caller; or NULL. */
+/* Everything up to `done_tag` is acknowledged: the beacons that are ripe now, for the caller to empty; or NULL. */
 struct beacon_list *tern_beacons_ripe(struct consumer_beacons *beacons, uint64_t done_tag);
 
 #endif

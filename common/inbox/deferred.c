@@ -1,8 +1,8 @@
-/* deferred.c - messages kept for later: tried again, standing behind an earlier one, or parked for a person.
+/* deferred.c - the table of messages kept for later: in retry, behind an earlier one, or parked.
  *
- * Order per subject is the law: rows of one subject leave in order of arrival. Removing one makes the next of its
- * subject due; a parked one keeps those behind it where they are. Attempts are counted by the caller's order, in
- * a transaction of its own, before the handler runs. Rows are found by position, which is never used twice. */
+ * Invariant: rows of one subject leave in order of arrival. Removing one makes the next of its subject due; a parked
+ * one keeps those behind it where they are. The caller counts an attempt in a transaction of its own, before the
+ * handler runs. A row's key is its position, which is never used twice. */
 #include "deferred.h"
 
 #include "deferred_row.h"
@@ -12,8 +12,9 @@
 #include <string.h>
 
 static const char add_row[] =
-    "INSERT INTO deferred (event_id, type, subject, state, attempts, next_try_ms, first_at_ms, last_at_ms, reason, error,"
-    " traceparent, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (event_id) DO NOTHING";
+    "INSERT INTO deferred (event_id, type, subject, state, attempts, next_try_ms, first_at_ms, last_at_ms, reason,"
+    " error, traceparent, body)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (event_id) DO NOTHING";
 static const char find_event[] = "SELECT position FROM deferred WHERE event_id = ?1";
 static const char has_position[] = "SELECT 1 FROM deferred WHERE position = ?1";
 static const char has_raw[] = "SELECT 1 FROM (SELECT body FROM deferred WHERE event_id IS NULL ORDER BY position DESC"
@@ -52,13 +53,9 @@ int tern_deferred_add(struct tern_db *db, struct tern_deferred *deferred, struct
                      tern_db_bytes(deferred->body, deferred->body_length)),
         &deferred->position, err);
     if (added < 0) return tern_error_prefix(err, "cannot keep the message %s", deferred->event_id);
-    if (added == 0) {
-        return tern_db_get_int(db, find_event, TERN_DB_ARGS(tern_db_text(deferred->event_id)), &deferred->position,
-                               err) < 0
-                   ? -1
-                   : 0;
-    }
-    return 1;
+    if (added > 0) return 1;
+    const struct tern_db_value event_id = tern_db_text(deferred->event_id);
+    return tern_db_get_int(db, find_event, &event_id, 1, &deferred->position, err) < 0 ? -1 : 0;
 }
 
 int tern_deferred_is_kept(struct tern_db *db, int64_t position, struct tern_error *err)
@@ -127,7 +124,7 @@ int tern_deferred_take_due(struct tern_db *db, int64_t now_ms, struct tern_defer
     return got;
 }
 
-/* Runs an update of one row. That the row is gone is a mistake of the caller, who holds it. */
+/* Runs an update of one row, by position. A row that is gone is an error: the caller has just read it. */
 static int change(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                   struct tern_error *err)
 {

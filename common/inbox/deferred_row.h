@@ -1,4 +1,5 @@
-/* deferred_row.h - the columns of a deferred message in the order in which they are read; for deferred.c and parked.c. */
+/* deferred_row.h - the columns of a deferred message in the order in which they are read. For deferred.c and
+ * parked.c. */
 #ifndef TERN_INBOX_DEFERRED_ROW_H
 #define TERN_INBOX_DEFERRED_ROW_H
 

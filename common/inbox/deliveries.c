@@ -1,8 +1,8 @@
 /* deliveries.c - inbox, order, handler, keep: how one message takes effect once.
  *
- * Invariants: nothing is finished before its transaction has committed; a message is in exactly one place: handled
- * (inbox), kept, or with the broker; while a subject has a kept message none of its later ones runs. It never
- * calls AMQP and never ends a transaction. */
+ * Invariants: a delivery is finished only after its transaction has ended; a message is in exactly one place: handled
+ * (inbox), kept, or with the broker; while a subject has a kept message, none of its later messages runs. Never calls
+ * AMQP, never ends a transaction. */
 #include "deliveries.h"
 
 #include <stdlib.h>
@@ -14,29 +14,26 @@
 
 struct tern_deliveries {
     struct tern_deliveries_settings settings;
-    atomic_bool draining;
-    _Atomic uint64_t generation;              /* of the connection; the consumer's thread sets it */
-    _Atomic(struct tern_delivery *) finished; /* a stack */
+    atomic_bool draining;                     /* what fails now is left to the broker */
+    _Atomic uint64_t generation;              /* of the present connection; set on the consumer's thread */
+    _Atomic(struct tern_delivery *) finished; /* a lock-free stack, by `next` */
+
     /* Writer thread only. */
-    bool news;                /* some were finished, and the consumer does not know */
-    uint64_t left_generation; /* what came up to this connection is the broker's */
+    bool news;                /* some were finished, and the consumer was not woken yet */
+    uint64_t left_generation; /* deliveries of connections up to this one are left to the broker */
 };
 
 /* ---- its unit of work ---- */
-
-/* One that comes a second time may have been parked already: the process ended between its commit and its
- * acknowledgement. One that was too large has no bytes to know it by. */
-static int is_parked_already(struct tern_context *ctx, const struct tern_delivery *delivery, struct tern_error *err)
-{
-    if (!delivery->redelivered || delivery->raw_length == 0) return 0;
-    return tern_deferred_has_raw(ctx->db, delivery->raw, delivery->raw_length, err);
-}
 
 static enum tern_outcome run_unreadable(struct tern_delivery *delivery, struct tern_context *ctx,
                                         struct tern_error *err)
 {
     struct tern_event raw = {.body = delivery->raw, .body_length = delivery->raw_length};
-    int parked = is_parked_already(ctx, delivery, err);
+    /* A redelivered one may be parked already, if the process ended between that commit and its acknowledgement. It
+     * has no event id; its bytes tell. One that was too large has no bytes either. */
+    int parked = delivery->redelivered && delivery->raw_length > 0
+                     ? tern_deferred_has_raw(ctx->db, delivery->raw, delivery->raw_length, err)
+                     : 0;
     if (parked < 0) return TERN_RETRY;
     if (parked > 0) {
         delivery->result = "duplicate";
@@ -48,7 +45,8 @@ static enum tern_outcome run_unreadable(struct tern_delivery *delivery, struct t
     return parked < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-/* Events republished for their numbers and after a queue loss carry the same header: the former are missing here. */
+/* What brought the event, for the metric: a nudge, the answer to one, missing numbers, a queue loss. The last two
+ * carry the same header; only an event that is missing here was republished for its number. NULL: it came by itself. */
 static const char *layer_of(const struct tern_context *ctx, const struct tern_delivery *delivery)
 {
     const struct tern_event *event = &delivery->event;
@@ -68,7 +66,7 @@ static int keep_waiting(struct tern_delivery *delivery, struct tern_context *ctx
     if (behind < 0) return -1;
     if (behind) return tern_retries_keep_behind(retries, ctx, event, "", err) < 0 ? -1 : 1;
     if (!delivery->redelivered) return 0;
-    /* It may have killed this process before: its attempts are counted before it runs again. */
+    /* It may have crashed this process: kept as due, so that its attempts are counted before it runs again. */
     int seen = tern_inbox_has(ctx->db, event->event_id, err);
     if (seen != 0) return seen < 0 ? -1 : 0;
     return tern_retries_keep_due(retries, ctx, event, err) < 0 ? -1 : 1;
@@ -84,8 +82,8 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     delivery->result = "parked";
     delivery->left = delivery->generation <= deliveries->left_generation;
     if (delivery->left) return TERN_DONE;
-    delivery->layer = layer_of(ctx, delivery); /* before it counts as taken in */
-    /* Whatever becomes of it, it is kept; a batch that is lost takes the note along. */
+    delivery->layer = layer_of(ctx, delivery); /* before its number counts as received */
+    /* Whatever becomes of it, it is in the store afterwards. A batch that is lost loses this note too. */
     if (delivery->numbered && settings->numbers)
         tern_numbers_take(settings->numbers, delivery->numbered, delivery->number);
     if (tern_retries_refresh(settings->retries, ctx, err) < 0) return TERN_RETRY;
@@ -101,7 +99,7 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     return outcome;
 }
 
-/* After the unit was undone. */
+/* After the unit was undone: behind an earlier one, in retry, or parked. */
 static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct tern_delivery *delivery = (struct tern_delivery *)work;
@@ -112,7 +110,7 @@ static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struc
         *err = work->err;
         return -1; /* the store refused the parking itself: the whole batch waits */
     }
-    /* The unit may have failed before it came to ask; a store that does not answer now loses the whole batch. */
+    /* The unit may have failed before it checked this. A store that does not answer now loses the whole batch. */
     int behind = tern_retries_has_subject(retries, ctx, event->subject, err);
     if (behind < 0) return -1;
     if (behind) {
@@ -126,7 +124,7 @@ static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struc
     return status;
 }
 
-/* Once, when it is true: a batch that is lost counts nothing. */
+/* Only after the commit: a batch that is lost counts nothing. */
 static void count(const struct tern_delivery *delivery)
 {
     const struct tern_context *ctx = delivery->ctx;
@@ -142,25 +140,22 @@ static void count(const struct tern_delivery *delivery)
                         (double)(tern_steady(ctx->clock) - delivery->received_steady_ms) / 1000, NULL);
 }
 
-/* The broker redelivers what came on an earlier connection. Keeping our copy too would add up to PREFETCH messages for each
- * reconnect while the store takes nothing. What came behind it on its connection is left as well, or it would be overtaken. */
-static bool is_left(struct tern_deliveries *deliveries, const struct tern_delivery *delivery)
-{
-    if (tern_deliveries_is_current(deliveries, delivery)) return false;
-    if (delivery->generation > deliveries->left_generation) deliveries->left_generation = delivery->generation;
-    return true;
-}
-
 static void finish_delivery(struct tern_work *work, enum tern_work_end end)
 {
     struct tern_delivery *delivery = (struct tern_delivery *)work;
     struct tern_deliveries *deliveries = delivery->deliveries;
     if (end == TERN_WORK_LATER) {
-        delivery->left = atomic_load(&deliveries->draining) || is_left(deliveries, delivery);
-        if (!delivery->left) {
+        bool draining = atomic_load(&deliveries->draining), current = tern_deliveries_is_current(deliveries, delivery);
+        if (current && !draining) {
             tern_work_requeue(deliveries->settings.queue, work);
             return;
         }
+        /* The broker redelivers what came on an earlier connection. Keeping our copy too would add up to PREFETCH
+         * messages per reconnect while the store is full. What came after it on the same connection is left as well:
+         * it must not be handled before it. */
+        delivery->left = true;
+        if (!draining && delivery->generation > deliveries->left_generation)
+            deliveries->left_generation = delivery->generation;
     }
     if (delivery->left)
         delivery->generation = 0; /* of no connection: given back, never acknowledged */

@@ -1,8 +1,7 @@
-/* inbox.c - the inbox: one row per handled event, oldest first out.
+/* inbox.c - the inbox: one row per handled event, the oldest leave first.
  *
- * Adding is one insert that a known id turns into nothing, so the fast path asks and records in one statement. The
- * purge looks at the lowest rows only and stops by itself where they are young: its cost is bounded by `limit`,
- * whatever the table holds. */
+ * Adding is one insert that a known id turns into nothing, so one statement both asks and records. A purge reads the
+ * `limit` lowest rows only and stops where they are young: its cost is bounded, whatever the table holds. */
 #include "tern/inbox.h"
 #include "inbox_store.h"
 

@@ -1,11 +1,11 @@
-/* inbox_store.h - which events were handled: deduplication. */
+/* inbox_store.h - which events were handled. Inside the caller's transaction, writer thread. Times are online time. */
 #ifndef TERN_INBOX_INBOX_STORE_H
 #define TERN_INBOX_INBOX_STORE_H
 
 #include "tern/inbox.h"
 
-/* Records an event as handled. Returns 1 when it is new, 0 when it was handled before, and -1 with `err` when the
- * store failed; then nothing is recorded. */
+/* Records an event as handled. 1 when it is new, 0 when it was handled before, -1 when the store failed: then nothing
+ * is recorded. */
 int tern_inbox_add(struct tern_db *db, const char *event_id, int64_t online_ms, struct tern_error *err);
 /* 1 when it was handled, 0 when not, -1. */
 int tern_inbox_has(struct tern_db *db, const char *event_id, struct tern_error *err);

@@ -1,7 +1,7 @@
-/* numbers.c - sets of numbers as a line and a few ranges above it; what a beacon says against them.
+/* numbers.c - sets of received numbers, as a line and a few ranges above it, and what a beacon says against them.
  *
- * There is room for so many ranges. What does not fit is forgotten from above: it is asked for once more and dropped by the
- * inbox, while what is missing closes from below. */
+ * A set holds a bounded number of ranges. What does not fit is forgotten from above: those events are asked for once
+ * more and dropped by the inbox, while gaps close from below. Forgetting is always safe, claiming too much never is. */
 #include "numbers.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static void remove_range(struct tern_numbers_type *type, size_t index)
     memmove(&type->ranges[index], &type->ranges[index + 1], (type->count - index) * sizeof type->ranges[0]);
 }
 
-/* Everything up to here counts as taken in. */
+/* Everything up to here counts as received. */
 static void raise(struct tern_numbers_type *type, int64_t through)
 {
     if (through > type->through) type->through = through;
@@ -42,7 +42,7 @@ static void raise(struct tern_numbers_type *type, int64_t through)
     }
 }
 
-/* Nothing above here was taken in. */
+/* Nothing above here counts as received. */
 static void lower(struct tern_numbers_type *type, int64_t last)
 {
     while (type->count > 0 && type->ranges[type->count - 1].from > last)
@@ -60,6 +60,7 @@ static size_t place_of(const struct tern_numbers_type *type, int64_t number)
     return index;
 }
 
+/* A range of one number before `index`; the highest range gives way when there is no room. */
 static void insert_range(struct tern_numbers_type *type, size_t index, int64_t number)
 {
     if (index == TERN_NUMBERS_RANGES) return;
@@ -69,6 +70,7 @@ static void insert_range(struct tern_numbers_type *type, size_t index, int64_t n
     type->count++;
 }
 
+/* Adds a number above the line + 1: a range grows, two ranges join, or there is a new one. */
 static void add_above(struct tern_numbers_type *type, int64_t number)
 {
     size_t index = place_of(type, number);
@@ -107,7 +109,7 @@ bool tern_numbers_misses(struct tern_numbers *numbers, const struct tern_event_t
     return index == known->count || number < known->ranges[index].from || number > known->ranges[index].to;
 }
 
-/* How many up to `last` were not taken in. */
+/* How many numbers up to `last` were not received. */
 static int64_t count_missing(const struct tern_numbers_type *type, int64_t last)
 {
     int64_t missing = last > type->through ? last - type->through : 0;
@@ -118,54 +120,39 @@ static int64_t count_missing(const struct tern_numbers_type *type, int64_t last)
 
 /* ---- what a beacon says ------------------------------------------------------------------------------------------ */
 
-static void compare_first(const struct tern_numbers *numbers, struct tern_numbers_type *type,
-                          const struct tern_beacon_type *reported_through)
-{
-    if (!type->known) type->through = numbers->from_first ? 0 : reported_through->last;
-    if (numbers->from_first) raise(type, reported_through->first - 1); /* before our time */
-    type->known = true;
-}
-
-static void compare_other_store(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
-                                struct tern_numbers_news *news)
-{
-    news->other_store = true;
-    type->count = 0;
-    type->through = reported_through->last;
-    type->missing = type->copy_until = 0;
-}
-
-static void compare_older_copy(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
-                               struct tern_numbers_news *news)
-{
-    news->older_copy = true;
-    news->was_reported = type->reported_through;
-    if (type->copy_until < type->reported_through) type->copy_until = type->reported_through;
-    lower(type, reported_through->last);
-    type->missing = count_missing(type, reported_through->last);
-}
-
+/* Whose numbers these are: the first beacon, another store that counts anew, or an older copy of the store we know,
+ * which will use some numbers a second time. */
 static void compare_store(const struct tern_numbers *numbers, struct tern_numbers_type *type,
-                          const struct tern_beacon *beacon, const struct tern_beacon_type *reported_through,
+                          const struct tern_beacon *beacon, const struct tern_beacon_type *reported,
                           struct tern_numbers_news *news)
 {
     bool first = type->store[0] == '\0', same = strcmp(type->store, beacon->store) == 0;
-    if (first)
-        compare_first(numbers, type, reported_through);
-    else if (!same)
-        compare_other_store(type, reported_through, news);
-    else if (reported_through->last < type->reported_through)
-        compare_older_copy(type, reported_through, news);
-    if (reported_through->last >= type->copy_until) type->copy_until = 0;
-    type->dirty |= !same || type->reported_through != reported_through->last;
+    if (first) {
+        if (!type->known) type->through = numbers->from_first ? 0 : reported->last;
+        if (numbers->from_first) raise(type, reported->first - 1); /* older than can be had: before our time */
+        type->known = true;
+    } else if (!same) {
+        news->other_store = true;
+        type->count = 0;
+        type->through = reported->last;
+        type->missing = type->copy_until = 0;
+    } else if (reported->last < type->reported_through) {
+        news->older_copy = true;
+        news->was_reported = type->reported_through;
+        if (type->copy_until < type->reported_through) type->copy_until = type->reported_through;
+        lower(type, reported->last);
+        type->missing = count_missing(type, reported->last);
+    }
+    if (reported->last >= type->copy_until) type->copy_until = 0;
+    type->dirty |= !same || type->reported_through != reported->last;
     tern_copy_whole(type->store, sizeof type->store, beacon->store);
 }
 
-static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through,
+/* What the producer cannot publish again any more is lost: it is reported once and then counts as received. */
+static void leave_behind(struct tern_numbers_type *type, const struct tern_beacon_type *reported,
                          struct tern_numbers_news *news)
 {
-    int64_t before =
-        reported_through->first - 1 < reported_through->last ? reported_through->first - 1 : reported_through->last;
+    int64_t before = reported->first - 1 < reported->last ? reported->first - 1 : reported->last;
     news->lost = count_missing(type, before);
     if (news->lost == 0) return;
     news->lost_low = type->through + 1;
@@ -174,6 +161,7 @@ static void leave_behind(struct tern_numbers_type *type, const struct tern_beaco
     raise(type, before);
 }
 
+/* Adds a gap to the request, as far as the request has room. */
 static void add_to_ask(struct tern_resend *ask, int64_t from, int64_t to, int64_t *room)
 {
     if (to - from + 1 > *room) to = from + *room - 1;
@@ -182,10 +170,11 @@ static void add_to_ask(struct tern_resend *ask, int64_t from, int64_t to, int64_
     *room -= to - from + 1;
 }
 
+/* Fills the request when it is time for one. The wait doubles as long as the lowest gap stays the same. */
 static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_numbers_news *news)
 {
     int64_t from = type->through + 1, room = TERN_RESEND_MOST;
-    if (type->ask_for != from) type->asks = type->ask_ms = 0; /* what was asked for has come */
+    if (type->ask_for != from) type->asks = type->ask_ms = 0; /* the last request was answered */
     if (steady_ms < type->ask_ms) return;
     int64_t wait_ms = TERN_NUMBERS_AGAIN_MS;
     for (int64_t i = 0; i < type->asks && wait_ms < TERN_NUMBERS_AGAIN_MOST_MS; i++)
@@ -201,18 +190,19 @@ static void ask(struct tern_numbers_type *type, int64_t steady_ms, struct tern_n
     add_to_ask(&news->ask, from, type->reported_through, &room);
 }
 
-/* What was missing before and now is not was taken in, or left behind. */
-static void compare(struct tern_numbers_type *type, const struct tern_beacon_type *reported_through, int64_t before,
+/* Counts what changed since the last beacon: newly missing, and arrived since. `before`: how many were missing then. */
+static void compare(struct tern_numbers_type *type, const struct tern_beacon_type *reported, int64_t before,
                     struct tern_numbers_news *news)
 {
-    int64_t still = count_missing(type, type->reported_through < reported_through->last ? type->reported_through
-                                                                                        : reported_through->last);
+    int64_t still =
+        count_missing(type, type->reported_through < reported->last ? type->reported_through : reported->last);
     news->healed = before - still - news->lost > 0 ? before - still - news->lost : 0;
-    type->reported_through = reported_through->last;
-    type->missing = count_missing(type, reported_through->last);
+    type->reported_through = reported->last;
+    type->missing = count_missing(type, reported->last);
     news->missed = type->missing - still;
 }
 
+/* For the log line of a gap that opens. */
 static int64_t highest_missing(const struct tern_numbers_type *type)
 {
     int64_t high = type->reported_through;
@@ -222,16 +212,16 @@ static int64_t highest_missing(const struct tern_numbers_type *type)
 }
 
 void tern_numbers_compare(struct tern_numbers *numbers, const struct tern_beacon *beacon,
-                          const struct tern_beacon_type *reported_through, int64_t steady_ms,
+                          const struct tern_beacon_type *reported, int64_t steady_ms,
                           struct tern_numbers_news *ret_news)
 {
-    struct tern_numbers_type *type = tern_numbers_find(numbers, reported_through->type);
+    struct tern_numbers_type *type = tern_numbers_find(numbers, reported->type);
     *ret_news = (struct tern_numbers_news){0};
     if (!type) return;
-    compare_store(numbers, type, beacon, reported_through, ret_news);
+    compare_store(numbers, type, beacon, reported, ret_news);
     int64_t before = type->missing;
-    leave_behind(type, reported_through, ret_news);
-    compare(type, reported_through, before, ret_news);
+    leave_behind(type, reported, ret_news);
+    compare(type, reported, before, ret_news);
     ret_news->opened = type->missing > 0 && type->opened_ms == 0;
     ret_news->closed = type->missing == 0 && type->opened_ms != 0;
     if (ret_news->opened) {

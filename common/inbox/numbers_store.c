@@ -1,4 +1,6 @@
-/* numbers_store.c - what was taken in of each type, in the service's store: one row each, only those that have changed. */
+/* numbers_store.c - the rows of received numbers: one for each type, written only when they have changed.
+ *
+ * A row that cannot be read to its end is taken as far as it goes: what is forgotten is asked for again. */
 #include "numbers.h"
 
 #include <inttypes.h>
@@ -13,7 +15,7 @@ static const char write_type[] =
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-/* "7-9,12-12"; what does not read on is forgotten, which costs a repetition. */
+/* "7-9,12-12": ascending, above `through`. */
 static void read_ranges(struct tern_numbers_type *type, const char *text)
 {
     int64_t above = type->through + 1;
@@ -30,15 +32,6 @@ static void read_ranges(struct tern_numbers_type *type, const char *text)
     }
 }
 
-static void read_row(struct tern_numbers_type *type, const struct tern_db_rows *rows)
-{
-    type->known = true;
-    tern_copy_whole(type->store, sizeof type->store, tern_db_column_text(rows, 0));
-    type->through = tern_db_column_int(rows, 1);
-    type->reported_through = tern_db_column_int(rows, 3);
-    read_ranges(type, tern_db_column_text(rows, 2));
-}
-
 static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct tern_error *err)
 {
     struct tern_db_rows rows;
@@ -48,7 +41,13 @@ static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct 
     type->store[0] = '\0';
     type->through = type->reported_through = 0;
     type->count = 0;
-    if (got > 0) read_row(type, &rows);
+    if (got > 0) {
+        type->known = true;
+        tern_copy_whole(type->store, sizeof type->store, tern_db_column_text(&rows, 0));
+        type->through = tern_db_column_int(&rows, 1);
+        type->reported_through = tern_db_column_int(&rows, 3);
+        read_ranges(type, tern_db_column_text(&rows, 2));
+    }
     tern_db_done(&rows);
     return got < 0 ? -1 : 0;
 }

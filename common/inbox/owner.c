@@ -1,8 +1,8 @@
 /* owner.c - claims the service's queue for this store, and owns it for this connection.
  *
- * The claim is asked for first: a foreign one is a mistake that somebody must hear of, while an owner that is merely
- * connected may be our own connection that the broker has not given up yet. A foreign claim is replaced only by whoever
- * owns the queue, so never under a process that works on it. */
+ * The claim comes first: a foreign claim is a mistake that somebody must hear of, while a foreign owner may be our own
+ * old connection that the broker has not given up yet. A foreign claim is replaced only by whoever owns the queue, so
+ * never under a process that works on it. Logs nothing. */
 #include "owner.h"
 
 #include "common/base/chaos.h"
@@ -10,11 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A process that ended a moment ago is gone soon; another that lives is asked about seldom. */
-enum { QUICK_TRIES = 4, QUICK_MS = 200, AGAIN_MS = 1000, REFUSED_AGAIN_MS = 5000, NAME_SIZE = TERN_OWNER_NAME_SIZE };
+enum {
+    QUICK_TRIES = 4, /* the connection of a process that has just ended is gone soon */
+    QUICK_MS = 200,
+    AGAIN_MS = 1000, /* then another process owns the queue */
+    REFUSED_AGAIN_MS = 5000,
+    NAME_SIZE = TERN_OWNER_NAME_SIZE
+};
 
 struct names {
-    char claim[NAME_SIZE], store[NAME_SIZE], queue[NAME_SIZE];
+    char claim[NAME_SIZE]; /* the marker: <service>.owned */
+    char store[NAME_SIZE]; /* what it carries: <service>.owner.<UUID of the store> */
+    char queue[NAME_SIZE]; /* the exclusive queue: <service>.owner */
 };
 
 void tern_owner_queue(const char *service, char ret_name[TERN_OWNER_NAME_SIZE])
@@ -22,14 +29,8 @@ void tern_owner_queue(const char *service, char ret_name[TERN_OWNER_NAME_SIZE])
     (void)snprintf(ret_name, TERN_OWNER_NAME_SIZE, "%.100s.owner", service);
 }
 
-static void make_names(const struct tern_owner *owner, struct names *names)
-{
-    (void)snprintf(names->claim, NAME_SIZE, "%.100s.owned", owner->service);
-    (void)snprintf(names->store, NAME_SIZE, "%.100s.owner.%s", owner->service, owner->store);
-    tern_owner_queue(owner->service, names->queue);
-}
-
-/* The broker's refusal holds 255 bytes at most: with a long name of a service or vhost the other store's id is cut. */
+/* The queue carries another store's claim, which `other` names. AMQP limits the broker's text to 255 bytes: with a
+ * long name of a service or vhost the other store's UUID may be cut. */
 static int refuse(struct tern_owner *owner, const char *other, struct tern_error *err)
 {
     const char *dot = strrchr(other, '.');
@@ -42,7 +43,8 @@ static int refuse(struct tern_owner *owner, const char *other, struct tern_error
     return REFUSED_AGAIN_MS;
 }
 
-/* The queue was lost or deleted while somebody else's store was the right one: that is no reason to become it. */
+/* The claim is gone, because the queue was lost or deleted. In this run another store was the right one; it still
+ * is. */
 static int stay_refused(const struct tern_owner *owner, struct tern_error *err)
 {
     (void)tern_error_set(err,
@@ -52,13 +54,15 @@ static int stay_refused(const struct tern_owner *owner, struct tern_error *err)
     return REFUSED_AGAIN_MS;
 }
 
+/* Somebody else owns the queue now. */
 static int stand_by(struct tern_owner *owner, struct tern_error *err)
 {
     (void)tern_error_set(err, "another %s is connected to this broker and owns its queue; standing by", owner->service);
     return ++owner->tries <= QUICK_TRIES ? QUICK_MS : AGAIN_MS;
 }
 
-/* Whoever comes between the two finds no claim and makes its own: then we give up the queue, and begin anew. */
+/* We own the queue, and --adopt-queue was given. A store that makes its claim between our two calls wins: then the
+ * connection is given up, and the set-up begins anew. */
 static int replace_claim(struct tern_owner *owner, struct tern_amqp *link, const struct names *names,
                          char other[TERN_AMQP_OWNER_SIZE], struct tern_error *err)
 {
@@ -75,8 +79,10 @@ static int replace_claim(struct tern_owner *owner, struct tern_amqp *link, const
 int tern_owner_take(struct tern_owner *owner, struct tern_amqp *link, struct tern_error *err)
 {
     struct names names;
-    char other[TERN_AMQP_OWNER_SIZE];
-    make_names(owner, &names);
+    char other[TERN_AMQP_OWNER_SIZE]; /* the claim that is there */
+    (void)snprintf(names.claim, NAME_SIZE, "%.100s.owned", owner->service);
+    (void)snprintf(names.store, NAME_SIZE, "%.100s.owner.%s", owner->service, owner->store);
+    tern_owner_queue(owner->service, names.queue);
     owner->adopted = false;
     if (owner->refused && !owner->adopts) {
         int there = tern_amqp_has_marker(link, names.claim, err);

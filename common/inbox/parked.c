@@ -1,8 +1,8 @@
-/* parked.c - deferred messages in the hands of a person: listed, found, tried again, discarded, each act written down.
+/* parked.c - parked messages in the hands of a person: listed, found, tried again, discarded; each act is written down.
  *
- * Only a PARKED message is ever changed here: it is nowhere else than in its row, so nothing can be under way with it.
- * Order per subject stays the law of deferred.c: a message keeps its position, and leaves through tern_deferred_remove.
- * Never: looks into a message, begins or ends a transaction. */
+ * Only a PARKED message is ever changed here: it exists in its row only, so nothing can be under way with it. Order
+ * per subject stays deferred.c's: a message keeps its position, and leaves through tern_deferred_remove. Never reads
+ * what is in a message, never begins or ends a transaction. */
 #include "parked.h"
 
 #include <inttypes.h>
@@ -14,9 +14,9 @@
 #include "inbox_store.h"
 #include "tern/inbox.h"
 
-enum { ACTS_MAX = 100 };
+enum { ACTS_MAX = 100 }; /* rows of the audit shown for a message */
 
-/* ?1 to ?5 */
+/* A filter, as ?1 to ?5: type, subject, reason, before, since. */
 #define PASSES                                                                                   \
     "(?1 IS NULL OR type = ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR reason = ?3)" \
     " AND (?4 = 0 OR first_at_ms < ?4) AND first_at_ms >= ?5"
@@ -73,7 +73,7 @@ int tern_parked_list(struct tern_db *db, const struct tern_parked_filter *filter
     return got < 0 ? -1 : visited;
 }
 
-/* The position of "raw-17"; 0 when it is none. */
+/* The position in "raw-17"; 0, which no row has, for anything else. */
 static int64_t raw_position(const char *name)
 {
     int64_t position = 0;
@@ -122,6 +122,7 @@ int tern_parked_acts(struct tern_db *db, const char *name,
 
 /* ---- acting ------------------------------------------------------------------------------------------------- */
 
+/* One row of the audit, also for an act that is refused. */
 static int write_act(struct tern_db *db, const char *action, const struct tern_deferred *deferred,
                      const struct tern_parked_caller *caller, struct tern_error *err)
 {
@@ -142,6 +143,7 @@ static int retry(struct tern_db *db, const struct tern_deferred *deferred, const
     return tern_db_run(db, retry_row, TERN_DB_ARGS(tern_db_int(deferred->position), tern_db_int(caller->now_ms)), err);
 }
 
+/* As handled in the inbox, so that a redelivery or a republished copy does not bring it back. */
 static int discard(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                    struct tern_error *err)
 {
@@ -152,6 +154,7 @@ static int discard(struct tern_db *db, const struct tern_deferred *deferred, con
 typedef int act_on(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                    struct tern_error *err);
 
+/* Finds the message, writes the audit, and acts if the message is parked. */
 static int act(struct tern_db *db, const char *action, act_on *on, const char *name,
                const struct tern_parked_caller *caller, struct tern_deferred *ret_deferred, struct tern_error *err)
 {

@@ -1,8 +1,8 @@
-/* parked_print.c - deferred messages as JSON.
+/* parked_print.c - deferred messages as JSON, for people.
  *
- * A body that passes the JSON gate is shown as it is, values of secret members replaced. Another one is shown as text
- * when it is text, else as base64; there the values behind secret names, whatever holds an @ and long rows of digits
- * are blotted out, byte by byte. The store keeps every byte. */
+ * A body that the JSON validator accepts is shown as it is, with the values of secret members masked. Any other body
+ * is shown as text if it is text, else as base64; there, values after secret names, whatever holds an @, and long runs
+ * of digits are blotted out, byte by byte. The store keeps every byte. */
 #include "parked_print.h"
 
 #include <inttypes.h>
@@ -52,6 +52,7 @@ void tern_parked_print_row(const struct tern_deferred *deferred, struct tern_tex
 
 /* ---- another body -------------------------------------------------------------------------------------------- */
 
+/* RFC 4648, section 4. */
 static void add_base64(struct tern_text *out, const unsigned char *bytes, size_t length)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -65,13 +66,13 @@ static void add_base64(struct tern_text *out, const unsigned char *bytes, size_t
     }
 }
 
-/* Text comes out as it went in: nothing was replaced, and no NUL cut it short. */
+/* False when it is no text: a NUL cuts it short, or the JSON writer replaces bytes that are no UTF-8 by U+FFFD. */
 static bool add_as_text(struct tern_text *out, const char *bytes, size_t length)
 {
     struct tern_text written = {0};
     bool whole = strlen(bytes) == length;
     if (whole) tern_json_write_string(&written, bytes);
-    whole = whole && strstr(written.bytes, "\xef\xbf\xbd") == NULL;
+    whole = whole && !strstr(written.bytes, "\xef\xbf\xbd");
     if (whole) tern_text_printf(out, ",\"encoding\":\"text\",\"message\":%s", written.bytes);
     tern_text_fini(&written);
     return whole;

@@ -1,7 +1,7 @@
-/* receipts.c - the numbers of the events that a service consumes: what it misses is noticed, named, asked for.
+/* receipts.c - the numbers of the events that a service consumes: a gap is noticed, named, and asked for.
  *
- * What was taken in is noted by the deliveries and written once per batch. A beacon that is ripe becomes a unit of work here,
- * and so does another service's request to publish events again; what is to be asked for leaves after the commit. */
+ * Deliveries note what was received, in memory; it is written once per batch. A ripe beacon becomes a unit of work
+ * here, and so does another service's request to resend. Requests of our own leave only after the commit. */
 #include "receipts.h"
 
 #include <inttypes.h>
@@ -16,9 +16,13 @@
 #include "tern/event_log.h"
 #include "tern/outbox.h"
 
-enum { CONTROLS_MAX = 32, AGAIN_MAX = 20000 };
+enum {
+    CONTROLS_MAX = 32, /* control messages in the writer's queue; more are dropped, they come again */
+    AGAIN_MAX = 20000  /* rows waiting to be republished; beyond, no request to resend is served */
+};
 
-/* ---- life, and every batch ----------------------------------------------------------------------------------------- */
+/* ---- life, and every batch
+ * ----------------------------------------------------------------------------------------- */
 
 void tern_receipts_init(struct tern_receipts *receipts, struct tern_work_queue *queue,
                         const struct tern_catalogue *catalogue, const char *service)
@@ -58,8 +62,10 @@ void tern_receipts_failed(struct tern_receipts *receipts)
     receipts->numbers.stale = true;
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------------------------- */
+/* ---- what is shown
+ * ------------------------------------------------------------------------------------------------- */
 
+/* A sentence for /readyz, about an older copy first; "" when nothing is wrong. */
 static void describe(const struct tern_numbers *numbers, char *why, size_t size)
 {
     why[0] = '\0';
@@ -77,6 +83,7 @@ static void describe(const struct tern_numbers *numbers, char *why, size_t size)
     }
 }
 
+/* Writer thread: what other threads may see of the numbers. */
 static void show(struct tern_receipts *receipts)
 {
     char why[TERN_RECEIPTS_SIZE];
@@ -100,13 +107,14 @@ void tern_receipts_why(struct tern_receipts *receipts, char ret_why[TERN_RECEIPT
                       "what does not arrive is not noticed: the broker's user may not listen for it");
 }
 
-/* ---- a beacon ------------------------------------------------------------------------------------------------------ */
+/* ---- a beacon
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct control_work {
     struct tern_work work;
     struct tern_receipts *receipts;
     struct tern_control control;
-    struct tern_resend asks[TERN_TYPES_MAX];
+    struct tern_resend asks[TERN_TYPES_MAX]; /* beacon: what is to be asked for after the commit */
     size_t ask_count;
 };
 
@@ -156,7 +164,7 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
     struct control_work *item = (struct control_work *)work;
     const struct tern_beacon *beacon = &item->control.beacon;
     struct tern_numbers *numbers = &item->receipts->numbers;
-    bool store_told = false;
+    bool store_logged = false; /* one line per beacon, not one per type */
     (void)err;
     item->ask_count = 0;
     for (size_t i = 0; i < beacon->count; i++) {
@@ -165,8 +173,8 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
         const struct tern_numbers_type *known = tern_numbers_find(numbers, beacon->types[i].type);
         if (!known) continue;
         tern_numbers_compare(numbers, beacon, &beacon->types[i], tern_steady(ctx->clock), &news);
-        if (!store_told) log_store(ctx, beacon, type, &news);
-        store_told = store_told || news.other_store || news.older_copy;
+        if (!store_logged) log_store(ctx, beacon, type, &news);
+        store_logged = store_logged || news.other_store || news.older_copy;
         log_gap(ctx, type, &news, known->missing);
         count(ctx, type, &news);
         if (news.ask.count > 0) item->asks[item->ask_count++] = news.ask;
@@ -174,13 +182,15 @@ static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *
     return TERN_DONE;
 }
 
-/* ---- a request to publish again -------------------------------------------------------------------------------------- */
+/* ---- a request to publish again
+ * -------------------------------------------------------------------------------------- */
 
 static int republish_row(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
     return tern_republish(self, row->seq, err);
 }
 
+/* How many rows, within [first, last] of the type's numbers; or -1. */
 static int republish_ranges(struct tern_context *ctx, const struct tern_resend *resend, int64_t first, int64_t last,
                             struct tern_error *err)
 {
@@ -196,7 +206,7 @@ static int republish_ranges(struct tern_context *ctx, const struct tern_resend *
     return total;
 }
 
-/* Only what a beacon speaks of: what is not confirmed yet, or is held, goes out by itself. */
+/* The numbers that a beacon would name. What is not confirmed yet, or is returned, will be published anyway. */
 static int span_of(struct tern_context *ctx, const struct tern_event_type *type, int64_t *ret_first, int64_t *ret_last,
                    struct tern_error *err)
 {
@@ -224,7 +234,8 @@ static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *
     return TERN_DONE;
 }
 
-/* ---- their way through the writer -------------------------------------------------------------------------------------- */
+/* ---- their way through the writer
+ * -------------------------------------------------------------------------------------- */
 
 static void finish_control(struct tern_work *work, enum tern_work_end end)
 {
@@ -234,7 +245,7 @@ static void finish_control(struct tern_work *work, enum tern_work_end end)
         tern_publisher_ask(receipts->publisher, &item->asks[i]);
     if (item->control.is_beacon) show(receipts);
     atomic_fetch_sub(&receipts->controls, 1);
-    free(item); /* what failed comes again */
+    free(item); /* one that failed comes again by itself */
 }
 
 static const struct tern_work_kind beacon_kind = {
@@ -256,7 +267,8 @@ void tern_receipts_control(struct tern_receipts *receipts, const struct tern_con
     tern_work_submit(receipts->queue, &item->work);
 }
 
-/* ---- on the consumer's thread -------------------------------------------------------------------------------------------- */
+/* ---- on the consumer's thread
+ * -------------------------------------------------------------------------------------------- */
 
 void tern_receipts_deaf(struct tern_receipts *receipts)
 {

@@ -1,7 +1,8 @@
 /* retries.c - kept messages: counted, tried again, parked.
  *
- * Invariants: a message is kept in the store or handled, never both; while a subject has a kept message none of its later ones
- * runs; an attempt is on disk before its handler runs. Never ends a transaction. */
+ * Invariants: a message is either kept in the store or handled; while a subject has a kept message, none of its later
+ * ones runs; an attempt is on disk before its handler runs, so a message that crashes the process is counted. Never
+ * ends a transaction. */
 #include "retries.h"
 
 #include <stdlib.h>
@@ -11,14 +12,18 @@
 #include "deferred.h"
 #include "tern/backoff.h"
 
-enum { DEFERRED_PER_BATCH = 16, ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */ };
+enum {
+    DEFERRED_PER_BATCH = 16, /* attempts counted in one batch */
+    ASK_AGAIN_MS = 1000,     /* when the store could not say what is due */
+    FAILURES_A_MINUTE = 20   /* log lines */
+};
 
-/* A kept message whose attempt is counted; runs in the transaction after. */
+/* A kept message whose attempt was counted; it runs in the next transaction. */
 struct deferred_work {
     struct tern_work work;
     struct tern_retries *retries;
-    struct tern_deferred deferred;
-    const char *unreadable; /* the parking reason of what cannot be read, or NULL */
+    struct tern_deferred deferred; /* owned; `attempts` includes the present one */
+    const char *unreadable;        /* TERN_PARKED_*: its body could not be read; NULL: it could */
 };
 
 struct tern_retries {
@@ -26,23 +31,16 @@ struct tern_retries {
     atomic_bool draining;
 
     /* Writer thread only. */
-    int64_t kept[3]; /* by enum tern_deferred_state: the writer's own view of the table */
-    bool stale;      /* a lost batch: the view may be of what was undone */
-    struct deferred_work *counted[DEFERRED_PER_BATCH]; /* attempts counted in the open batch */
+    int64_t kept[3]; /* rows by enum tern_deferred_state, as the open transaction has them */
+    bool stale;      /* a batch was lost: `kept` may be wrong */
+    struct deferred_work *counted[DEFERRED_PER_BATCH]; /* owned; attempts counted in the open batch */
     size_t counted_count;
-    bool alone;       /* what was counted is not to run with others */
-    size_t in_flight; /* counted and committed, on their way through the queue: no more are counted meanwhile */
+    bool alone;       /* the one that was counted must run without others */
+    size_t in_flight; /* counted and committed, in the writer's queue: no more are counted meanwhile */
     struct tern_log_quota failures;
 };
 
 /* ---- counts ---- */
-
-static bool any_kept(const struct tern_retries *retries)
-{
-    return retries->kept[TERN_DEFERRED_RETRY] + retries->kept[TERN_DEFERRED_BEHIND] +
-               retries->kept[TERN_DEFERRED_PARKED] >
-           0;
-}
 
 static void show_counts(const struct tern_retries *retries, struct tern_context *ctx)
 {
@@ -50,7 +48,7 @@ static void show_counts(const struct tern_retries *retries, struct tern_context 
                     NULL);
     tern_metric_set(ctx->metrics, &TERN_METRIC_deferred_messages,
                     (double)(retries->kept[TERN_DEFERRED_RETRY] + retries->kept[TERN_DEFERRED_BEHIND]), NULL, NULL);
-    ctx->timers_set++; /* the next due time may have changed */
+    ctx->timers_set++; /* the writer asks for the next due time again */
 }
 
 /* Walks the whole table: for the start, and after a lost batch. Otherwise each change is counted as it is made. */
@@ -77,12 +75,14 @@ int tern_retries_refresh(struct tern_retries *retries, struct tern_context *ctx,
 int tern_retries_has_subject(const struct tern_retries *retries, struct tern_context *ctx, const char *subject,
                              struct tern_error *err)
 {
-    return retries->stale || any_kept(retries) ? tern_deferred_has_subject(ctx->db, subject, err) : 0;
+    const int64_t *kept = retries->kept;
+    bool any = kept[TERN_DEFERRED_RETRY] + kept[TERN_DEFERRED_BEHIND] + kept[TERN_DEFERRED_PARKED] > 0;
+    return retries->stale || any ? tern_deferred_has_subject(ctx->db, subject, err) : 0;
 }
 
 /* ---- keeping an event ---- */
 
-/* `deferred`: its state, attempts, next try, reason and error; the rest is filled in. */
+/* Adds a row. The caller has set state, attempts, next try, reason and error; the rest comes from the event. */
 static int keep(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
                 struct tern_deferred *deferred, struct tern_error *err)
 {
@@ -131,7 +131,7 @@ static int64_t next_try(const struct tern_retries *retries, struct tern_context 
     return ctx->now_ms + tern_backoff_ms(retries->settings.backoff_ms, attempts, tern_ids_random(ctx->ids, UINT32_MAX));
 }
 
-/* A handler that fails for one event tends to fail for all of them. */
+/* A bounded number of lines: a handler that fails for one event tends to fail for all of them. */
 static void log_failure(struct tern_retries *retries, struct tern_context *ctx, const struct tern_event *event,
                         const char *reason)
 {
@@ -158,7 +158,8 @@ int tern_retries_keep_failed(struct tern_retries *retries, struct tern_context *
 
 /* ---- a kept message that is tried again ---- */
 
-/* Counts last: what follows in a unit could undo it. */
+/* Handled: the row goes, the next of its subject becomes due. Last in its unit, because `kept` is not undone with
+ * it. */
 static int let_go(struct tern_retries *retries, struct tern_context *ctx, const struct tern_deferred *deferred,
                   struct tern_error *err)
 {
@@ -170,7 +171,7 @@ static int let_go(struct tern_retries *retries, struct tern_context *ctx, const 
     return 0;
 }
 
-/* 0: somebody has discarded it while it was on its way through the queue: there is nothing left to do. */
+/* 0: somebody has discarded it while it was in the writer's queue, and there is nothing left to do. */
 static int is_kept(struct tern_retries *retries, struct tern_context *ctx, const struct tern_deferred *deferred,
                    struct tern_error *err)
 {
@@ -179,7 +180,8 @@ static int is_kept(struct tern_retries *retries, struct tern_context *ctx, const
     return kept;
 }
 
-/* What was parked unread is judged anew: it may be readable to a newer program. One that was too large has no bytes. */
+/* What was parked as unreadable is read again: a newer program may know its type. One that was too large has no
+ * bytes. */
 static const char *read_deferred(const struct tern_context *ctx, const struct tern_deferred *deferred,
                                  struct tern_event *ret_event, struct tern_error *err)
 {
@@ -208,6 +210,7 @@ static enum tern_outcome run_deferred(struct tern_context *ctx, struct tern_work
     return outcome;
 }
 
+/* After a failed attempt was undone: due again after a back-off, or parked. */
 static int keep_deferred(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct deferred_work *item = (struct deferred_work *)work;
@@ -246,7 +249,7 @@ static void finish_deferred(struct tern_work *work, enum tern_work_end end)
     struct deferred_work *item = (struct deferred_work *)work;
     struct tern_retries *retries = item->retries;
     if (end == TERN_WORK_LATER && !atomic_load(&retries->draining)) {
-        tern_work_requeue(retries->settings.queue, work); /* its attempt is counted already */
+        tern_work_requeue(retries->settings.queue, work); /* the same attempt, counted already */
         return;
     }
     retries->in_flight--;
@@ -258,21 +261,15 @@ static const struct tern_work_kind deferred_kind = {
 
 /* ---- what is due ---- */
 
-/* A message that was begun before and did not end well may have killed the process: it runs without others, so that
- * they are not counted with it again and again, and parked with it at last. */
+/* A message that was begun before may have crashed the process. It runs without others, so that they are not counted
+ * with it again and again, and parked with it at last. */
 static bool runs_alone(const struct tern_deferred *deferred)
 {
     return deferred->attempts > 0;
 }
 
-/* Messages that were begun in the same batch as a killer were counted with it: each gets a try of its own before it is
- * parked. */
-static int64_t most_begun(const struct tern_retries *retries)
-{
-    return retries->settings.most_attempts > 2 ? retries->settings.most_attempts : 2;
-}
-
-/* Counts the next attempt of a due message; it runs in the transaction after this one. */
+/* Counts the next attempt of a due message, which runs in the transaction after this one; or parks a message that was
+ * begun too often without an end. */
 static int count_attempt(struct tern_retries *retries, struct tern_context *ctx, struct tern_error *err)
 {
     struct deferred_work *item = tern_alloc(sizeof *item);
@@ -289,9 +286,12 @@ static int count_attempt(struct tern_retries *retries, struct tern_context *ctx,
     item->retries = retries;
     retries->alone = runs_alone(&item->deferred);
     int64_t attempts = item->deferred.attempts + 1;
-    int64_t again = next_try(retries, ctx, attempts) + retries->settings.backoff_ms + 1; /* never in this batch again */
+    /* Messages started in the same batch as a crashing one were counted with it: each gets a try of its own before it
+     * is parked, whatever RETRY_MAX_ATTEMPTS says. */
+    int64_t most_begun = retries->settings.most_attempts > 2 ? retries->settings.most_attempts : 2;
+    int64_t again = next_try(retries, ctx, attempts) + retries->settings.backoff_ms + 1; /* not again in this batch */
     int status;
-    if (attempts > most_begun(retries)) { /* it was begun often enough and never ended */
+    if (attempts > most_begun) {
         item->work.outcome = TERN_RETRY;
         (void)tern_error_set(&item->work.err, "%lld attempts were begun and none ended", (long long)(attempts - 1));
         status = keep_deferred(ctx, &item->work, err);
@@ -322,7 +322,8 @@ int64_t tern_retries_next_due(const struct tern_retries *retries, struct tern_co
 {
     int64_t due_ms = 0;
     int got = may_try(retries) ? tern_deferred_next_due(ctx->db, &due_ms, NULL) : 0;
-    /* A store that does not answer is asked again: forgetting what is due would be for ever. */
+    /* A store that does not answer is asked again soon: otherwise nothing might ever wake the writer for what is
+     * due. */
     if (got < 0) return tern_now(ctx->clock) + ASK_AGAIN_MS;
     return got > 0 ? due_ms : INT64_MAX;
 }
