@@ -1,8 +1,8 @@
-/* jobs_store.c - the rows of durable jobs: written in a handler's transaction, read by the job worker, removed with their
- * outcome.
+/* jobs_store.c - the rows of durable jobs: written in a handler's transaction, read by the job worker, removed with
+ * their outcome.
  *
- * Ids ascend and are never used twice, so a worker that reads after the highest id it has seen finds every new job,
- * and an old id in its hands never means a newer job. Running them is the worker's part. */
+ * Ids ascend and are never used twice: a worker that reads after the highest id it has seen finds every new job, and
+ * an id that it still holds never means a newer job. Runs nothing itself. */
 #include <string.h>
 
 #include "jobs_store.h"
@@ -21,14 +21,14 @@ static const char reschedule_row[] = "UPDATE job SET attempts = ?2, next_try_ms 
 static const char count_rows[] = "SELECT count(*), count(*) FILTER (WHERE attempts > 0) FROM job WHERE kind = ?1";
 static const char has_row[] = "SELECT 1 FROM job WHERE id = ?1";
 
+/* A text that does not fit into struct tern_job is an error of the caller: cut, it would be another key. */
 static int check_sizes(const char *kind, const char *key, const char *subject, const char *payload,
                        struct tern_error *err)
 {
     const struct tern_job *job = NULL;
     if (strlen(kind) >= sizeof job->kind || strlen(key) >= sizeof job->key || strlen(subject) >= sizeof job->subject ||
-        strlen(payload) >= sizeof job->payload) {
+        strlen(payload) >= sizeof job->payload)
         return tern_error_set(err, "the job %s of %s is longer than a job can be", kind, key);
-    }
     return 0;
 }
 
@@ -62,6 +62,7 @@ int tern_job_amend(struct tern_context *ctx, const char *kind, const char *key, 
                        err);
 }
 
+/* In the order of load_rows. */
 static void read_row(const struct tern_db_rows *rows, struct tern_job *job)
 {
     job->id = tern_db_column_int(rows, 0);
@@ -82,8 +83,7 @@ int tern_job_load(struct tern_db *db, int64_t after_id, int limit, struct tern_j
     struct tern_db_rows rows;
     if (tern_db_query(db, &rows, load_rows, TERN_DB_ARGS(tern_db_int(after_id), tern_db_int(limit)), err) < 0)
         return -1;
-    int count = 0;
-    int got;
+    int count = 0, got;
     while ((got = tern_db_next(&rows, err)) > 0)
         read_row(&rows, &ret_jobs[count++]);
     tern_db_done(&rows);
@@ -97,10 +97,8 @@ int tern_job_delete(struct tern_db *db, int64_t id, struct tern_error *err)
 
 int tern_job_reschedule(struct tern_db *db, int64_t id, int64_t attempts, int64_t next_try_ms, struct tern_error *err)
 {
-    return tern_db_run(db, reschedule_row,
-                       TERN_DB_ARGS(tern_db_int(id), tern_db_int(attempts), tern_db_int(next_try_ms)), err) < 0
-               ? -1
-               : 0;
+    const struct tern_db_value values[] = {tern_db_int(id), tern_db_int(attempts), tern_db_int(next_try_ms)};
+    return tern_db_run(db, reschedule_row, values, TERN_COUNT(values), err) < 0 ? -1 : 0;
 }
 
 int tern_job_count(struct tern_db *db, const char *kind, struct tern_job_counts *ret_counts, struct tern_error *err)

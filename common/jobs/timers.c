@@ -1,7 +1,7 @@
-/* timers.c - a due timer is taken from the store and fires, in one savepoint of the open batch.
+/* timers.c - takes a due timer from the store and fires it, in one savepoint of the open batch.
  *
- * One that fails is undone and set again for later; one of an unknown kind is of an older version of the service and is
- * forgotten. Never begins or ends a transaction. */
+ * A timer that fails is undone and set again for later. One of an unknown kind belongs to another version of the
+ * service and is dropped. Never begins or ends a transaction. */
 #include "timers.h"
 
 #include <string.h>
@@ -11,21 +11,19 @@
 #include "tern/backoff.h"
 #include "timers_store.h"
 
-enum { ASK_AGAIN_MS = 1000, FAILURES_A_MINUTE = 20 /* lines */, FAILED_ATTEMPTS = 3 /* the back-off of so many */ };
+enum {
+    ASK_AGAIN_MS = 1000,    /* when the store could not say what is due */
+    FAILURES_A_MINUTE = 20, /* log lines */
+    FAILED_ATTEMPTS = 3     /* a timer counts no attempts: each failure waits as long as the third of a message */
+};
 
-static const struct tern_timer_kind *find_kind(const struct tern_timers *timers, const char *name)
-{
-    for (const struct tern_timer_kind *kind = timers->kinds; kind && kind->name; kind++)
-        if (strcmp(kind->name, name) == 0) return kind;
-    return NULL;
-}
-
+/* Whether timers are held back: nobody could answer what they would ask. */
 static bool wait_for_broker(const struct tern_timers *timers)
 {
     return timers->links && !tern_links_online(timers->links);
 }
 
-/* Undone: it comes again after a back-off. */
+/* After the unit was undone, and the taking of its row with it. */
 static int set_again(struct tern_timers *timers, struct tern_context *ctx, const struct tern_timer *timer,
                      const struct tern_error *why, struct tern_error *err)
 {
@@ -47,10 +45,12 @@ int tern_timers_due(struct tern_timers *timers, struct tern_context *ctx, struct
     if (wait_for_broker(timers)) return 0;
     int got = tern_timer_take_due(ctx->db, ctx->now_ms, &timer, err);
     if (got <= 0) return got;
-    const struct tern_timer_kind *kind = find_kind(timers, timer.kind);
-    if (!kind) return 1; /* of an older version of the service: nobody waits for it any more */
+    const struct tern_timer_kind *kind = timers->kinds;
+    while (kind && kind->name && strcmp(kind->name, timer.kind) != 0)
+        kind++;
+    if (!kind || !kind->name) return 1; /* of another version of the service: its row is gone now */
 
-    /* No event caused it: it begins a conversation, unless it goes on with one that it kept. */
+    /* No event caused it, so it begins a conversation; its function may continue an older one. */
     memset(&ctx->conversation, 0, sizeof ctx->conversation);
     tern_ids_uuid(ctx->ids, ctx->conversation.correlation_id);
     tern_ids_traceparent(ctx->ids, NULL, ctx->conversation.traceparent);
@@ -68,7 +68,8 @@ int64_t tern_timers_next_due(const struct tern_timers *timers, struct tern_conte
 {
     int64_t due_ms = 0;
     int got = wait_for_broker(timers) ? 0 : tern_timer_next_due(ctx->db, &due_ms, NULL);
-    /* A store that does not answer is asked again: forgetting what is due would be for ever. */
+    /* A store that does not answer is asked again soon: otherwise nothing might ever wake the writer for what is
+     * due. */
     if (got < 0) return tern_now(ctx->clock) + ASK_AGAIN_MS;
     return got > 0 ? due_ms : INT64_MAX;
 }

@@ -1,7 +1,8 @@
 /* timers_store.c - the rows of durable timers: set, moved, cleared, and taken when due.
  *
- * A due timer is removed by the one who takes it, in the same transaction in which its function runs: undone
- * together, or fired once. Two b-trees and no row id, because an order's timers are set and cleared on the hot path. */
+ * Whoever takes a due timer removes its row in the transaction in which its function runs: both are undone together,
+ * or it has fired once. The table is WITHOUT ROWID with one index more, because an order's timers are set and cleared
+ * on the hot path. Fires nothing itself. */
 #include "timers_store.h"
 #include "tern/timers.h"
 
@@ -13,6 +14,7 @@ static const char set_row[] = "INSERT INTO timer (kind, key, due_ms, payload) VA
 static const char set_missing[] = "INSERT INTO timer (kind, key, due_ms) VALUES (?1, ?2, ?3)"
                                   " ON CONFLICT (kind, key) DO NOTHING";
 static const char pull_in[] = "UPDATE timer SET due_ms = ?2 WHERE kind = ?1 AND due_ms > ?2";
+static const char shift_rows[] = "UPDATE timer SET due_ms = due_ms + ?1";
 static const char clear_row[] = "DELETE FROM timer WHERE kind = ?1 AND key = ?2";
 static const char next_due[] = "SELECT due_ms FROM timer ORDER BY due_ms LIMIT 1";
 static const char due_row[] = "SELECT kind, key, due_ms, payload FROM timer WHERE due_ms <= ?1"
@@ -22,23 +24,19 @@ int tern_timer_set(struct tern_db *db, const char *kind, const char *key, int64_
                    struct tern_error *err)
 {
     const struct tern_timer *fits = NULL;
-    const char *kept = payload ? payload : "";
-    if (strlen(kind) >= sizeof fits->kind || strlen(key) >= sizeof fits->key || strlen(kept) >= sizeof fits->payload)
+    if (!payload) payload = "";
+    if (strlen(kind) >= sizeof fits->kind || strlen(key) >= sizeof fits->key || strlen(payload) >= sizeof fits->payload)
         return tern_error_set(err, "the timer %s of %s is longer than a timer can be", kind, key);
-    return tern_db_run(db, set_row,
-                       TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms), tern_db_text(kept)),
-                       err) < 0
-               ? -1
-               : 0;
+    const struct tern_db_value values[] = {tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms),
+                                           tern_db_text(payload)};
+    return tern_db_run(db, set_row, values, TERN_COUNT(values), err) < 0 ? -1 : 0;
 }
 
 int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
                            struct tern_error *err)
 {
-    return tern_db_run(db, set_missing, TERN_DB_ARGS(tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms)), err) <
-                   0
-               ? -1
-               : 0;
+    const struct tern_db_value values[] = {tern_db_text(kind), tern_db_text(key), tern_db_int(due_ms)};
+    return tern_db_run(db, set_missing, values, TERN_COUNT(values), err) < 0 ? -1 : 0;
 }
 
 int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err)
@@ -64,27 +62,19 @@ int tern_timer_next_due(struct tern_db *db, int64_t *ret_due_ms, struct tern_err
     return tern_db_get_int(db, next_due, TERN_DB_NO_ARGS, ret_due_ms, err);
 }
 
-static const char shift_rows[] = "UPDATE timer SET due_ms = due_ms + ?1";
-
-static int find_due(struct tern_db *db, int64_t now_ms, struct tern_timer *timer, struct tern_error *err)
+int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err)
 {
+    struct tern_timer timer;
     struct tern_db_rows rows;
     if (tern_db_query(db, &rows, due_row, TERN_DB_ARGS(tern_db_int(now_ms)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        tern_copy_whole(timer->kind, sizeof timer->kind, tern_db_column_text(&rows, 0));
-        tern_copy_whole(timer->key, sizeof timer->key, tern_db_column_text(&rows, 1));
-        timer->due_ms = tern_db_column_int(&rows, 2);
-        tern_copy_whole(timer->payload, sizeof timer->payload, tern_db_column_text(&rows, 3));
+        tern_copy_whole(timer.kind, sizeof timer.kind, tern_db_column_text(&rows, 0));
+        tern_copy_whole(timer.key, sizeof timer.key, tern_db_column_text(&rows, 1));
+        timer.due_ms = tern_db_column_int(&rows, 2);
+        tern_copy_whole(timer.payload, sizeof timer.payload, tern_db_column_text(&rows, 3));
     }
     tern_db_done(&rows);
-    return got;
-}
-
-int tern_timer_take_due(struct tern_db *db, int64_t now_ms, struct tern_timer *ret_timer, struct tern_error *err)
-{
-    struct tern_timer timer;
-    int got = find_due(db, now_ms, &timer, err);
     if (got <= 0) return got;
     int removed = tern_timer_clear(db, timer.kind, timer.key, err);
     if (removed < 0) return -1;

@@ -1,7 +1,8 @@
 /* worker.c - a heap of due times over the job table, and the way of an outcome back to the writer.
  *
- * Invariants: a job is in at most one place: the heap, being run, or on its way through the writer; its row is
- * removed only in the transaction of its `finish`. A crash forgets the heap; the table fills it again. */
+ * Invariants: a job is in at most one place: the heap, being run, or on its way through the writer; its row is removed
+ * only in the transaction of its `finish`. A crash forgets the heap; the table fills it again. The lock is never held
+ * while a job runs or the store is read. */
 #include "worker.h"
 
 #include <stdlib.h>
@@ -13,49 +14,56 @@
 #include "tern/backoff.h"
 
 enum {
-    PATIENCE_MOST_MS = 60000,
-    LOAD_PAGE = 8,
-    OUTCOMES_MAX = 128,
-    FAILURES_A_MINUTE = 20 /* lines: a gateway that is away fails thousands */
+    PATIENCE_MOST_MS = 60000, /* longest sleep */
+    LOAD_PAGE = 8,            /* rows read at a time */
+    OUTCOMES_MAX = 128,       /* with the writer; beyond, no run begins: results would only pile up in memory */
+    FAILURES_A_MINUTE = 20    /* log lines: a gateway that is away fails thousands */
 };
 
+/* An item of the heap. */
 struct due_job {
     int64_t due_steady_ms;
     int64_t id;
-    int step;
+    int step; /* 0: a run begins; else the run goes on with this step */
 };
 
 struct tern_job_worker {
     struct tern_job_worker_settings settings;
     pthread_t thread;
-    struct tern_sync sync; /* guards what follows, up to `failures` */
-    struct due_job *heap;
-    size_t count, room;
-    int outcomes; /* on their way through the writer */
-    bool added, stopping, running;
-    int64_t run_id; /* of the newest run */
-    bool woken;     /* while it was under way: its WAIT is over already */
+    bool running; /* the thread; of whoever starts and stops */
 
-    struct tern_log_quota failures;  /* writer thread */
-    struct tern_job page[LOAD_PAGE]; /* worker thread */
-    int64_t cursor;                  /* newest id seen; worker thread */
-    bool unknown_said;               /* worker thread */
+    struct tern_sync sync; /* guards what follows, up to `failures` */
+    struct due_job *heap;  /* owned; a binary heap, the earliest first: `count` items, space for `room` */
+    size_t count, room;
+    int outcomes;   /* on their way through the writer */
+    bool added;     /* the table may have new jobs */
+    bool stopping;  /* no more runs */
+    int64_t run_id; /* of the latest run */
+    bool woken;     /* that job was woken while it ran: its WAIT is over before it began */
+
+    struct tern_log_quota failures; /* writer thread */
+
+    /* Worker thread. */
+    struct tern_job page[LOAD_PAGE]; /* rows as read */
+    int64_t cursor;                  /* highest id seen */
+    bool unknown_said;               /* a job of an unknown kind was logged */
 };
 
+/* The outcome of a run, as a unit of work of the writer. */
 struct outcome_work {
     struct tern_work work;
     struct tern_job_worker *worker;
     const struct tern_job_kind *kind;
-    enum tern_job_verdict verdict;
+    enum tern_job_verdict verdict; /* FINISHED or AGAIN */
     struct tern_job job;
     struct tern_job_run run;
-    int64_t again_in_ms; /* -1, or it goes back to the heap */
-    const char *result;  /* for the metric */
+    int64_t again_in_ms; /* the job goes back to the heap; -1: it does not */
+    const char *result;  /* for the metric: done, again */
 };
 
 /* ---- the heap; the lock is held ---- */
 
-/* Puts `item` into the free place `at`, or above it. */
+/* Puts `item` into the free place `at`, or moves its later parents down and puts it above. */
 static void heap_raise(struct tern_job_worker *worker, size_t at, struct due_job item)
 {
     while (at > 0 && worker->heap[(at - 1) / 2].due_steady_ms > item.due_steady_ms) {
@@ -94,6 +102,7 @@ static struct due_job heap_pop(struct tern_job_worker *worker)
     return top;
 }
 
+/* Takes the lock itself, unlike the heap's functions. */
 static void push_later(struct tern_job_worker *worker, int64_t id, int step, int64_t in_ms)
 {
     struct due_job item = {tern_steady(worker->settings.clock) + (in_ms > 0 ? in_ms : 0), id, step};
@@ -103,7 +112,7 @@ static void push_later(struct tern_job_worker *worker, int64_t id, int step, int
     tern_sync_unlock(&worker->sync);
 }
 
-/* The run wants to be called again: after its wait, or at once when it was woken before it answered. */
+/* The run answered WAIT: the next step comes after it, or at once when the job was woken before it answered. */
 static void push_next_step(struct tern_job_worker *worker, const struct due_job *due, int64_t wait_ms)
 {
     int64_t now = tern_steady(worker->settings.clock);
@@ -117,6 +126,7 @@ static void push_next_step(struct tern_job_worker *worker, const struct due_job 
 
 /* ---- the outcome, on the writer thread ---- */
 
+/* Counts the attempt and sets the next one. */
 static enum tern_outcome try_again(struct tern_context *ctx, struct outcome_work *item, struct tern_error *err)
 {
     int64_t attempts = item->job.attempts + 1;
@@ -157,7 +167,8 @@ static enum tern_outcome run_outcome(struct tern_context *ctx, struct tern_work 
     return tern_job_delete(ctx->db, job->id, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-/* `finish` undid itself: the job runs again, with the same key. */
+/* `finish` undid itself: the job runs again with the same key, so the other side repeats its answer. Counts no
+ * attempt. */
 static int keep_outcome(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct outcome_work *item = (struct outcome_work *)work;
@@ -174,21 +185,16 @@ static int keep_outcome(struct tern_context *ctx, struct tern_work *work, struct
     return 0;
 }
 
-/* Only at a stop is an outcome dropped that the store did not take: the job stands in it and runs again. */
-static bool goes_back(const struct outcome_work *item)
-{
-    struct tern_job_worker *worker = item->worker;
-    tern_sync_lock(&worker->sync);
-    bool stopping = worker->stopping;
-    tern_sync_unlock(&worker->sync);
-    return !stopping;
-}
-
+/* An outcome that the store did not take waits, except at a stop: then it is dropped, and the job, still in its table,
+ * runs again after the next start. */
 static void finish_outcome(struct tern_work *work, enum tern_work_end end)
 {
     struct outcome_work *item = (struct outcome_work *)work;
     struct tern_job_worker *worker = item->worker;
-    if (end == TERN_WORK_LATER && goes_back(item)) {
+    tern_sync_lock(&worker->sync);
+    bool stopping = worker->stopping;
+    tern_sync_unlock(&worker->sync);
+    if (end == TERN_WORK_LATER && !stopping) {
         tern_work_requeue(worker->settings.queue, work);
         return;
     }
@@ -231,7 +237,7 @@ static void hand_over(struct tern_job_worker *worker, const struct tern_job_kind
     tern_work_submit(worker->settings.queue, &item->work);
 }
 
-/* tern_job_load of the worker's reader. */
+/* Reads rows into `page`. A damaged store ends the process; another failure is -1. */
 static int load(struct tern_job_worker *worker, int64_t after_id, int limit)
 {
     struct tern_error err = {0};
@@ -240,7 +246,7 @@ static int load(struct tern_job_worker *worker, int64_t after_id, int limit)
     return got;
 }
 
-/* Of a newer or older version of the service: its row waits for one that knows it. */
+/* A job of another version of the service: its row waits for one that knows the kind. */
 static void leave_alone(struct tern_job_worker *worker, const struct tern_job *job)
 {
     tern_metric_add(worker->settings.metrics, &TERN_METRIC_jobs_total, 1, job->kind, "unknown", NULL);
@@ -251,6 +257,8 @@ static void leave_alone(struct tern_job_worker *worker, const struct tern_job *j
                    TERN_STR("correlationId", job->correlation_id));
 }
 
+/* One step of a run. The row is read for each step, so that tern_job_amend and tern_job_remove take effect between
+ * two. */
 static void run_job(struct tern_job_worker *worker, const struct due_job *due)
 {
     struct tern_job_run run = {.step = due->step, .worker = worker};
@@ -272,8 +280,8 @@ static void run_job(struct tern_job_worker *worker, const struct due_job *due)
         hand_over(worker, kind, verdict, job, &run);
 }
 
-/* Due times are of the wall clock, which may have been set back meanwhile: nothing waits longer than it would have
- * when it was written. */
+/* Due times are wall time, and that clock may have been set back since: no job waits longer than it would have when
+ * its row was written. */
 static int64_t delay_of(const struct tern_job *job, int64_t now_ms)
 {
     int64_t most_ms = job->attempts > 0 ? TERN_BACKOFF_MOST_MS : job->next_try_ms - job->added_at_ms;
@@ -281,7 +289,7 @@ static int64_t delay_of(const struct tern_job *job, int64_t now_ms)
     return delay_ms < most_ms ? delay_ms : most_ms;
 }
 
-/* Puts the jobs that are new in the table on the heap. False when the store did not answer. */
+/* Puts new rows on the heap. False: the store did not answer. */
 static bool load_new(struct tern_job_worker *worker)
 {
     int got;
@@ -296,36 +304,30 @@ static bool load_new(struct tern_job_worker *worker)
     return got >= 0;
 }
 
-static bool is_held_up(const struct tern_job_worker *worker)
-{
-    return worker->heap[0].step == 0 && !tern_links_may_act(worker->settings.links);
-}
-
-/* How long nothing is to be done, in ms; 0: something is. The lock is held. */
+/* For how long there is nothing to do, in ms; 0: there is something. The lock is held. */
 static int64_t patience(const struct tern_job_worker *worker)
 {
     if (worker->stopping || worker->added) return 0;
-    if (worker->count == 0 || worker->outcomes >= OUTCOMES_MAX || is_held_up(worker)) return PATIENCE_MOST_MS;
+    if (worker->count == 0 || worker->outcomes >= OUTCOMES_MAX) return PATIENCE_MOST_MS;
+    /* No run begins while the queue is not ours; one that has begun goes on. */
+    if (worker->heap[0].step == 0 && !tern_links_may_act(worker->settings.links)) return PATIENCE_MOST_MS;
     int64_t wait_ms = worker->heap[0].due_steady_ms - tern_steady(worker->settings.clock);
     return wait_ms > 0 ? wait_ms : 0;
 }
 
-/* Looks for new jobs; a store that does not answer is asked again later. The lock is held, but not while it reads. */
-static int64_t look(struct tern_job_worker *worker)
-{
-    worker->added = false;
-    tern_sync_unlock(&worker->sync);
-    bool loaded = load_new(worker);
-    tern_sync_lock(&worker->sync);
-    if (loaded) return patience(worker);
-    worker->added = true;
-    return TERN_FULL_PAUSE_MS;
-}
-
-/* The lock is held, but not while the job runs. */
+/* Loads new jobs, or runs the one that is due. How long to wait then, in ms. The lock is held, except while the store
+ * is read or the job runs. */
 static int64_t step(struct tern_job_worker *worker)
 {
-    if (worker->added) return look(worker);
+    if (worker->added) {
+        worker->added = false;
+        tern_sync_unlock(&worker->sync);
+        bool loaded = load_new(worker);
+        tern_sync_lock(&worker->sync);
+        if (loaded) return patience(worker);
+        worker->added = true; /* the store did not answer: asked again later */
+        return TERN_FULL_PAUSE_MS;
+    }
     tern_metric_set(worker->settings.metrics, &TERN_METRIC_jobs_pending, (double)worker->count + worker->outcomes, NULL,
                     NULL);
     int64_t wait_ms = patience(worker);
@@ -399,24 +401,18 @@ void tern_job_worker_wake(struct tern_job_worker *worker)
     tern_sync_unlock(&worker->sync);
 }
 
-/* Looks through the whole heap: 24 bytes each, in a row. */
-static void wake_job(struct tern_job_worker *worker, int64_t job_id)
-{
-    for (size_t at = 0; at < worker->count; at++) {
-        struct due_job item = worker->heap[at];
-        if (item.id != job_id) continue;
-        if (item.step == 0) return; /* it waits for its next try, not for a call */
-        item.due_steady_ms = tern_steady(worker->settings.clock);
-        heap_raise(worker, at, item);
-        return;
-    }
-}
-
 void tern_job_worker_wake_job(struct tern_job_worker *worker, int64_t job_id)
 {
+    size_t at = 0;
     tern_sync_lock(&worker->sync);
     if (worker->run_id == job_id) worker->woken = true;
-    wake_job(worker, job_id);
+    while (at < worker->count && worker->heap[at].id != job_id) /* 24 bytes each, in a row: cheap for thousands */
+        at++;
+    if (at < worker->count && worker->heap[at].step > 0) { /* step 0 waits for its next try, not for a wake */
+        struct due_job item = worker->heap[at];
+        item.due_steady_ms = tern_steady(worker->settings.clock);
+        heap_raise(worker, at, item);
+    }
     tern_sync_signal(&worker->sync);
     tern_sync_unlock(&worker->sync);
 }
