@@ -1,8 +1,8 @@
 /* admin_token.c - reads and makes <store>.token.
  *
- * A new file gets its name only when its content is on disk: a kill in between leaves <store>.token.new, which the next
- * start replaces, and never a token that is empty or half. No symbolic link is followed, neither to read nor to write.
- * Never: changes a file that is there, or repairs its mode: whoever could read it may have. */
+ * A new file gets its name only when its content is on disk: a kill in between leaves <store>.token.new, which the
+ * next start replaces, and never an empty or partial token. Symbolic links are not followed, neither to read nor to
+ * write. Never changes an existing file and never repairs its mode: whoever could read it may have. */
 #include "admin_token.h"
 
 #include <errno.h>
@@ -14,12 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOKEN_LEAST = 32, RANDOM_BYTES = 32 };
+enum {
+    TOKEN_LEAST = 32, /* characters */
+    RANDOM_BYTES = 32
+};
 
 static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* ---- reading ---- */
 
+/* On the open file, so that nothing can be exchanged between the check and the read. */
 static int check_file(int fd, const char *path, struct tern_error *err)
 {
     struct stat file;
@@ -80,11 +84,11 @@ static void make_token(char ret_token[TERN_ADMIN_TOKEN_SIZE])
         for (int shift = 18; shift >= 0; shift -= 6)
             ret_token[length++] = url_safe[bits >> shift & 0x3F];
     }
-    ret_token[length - 1] = '\0'; /* the last one holds bits of the byte that was added */
+    ret_token[length - 1] = '\0'; /* the last character encodes the added byte */
     explicit_bzero(random, sizeof random);
 }
 
-/* A name is durable once its folder was flushed. */
+/* A rename is durable once the folder was flushed (fsync(2)). */
 static int flush_folder_of(const char *path)
 {
     char folder[PATH_MAX];

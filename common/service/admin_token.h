@@ -9,11 +9,11 @@
 
 enum { TERN_ADMIN_TOKEN_MOST = 256, TERN_ADMIN_TOKEN_SIZE = TERN_ADMIN_TOKEN_MOST + 1 };
 
-/* Returns 1 with the token of the file at `path`, 0 when there is no file, -1 when the file must not be used: a symbolic
- * link, no regular file, readable by others, empty, or no token. */
+/* 1 with the token of the file at `path`; 0: there is no file; -1: the file must not be used, because it is a symbolic
+ * link or no regular file, readable by others, empty, or holds no token. */
 int tern_admin_token_read(const char *path, char ret_token[TERN_ADMIN_TOKEN_SIZE], struct tern_error *err);
-/* Writes 256 random bits into a new file at `path`: whole and on disk, or not there at all. One process at a time (the
- * store's lock sees to it). Returns 0, or -1. */
+/* Writes 256 random bits into a new file at `path`: complete and on disk, or not there at all. 0 or -1. One process at
+ * a time: the caller holds the store's lock. */
 int tern_admin_token_make(const char *path, char ret_token[TERN_ADMIN_TOKEN_SIZE], struct tern_error *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* app.c - what routes and jobs may ask of a running service: commands, read connections, whether work is taken in.
+/* app.c - what routes and jobs may ask of a running service: commands, read connections, whether work is accepted.
  *
- * Nothing here touches the writing connection. */
+ * Any thread. Nothing here touches the writing connection. */
 #include "app.h"
 #include "common/store/store.h"
 
@@ -45,7 +45,7 @@ void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_err
     tern_http_set_header(answer, "Retry-After", "%d", 2);
 }
 
-/* ---- whether work is taken in ---- */
+/* ---- whether work is accepted ---- */
 
 static bool refuse(struct tern_error *err, const char *why)
 {
@@ -89,14 +89,15 @@ void tern_readers_fini(struct tern_readers *readers)
     readers->url = NULL;
 }
 
-/* A place in the pool is free again; the lock is held. */
+/* The pool may open another connection; the lock is held. */
 static void leave_pool(struct tern_readers *readers)
 {
     readers->open_count--;
     tern_sync_signal(&readers->sync);
 }
 
-/* For a place that is taken already: opening reads the disk, and nobody else is to wait for that. */
+/* The place in the pool is counted already. Without the lock: opening reads the disk, and others need not wait for
+ * that. */
 static struct tern_db *open_for_pool(struct tern_readers *readers, struct tern_error *err)
 {
     struct tern_db *db = NULL;
@@ -127,7 +128,7 @@ struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
     return db ? db : open_for_pool(readers, err);
 }
 
-/* A connection that saw damage or a failing disk answers nothing any more, and what it saw is true for all of them. */
+/* A connection that has seen damage or a failing disk answers nothing any more, and all others read the same files. */
 static void drop_broken(struct tern_app *app, struct tern_db *db)
 {
     struct tern_error err = {0};

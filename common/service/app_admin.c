@@ -1,7 +1,9 @@
-/* app_admin.c - which token opens the admin calls of a running service: the configured one, or the one kept beside its
- * store, which is made when there is none. Asked at the start, and again at a reload (when there is an HTTP server
- * already). The log names the file, never the token. A file that must not be used keeps no service from its work: it runs
- * with its admin calls closed, and says so in /readyz. */
+/* app_admin.c - which token opens the admin calls: ADMIN_TOKEN, or the one in <store>.token, which is made when
+ * missing.
+ *
+ * Asked at the start, and again at a reload (there is an HTTP server by then). The log names the file, never the
+ * token. A file that must not be used does not stop a service from starting: its admin calls are closed, and /readyz
+ * says so. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +11,8 @@
 #include "app.h"
 #include "common/store/store.h"
 
-/* Group bits that a volume forces on every file, a copy that was not whole: the operator's to mend, while orders are taken. */
+/* Group bits that a volume forces on all files, or a partial copy: for the operator to repair, while orders are
+ * accepted. */
 static int run_closed(struct tern_app *app, const struct tern_error *err)
 {
     tern_log_error(
@@ -21,6 +24,7 @@ static int run_closed(struct tern_app *app, const struct tern_error *err)
     return 0;
 }
 
+/* The token of the file. At a reload a file that cannot be used is an error: the token in use stays. */
 static int load_kept(struct tern_app *app, const char *path, char ret_token[TERN_ADMIN_TOKEN_SIZE],
                      struct tern_error *err)
 {
@@ -31,8 +35,8 @@ static int load_kept(struct tern_app *app, const char *path, char ret_token[TERN
     if (tern_admin_token_make(path, ret_token, err) == 0)
         tern_log_info(app->log, "an admin token was made", TERN_STR("file", path));
     else if (app->http)
-        return -1; /* the old one stays */
-    else           /* a full disk must not keep a service from its work */
+        return -1;
+    else /* a full disk must not stop a service from starting */
         tern_log_warn(app->log, "no admin token can be kept: the admin calls are closed", TERN_STR("err", err->text));
     return 0;
 }

@@ -1,8 +1,8 @@
-/* app_reload.c - takes over what may change while a service runs: the log level, the admin token, and what the service
- * itself names. All of it or nothing: whatever is at fault is found before anything changes.
+/* app_reload.c - takes over what may change while a service runs: log level, admin token, and what the service names.
  *
- * The configuration that the parts were built from stays as it was; each reloadable value is kept by its user. One line
- * tells what has changed, and which changes need a restart. */
+ * All of it or nothing: every fault is found before anything changes. The configuration that the parts were built from
+ * stays as it was; each reloadable value is held by its user. One log line names what has changed, and what needs a
+ * restart. */
 #include <string.h>
 
 #include "app.h"
@@ -10,8 +10,9 @@
 #include "common/base/log_setup.h"
 #include "common/http/http_server.h"
 
-enum { NAMES_MOST = 64 };
+enum { NAMES_MOST = 64 }; /* settings that differ */
 
+/* Whether a changed setting is in effect now; `kept` is one that the service could not take over. */
 static bool is_reloaded(const struct tern_app *app, const char *name, const char *kept)
 {
     static const char *const own[] = {"LOG_LEVEL", "ADMIN_TOKEN"};
@@ -34,11 +35,10 @@ static void tell(struct tern_app *app, const struct tern_config *before, const s
     const char *names[NAMES_MOST];
     struct tern_text changed = {0}, later = {0};
     size_t count = tern_config_changes(before, now, names, NAMES_MOST);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], "ADMIN_TOKEN") != 0)
             add_name(is_reloaded(app, names[i], kept) ? &changed : &later, names[i]);
-    }
-    if (other_token) add_name(&changed, "ADMIN_TOKEN"); /* the file beside the store may hold it */
+    if (other_token) add_name(&changed, "ADMIN_TOKEN"); /* by its value: it may have come from the file */
     tern_log_info(app->log, "settings reloaded", TERN_STR("changed", changed.bytes ? changed.bytes : "none"),
                   TERN_STR("needRestart", later.bytes));
     tern_text_fini(&changed);
@@ -58,7 +58,7 @@ int tern_app_reload(struct tern_app *app, const struct tern_config *before, cons
     if (token[0] != '\0') atomic_store(&app->admin_closed, false);
     explicit_bzero(token, sizeof token);
     if (level >= TERN_LOG_INFO) tern_log_set_level(app->log, level);
-    tell(app, before, now, other_token, kept);
+    tell(app, before, now, other_token, kept); /* under whichever level shows it */
     tern_log_set_level(app->log, level);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* backup_http.c - POST /admin/backup: a copy of the store into BACKUP_DIR, while the service goes on.
  *
- * The copy is written under a name that nobody takes for a backup, flushed, checked, and only then given its own name,
- * which holds the service and the time. One at a time. What fails leaves nothing behind, and says why. Killed between the
- * backup and the row of its Idempotency-Key, a service makes another one for the same key. */
+ * The copy is written under a hidden name that nobody takes for a backup, flushed and checked; only then it gets its
+ * own name, with the service and the time. One at a time. A failure leaves no file and says why. A service killed
+ * between the backup and the row of its Idempotency-Key makes another backup for the same key. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,14 +14,17 @@
 #include "app.h"
 #include "common/store/store.h"
 
-enum { RESERVE_BYTES = 32 * 1024 * 1024 };
+enum { RESERVE_BYTES = 32 * 1024 * 1024 }; /* left free on the disk of BACKUP_DIR */
 
 struct backup {
-    const char *folder;
-    char name[128], part[PATH_MAX], path[PATH_MAX];
-    struct tern_db_copy copy;
+    const char *folder;       /* BACKUP_DIR */
+    char name[128];           /* the file's, without the folder */
+    char part[PATH_MAX];      /* while it is written */
+    char path[PATH_MAX];      /* once it is complete */
+    struct tern_db_copy copy; /* size and digest */
 };
 
+/* A service that stops does not wait for its backup. */
 static bool goes_on(void *self)
 {
     struct tern_app *app = self;
@@ -44,7 +47,7 @@ static int name_it(const struct tern_app *app, struct backup *backup, struct ter
     return path < PATH_MAX && part < PATH_MAX ? 0 : tern_error_set(err, "the name of BACKUP_DIR is too long");
 }
 
-/* A disk that is filled to its end by a backup may be the store's own. */
+/* Refuses before it writes: the disk that a backup fills up may be the store's own. */
 static int check_room(const struct tern_app *app, const struct backup *backup, struct tern_error *err)
 {
     struct statvfs about;
@@ -59,7 +62,7 @@ static int check_room(const struct tern_app *app, const struct backup *backup, s
                             (long long)room, (long long)needed);
 }
 
-/* The name is durable once the folder is flushed. */
+/* The rename is durable once the folder is flushed (fsync(2)). */
 static int give_name(const struct backup *backup, struct tern_error *err)
 {
     int folder = open(backup->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +82,7 @@ static int make_backup(struct tern_app *app, struct backup *backup, struct tern_
     const struct tern_db_patience patience = {goes_on, app};
     struct tern_db *reader = NULL;
     if (name_it(app, backup, err) < 0 || check_room(app, backup, err) < 0) return -1;
-    (void)unlink(backup->part); /* of a backup that a crash has ended */
+    (void)unlink(backup->part); /* left by a crash */
     if (tern_db_open_reader(tern_config_text(app->config, "DATABASE_URL"), &reader, err) < 0) return -1;
     int status = tern_db_copy(reader, backup->part, &patience, &backup->copy, err);
     tern_db_close(reader);

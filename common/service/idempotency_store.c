@@ -1,8 +1,8 @@
 /* idempotency_store.c - the rows of `idempotent_answers`.
  *
- * With one writer two requests with the same key cannot run at the same time: the second waits for its turn and then
- * finds the first one's answer. An answer that is past its time counts as never given; that time is counted with the
- * broker, because a wall clock that was set back and put right again would end it at once. */
+ * With one writer, two requests with the same key never run at the same time: the second one waits for its turn and
+ * then finds the first one's answer. An expired answer counts as never given. Age is time online: a wall clock that
+ * was set back and put right again would expire everything at once. */
 #include "idempotency.h"
 
 #include <string.h>
@@ -16,22 +16,15 @@ enum tern_idempotency tern_idempotency_find(struct tern_db *db, const struct ter
                                             int64_t online_ms, struct tern_kept_answer *ret_answer,
                                             struct tern_error *err)
 {
+    const struct tern_db_value values[] = {tern_db_text(request->operation), tern_db_text(request->key),
+                                           tern_db_int(online_ms - keep_ms)};
     struct tern_db_rows rows;
-    enum tern_idempotency found = TERN_KEY_NEW;
-    size_t length = 0;
-    int got;
-
-    if (tern_db_query(db, &rows, find_key,
-                      TERN_DB_ARGS(tern_db_text(request->operation), tern_db_text(request->key),
-                                   tern_db_int(online_ms - keep_ms)),
-                      err) < 0)
-        return TERN_KEY_BROKEN;
-    got = tern_db_next(&rows, err);
-    if (got < 0) {
-        found = TERN_KEY_BROKEN;
-    } else if (got > 0) {
+    if (tern_db_query(db, &rows, find_key, values, TERN_COUNT(values), err) < 0) return TERN_KEY_BROKEN;
+    int got = tern_db_next(&rows, err);
+    enum tern_idempotency found = got < 0 ? TERN_KEY_BROKEN : TERN_KEY_NEW;
+    if (got > 0) {
+        size_t length;
         const void *fingerprint = tern_db_column_bytes(&rows, 0, &length);
-
         found = TERN_KEY_MISUSED;
         if (length == TERN_SHA256_SIZE && memcmp(fingerprint, request->fingerprint, length) == 0) {
             ret_answer->status = (int)tern_db_column_int(&rows, 1);
@@ -54,17 +47,17 @@ static const char keep_key[] =
 int tern_idempotency_keep(struct tern_db *db, const struct tern_keyed_request *request,
                           const struct tern_kept_answer *answer, int64_t online_ms, struct tern_error *err)
 {
-    if (tern_db_run(db, forget_key, TERN_DB_ARGS(tern_db_text(request->operation), tern_db_text(request->key)), err) <
-            0 ||
+    const struct tern_db_value values[] = {
+        tern_db_text(request->operation),
+        tern_db_text(request->key),
+        tern_db_bytes(request->fingerprint, sizeof request->fingerprint),
+        tern_db_int(answer->status),
+        tern_db_text_bytes(answer->headers.bytes, answer->headers.length),
+        tern_db_text_bytes(answer->body.bytes, answer->body.length),
+        tern_db_int(online_ms),
+    };
+    if (tern_db_run(db, forget_key, values, 2, err) < 0 || /* an expired one of this key */
         tern_db_run(db, forget_oldest, TERN_DB_ARGS(tern_db_int(online_ms - keep_ms)), err) < 0)
         return -1;
-    if (tern_db_run(db, keep_key,
-                    TERN_DB_ARGS(tern_db_text(request->operation), tern_db_text(request->key),
-                                 tern_db_bytes(request->fingerprint, sizeof request->fingerprint),
-                                 tern_db_int(answer->status),
-                                 tern_db_text_bytes(answer->headers.bytes, answer->headers.length),
-                                 tern_db_text_bytes(answer->body.bytes, answer->body.length), tern_db_int(online_ms)),
-                    err) < 0)
-        return -1;
-    return 0;
+    return tern_db_run(db, keep_key, values, TERN_COUNT(values), err) < 0 ? -1 : 0;
 }

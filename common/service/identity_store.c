@@ -1,4 +1,4 @@
-/* identity_store.c - the one row that says which store this is. */
+/* identity_store.c - the one row that holds the store's identity. Never changes it once it is there. */
 #include "identity.h"
 
 static const char give_identity[] = "INSERT INTO store_identity (id, uuid) VALUES (1, ?1) ON CONFLICT DO NOTHING";

@@ -1,8 +1,9 @@
 /* lifecycle.c - the one start and the one stop of every service.
  *
- * Start: store, migrations, the service's own state, writer, job worker, HTTP, publisher, consumer. Stop: the reverse,
- * draining: no new requests, no new deliveries, what is in hand is committed, what is committed is published,
- * what is handled is acknowledged. A kill at any point is as safe as this, only less polite. */
+ * Start: store, migrations, the service's own state, writer, job worker, HTTP, publisher, consumer: nothing from
+ * outside comes in before everything behind it works. Stop drains in reverse: no new requests, no new deliveries; what
+ * was begun is committed, what is committed is published, what is handled is acknowledged. A kill at any point is as
+ * safe, only less polite. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,10 @@
 
 enum {
     EXIT_RUNTIME = 1,
-    EXIT_STORAGE = 74,
-    EXIT_CONFIG = 78,
-    BODY_MAX = 1024 * 1024,
+    EXIT_STORAGE = 74,      /* EX_IOERR of sysexits.h */
+    EXIT_CONFIG = 78,       /* EX_CONFIG */
+    BODY_MAX = 1024 * 1024, /* bytes of an AMQP body that the link keeps; a larger one is dead-lettered */
+    /* The stop: together less than the 10 s after which `docker stop` kills. */
     HTTP_DRAIN_MS = 2000,
     CANCEL_MS = 1000,
     FLUSH_MS = 4000
@@ -54,6 +56,7 @@ void tern_app_check_store(struct tern_app *app)
                   TERN_STR("store", tern_db_path(app->db)));
 }
 
+/* In a transaction of its own: the writer does not run yet. */
 static int load_identity(struct tern_app *app, struct tern_error *err)
 {
     char fresh[TERN_UUID_SIZE];
@@ -76,7 +79,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
     app->db = app->seams.store;
     if (!app->db && tern_db_open(text_of(app, "DATABASE_URL"), &app->db, err) < 0) return -1;
     app->fatal.db = app->db;
-    if (tern_db_is_new(app->db)) /* after its folder was renamed, or not mounted, nothing else tells */
+    if (tern_db_is_new(app->db)) /* the only hint that its folder was renamed, or is not mounted */
         tern_log_warn(app->log, "a new, empty store was made", TERN_STR("store", tern_db_path(app->db)));
     if (tern_db_is_exposed(app->db))
         tern_log_warn(app->log, "other users have rights on the store's file, which cannot be taken from them",
@@ -91,6 +94,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
     return tern_readers_init(&app->readers, text_of(app, "DATABASE_URL"));
 }
 
+/* Last, when nobody writes: a service that worked checks that its files are still those that it opened. */
 static void close_store(struct tern_app *app)
 {
     struct tern_error err = {0};
@@ -102,7 +106,7 @@ static void close_store(struct tern_app *app)
 
 /* ---- the parts ---- */
 
-/* What the other parts hang on; needs no store. */
+/* What all other parts depend on; needs no store, so a failure after it can always be logged. */
 static void init_shared(struct tern_app *app)
 {
     const struct tern_service *service = app->service;
@@ -128,7 +132,7 @@ static void init_shared(struct tern_app *app)
     app->receipts.metrics = app->metrics;
 }
 
-/* The writer and what it calls. */
+/* The writer, and the parts that it calls. */
 static void create_writer(struct tern_app *app, const struct tern_outbox_state *outbox)
 {
     const struct tern_service *service = app->service;
@@ -171,7 +175,8 @@ static void create_writer(struct tern_app *app, const struct tern_outbox_state *
                                                                             .links = &app->links});
 }
 
-/* Schema and first state go into the file itself at once: a copy of it alone is a store from the first day on. */
+/* The service's first state, in one transaction. The last line moves schema and state from the WAL into the database
+ * file, so that a copy of that file alone is a store from the first day on. */
 static int prepare(struct tern_app *app, struct tern_error *err)
 {
     struct tern_context *ctx = &app->ctx;
@@ -190,6 +195,7 @@ static int prepare(struct tern_app *app, struct tern_error *err)
     return tern_db_maintain(app->db, true, err) < 0 && err->fault == TERN_FAULT_BROKEN ? -1 : 0;
 }
 
+/* Publisher before consumer, which reports to it. */
 static int create_links(struct tern_app *app, const struct tern_outbox_state *outbox, struct tern_error *err)
 {
     const struct tern_service *service = app->service;
@@ -242,6 +248,7 @@ static void on_connections_refused(void *self, uint64_t connections, const char 
                   TERN_INT("connections", connections), TERN_STR("lastFrom", peer));
 }
 
+/* A service without routes of its own has those of every daemon. */
 static int start_http(struct tern_app *app, const char *admin_token, struct tern_error *err)
 {
     const struct tern_http_settings settings = {.address = text_of(app, "HTTP_ADDR"),
@@ -270,6 +277,7 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
 
 /* ---- start ---- */
 
+/* One line with every version and address: what a bug report needs. */
 static void say_hello(struct tern_app *app)
 {
     struct tern_text broker = {0};
@@ -307,7 +315,7 @@ int tern_app_start(struct tern_app *app, const struct tern_service *service, con
 {
     const struct tern_app_seams machine = {.clock = &tern_clock_system, .log_fd = STDERR_FILENO};
     char admin_token[TERN_ADMIN_TOKEN_SIZE] = "";
-    (void)mallopt(M_ARENA_MAX, 2); /* many HTTP threads must not mean many heaps */
+    (void)mallopt(M_ARENA_MAX, 2); /* glibc: one heap per HTTP thread would cost far more than the contention */
     int status = tern_app_build(app, service, config, &machine, err);
     if (status != 0) goto failed;
     status = EXIT_CONFIG;
@@ -329,6 +337,7 @@ failed:
 
 /* ---- stop ---- */
 
+/* A command that only waits for its turn. */
 static enum tern_outcome nothing(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     (void)ctx;
@@ -340,7 +349,7 @@ static enum tern_outcome nothing(struct tern_context *ctx, void *argument, struc
 void tern_app_stop(struct tern_app *app)
 {
     const struct tern_conversation silent = {0};
-    const bool served = app->http; /* else it did not come to work */
+    const bool served = app->http; /* false: the start failed before HTTP */
 
     tern_work_drain(&app->queue);
     if (served) tern_log_info(app->log, "stopping: finishing what is in hand", TERN_LOG_END);
@@ -350,18 +359,18 @@ void tern_app_stop(struct tern_app *app)
     tern_retries_drain(app->retries);
     TERN_CHAOS_POINT("stop.drained");
     tern_job_worker_stop(app->worker);
-    /* Until everything that was in hand is committed, or the store takes nothing. */
+    /* Waits until everything queued before it is committed, or the store takes nothing. */
     if (served) (void)tern_work_command(&app->queue, nothing, NULL, &silent, NULL);
     tern_publisher_flush(app->publisher, FLUSH_MS);
     tern_publisher_stop(app->publisher);
     tern_writer_stop(app->writer);
     tern_consumer_stop(app->consumer);
-    tern_writer_stop(app->writer); /* what a broker sent that never answered the cancel */
+    tern_writer_stop(app->writer); /* deliveries of a broker that never answered the cancel */
     if (served) {
-        tern_app_check_store(app); /* a clean end says that the next start has everything */
+        tern_app_check_store(app); /* "stopped" promises that the next start has everything */
         tern_log_info(app->log, "stopped", TERN_INT("unpublished", atomic_load(&app->backlog.pending)));
     }
-    if (app->service->close) app->service->close(app->self); /* before the worker that it may still wake */
+    if (app->service->close) app->service->close(app->self); /* before the worker, which its threads may still wake */
 
     tern_consumer_destroy(app->consumer);
     tern_publisher_destroy(app->publisher);

@@ -1,11 +1,11 @@
 /* once.c - requests that take effect once per Idempotency-Key, for every route that is marked TERN_HTTP_ONCE.
  *
- * The command, its answer and the row that remembers it are one unit of work, so a key is either known with its effect or
- * not known at all. A second request waits for its turn at the writer and then gets the first one's answer; it is
- * answered with 409 only when the first one still runs after its patience. A refused request leaves no row.
+ * The command, its answer and the row of the key are one unit of work, so a key is known exactly when its effect is. A
+ * second request waits for its turn at the writer and then gets the first one's answer; it gets 409 only when the
+ * first one still runs after its own patience. A refused request leaves no row.
  *
- * What is done outside the store's transaction (a backup) is looked up before and kept after it. Killed in between, it is done
- * once more. */
+ * Work outside the store's transaction (a backup) is looked up before, and its answer stored after. A kill in between
+ * means that it is done once more. */
 #include "once.h"
 
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void enter(struct tern_running *running, struct tern_once_work *work)
     pthread_mutex_unlock(&running->lock);
 }
 
-/* True when another request with the same key still runs. */
+/* Removes the request from the list. True when another one with the same key is in it. */
 static bool leave(struct tern_running *running, const struct tern_once_work *work)
 {
     bool another = false;
@@ -70,7 +70,7 @@ void tern_once_fini(struct tern_once_work *work)
     tern_text_fini(&work->answer.body);
 }
 
-/* Makes the answer; one that says that nothing was done is not kept. */
+/* Makes the answer and stores it, unless it says that nothing was done. */
 static int keep_answer(struct tern_context *ctx, struct tern_once_work *work, struct tern_error *err)
 {
     struct tern_http_answer answer = {.status = 200};
@@ -83,7 +83,7 @@ static int keep_answer(struct tern_context *ctx, struct tern_once_work *work, st
     return tern_idempotency_keep(ctx->db, &work->request, &work->answer, ctx->online_ms, err);
 }
 
-/* What takes effect now, for the first time. */
+/* The request takes effect now. */
 static enum tern_outcome run_first(struct tern_context *ctx, struct tern_once_work *work, struct tern_error *err)
 {
     const struct tern_once *once = work->once;
@@ -109,21 +109,22 @@ enum tern_outcome tern_once_run(struct tern_context *ctx, void *argument, struct
 
 /* ---- the request ---- */
 
-/* What is kept with the key, now or from before. */
+/* The answer that is stored with the key, by this request or an earlier one. */
 static void answer_kept(struct tern_once_work *work, struct tern_http_answer *answer)
 {
     if (work->misused) {
         tern_http_problem(answer, 422, "Idempotency-Key reused",
                           "This Idempotency-Key belongs to a request with another body.");
-    } else {
-        answer->status = work->answer.status;
-        answer->content_type = work->content_type;
-        tern_text_add_bytes(&answer->headers, work->answer.headers.bytes, work->answer.headers.length);
-        tern_text_add_bytes(&answer->body, work->answer.body.bytes, work->answer.body.length);
-        if (work->replayed) tern_http_set_header(answer, "Idempotency-Replayed", "true");
+        return;
     }
+    answer->status = work->answer.status;
+    answer->content_type = work->content_type;
+    tern_text_add_bytes(&answer->headers, work->answer.headers.bytes, work->answer.headers.length);
+    tern_text_add_bytes(&answer->body, work->answer.body.bytes, work->answer.body.length);
+    if (work->replayed) tern_http_set_header(answer, "Idempotency-Replayed", "true");
 }
 
+/* `operation` is filled and must outlive the work. */
 static void ask_as(struct tern_once_work *work, const struct tern_http_request *request, struct tern_text *operation)
 {
     tern_text_printf(operation, "%s %s", tern_http_method(request), tern_http_path(request));
@@ -159,7 +160,7 @@ bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *
 
 /* ---- what does not run on the writer's thread ---- */
 
-static const struct tern_once elsewhere = {0};
+static const struct tern_once elsewhere = {0}; /* without a body to fingerprint, and without a command */
 
 bool tern_app_answered_before(struct tern_app *app, const struct tern_http_request *request,
                               struct tern_http_answer *answer)

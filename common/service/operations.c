@@ -1,6 +1,7 @@
 /* operations.c - the routes of every daemon: is it alive, is it ready and why not, its metrics, its version.
  *
- * They read atomics and registries only, never the store, so they answer whatever else is stuck. */
+ * They read atomics and registries only, never the store, so they answer whatever else is stuck. The format is that of
+ * draft-inadarei-api-health-check: application/health+json with pass, warn, fail. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,14 +32,9 @@ void tern_readiness_add(struct tern_readiness *readiness, const char *name, enum
     tern_text_add(checks, "}");
 }
 
-static const char *store_fault(const struct tern_status *status)
-{
-    if (atomic_load(&status->store_refused)) return "the last transaction did not commit";
-    return atomic_load(&status->disk_low) ? "the disk is nearly full" : NULL;
-}
+enum { BECAUSE_SIZE = TERN_SENTENCE_SIZE + 40 }; /* a reason with its introduction */
 
-enum { BECAUSE_SIZE = TERN_SENTENCE_SIZE + 40 };
-
+/* Why the topology is not declared: the link's own reason, once the broker was reached at all. `text` is its space. */
 static const char *undeclared_because(struct tern_app *app, char text[BECAUSE_SIZE])
 {
     char why[TERN_SENTENCE_SIZE];
@@ -51,6 +47,7 @@ static const char *undeclared_because(struct tern_app *app, char text[BECAUSE_SI
     return text;
 }
 
+/* NULL: both links are up and the broker takes messages. */
 static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
 {
     const struct tern_links *links = &app->links;
@@ -62,15 +59,7 @@ static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
     return text;
 }
 
-static void add_owner(struct tern_app *app, struct tern_readiness *readiness)
-{
-    char why[TERN_SENTENCE_SIZE];
-    int standing = tern_links_standby(&app->links, why);
-    tern_readiness_add(readiness, "owner", standing > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN,
-                       standing ? why : tern_links_unguarded(&app->links));
-}
-
-/* "", or a sentence. */
+/* Adds a sentence when nothing is confirmed; else nothing. */
 static void write_stall(const struct tern_app *app, struct tern_text *why)
 {
     int64_t stalled_ms = app->publisher ? tern_publisher_stalled_ms(app->publisher) : 0;
@@ -84,7 +73,7 @@ static void write_stall(const struct tern_app *app, struct tern_text *why)
         since);
 }
 
-/* What is not confirmed piles up: the same reason stands with the backlog that is full of it. */
+/* A stall fills the backlog, so its reason is given with both. */
 static void add_publishing(const struct tern_app *app, struct tern_readiness *readiness)
 {
     struct tern_text stall = {0}, full = {0};
@@ -97,14 +86,20 @@ static void add_publishing(const struct tern_app *app, struct tern_readiness *re
     tern_text_fini(&full);
 }
 
+/* The checks of every service. FAIL only where orders cannot be accepted: a broker that is away is a warning, because
+ * the backlog takes them. */
 static void add_own(struct tern_app *app, struct tern_readiness *readiness)
 {
-    char text[BECAUSE_SIZE];
+    char text[BECAUSE_SIZE], standby[TERN_SENTENCE_SIZE];
     tern_readiness_add(readiness, "service", TERN_CHECK_FAIL, tern_work_draining(&app->queue) ? "stopping" : NULL);
-    tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store_fault(&app->status));
+    const char *store = atomic_load(&app->status.disk_low) ? "the disk is nearly full" : NULL;
+    if (atomic_load(&app->status.store_refused)) store = "the last transaction did not commit";
+    tern_readiness_add(readiness, "store", TERN_CHECK_FAIL, store);
     tern_readiness_add(readiness, "topology", TERN_CHECK_FAIL,
                        atomic_load(&app->links.declared) ? NULL : undeclared_because(app, text));
-    add_owner(app, readiness);
+    int owner = tern_links_standby(&app->links, standby);
+    tern_readiness_add(readiness, "owner", owner > 1 ? TERN_CHECK_FAIL : TERN_CHECK_WARN,
+                       owner > 0 ? standby : tern_links_unguarded(&app->links));
     tern_readiness_add(readiness, "broker", TERN_CHECK_WARN, broker_fault(app, text));
     add_publishing(app, readiness);
     if (atomic_load(&app->admin_closed))
@@ -112,6 +107,7 @@ static void add_own(struct tern_app *app, struct tern_readiness *readiness)
                            "the admin token must not be used, the log says why: the admin calls are closed");
 }
 
+/* What did not arrive, and what the broker gave up. */
 static void add_receipts(struct tern_app *app, struct tern_readiness *readiness)
 {
     char why[TERN_RECEIPTS_SIZE];
@@ -146,6 +142,7 @@ static void get_livez(void *self, const struct tern_http_request *request, struc
     tern_text_add(&answer->body, "{\"status\":\"pass\"}\n");
 }
 
+/* Gauges that only reading brings up to date are set here. */
 static void get_metrics(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_app *app = self;

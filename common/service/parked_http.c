@@ -1,8 +1,8 @@
 /* parked_http.c - the admin calls of every daemon about deferred messages: list, show, retry, discard, retry many.
  *
  * Looking uses a read connection. Acting is a command on the writer thread, in the transaction that also writes the
- * audit; after it the unit of work counts anew what is deferred, so that what became due runs at once. A message that is
- * being tried or waits behind another is never changed: 409. Bodies are shown masked (parked_print.c). */
+ * audit; at its end the deferred messages are counted anew, so that what became due runs at once. A message that is
+ * being tried or waits behind another one is never changed: 409. Bodies are shown masked (parked_print.c). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +11,17 @@
 #include "common/inbox/parked.h"
 #include "common/inbox/parked_print.h"
 
-enum { LIST_DEFAULT = 50, LIST_MAX = 200, RETRY_DEFAULT = 1000, RETRY_MAX = 10000, WORD_SIZE = 65 };
+enum {
+    LIST_DEFAULT = 50, /* rows of a page */
+    LIST_MAX = 200,
+    RETRY_DEFAULT = 1000, /* messages tried again by one call */
+    RETRY_MAX = 10000,    /* one transaction holds them all */
+    WORD_SIZE = 65        /* bytes of a filter's word, NUL included */
+};
 
 /* ---- filters -------------------------------------------------------------------------------------------------- */
 
-/* "90s", "15m", "2h", "7d" ago, or a time. */
+/* "90s", "15m", "2h", "7d" (so long ago), or a time. */
 static int read_time(const char *text, int64_t now_ms, int64_t *ret_ms)
 {
     static const char units[] = "smhd";
@@ -30,6 +36,8 @@ static int read_time(const char *text, int64_t now_ms, int64_t *ret_ms)
     return 0;
 }
 
+/* The readers below answer false when the request was answered with 400. A parameter that is not given changes
+ * nothing. */
 static bool refuse_query(struct tern_http_answer *answer, const char *name, const char *must)
 {
     tern_http_problem(answer, 400, "Invalid query", "%s must be %s.", name, must);
@@ -52,13 +60,14 @@ static bool read_when(const struct tern_http_request *request, struct tern_http_
     return refuse_query(answer, name, "a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d");
 }
 
-/* What one page of the list is asked for. */
+/* One page of the list. */
 struct page {
     struct tern_parked_filter filter;
-    int64_t behind; /* the cursor: a position */
-    int limit, shown;
+    int64_t behind; /* the cursor: rows after this position; then the last one shown */
+    int limit;      /* rows */
+    int shown;
+    bool more; /* there is a row after the last one shown */
     struct tern_http_answer *answer;
-    bool more;
 };
 
 static bool read_limit(const struct tern_http_request *request, struct page *page)
@@ -75,7 +84,8 @@ static bool read_limit(const struct tern_http_request *request, struct page *pag
     return true;
 }
 
-/* Sixteen hex digits of the last position shown: nothing that a client should read. */
+/* The last position shown, as sixteen hex digits, so that clients take it as opaque. The first is at most 7: it is
+ * signed. */
 static bool read_cursor(const struct tern_http_request *request, struct page *page)
 {
     const char *text = tern_http_query(request, "cursor");
@@ -110,6 +120,7 @@ static bool read_page(struct tern_app *app, const struct tern_http_request *requ
 
 /* ---- list ------------------------------------------------------------------------------------------------------ */
 
+/* One row more than the page has was asked for: it is not shown, it only says that there is another page. */
 static int show_row(void *self, const struct tern_deferred *deferred, struct tern_error *err)
 {
     struct page *page = self;
@@ -123,7 +134,8 @@ static int show_row(void *self, const struct tern_deferred *deferred, struct ter
     return 0;
 }
 
-/* The same query again, with the cursor: values are words, times and ages, encoded where they need it. */
+/* RFC 8288: the same query with the cursor. Values are words, times and ages; of their characters only + and : need
+ * encoding. */
 static void link_next(const struct tern_http_request *request, const struct page *page)
 {
     static const char *const kept[] = {"type", "subject", "reason", "state", "olderThan", "newerThan"};
@@ -180,7 +192,7 @@ static int show_act(void *self, const struct tern_parked_act *act, struct tern_e
     return 0;
 }
 
-/* 1, 0 when there is no such message, -1. */
+/* The row, the body, and what was done about it so far. 1, 0 when there is no such message, -1. */
 static int show_one(struct tern_db *db, const char *name, struct tern_text *out, struct tern_error *err)
 {
     struct tern_deferred deferred;
@@ -218,37 +230,33 @@ static void get_one(void *self, const struct tern_http_request *request, struct 
 
 /* ---- retry and discard ------------------------------------------------------------------------------------------ */
 
+/* The argument of run_parked: one message by name, or many by filter. */
 struct parked_command {
     struct tern_app *app;
     const char *name; /* NULL: many */
-    bool discards;
+    bool discards;    /* one: false tries it again */
     struct tern_parked_caller caller;
-    struct tern_parked_filter filter;
-    int limit;
-    struct tern_text asked;         /* the filter as it was given; empty for one */
-    int result;                     /* out: enum tern_parked_result, or how many */
-    enum tern_deferred_state state; /* out: what it was */
+    struct tern_parked_filter filter; /* many */
+    int limit;                        /* many: messages, at most */
+    struct tern_text asked;           /* owned; many: the filter as given, for the fingerprint of the key */
+    int result;                       /* out: enum tern_parked_result, or how many */
+    enum tern_deferred_state state;   /* out: one: its state before */
 };
-
-static void log_act(struct tern_context *ctx, const struct parked_command *command,
-                    const struct tern_deferred *deferred)
-{
-    char name[TERN_PARKED_NAME_SIZE];
-    tern_parked_name(deferred, name);
-    tern_log_info(ctx->log, command->discards ? "parked message discarded" : "parked message is tried again",
-                  TERN_STR("eventType", deferred->type), TERN_STR("subject", deferred->subject),
-                  TERN_STR("eventId", name), TERN_STR("requestId", command->caller.request_id),
-                  TERN_STR("remote", command->caller.remote));
-}
 
 static int act_on_one(struct tern_context *ctx, struct parked_command *command, struct tern_error *err)
 {
+    char name[TERN_PARKED_NAME_SIZE];
     struct tern_deferred deferred;
     int result = command->discards ? tern_parked_discard(ctx->db, command->name, &command->caller, &deferred, err)
                                    : tern_parked_retry(ctx->db, command->name, &command->caller, &deferred, err);
     if (result <= 0) return result;
     command->state = deferred.state;
-    if (result == TERN_PARKED_DONE) log_act(ctx, command, &deferred);
+    tern_parked_name(&deferred, name);
+    if (result == TERN_PARKED_DONE)
+        tern_log_info(ctx->log, command->discards ? "parked message discarded" : "parked message is tried again",
+                      TERN_STR("eventType", deferred.type), TERN_STR("subject", deferred.subject),
+                      TERN_STR("eventId", name), TERN_STR("requestId", command->caller.request_id),
+                      TERN_STR("remote", command->caller.remote));
     tern_deferred_fini(&deferred);
     return result;
 }
@@ -262,6 +270,7 @@ static int act_on_many(struct tern_context *ctx, struct parked_command *command,
     return count;
 }
 
+/* On the writer thread. */
 static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     struct parked_command *command = argument;
@@ -272,6 +281,7 @@ static enum tern_outcome run_parked(struct tern_context *ctx, void *argument, st
     return TERN_DONE;
 }
 
+/* Also of the acts that were refused: their audit row is committed. */
 static void answer_act(const void *argument, struct tern_http_answer *answer)
 {
     const struct parked_command *command = argument;
@@ -317,6 +327,7 @@ static void delete_one(void *self, const struct tern_http_request *request, stru
 
 /* ---- retry many -------------------------------------------------------------------------------------------------- */
 
+/* The body of POST /admin/parked/retry; all members are optional. */
 struct many_body {
     char type[WORD_SIZE], subject[WORD_SIZE], reason[WORD_SIZE], older_than[WORD_SIZE], newer_than[WORD_SIZE];
     int64_t limit;
@@ -357,7 +368,7 @@ static void fill_filter(struct tern_app *app, const struct many_body *body, stru
     command->limit = body->limit > 0 ? (int)body->limit : RETRY_DEFAULT;
 }
 
-/* False: answered with 400. No body is an empty filter. */
+/* False: answered with 400. No body means an empty filter. */
 static bool read_many(struct tern_app *app, const struct tern_http_request *request, struct many_body *body,
                       struct parked_command *command, struct tern_http_answer *answer)
 {

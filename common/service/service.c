@@ -1,8 +1,9 @@
 /* service.c - main of every daemon: command line, settings, signals, exit codes.
  *
- * SIGTERM and SIGINT drain; a second one stops at once (128 + signal). SIGHUP drains when the terminal is gone that the
- * daemon was started on, and as it tends to come twice then, never at once; without that it reloads the settings
- * (logrotate, systemctl reload). Whoever was started with it ignored (nohup) goes on ignoring it. SIGPIPE is ignored. Signals are taken by the main thread alone: every other thread starts with them blocked. */
+ * SIGTERM and SIGINT drain; a second one stops at once (128 + signal). SIGHUP drains when the terminal that the daemon
+ * was started on is gone, but never stops at once, because it tends to come twice then; otherwise it reloads the
+ * settings (logrotate, systemctl reload). A daemon that was started with SIGHUP ignored (nohup) goes on ignoring it.
+ * SIGPIPE is ignored. Only the main thread takes signals: every other thread starts with them blocked. */
 #include "tern/service.h"
 
 #include <errno.h>
@@ -24,17 +25,23 @@
 #include "settings.h"
 #include "tern/version.h"
 
-enum { EXIT_USAGE = 2, EXIT_BAD_CONFIG = 78, PROBE_MS = 3000, DESCRIPTORS_WANTED = 16384 };
-
-/* What the daemon was told, for whoever reads it again. */
-struct invocation {
-    const struct tern_service *service;
-    const struct tern_config_key *const *tables;
-    int argc;
-    char **argv;
-    const struct tern_config *config; /* as it was read at the start */
+enum {
+    EXIT_USAGE = 2,
+    EXIT_BAD_CONFIG = 78, /* EX_CONFIG of sysexits.h */
+    PROBE_MS = 3000,      /* --healthcheck */
+    DESCRIPTORS_WANTED = 16384
 };
 
+/* What the daemon was started with; a reload reads it again. */
+struct invocation {
+    const struct tern_service *service;
+    const struct tern_config_key *const *tables; /* ends with NULL */
+    int argc;
+    char **argv;
+    const struct tern_config *config; /* as read at the start */
+};
+
+/* Prints and frees the text. */
 static int print(struct tern_text *text, FILE *stream)
 {
     if (text->bytes) (void)fputs(text->bytes, stream);
@@ -52,7 +59,7 @@ static int print_version(const struct tern_service *service)
     return 0;
 }
 
-/* --healthcheck: asks the running daemon, for container engines. */
+/* --healthcheck: asks the running daemon for /readyz, for container engines without curl. */
 static int healthcheck(const struct tern_config *config)
 {
     struct tern_error err = {0};
@@ -68,7 +75,7 @@ static int healthcheck(const struct tern_config *config)
     return 1;
 }
 
-/* Every fault that can be found without opening anything but files; what is only unwise is a line of `log`. */
+/* Adds every fault that can be found without a connection or a store; what is only unwise becomes a line of `log`. */
 static void find_faults(const struct tern_service *service, const struct tern_config *config, struct tern_log *log,
                         struct tern_text *faults)
 {
@@ -81,6 +88,7 @@ static void find_faults(const struct tern_service *service, const struct tern_co
         service->close(self);
 }
 
+/* --check-config */
 static int check(const struct tern_service *service, const struct tern_config *config)
 {
     struct tern_text faults = {0};
@@ -94,49 +102,48 @@ static int check(const struct tern_service *service, const struct tern_config *c
     return status;
 }
 
+/* A handler: _exit is one of the few calls that are safe in it. */
 static void stop_at_once(int number)
 {
     _exit(128 + number);
 }
 
-static bool is_ignored(int number)
-{
-    struct sigaction now;
-    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
-}
-
+/* Before any thread is started: threads inherit the mask. */
 static void block_signals(sigset_t *ret_set)
 {
+    struct sigaction hangup;
+    bool ignored = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* nohup */
     (void)signal(SIGPIPE, SIG_IGN);
     sigemptyset(ret_set);
     sigaddset(ret_set, SIGTERM);
     sigaddset(ret_set, SIGINT);
-    if (!is_ignored(SIGHUP)) sigaddset(ret_set, SIGHUP);
+    if (!ignored) sigaddset(ret_set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 }
 
-/* A shell's usual 1024 descriptors are fewer than the connections and calls that a daemon may hold. */
+/* The usual 1024 descriptors are fewer than the HTTP connections and gateway calls that a daemon may hold. */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED) return;
     limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-    (void)setrlimit(RLIMIT_NOFILE, &limit); /* without it there are just fewer */
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* a failure only means fewer */
 }
 
-/* What is opened first must not become somebody's standard error: log lines would be written over it. */
+/* When a daemon is started with 0, 1 or 2 closed, the first file that it opens would get that number: log lines would
+ * be written into the store. */
 static void open_standard_descriptors(void)
 {
     int fd;
     do
-        fd = open("/dev/null", O_RDWR); /* the lowest number that is free; meant to be inherited, like the others */
+        fd = open("/dev/null", O_RDWR); /* gets the lowest free number; inherited, as the three are */
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO) (void)close(fd);
 }
 
 /* ---- signals while it runs ---- */
 
-/* The controlling terminal can be opened by this name as long as it is there. */
+/* /dev/tty can be opened as long as the process has its controlling terminal (tty(4)). */
 static bool has_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -144,14 +151,8 @@ static bool has_terminal(void)
     return fd >= 0;
 }
 
-static void log_faults(struct tern_log *log, struct tern_text *faults)
-{
-    char *rest = faults->bytes;
-    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
-        if (line[0] != '\0') tern_log_error(log, "the settings are at fault: the old ones stay", TERN_STR("err", line));
-}
-
-/* Reads everything again: the files that settings name too. *latest is what was taken over last, NULL: nothing yet. */
+/* Reads everything again, also the files that settings name. `*latest` is the configuration taken over last; NULL:
+ * none. */
 static void reload(struct tern_app *app, const struct invocation *invocation, struct tern_config **latest)
 {
     const struct tern_config *before = *latest ? *latest : invocation->config;
@@ -164,7 +165,10 @@ static void reload(struct tern_app *app, const struct invocation *invocation, st
     if (now) find_faults(invocation->service, now, NULL, &faults);
     if (now && faults.length == 0 && tern_app_reload(app, before, now, &err) < 0) tern_text_add(&faults, err.text);
     if (faults.length > 0) {
-        log_faults(app->log, &faults);
+        char *rest = faults.bytes;
+        for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
+            if (line[0] != '\0')
+                tern_log_error(app->log, "the settings are at fault: the old ones stay", TERN_STR("err", line));
         tern_config_destroy(now);
     } else {
         tern_config_destroy(*latest);
@@ -173,9 +177,9 @@ static void reload(struct tern_app *app, const struct invocation *invocation, st
     tern_text_fini(&faults);
 }
 
-/* Returns when it is time to stop. Once a second it looks at the store's files, as nobody else does while there is nothing
- * to commit. A shell that ends tells its jobs before its terminal goes: so the terminal is looked at once more at the next
- * look after a SIGHUP. */
+/* Returns when it is time to stop. Once a second it checks the store's files: nothing else does while there is nothing
+ * to commit. A shell that ends sends SIGHUP before its terminal is gone, so the terminal is checked once more a second
+ * later. */
 static void serve_signals(struct tern_app *app, const sigset_t *set, const struct invocation *invocation,
                           bool had_terminal)
 {
@@ -207,6 +211,7 @@ static int run(const struct invocation *invocation)
     int status = tern_app_start(&app, invocation->service, invocation->config, &err);
     if (status == 0) {
         serve_signals(&app, &set, invocation, had_terminal);
+        /* While it drains, a second signal stops it at once. */
         (void)signal(SIGTERM, stop_at_once);
         (void)signal(SIGINT, stop_at_once);
         sigdelset(&set, SIGHUP);

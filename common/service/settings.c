@@ -1,6 +1,7 @@
-/* settings.c - the settings that every service has, as one table; a service's own table follows it.
+/* settings.c - the settings that every service has, as one table; the service's own table follows it.
  *
- * PORT and DATABASE_URL have their defaults in the services' tables. */
+ * --help, --check-config and docs/CONFIGURATION.md come from it or are compared with it. PORT and DATABASE_URL have
+ * their defaults in the services' tables. */
 #include "settings.h"
 
 #include <string.h>
@@ -81,6 +82,7 @@ const struct tern_config_key tern_common_settings[] = {
 };
 /* clang-format on */
 
+/* Adds the fault of one setting, if there is one. */
 static bool is_sound(int status, const char *name, const struct tern_error *err, struct tern_text *faults)
 {
     if (status < 0) tern_text_printf(faults, "%s: %s\n", name, err->text);

@@ -6,8 +6,8 @@
 
 extern const struct tern_config_key tern_common_settings[];
 
-/* What the kind of a setting cannot tell: whether its reader can make anything of it. Adds one sentence per fault;
- * false when there is any. Opens no connection and no store. */
+/* Checks what a setting's kind cannot: URLs and addresses, by the parts that will use them. Adds one sentence per
+ * fault; false when there is any. Opens no connection and no store. */
 bool tern_settings_check(const struct tern_config *config, struct tern_text *faults);
 
 #endif

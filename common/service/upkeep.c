@@ -1,7 +1,7 @@
-/* upkeep.c - small things that must happen now and then, on the writer thread, never in the way of a batch.
+/* upkeep.c - housekeeping on the writer thread: room on the disk, and old inbox rows.
  *
- * The inbox is purged in steps of a few hundred rows that join other batches; while there is more to forget, the next
- * step follows at once, so it keeps up with any rate at which events come. */
+ * The inbox is purged in steps of a few hundred rows, which join other batches. A full step is followed by the next
+ * one at once, so the purge keeps up with any rate at which events come. */
 #include "upkeep.h"
 
 #include "common/event/event_message.h"
@@ -9,8 +9,15 @@
 #include "common/store/store.h"
 #include "tern/inbox.h"
 
-enum { LOOK_MS = 1000, DISK_RESERVE_BYTES = 16 * 1024 * 1024, PURGE_MS = 10000, PURGE_ROWS = 500, DAY_MS = 86400000 };
+enum {
+    LOOK_MS = 1000, /* between two checks of the disk */
+    DISK_RESERVE_BYTES = 16 * 1024 * 1024,
+    PURGE_MS = 10000, /* between two steps, unless the last one was full */
+    PURGE_ROWS = 500,
+    DAY_MS = 86400000
+};
 
+/* `purge` is embedded: there is never more than one. */
 static struct tern_upkeep *upkeep_of(struct tern_work *work)
 {
     return (struct tern_upkeep *)(void *)((char *)work - offsetof(struct tern_upkeep, purge));
@@ -29,7 +36,7 @@ static void finish_purge(struct tern_work *work, enum tern_work_end end)
 {
     struct tern_upkeep *upkeep = upkeep_of(work);
     upkeep->purging = false;
-    /* What failed is tried again in its time. */
+    /* A step that failed is tried again after PURGE_MS. */
     if (end == TERN_WORK_DONE && upkeep->more) upkeep->purged_ms = 0;
 }
 
@@ -58,6 +65,6 @@ bool tern_upkeep_check(struct tern_upkeep *upkeep, struct tern_context *ctx, boo
     struct tern_db_room room;
     tern_db_room(ctx->db, &room);
     tern_metric_set(ctx->metrics, &TERN_METRIC_store_wal_bytes, (double)room.log_bytes, NULL, NULL);
-    /* Without its reserve the store could not even be opened again on a full disk. */
+    /* The store keeps a reserve file, without which it could not even be opened again on a full disk. */
     return room.free_bytes < DISK_RESERVE_BYTES || !room.has_reserve;
 }

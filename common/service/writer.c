@@ -1,7 +1,8 @@
-/* writer.c - the writer thread and its batches: one transaction, what is due, then the other parts are woken.
+/* writer.c - the writer thread and its batches: one transaction, what is due, then the other parts are told.
  *
- * Invariants: a work is finished exactly once, never before the transaction that holds it has ended; no lock is held while
- * the store works. Knows nothing of deliveries, HTTP or jobs but whom to tell what. */
+ * Invariants: a work is finished exactly once, never before the transaction that holds it has ended; nothing is told
+ * to another part before the commit; no lock is held while the store works. Knows nothing of deliveries, HTTP or jobs
+ * but whom to tell what. */
 #include "writer.h"
 
 #include <stdlib.h>
@@ -13,21 +14,24 @@
 #include "common/jobs/timers_store.h"
 #include "common/store/store.h"
 
-enum { NO_ROOM_LOOK_MS = 1000, PATIENCE_MOST_MS = 60000 };
+enum {
+    NO_ROOM_LOOK_MS = 1000,  /* between two checks for room while the store has none */
+    PATIENCE_MOST_MS = 60000 /* longest sleep */
+};
 
 struct tern_writer {
     struct tern_app *app;
-    struct tern_context *ctx;
-    struct tern_work_queue *queue;
-    int batch_max;
-    bool running; /* the thread; of whoever starts and stops */
+    struct tern_context *ctx;      /* the app's */
+    struct tern_work_queue *queue; /* the app's */
+    int batch_max;                 /* works in one transaction, and as many due pieces */
+    bool running;                  /* the thread; of whoever starts and stops */
     pthread_t thread;
 
     /* Writer thread only. */
-    int64_t next_due_ms;    /* wall; INT64_MAX: nothing */
+    int64_t next_due_ms;    /* UTC: the next timer or retry; INT64_MAX: none */
     bool ask_due;           /* next_due_ms may be wrong */
-    int64_t pause_until_ms; /* steady: the store was full; no batch before */
-    int64_t drift_ms;       /* wall less steady time: moves only when the wall clock is set */
+    int64_t pause_until_ms; /* steady: no batch before, the store was full */
+    int64_t drift_ms;       /* wall less steady time; changes only when the wall clock is set */
     bool refused;           /* the last batch was lost, and that was logged */
 };
 
@@ -52,26 +56,12 @@ void tern_writer_destroy(struct tern_writer *writer)
 
 /* ---- inside a batch ---- */
 
-/* Before its works. */
-static int begin(struct tern_app *app, struct tern_error *err)
-{
-    struct tern_context *ctx = &app->ctx;
-    ctx->online_ms = tern_links_online_ms(&app->links);
-    if (tern_receipts_refresh(&app->receipts, ctx, err) < 0) return -1;
-    return tern_links_save_online(&app->links, ctx, err);
-}
-
-/* The wall clock was set: what was set for later stays as far away as it was. */
+/* The wall clock was set: everything that is to happen later stays as far away as it was. */
 static int move_along(struct tern_context *ctx, int64_t by_ms, struct tern_error *err)
 {
     tern_log_warn(ctx->log, "the wall clock jumped", TERN_INT("seconds", by_ms / 1000));
     tern_metric_add(ctx->metrics, &TERN_METRIC_clock_jumps_total, 1, NULL, NULL, NULL);
     return tern_timer_shift(ctx->db, by_ms, err) < 0 ? -1 : tern_deferred_shift(ctx->db, by_ms, err);
-}
-
-static bool store_failed(const struct tern_context *ctx, const struct tern_error *err)
-{
-    return err->fault == TERN_FAULT_FULL || err->fault == TERN_FAULT_BROKEN || !tern_db_in_transaction(ctx->db);
 }
 
 /* Runs one work in its savepoint. 0: the batch goes on; -1 with `err`: the store failed, the whole batch is lost. */
@@ -82,7 +72,9 @@ static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern
     work->outcome = work->kind->run(ctx, work, &work->err);
     if (work->outcome == TERN_DONE) return tern_db_release(ctx->db, err);
 
-    if (store_failed(ctx, &work->err)) {
+    /* SQLite rolls the whole transaction back by itself on some errors (SQLITE_FULL, SQLITE_IOERR, SQLITE_NOMEM). */
+    enum tern_fault fault = work->err.fault;
+    if (fault == TERN_FAULT_FULL || fault == TERN_FAULT_BROKEN || !tern_db_in_transaction(ctx->db)) {
         *err = work->err;
         return -1;
     }
@@ -91,21 +83,18 @@ static int run_one(struct tern_context *ctx, struct tern_work *work, struct tern
     return work->kind->keep(ctx, work, err);
 }
 
-/* One timer, or one kept message; the timers first. 1 when it did something, 0 when nothing is due, -1. */
-static int run_one_due(struct tern_app *app, struct tern_context *ctx, struct tern_error *err)
-{
-    if (tern_retries_refresh(app->retries, ctx, err) < 0) return -1;
-    int did = tern_timers_due(&app->timers, ctx, err);
-    return did != 0 ? did : tern_retries_due(app->retries, ctx, err);
-}
-
-/* What is due by the clock, in pieces, up to a batch of them. Returns how many, or -1: the store failed. */
+/* What is due by the clock, one timer or kept message at a time, timers first, up to a batch of them. How many, or -1:
+ * the store failed. */
 static int run_due(struct tern_writer *writer, struct tern_error *err)
 {
-    if (writer->ctx->now_ms < writer->next_due_ms && !writer->ask_due) return 0;
+    struct tern_app *app = writer->app;
+    struct tern_context *ctx = writer->ctx;
+    if (ctx->now_ms < writer->next_due_ms && !writer->ask_due) return 0;
     int did = 0, got = 1;
     while (did < writer->batch_max && got > 0) {
-        got = run_one_due(writer->app, writer->ctx, err);
+        if (tern_retries_refresh(app->retries, ctx, err) < 0) return -1;
+        got = tern_timers_due(&app->timers, ctx, err);
+        if (got == 0) got = tern_retries_due(app->retries, ctx, err);
         if (got < 0) return -1;
         did += got;
     }
@@ -113,7 +102,7 @@ static int run_due(struct tern_writer *writer, struct tern_error *err)
     return did;
 }
 
-/* By how much the wall clock was set since it was last looked at; 0 when that is not worth a word. */
+/* By how much the wall clock was set since the last commit; 0 when it was at most TERN_JUMP_MS. */
 static int64_t jump_of(const struct tern_writer *writer)
 {
     const struct tern_clock *clock = writer->ctx->clock;
@@ -121,14 +110,18 @@ static int64_t jump_of(const struct tern_writer *writer)
     return by_ms > TERN_JUMP_MS || by_ms < -TERN_JUMP_MS ? by_ms : 0;
 }
 
-/* Returns how many works and due pieces it was, or -1: the store took nothing. */
+/* One transaction, from begin to commit. How many works and due pieces it was, or -1: the store took nothing. */
 static int run_batch(struct tern_writer *writer, struct tern_work *batch, int count, struct tern_error *err)
 {
+    struct tern_app *app = writer->app;
     struct tern_context *ctx = writer->ctx;
     int64_t jump_ms = jump_of(writer);
     ctx->now_ms = tern_now(ctx->clock);
     ctx->emitted = ctx->jobs_added = ctx->timers_set = ctx->republished = 0;
-    if (tern_db_begin(ctx->db, err) < 0 || begin(writer->app, err) < 0) return -1;
+    if (tern_db_begin(ctx->db, err) < 0) return -1;
+    ctx->online_ms = tern_links_online_ms(&app->links);
+    if (tern_receipts_refresh(&app->receipts, ctx, err) < 0 || tern_links_save_online(&app->links, ctx, err) < 0)
+        return -1;
     if (jump_ms != 0) {
         writer->ask_due = true;
         if (move_along(ctx, jump_ms, err) < 0) return -1;
@@ -138,7 +131,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
         TERN_CHAOS_POINT("batch.mid");
     }
     int due = run_due(writer, err);
-    if (due < 0 || tern_receipts_save(&writer->app->receipts, ctx, err) < 0) return -1;
+    if (due < 0 || tern_receipts_save(&app->receipts, ctx, err) < 0) return -1;
     if (ctx->timers_set > 0) writer->ask_due = true;
 
     TERN_CHAOS_POINT("writer.before_commit");
@@ -154,7 +147,7 @@ static int run_batch(struct tern_writer *writer, struct tern_work *batch, int co
 
 /* ---- after it ---- */
 
-/* On disk: before the works are finished, whoever waits for rows is woken. */
+/* The batch is on disk. Before its works are finished, everybody is told who waits for its rows. */
 static void tell_committed(struct tern_writer *writer)
 {
     struct tern_app *app = writer->app;
@@ -173,14 +166,15 @@ static void tell_committed(struct tern_writer *writer)
     tern_retries_committed(app->retries);
 }
 
-/* The store took nothing. Says it once, not at every try. */
+/* The store took nothing: everything that the batch had noted in memory is forgotten. Logged once, not at every
+ * attempt. */
 static void give_up(struct tern_writer *writer, const struct tern_error *err)
 {
     struct tern_app *app = writer->app;
     struct tern_context *ctx = writer->ctx;
     struct tern_error why = *err;
     tern_db_rollback(ctx->db);
-    if (tern_db_is_broken(ctx->db)) why.fault = TERN_FAULT_BROKEN; /* now, if not before */
+    if (tern_db_is_broken(ctx->db)) why.fault = TERN_FAULT_BROKEN; /* the rollback may have found it */
     tern_log_undo(ctx->log, 0);
     tern_context_forget_numbers(ctx);
     atomic_store(&app->status.store_refused, true);
@@ -188,7 +182,7 @@ static void give_up(struct tern_writer *writer, const struct tern_error *err)
     tern_receipts_failed(&app->receipts);
     if (why.fault == TERN_FAULT_BROKEN) tern_fatal(&app->fatal, &why);
     writer->pause_until_ms = tern_steady(ctx->clock) + TERN_FULL_PAUSE_MS;
-    writer->ask_due = true; /* what was known of it may have been part of the batch */
+    writer->ask_due = true; /* next_due_ms may have come from rows of this batch */
     if (!writer->refused)
         tern_log_write(ctx->log, TERN_LOG_ERROR, "the store took nothing, trying again", TERN_STR("err", err->text),
                        TERN_LOG_END);
@@ -196,6 +190,7 @@ static void give_up(struct tern_writer *writer, const struct tern_error *err)
     tern_log_flush(ctx->log);
 }
 
+/* The works belong to their kinds again, one after the other. */
 static void finish_all(struct tern_work *batch, bool committed, const struct tern_error *err)
 {
     for (struct tern_work *work = batch, *next; work; work = next) {
@@ -209,7 +204,8 @@ static void finish_all(struct tern_work *batch, bool committed, const struct ter
     }
 }
 
-/* Outside any transaction, when everything is finished. */
+/* Outside any transaction, when all works are finished: the consumer acknowledges, the store checkpoints,
+ * housekeeping. */
 static void look_after(struct tern_writer *writer)
 {
     struct tern_app *app = writer->app;
@@ -220,7 +216,7 @@ static void look_after(struct tern_writer *writer)
     if (!tern_work_draining(writer->queue)) tern_upkeep_purge(&app->upkeep, writer->ctx);
     bool low = atomic_load(&app->status.disk_low);
     if (atomic_exchange(&app->status.disk_low, tern_upkeep_check(&app->upkeep, writer->ctx, low)) != low)
-        writer->ask_due = true; /* next_due has another answer now */
+        writer->ask_due = true; /* next_due answers differently now */
 }
 
 static int64_t next_due(struct tern_writer *writer)
@@ -231,10 +227,11 @@ static int64_t next_due(struct tern_writer *writer)
     if (retry_ms < due_ms) due_ms = retry_ms;
     int64_t look_ms = tern_now(writer->ctx->clock) + NO_ROOM_LOOK_MS;
     bool shut = atomic_load(&app->status.store_refused) || atomic_load(&app->status.disk_low);
-    /* While the API is closed no work comes: without a check of its own the writer would never see that there is room again. */
+    /* While the API is closed no work comes: only a check of its own shows the writer that there is room again. */
     return shut && look_ms < due_ms ? look_ms : due_ms;
 }
 
+/* A batch from its begin to its end. */
 static void process(struct tern_writer *writer, struct tern_work *batch, int count)
 {
     struct tern_error err = {0};
@@ -258,7 +255,7 @@ int tern_writer_step(struct tern_writer *writer)
 {
     int count;
     if (tern_work_take_wake(writer->queue)) {
-        writer->ask_due = true; /* the service may be online again: timers wait for that */
+        writer->ask_due = true; /* the service may have come online, for which timers wait */
         if (tern_links_take_owned(&writer->app->links)) tern_job_worker_wake(writer->app->worker);
     }
     struct tern_work *batch = tern_work_take(writer->queue, writer->batch_max, &count);
@@ -269,14 +266,15 @@ int tern_writer_step(struct tern_writer *writer)
 
 /* ---- the thread ---- */
 
-/* How long to wait for a reason that is not in the queue, in ms; 0: there is one. `ret_paused`: the queue does not end it. */
+/* How long to wait for what is not in the queue, in ms; 0: it is there. `ret_paused`: the queue must not end the
+ * wait. */
 static int64_t own_patience(const struct tern_writer *writer, bool *ret_paused)
 {
     const struct tern_clock *clock = writer->ctx->clock;
     int64_t pause_ms = writer->pause_until_ms - tern_steady(clock);
     *ret_paused = pause_ms > 0 && !tern_work_is_stopping(writer->queue);
     if (*ret_paused) return pause_ms;
-    if (writer->ask_due || jump_of(writer) != 0) return 0; /* what is due may be due at another time now */
+    if (writer->ask_due || jump_of(writer) != 0) return 0; /* next_due_ms is not valid */
     if (writer->next_due_ms == INT64_MAX) return PATIENCE_MOST_MS;
     int64_t until_due_ms = writer->next_due_ms - tern_now(clock);
     if (until_due_ms > PATIENCE_MOST_MS) return PATIENCE_MOST_MS;
