@@ -1,16 +1,17 @@
-/* tern/inbox.h - what a service does about an event, and which events it has handled already.
+/* tern/inbox.h - what a service does about an event.
  *
- * One row per eventId in the service's own store, kept for a stated window (30 days of the time with a broker,
- * whatever somebody does to the clock; purged in small steps); money and stock do not lean on it: their rows carry UNIQUE keys for ever. Runs inside the caller's transaction, on the
- * writer thread. Logs nothing. */
+ * The runtime calls a handler once for each eventId: it records handled events in the service's own store, in the
+ * handler's transaction, and keeps them for 30 days of time online (a wall clock that is set changes nothing).
+ * Payments and stock do not depend on that window: their rows carry UNIQUE keys for ever. */
 #ifndef TERN_INBOX_H
 #define TERN_INBOX_H
 
 #include "tern/context.h"
 
-/* What the service does about an event it consumes. Events without a row here are recorded and done. */
+/* A row of a service's table of handlers. A consumed type without a row is recorded as handled, and nothing else. */
 struct tern_handler {
-    const struct tern_event_type *type;
+    const struct tern_event_type *type; /* of the catalogue; this service is one of its consumers */
+    /* On the writer thread, inside the unit of work. `event` is the runtime's. */
     enum tern_outcome (*handle)(struct tern_context *ctx, const struct tern_event *event, struct tern_error *err);
 };
 

@@ -1,8 +1,8 @@
 /* tern/timers.h - durable timers: rows that say when something is to be done in a transaction of the writer.
  *
- * A timer has a kind (which function), a key (which thing) and a due time in wall milliseconds; setting the same
- * kind and key again moves it. Fired exactly once per commit: the row is removed in the transaction in which its
- * function runs. Runs inside the caller's transaction, on the writer thread. */
+ * A timer has a kind (which function), a key (about what) and a due time; setting the same kind and key again moves
+ * it. It fires once: its row is removed in the transaction in which its function runs. When the wall clock is set,
+ * timers stay as far away as they were. All calls run inside the caller's transaction, on the writer thread. */
 #ifndef TERN_TIMERS_H
 #define TERN_TIMERS_H
 
@@ -12,25 +12,29 @@
 struct tern_timer {
     char kind[32];
     char key[TERN_ID_SIZE];
-    int64_t due_ms;
-    char payload[256]; /* a small JSON text of the owner's, or "" */
+    int64_t due_ms;    /* UTC */
+    char payload[256]; /* a small text of the service's, or "" */
 };
 
 struct tern_timer_kind {
     const char *name; /* NULL ends a table */
+    /* On the writer thread, in a unit of work of its own. Anything but DONE: undone, and it fires again after a
+     * back-off. */
     enum tern_outcome (*fire)(struct tern_context *ctx, const struct tern_timer *timer, struct tern_error *err);
 };
 
-/* Sets a timer that is due delay_ms after the unit's begin, and lets the writer know: what tern_timer_set alone does not. The
- * same kind and key again moves it. */
+/* Sets a timer that is due delay_ms after the unit's begin, or moves it. `payload` may be NULL. 0, or -1; a text that
+ * does not fit is an error too. */
 int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, int64_t delay_ms, const char *payload,
                    struct tern_error *err);
-/* Sets a timer without a payload unless one of this kind and key is there. 0, or -1. For the start of a service: it does
- * not wake the writer. */
+/* Sets a timer without a payload, unless one of this kind and key is there; due_ms is UTC. 0 or -1. For the start of a
+ * service (`prepare`): the writer does not learn of it. */
 int tern_timer_set_missing(struct tern_db *db, const char *kind, const char *key, int64_t due_ms,
                            struct tern_error *err);
-/* Moves each timer of this kind that is due after `latest_ms` to that time. 0, or -1. For the start of a service. */
+/* Moves every timer of this kind that is due after `latest_ms` (UTC) to that time. 0 or -1. For the start of a
+ * service. */
 int tern_timer_pull_in(struct tern_db *db, const char *kind, int64_t latest_ms, struct tern_error *err);
-/* Returns the number of timers removed (0 or 1), or -1. */
+/* Removes a timer. How many there were (0 or 1), or -1. */
 int tern_timer_clear(struct tern_db *db, const char *kind, const char *key, struct tern_error *err);
+
 #endif
