@@ -4,143 +4,44 @@
  * audit; at its end the deferred messages are counted anew, so that what became due runs at once. A message that is
  * being tried or waits behind another one is never changed: 409. Bodies are shown masked (parked_print.c). */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
 #include "common/inbox/parked.h"
 #include "common/inbox/parked_print.h"
-
-enum {
-    LIST_DEFAULT = 50, /* rows of a page */
-    LIST_MAX = 200,
-    RETRY_DEFAULT = 1000, /* messages tried again by one call */
-    RETRY_MAX = 10000,    /* one transaction holds them all */
-    WORD_SIZE = 65        /* bytes of a filter's word, NUL included */
-};
-
-/* ---- filters -------------------------------------------------------------------------------------------------- */
-
-/* "90s", "15m", "2h", "7d" (so long ago), or a time. */
-static int read_time(const char *text, int64_t now_ms, int64_t *ret_ms)
-{
-    static const char units[] = "smhd";
-    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
-    size_t digits = strspn(text, "0123456789");
-    const char *unit = digits > 0 && digits < 8 && text[digits] != '\0' ? strchr(units, text[digits]) : NULL;
-    int64_t amount = 0;
-    if (!unit || text[digits + 1] != '\0') return tern_time_parse(text, ret_ms, NULL);
-    for (size_t i = 0; i < digits; i++)
-        amount = amount * 10 + (text[i] - '0');
-    *ret_ms = now_ms - amount * unit_ms[unit - units];
-    return 0;
-}
-
-/* The readers below answer false when the request was answered with 400. A parameter that is not given changes
- * nothing. */
-static bool refuse_query(struct tern_http_answer *answer, const char *name, const char *must)
-{
-    tern_http_problem(answer, 400, "Invalid query", "%s must be %s.", name, must);
-    return false;
-}
-
-static bool read_word(const struct tern_http_request *request, struct tern_http_answer *answer, const char *name,
-                      const char **ret_word)
-{
-    *ret_word = tern_http_query(request, name);
-    if (!*ret_word || tern_id_valid(*ret_word)) return true;
-    return refuse_query(answer, name, "1 to 64 characters of A-Z a-z 0-9 . _ -");
-}
-
-static bool read_when(const struct tern_http_request *request, struct tern_http_answer *answer, const char *name,
-                      int64_t now_ms, int64_t *ret_ms)
-{
-    const char *text = tern_http_query(request, name);
-    if (!text || read_time(text, now_ms, ret_ms) == 0) return true;
-    return refuse_query(answer, name, "a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d");
-}
-
-/* One page of the list. */
-struct page {
-    struct tern_parked_filter filter;
-    int64_t behind; /* the cursor: rows after this position; then the last one shown */
-    int limit;      /* rows */
-    int shown;
-    bool more; /* there is a row after the last one shown */
-    struct tern_http_answer *answer;
-};
-
-static bool read_limit(const struct tern_http_request *request, struct page *page)
-{
-    const char *text = tern_http_query(request, "limit");
-    int limit = 0;
-    page->limit = LIST_DEFAULT;
-    if (!text) return true;
-    for (; *text >= '0' && *text <= '9' && limit <= LIST_MAX; text++)
-        limit = limit * 10 + (*text - '0');
-    if (*text != '\0' || limit < 1 || limit > LIST_MAX)
-        return refuse_query(page->answer, "limit", "a whole number of 1 to 200");
-    page->limit = limit;
-    return true;
-}
-
-/* The last position shown, as sixteen hex digits, so that clients take it as opaque. The first is at most 7: it is
- * signed. */
-static bool read_cursor(const struct tern_http_request *request, struct page *page)
-{
-    const char *text = tern_http_query(request, "cursor");
-    if (!text) return true;
-    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16 || text[0] > '7')
-        return refuse_query(page->answer, "cursor", "one that an answer gave");
-    page->behind = strtoll(text, NULL, 16);
-    return true;
-}
-
-static bool read_state(const struct tern_http_request *request, struct page *page)
-{
-    const char *text = tern_http_query(request, "state");
-    page->filter.state = text ? tern_parked_state_read(text) : TERN_PARKED_ANY_STATE;
-    if (!text || page->filter.state >= 0) return true;
-    return refuse_query(page->answer, "state", "PARKED, BEHIND or RETRY");
-}
-
-static bool read_page(struct tern_app *app, const struct tern_http_request *request, struct page *page)
-{
-    static const char *const known[] = {"type",      "subject", "reason", "state", "olderThan",
-                                        "newerThan", "limit",   "cursor", NULL};
-    int64_t now_ms = tern_now(app->ctx.clock);
-    return tern_http_query_known(request, page->answer, known) &&
-           read_word(request, page->answer, "type", &page->filter.type) &&
-           read_word(request, page->answer, "subject", &page->filter.subject) &&
-           read_word(request, page->answer, "reason", &page->filter.reason) && read_state(request, page) &&
-           read_when(request, page->answer, "olderThan", now_ms, &page->filter.before_ms) &&
-           read_when(request, page->answer, "newerThan", now_ms, &page->filter.since_ms) && read_limit(request, page) &&
-           read_cursor(request, page);
-}
+#include "parked_request.h"
 
 /* ---- list ------------------------------------------------------------------------------------------------------ */
+
+/* A page of the list on its way into the answer. */
+struct list {
+    struct tern_parked_page page; /* `behind` moves to the last row shown */
+    int shown;                    /* rows */
+    bool more;                    /* there is a row after the last one shown */
+    struct tern_http_answer *answer;
+};
 
 /* One row more than the page has was asked for: it is not shown, it only says that there is another page. */
 static int show_row(void *self, const struct tern_deferred *deferred, struct tern_error *err)
 {
-    struct page *page = self;
+    struct list *list = self;
     (void)err;
-    page->more = page->shown == page->limit;
-    if (page->more) return 1;
-    if (page->shown++ > 0) tern_text_add(&page->answer->body, ",");
-    tern_parked_print_row(deferred, &page->answer->body);
-    tern_text_add(&page->answer->body, "}");
-    page->behind = deferred->position;
+    list->more = list->shown == list->page.limit;
+    if (list->more) return 1;
+    if (list->shown++ > 0) tern_text_add(&list->answer->body, ",");
+    tern_parked_print_row(deferred, &list->answer->body);
+    tern_text_add(&list->answer->body, "}");
+    list->page.behind = deferred->position;
     return 0;
 }
 
 /* RFC 8288: the same query with the cursor. Values are words, times and ages; of their characters only + and : need
  * encoding. */
-static void link_next(const struct tern_http_request *request, const struct page *page)
+static void link_next(const struct tern_http_request *request, const struct list *list)
 {
     static const char *const kept[] = {"type", "subject", "reason", "state", "olderThan", "newerThan"};
     struct tern_text query = {0};
-    tern_text_printf(&query, "limit=%d&cursor=%016" PRIx64, page->limit, (uint64_t)page->behind);
+    tern_text_printf(&query, "limit=%d&cursor=%016" PRIx64, list->page.limit, (uint64_t)list->page.behind);
     for (size_t i = 0; i < TERN_COUNT(kept); i++) {
         const char *value = tern_http_query(request, kept[i]);
         if (!value) continue;
@@ -148,7 +49,7 @@ static void link_next(const struct tern_http_request *request, const struct page
         for (; *value != '\0'; value++)
             tern_text_printf(&query, strchr("+:", *value) ? "%%%02X" : "%c", (unsigned)*value);
     }
-    tern_http_set_header(page->answer, "Link", "</admin/parked?%s>; rel=\"next\"", query.bytes);
+    tern_http_set_header(list->answer, "Link", "</admin/parked?%s>; rel=\"next\"", query.bytes);
     tern_text_fini(&query);
 }
 
@@ -156,19 +57,20 @@ static void get_parked(void *self, const struct tern_http_request *request, stru
 {
     struct tern_app *app = self;
     struct tern_error err = {0};
-    struct page page = {.answer = answer};
-    if (!read_page(app, request, &page)) return;
+    struct list list = {.answer = answer};
+    struct tern_parked_page *page = &list.page;
+    if (!tern_parked_read_page(request, tern_now(app->ctx.clock), page, answer)) return;
     struct tern_db *db = tern_app_reader(app, &err);
     tern_text_add(&answer->body, "{\"parked\":[");
-    int status = db ? tern_parked_list(db, &page.filter, page.behind, page.limit + 1, show_row, &page, &err) : -1;
+    int status = db ? tern_parked_list(db, &page->filter, page->behind, page->limit + 1, show_row, &list, &err) : -1;
     tern_app_reader_done(app, db);
     if (status < 0) {
         tern_app_unavailable(answer, &err);
         return;
     }
-    if (page.more) {
-        link_next(request, &page);
-        tern_text_printf(&answer->body, "],\"nextCursor\":\"%016" PRIx64 "\"}\n", (uint64_t)page.behind);
+    if (list.more) {
+        link_next(request, &list);
+        tern_text_printf(&answer->body, "],\"nextCursor\":\"%016" PRIx64 "\"}\n", (uint64_t)page->behind);
     } else {
         tern_text_add(&answer->body, "],\"nextCursor\":null}\n");
     }
@@ -238,7 +140,7 @@ struct parked_command {
     struct tern_parked_caller caller;
     struct tern_parked_filter filter; /* many */
     int limit;                        /* many: messages, at most */
-    struct tern_text asked;           /* owned; many: the filter as given, for the fingerprint of the key */
+    struct tern_text asked;           /* many: the filter in one spelling, for the Idempotency-Key; the caller's */
     int result;                       /* out: enum tern_parked_result, or how many */
     enum tern_deferred_state state;   /* out: one: its state before */
 };
@@ -325,71 +227,14 @@ static void delete_one(void *self, const struct tern_http_request *request, stru
     act(&command, request, answer);
 }
 
-/* ---- retry many -------------------------------------------------------------------------------------------------- */
-
-/* The body of POST /admin/parked/retry; all members are optional. */
-struct many_body {
-    char type[WORD_SIZE], subject[WORD_SIZE], reason[WORD_SIZE], older_than[WORD_SIZE], newer_than[WORD_SIZE];
-    int64_t limit;
-};
-
-#define MANY(json, member, kind_)                                                 \
-    {                                                                             \
-        .name = (json), .kind = (kind_), .optional = true, .high = WORD_SIZE - 1, \
-        .offset = offsetof(struct many_body, member), .size = WORD_SIZE           \
-    }
-static const struct tern_field many_fields[] = {
-    MANY("type", type, TERN_KIND_TEXT),
-    MANY("subject", subject, TERN_KIND_TEXT),
-    MANY("reason", reason, TERN_KIND_TEXT),
-    MANY("olderThan", older_than, TERN_KIND_TEXT),
-    MANY("newerThan", newer_than, TERN_KIND_TEXT),
-    {.name = "limit",
-                                               .kind = TERN_KIND_COUNT,
-                                               .optional = true,
-                                               .offset = offsetof(struct many_body, limit),
-                                               .size = sizeof(int64_t),
-                                               .low = 1,
-                                               .high = RETRY_MAX},
-};
-static const struct tern_schema many_schema = {many_fields, TERN_COUNT(many_fields), sizeof(struct many_body)};
-
-static void fill_filter(struct tern_app *app, const struct many_body *body, struct parked_command *command,
-                        struct tern_schema_faults *faults)
-{
-    static const char must[] = "must be a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d";
-    int64_t now_ms = tern_now(app->ctx.clock);
-    struct tern_parked_filter *filter = &command->filter;
-    *filter = (struct tern_parked_filter){.type = body->type, .subject = body->subject, .reason = body->reason};
-    if (body->older_than[0] && read_time(body->older_than, now_ms, &filter->before_ms) < 0)
-        tern_schema_fault(faults, "bad_format", "#/olderThan", "%s", must);
-    if (body->newer_than[0] && read_time(body->newer_than, now_ms, &filter->since_ms) < 0)
-        tern_schema_fault(faults, "bad_format", "#/newerThan", "%s", must);
-    command->limit = body->limit > 0 ? (int)body->limit : RETRY_DEFAULT;
-}
-
-/* False: answered with 400. No body means an empty filter. */
-static bool read_many(struct tern_app *app, const struct tern_http_request *request, struct many_body *body,
-                      struct parked_command *command, struct tern_http_answer *answer)
-{
-    struct tern_error err = {0};
-    struct tern_schema_faults faults = {0};
-    size_t length;
-    const char *text = tern_http_body(request, &length);
-    bool read = length == 0 || tern_schema_read_body(&many_schema, text, length, body, &faults, &err) == 0;
-    if (read) fill_filter(app, body, command, &faults);
-    if (!read || faults.count > 0) tern_http_problem_body(answer, "Invalid filter", &faults, &err);
-    return read && faults.count == 0;
-}
-
 static void post_retry_many(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    struct many_body body = {0};
-    struct parked_command command = {.app = self};
-    if (!read_many(self, request, &body, &command, answer)) return;
-    tern_schema_encode(&many_schema, &body, &command.asked);
+    const struct tern_app *app = self;
+    struct tern_parked_many many = {0};
+    if (!tern_parked_read_many(request, tern_now(app->ctx.clock), &many, answer)) return;
+    struct parked_command command = {.app = self, .filter = many.filter, .limit = many.limit, .asked = many.asked};
     act(&command, request, answer);
-    tern_text_fini(&command.asked);
+    tern_text_fini(&many.asked);
 }
 
 const struct tern_http_route tern_parked_routes[] = {
