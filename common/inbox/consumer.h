@@ -18,7 +18,7 @@ struct tern_links;
 struct tern_publisher;
 struct tern_receipts;
 
-/* Texts are copied; everything else that is pointed to outlives the consumer. */
+/* All texts but `counts` are copied; everything else that is pointed to outlives the consumer. */
 struct tern_consumer_settings {
     struct tern_amqp_settings link; /* connection_name is chosen here: <queue>-con; bodies up to body_max are kept */
     const char *queue;              /* also the name of the service */

@@ -17,11 +17,14 @@ static const char add_row[] =
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (event_id) DO NOTHING";
 static const char find_event[] = "SELECT position FROM deferred WHERE event_id = ?1";
 static const char has_position[] = "SELECT 1 FROM deferred WHERE position = ?1";
+/* An unreadable message has no id: its bytes are compared with those of the newest ones only, so the cost stays
+ * bounded. */
 static const char has_raw[] = "SELECT 1 FROM (SELECT body FROM deferred WHERE event_id IS NULL ORDER BY position DESC"
                               " LIMIT 256) WHERE body = ?1 LIMIT 1";
 static const char has_subject[] = "SELECT 1 FROM deferred WHERE subject = ?1 LIMIT 1";
 static const char count_states[] = "SELECT state, count(*) FROM deferred GROUP BY state";
 static const char next_due[] = "SELECT next_try_ms FROM deferred WHERE state = 0 ORDER BY next_try_ms LIMIT 1";
+/* The oldest due time first; of equal ones the oldest message. */
 static const char due_row[] =
     "SELECT " DEFERRED_COLUMNS
     " FROM deferred WHERE state = 0 AND next_try_ms <= ?1 ORDER BY next_try_ms, position LIMIT 1";
@@ -32,6 +35,7 @@ static const char retry_row[] = "UPDATE deferred SET state = 0, next_try_ms = ?2
 static const char park_row[] = "UPDATE deferred SET state = 2, reason = ?2, error = ?3, last_at_ms = ?4"
                                " WHERE position = ?1";
 static const char remove_row[] = "DELETE FROM deferred WHERE position = ?1";
+/* Only a row that waits behind others: a parked first row keeps the rest where it is. */
 static const char wake_next[] = "UPDATE deferred SET state = 0, next_try_ms = ?2 WHERE state = 1 AND position ="
                                 " (SELECT position FROM deferred WHERE subject = ?1 ORDER BY position LIMIT 1)";
 
@@ -94,6 +98,7 @@ int tern_deferred_next_due(struct tern_db *db, int64_t *ret_next_try_ms, struct 
     return tern_db_get_int(db, next_due, TERN_DB_NO_ARGS, ret_next_try_ms, err);
 }
 
+/* In the order of DEFERRED_COLUMNS. */
 void tern_deferred_read(const struct tern_db_rows *rows, struct tern_deferred *deferred)
 {
     memset(deferred, 0, sizeof *deferred);
@@ -113,6 +118,7 @@ void tern_deferred_read(const struct tern_db_rows *rows, struct tern_deferred *d
     deferred->body = tern_copy_bytes(body, deferred->body_length);
 }
 
+/* The row stays: the caller counts its attempt, which moves next_try_ms. */
 int tern_deferred_take_due(struct tern_db *db, int64_t now_ms, struct tern_deferred *ret_deferred,
                            struct tern_error *err)
 {

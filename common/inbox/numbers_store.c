@@ -32,6 +32,7 @@ static void read_ranges(struct tern_numbers_type *type, const char *text)
     }
 }
 
+/* A type without a row is not known: nothing of it was received yet. */
 static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct tern_error *err)
 {
     struct tern_db_rows rows;
@@ -55,7 +56,7 @@ static int load_type(struct tern_numbers_type *type, struct tern_db *db, struct 
 int tern_numbers_load(struct tern_numbers *numbers, struct tern_db *db, struct tern_error *err)
 {
     int64_t from_first = 0;
-    numbers->stale = true;
+    numbers->stale = true; /* until all rows are read */
     if (tern_db_get_int(db, read_begin, TERN_DB_NO_ARGS, &from_first, err) < 0) return -1;
     numbers->from_first = from_first != 0;
     for (size_t i = 0; i < numbers->count; i++)

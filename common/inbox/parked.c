@@ -22,11 +22,13 @@ enum { ACTS_MAX = 100 }; /* rows of the audit shown for a message */
     " AND (?4 = 0 OR first_at_ms < ?4) AND first_at_ms >= ?5"
 #define CHOSEN "SELECT position FROM deferred WHERE state = 2 AND " PASSES " ORDER BY position LIMIT ?6"
 
+/* The body's place stays empty: a page of 200 bodies of 1 MiB would be too much. */
 static const char list_rows[] = "SELECT " DEFERRED_HEAD ", NULL, length(body) FROM deferred WHERE position > ?6"
                                 " AND (?7 < 0 OR state = ?7) AND " PASSES " ORDER BY position LIMIT ?8";
 static const char find_event[] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE event_id = ?1";
 static const char find_raw[] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE position = ?1 AND event_id IS NULL";
 static const char retry_row[] = "UPDATE deferred SET state = 0, attempts = 0, next_try_ms = ?2 WHERE position = ?1";
+/* After add_acts, which must choose the same rows: both run in one transaction with the same values. */
 static const char retry_rows[] = "UPDATE deferred SET state = 0, attempts = 0, next_try_ms = ?7 WHERE position IN"
                                  " (" CHOSEN ")";
 static const char add_act[] =
@@ -137,6 +139,7 @@ static int write_act(struct tern_db *db, const char *action, const struct tern_d
                        err);
 }
 
+/* Due at once, with no attempts counted; its place in the order stays. */
 static int retry(struct tern_db *db, const struct tern_deferred *deferred, const struct tern_parked_caller *caller,
                  struct tern_error *err)
 {

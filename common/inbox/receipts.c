@@ -118,6 +118,7 @@ struct control_work {
     size_t ask_count;
 };
 
+/* A gap is logged when it opens and when it closes, not for each beacon in between. */
 static void log_gap(struct tern_context *ctx, const char *type, const struct tern_numbers_news *news, int64_t missing)
 {
     if (news->opened)
@@ -133,6 +134,7 @@ static void log_gap(struct tern_context *ctx, const char *type, const struct ter
                        TERN_INT("to", news->lost_high), TERN_LOG_END);
 }
 
+/* A producer that is not what it was: for people, because events may be missing that nobody can name. */
 static void log_store(struct tern_context *ctx, const struct tern_beacon *beacon, const char *type,
                       const struct tern_numbers_news *news)
 {
@@ -159,6 +161,7 @@ static void count(struct tern_context *ctx, const char *type, const struct tern_
     if (asked > 0) tern_metric_add(ctx->metrics, &TERN_METRIC_events_asked_for_total, asked, type, NULL, NULL);
 }
 
+/* Never fails: it changes memory only, and the rows are written at the end of the batch. */
 static enum tern_outcome run_beacon(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     struct control_work *item = (struct control_work *)work;
@@ -219,6 +222,7 @@ static int span_of(struct tern_context *ctx, const struct tern_event_type *type,
     return tern_event_log_number_through(ctx->db, type->name, through_seq, ret_last, err);
 }
 
+/* Puts the rows on the list to republish; the publisher learns of it after the commit. */
 static enum tern_outcome run_resend(struct tern_context *ctx, struct tern_work *work, struct tern_error *err)
 {
     const struct tern_resend *resend = &((struct control_work *)work)->control.resend;

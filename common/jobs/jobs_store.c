@@ -8,6 +8,7 @@
 #include "jobs_store.h"
 #include "tern/jobs.h"
 
+/* A job that exists wins: the same effect must not be asked for twice. */
 static const char add_row[] =
     "INSERT INTO job (kind, key, subject, correlation_id, causation_id, traceparent, attempts, next_try_ms,"
     " added_at_ms, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9) ON CONFLICT (kind, key) DO NOTHING";
@@ -45,7 +46,7 @@ int tern_job_add(struct tern_context *ctx, const char *kind, const char *key, co
                                  tern_db_int(ctx->now_ms), tern_db_text(payload)),
                     err);
     if (added < 0) return tern_error_prefix(err, "cannot add the job %s of %s", kind, key);
-    ctx->jobs_added += added;
+    ctx->jobs_added += added; /* wakes the worker after the commit */
     return 0;
 }
 

@@ -13,6 +13,7 @@ static const char set_row[] = "INSERT INTO timer (kind, key, due_ms, payload) VA
                               " SET due_ms = excluded.due_ms, payload = excluded.payload";
 static const char set_missing[] = "INSERT INTO timer (kind, key, due_ms) VALUES (?1, ?2, ?3)"
                                   " ON CONFLICT (kind, key) DO NOTHING";
+/* For a start after the wall clock was set back: nothing waits longer than it should. */
 static const char pull_in[] = "UPDATE timer SET due_ms = ?2 WHERE kind = ?1 AND due_ms > ?2";
 static const char shift_rows[] = "UPDATE timer SET due_ms = due_ms + ?1";
 static const char clear_row[] = "DELETE FROM timer WHERE kind = ?1 AND key = ?2";
@@ -48,7 +49,7 @@ int tern_timer_arm(struct tern_context *ctx, const char *kind, const char *key, 
                    struct tern_error *err)
 {
     if (tern_timer_set(ctx->db, kind, key, ctx->now_ms + delay_ms, payload, err) < 0) return -1;
-    ctx->timers_set++;
+    ctx->timers_set++; /* the writer asks for the next due time again */
     return 0;
 }
 

@@ -32,6 +32,7 @@ void tern_backlog_init(struct tern_backlog *backlog, struct tern_work_queue *que
     note_oldest(backlog, state->oldest_at_ms);
 }
 
+/* An empty backlog gets its age from this batch; otherwise an older event has it. */
 void tern_backlog_add(struct tern_backlog *backlog, const struct tern_context *ctx)
 {
     if (atomic_load(&backlog->pending) == 0) note_oldest(backlog, ctx->now_ms);

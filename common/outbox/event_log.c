@@ -15,6 +15,7 @@ static const char newest_version[] = "SELECT subject_version FROM event_log WHER
 static const char append_row[] =
     "INSERT INTO event_log (origin, subject_version, logged_at_ms, event_id, type, subject, correlation_id,"
     " causation_id, traceparent, body, number, online_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+/* Each query walks the rows or one index in its order: none sorts. */
 static const char stream_rows[] = "SELECT " COLUMNS "FROM event_log WHERE subject = ?1 AND subject_version > ?2"
                                   " ORDER BY subject_version LIMIT ?3";
 static const char own_rows[] = "SELECT " COLUMNS "FROM event_log WHERE origin = 1 AND seq > ?1 AND seq <= ?2"
@@ -36,6 +37,7 @@ static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 
 
 /* ---- writing --------------------------------------------------------------------------------------------- */
 
+/* The version is the next of the subject; only the number may be known to the caller, who keeps it in the context. */
 int tern_event_log_append(struct tern_db *db, const struct tern_event *event, enum tern_origin origin, const char *body,
                           size_t body_length, struct tern_log_time at, int64_t *ret_seq, int64_t *ret_subject_version,
                           struct tern_error *err)

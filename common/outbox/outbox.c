@@ -10,12 +10,14 @@ static const char read_mark[] =
     "SELECT confirmed_through, coalesce((SELECT max(seq) FROM event_log), 0) FROM outbox_position WHERE id = 1";
 static const char count_pending[] = "SELECT count(*), coalesce(min(logged_at_ms), 0) FROM event_log"
                                     " WHERE origin = 1 AND seq > ?1";
+/* Returned rows up to the position; those above it are counted as pending already. */
 static const char count_held[] = "SELECT count(*), coalesce(min(e.logged_at_ms), 0) FROM outbox_returned h"
                                  " JOIN event_log e ON e.seq = h.seq WHERE h.seq <= ?1";
 static const char oldest_unsent[] = "SELECT logged_at_ms FROM event_log WHERE origin = 1"
                                     " AND seq > (SELECT confirmed_through FROM outbox_position) ORDER BY seq LIMIT 1";
 static const char oldest_held[] = "SELECT e.logged_at_ms FROM outbox_returned h JOIN event_log e ON e.seq = h.seq"
                                   " ORDER BY h.seq LIMIT 1";
+/* The condition keeps the position from going back, whatever a report says. */
 static const char advance_position[] =
     "UPDATE outbox_position SET confirmed_through = ?1 WHERE id = 1 AND confirmed_through < ?1";
 static const char return_row[] = "INSERT INTO outbox_returned (seq, subject, attempts, next_try_ms, reason)"
@@ -23,12 +25,13 @@ static const char return_row[] = "INSERT INTO outbox_returned (seq, subject, att
                                  " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
                                  " reason = excluded.reason";
 static const char release_row[] = "DELETE FROM outbox_returned WHERE seq = ?1";
-static const char add_request[] =
-    "INSERT OR REPLACE INTO republish_request (seq, republished) VALUES (?1, ?2 AND" /* with a new id */
-    " coalesce((SELECT republished FROM republish_request WHERE seq = ?1), 1))";
+/* REPLACE gives the row a new id, so it moves to the end. AND: once a nudge was asked for, it stays one. */
+static const char add_request[] = "INSERT OR REPLACE INTO republish_request (seq, republished) VALUES (?1, ?2 AND"
+                                  " coalesce((SELECT republished FROM republish_request WHERE seq = ?1), 1))";
 static const char request_rows[] =
     "SELECT id, seq, republished FROM republish_request WHERE id > ?1 ORDER BY id LIMIT ?2";
 static const char count_request[] = "SELECT count(*) FROM republish_request";
+/* A beacon must not name a number that was returned: consumers would miss it. */
 static const char read_confirmed[] =
     "SELECT min(confirmed_through, coalesce((SELECT min(seq) - 1 FROM outbox_returned), confirmed_through))"
     " FROM outbox_position";

@@ -74,6 +74,7 @@ static int send_requests(struct publish_control *control, const struct publish_s
     return 0;
 }
 
+/* Nothing while the window is full or the link is blocked: beacons and requests can wait. */
 int tern_publish_control_send(struct publish_control *control, const struct publish_sender *sender,
                               struct tern_db *reader, struct tern_error *err)
 {

@@ -22,6 +22,7 @@ struct tern_publish_progress *tern_publish_progress_open(struct publish_progress
     return &progress->report;
 }
 
+/* The writer is woken once; whatever is added until it takes the report goes along. */
 bool tern_publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through)
 {
     progress->waits = progress->waits || added;
@@ -50,6 +51,7 @@ bool tern_publish_progress_take(struct publish_progress *progress, struct tern_p
     return waits;
 }
 
+/* `committed` may grow while this waits, so it is read anew each time. */
 void tern_publish_progress_await_idle(struct publish_progress *progress, const atomic_int_fast64_t *committed,
                                       const atomic_bool *connected, int timeout_ms)
 {

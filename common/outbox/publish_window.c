@@ -36,6 +36,7 @@ struct publish_slot *tern_publish_window_open(struct publish_window *window, enu
     return slot;
 }
 
+/* A walk: returns are rare, and a published event id is under way once, or a few times when it is republished. */
 struct publish_slot *tern_publish_window_find(const struct publish_window *window, const char *event_id)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {
@@ -87,6 +88,7 @@ int64_t tern_publish_window_take_confirmed(struct publish_window *window)
     return confirmed;
 }
 
+/* Rows above the frontier are published and counted again, so of the confirmed slots only those up to it count now. */
 void tern_publish_window_reset(struct publish_window *window, int64_t frontier)
 {
     for (uint64_t sequence = window->first; sequence < window->next; sequence++) {

@@ -28,7 +28,8 @@ struct tern_links;
 struct tern_publisher;
 struct tern_work_queue;
 
-/* Texts are copied; everything else that is pointed to outlives the publisher. */
+/* `service`, `queue_type` and the texts of the link are copied; everything else that is pointed to outlives the
+ * publisher. */
 struct tern_publisher_settings {
     struct tern_amqp_settings link; /* connection_name is chosen here: <service>-pub */
     const char *service;            /* producer of the rows, and name of the service's queue */

@@ -85,6 +85,7 @@ int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news
     return 0;
 }
 
+/* Asks without waiting. A marker that is there gives no answer; one that is missing makes the link start over. */
 int tern_queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
                           struct tern_error *err)
 {

@@ -41,8 +41,8 @@ int tern_queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, 
 /* Has the writer record the news, and waits for the commit; a loss is logged and counted. -1: the store did not take
  * it. */
 int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err);
-/* While connected, every interval_ms: asks whether the noted markers are still there. The answer comes later; a
- * missing one ends the connection, and the next set-up finds the loss. */
+/* While connected, every interval_ms: asks whether the noted markers are still there, without waiting. A missing one
+ * makes the link start over, and the next set-up finds the loss. */
 int tern_queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,
                           struct tern_error *err);
 

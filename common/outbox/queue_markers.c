@@ -10,6 +10,8 @@
 static const char has_queue[] = "SELECT 1 FROM queue_marker WHERE queue = ?1";
 static const char note_queue[] = "INSERT INTO queue_marker (queue) VALUES (?1) ON CONFLICT DO NOTHING";
 static const char forget_queue[] = "DELETE FROM queue_marker WHERE queue = ?1";
+/* The table has at most one row: a new loss replaces the range. Ids are never used twice, so a late report is
+ * recognised. */
 static const char read_range[] = "SELECT id, after_seq, through_seq FROM republish_range";
 static const char drop_range[] = "DELETE FROM republish_range";
 static const char add_range[] = "INSERT INTO republish_range (after_seq, through_seq) VALUES (?1, ?2)";

@@ -130,6 +130,7 @@ bool tern_republish_pass(struct republish *republish, const struct publish_windo
     return republish->confirmed_through > republish->reported_through;
 }
 
+/* The store ends a range at the same position (tern_republish_range_advance), so it can be forgotten here. */
 int64_t tern_republish_report(struct republish *republish, struct tern_log *log)
 {
     republish->reported_through = republish->confirmed_through;

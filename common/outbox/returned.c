@@ -56,6 +56,7 @@ static void set_unreported(struct publish_returned *returned, struct returned_ro
     row->unreported = true;
 }
 
+/* Moves rows: pointers into the list are invalid afterwards. */
 static struct returned_row *insert(struct publish_returned *returned, int64_t seq, const char *subject)
 {
     if (returned->count == returned->room) {
@@ -218,6 +219,7 @@ int64_t tern_publish_returned_lowest_unreported(const struct publish_returned *r
     return INT64_MAX;
 }
 
+/* What does not fit stays unreported and waits for the next round; tern_publisher_take wakes the publisher for it. */
 void tern_publish_returned_report(struct publish_returned *returned, int64_t to_wall_ms,
                                   struct tern_publish_progress *progress)
 {

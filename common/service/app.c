@@ -53,6 +53,7 @@ static bool refuse(struct tern_error *err, const char *why)
     return false;
 }
 
+/* Checked before a request becomes a command: work that is accepted will be committed, and published in the end. */
 bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
 {
     char why[TERN_SENTENCE_SIZE];
@@ -108,6 +109,7 @@ static struct tern_db *open_for_pool(struct tern_readers *readers, struct tern_e
     return NULL;
 }
 
+/* An idle connection, a new one, or the next that is given back. */
 struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
 {
     struct tern_readers *readers = &app->readers;

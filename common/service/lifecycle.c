@@ -74,6 +74,8 @@ static int open_reader(const struct tern_app *app, struct tern_db **ret_db, stru
     return *ret_db ? 0 : tern_db_open_reader(text_of(app, "DATABASE_URL"), ret_db, err);
 }
 
+/* The order matters: migrations before anything is read, the identity before the receipts that may adopt a queue. What
+ * the publisher starts from is read here, before anybody else writes. */
 static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox, struct tern_error *err)
 {
     app->db = app->seams.store;
@@ -291,6 +293,7 @@ static void say_hello(struct tern_app *app)
     tern_text_fini(&broker);
 }
 
+/* Until the writer's thread starts, this thread is the writer. */
 int tern_app_build(struct tern_app *app, const struct tern_service *service, const struct tern_config *config,
                    const struct tern_app_seams *seams, struct tern_error *err)
 {
@@ -310,6 +313,7 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
     return 0;
 }
 
+/* Writer first, consumer last: deliveries come only when everything that they need runs. */
 int tern_app_start(struct tern_app *app, const struct tern_service *service, const struct tern_config *config,
                    struct tern_error *err)
 {
@@ -346,6 +350,7 @@ static enum tern_outcome nothing(struct tern_context *ctx, void *argument, struc
     return TERN_DONE;
 }
 
+/* Each part is drained before the parts that it hands its work to. Every call accepts a part that was never made. */
 void tern_app_stop(struct tern_app *app)
 {
     const struct tern_conversation silent = {0};

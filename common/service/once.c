@@ -131,6 +131,8 @@ static void ask_as(struct tern_once_work *work, const struct tern_http_request *
     tern_once_ask(work, operation->bytes, tern_http_idempotency_key(request));
 }
 
+/* Without a key it is a plain command. 409 only when the command was withdrawn while another request with the key was
+ * there. */
 bool tern_app_answer_once(struct tern_app *app, const struct tern_http_request *request, const struct tern_once *once,
                           const struct tern_conversation *conversation, struct tern_http_answer *answer,
                           struct tern_error *err)
@@ -186,6 +188,7 @@ bool tern_app_answered_before(struct tern_app *app, const struct tern_http_reque
     return found != TERN_KEY_NEW;
 }
 
+/* On the writer thread: stores an answer whose work was done elsewhere. */
 static enum tern_outcome keep_made(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     const struct tern_once_work *work = argument;

@@ -119,6 +119,7 @@ static void add_receipts(struct tern_app *app, struct tern_readiness *readiness)
     tern_readiness_add(readiness, "deadLetters", TERN_CHECK_WARN, dead > 0 ? why : NULL);
 }
 
+/* A warning does not take a service out of a load balancer; one failure does. */
 static void get_readyz(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_app *app = self;
@@ -134,6 +135,7 @@ static void get_readyz(void *self, const struct tern_http_request *request, stru
     tern_text_fini(&readiness.checks);
 }
 
+/* That it answers is the answer. */
 static void get_livez(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     (void)self;
@@ -159,6 +161,7 @@ static void get_metrics(void *self, const struct tern_http_request *request, str
     tern_metrics_print(app->metrics, &answer->body);
 }
 
+/* The libraries as loaded, not as compiled against. */
 static void get_version(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     const struct tern_app *app = self;

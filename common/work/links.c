@@ -37,6 +37,7 @@ void tern_links_fini(struct tern_links *links)
     (void)pthread_mutex_destroy(&links->lock);
 }
 
+/* A new connection is not blocked until the broker says so. */
 void tern_links_connected(struct tern_links *links, enum tern_link link)
 {
     if (link == TERN_LINK_PUBLISHER) atomic_store(&links->blocked, false);

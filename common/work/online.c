@@ -54,6 +54,7 @@ int64_t tern_links_online_ms(struct tern_links *links)
     return ms;
 }
 
+/* `online` is the writer's alone here: no link reports before the service has started. */
 int tern_links_load_online(struct tern_links *links, struct tern_db *db, struct tern_error *err)
 {
     struct tern_online *online = &links->online;

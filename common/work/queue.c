@@ -58,6 +58,7 @@ void tern_work_requeue(struct tern_work_queue *queue, struct tern_work *work)
     append(&queue->requeued, work);
 }
 
+/* In front: what was lost came before everything that was submitted meanwhile. */
 void tern_work_rejoin(struct tern_work_queue *queue)
 {
     struct tern_work_list *requeued = &queue->requeued, *works = &queue->works;
@@ -72,6 +73,7 @@ void tern_work_rejoin(struct tern_work_queue *queue)
     tern_sync_unlock(&queue->sync);
 }
 
+/* A walk: only a submitter whose deadline has passed calls it. */
 bool tern_work_withdraw(struct tern_work_queue *queue, struct tern_work *work)
 {
     struct tern_work_list *works = &queue->works;
@@ -120,6 +122,7 @@ bool tern_work_draining(const struct tern_work_queue *queue)
 
 /* ---- for the writer ---- */
 
+/* Cuts the front off the list: it becomes the batch, still linked by `next`. */
 struct tern_work *tern_work_take(struct tern_work_queue *queue, int most, int *ret_count)
 {
     struct tern_work_list *works = &queue->works;
@@ -170,7 +173,7 @@ int64_t tern_work_patience(struct tern_work_queue *queue)
 bool tern_work_wait(struct tern_work_queue *queue, int64_t most_ms, bool paused)
 {
     tern_sync_lock(&queue->sync);
-    int64_t ms = paused ? INT64_MAX : patience(queue);
+    int64_t ms = paused ? INT64_MAX : patience(queue); /* paused: works wait for a store that has no room */
     if (ms > most_ms) ms = most_ms;
     if (queue->stopping) ms = 0;
     if (ms > 0) (void)tern_sync_wait_until(&queue->sync, tern_deadline(ms));

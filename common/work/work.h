@@ -37,7 +37,7 @@ struct tern_work_kind {
     bool lazy; /* does not wake the writer: joins the next batch, or begins one after TERN_LAZY_MS */
 };
 
-/* Embedded as the first member of what a kind submits. Owned by the queue and the writer until it is finished. */
+/* Embedded in what a kind submits, as its first member. Owned by the queue and the writer until it is finished. */
 struct tern_work {
     struct tern_work *next; /* in the queue, or in the batch */
     const struct tern_work_kind *kind;
