@@ -50,7 +50,7 @@ void tern_parked_print_row(const struct tern_deferred *deferred, struct tern_tex
     tern_text_printf(out, ",\"size\":%zu", deferred->body_length);
 }
 
-/* ---- another body -------------------------------------------------------------------------------------------- */
+/* ---- a body ------------------------------------------------------------------------------------------------- */
 
 /* RFC 4648, section 4. */
 static void add_base64(struct tern_text *out, const unsigned char *bytes, size_t length)
@@ -78,9 +78,16 @@ static bool add_as_text(struct tern_text *out, const char *bytes, size_t length)
     return whole;
 }
 
-static void print_other(const void *body, size_t length, struct tern_text *out)
+void tern_parked_print_message(const void *body, size_t length, struct tern_text *out)
 {
-    char *bytes = tern_copy_bytes(body, length);
+    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, NULL);
+    if (tree) {
+        tern_text_add(out, ",\"encoding\":\"json\",\"message\":");
+        tern_mask_print(tree, TERN_MASK_PERSONAL, out);
+        tern_json_destroy(tree);
+        return;
+    }
+    char *bytes = tern_copy_bytes(body, length); /* masked in place */
     tern_mask_bytes(bytes, length);
     if (!add_as_text(out, bytes, length)) {
         tern_text_add(out, ",\"encoding\":\"base64\",\"message\":\"");
@@ -88,16 +95,4 @@ static void print_other(const void *body, size_t length, struct tern_text *out)
         tern_text_add(out, "\"");
     }
     free(bytes);
-}
-
-void tern_parked_print_message(const void *body, size_t length, struct tern_text *out)
-{
-    struct cJSON *tree = tern_json_parse(body, length, TERN_JSON_MAX_BYTES, NULL);
-    if (!tree) {
-        print_other(body, length, out);
-        return;
-    }
-    tern_text_add(out, ",\"encoding\":\"json\",\"message\":");
-    tern_mask_print(tree, TERN_MASK_PERSONAL, out);
-    tern_json_destroy(tree);
 }

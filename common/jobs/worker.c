@@ -213,13 +213,6 @@ static const struct tern_work_kind outcome_kind = {
 
 /* ---- running, on the worker's thread ---- */
 
-static const struct tern_job_kind *find_kind(const struct tern_job_worker *worker, const char *name)
-{
-    for (const struct tern_job_kind *kind = worker->settings.kinds; kind->name; kind++)
-        if (strcmp(kind->name, name) == 0) return kind;
-    return NULL;
-}
-
 static void hand_over(struct tern_job_worker *worker, const struct tern_job_kind *kind, enum tern_job_verdict verdict,
                       const struct tern_job *job, const struct tern_job_run *run)
 {
@@ -266,8 +259,10 @@ static void run_job(struct tern_job_worker *worker, const struct due_job *due)
     int got = load(worker, due->id - 1, 1);
     if (got < 0) push_later(worker, due->id, due->step, TERN_FULL_PAUSE_MS);
     if (got <= 0 || job->id != due->id) return;
-    const struct tern_job_kind *kind = find_kind(worker, job->kind);
-    if (!kind) {
+    const struct tern_job_kind *kind = worker->settings.kinds;
+    while (kind->name && strcmp(kind->name, job->kind) != 0)
+        kind++;
+    if (!kind->name) {
         leave_alone(worker, job);
         return;
     }

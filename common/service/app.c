@@ -90,25 +90,6 @@ void tern_readers_fini(struct tern_readers *readers)
     readers->url = NULL;
 }
 
-/* The pool may open another connection; the lock is held. */
-static void leave_pool(struct tern_readers *readers)
-{
-    readers->open_count--;
-    tern_sync_signal(&readers->sync);
-}
-
-/* The place in the pool is counted already. Without the lock: opening reads the disk, and others need not wait for
- * that. */
-static struct tern_db *open_for_pool(struct tern_readers *readers, struct tern_error *err)
-{
-    struct tern_db *db = NULL;
-    if (tern_db_open_reader(readers->url, &db, err) == 0) return db;
-    tern_sync_lock(&readers->sync);
-    leave_pool(readers);
-    tern_sync_unlock(&readers->sync);
-    return NULL;
-}
-
 /* An idle connection, a new one, or the next that is given back. */
 struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
 {
@@ -127,31 +108,31 @@ struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err)
     else
         readers->open_count++;
     tern_sync_unlock(&readers->sync);
-    return db ? db : open_for_pool(readers, err);
-}
-
-/* A connection that has seen damage or a failing disk answers nothing any more, and all others read the same files. */
-static void drop_broken(struct tern_app *app, struct tern_db *db)
-{
-    struct tern_error err = {0};
-    tern_db_close(db);
-    tern_sync_lock(&app->readers.sync);
-    leave_pool(&app->readers);
-    tern_sync_unlock(&app->readers.sync);
-    (void)tern_error_fault(&err, TERN_FAULT_BROKEN, "a request could not be read from the store");
-    tern_fatal(&app->fatal, &err);
+    /* Without the lock: opening reads the disk, and others need not wait for that. Its place is counted already. */
+    if (db || tern_db_open_reader(readers->url, &db, err) == 0) return db;
+    tern_sync_lock(&readers->sync);
+    readers->open_count--;
+    tern_sync_signal(&readers->sync);
+    tern_sync_unlock(&readers->sync);
+    return NULL;
 }
 
 void tern_app_reader_done(struct tern_app *app, struct tern_db *db)
 {
     struct tern_readers *readers = &app->readers;
+    struct tern_error err = {0};
     if (!db) return;
-    if (tern_db_is_broken(db)) {
-        drop_broken(app, db);
-        return;
-    }
+    bool broken = tern_db_is_broken(db);
+    if (broken) tern_db_close(db);
     tern_sync_lock(&readers->sync);
-    readers->idle[readers->idle_count++] = db;
+    if (broken)
+        readers->open_count--;
+    else
+        readers->idle[readers->idle_count++] = db;
     tern_sync_signal(&readers->sync);
     tern_sync_unlock(&readers->sync);
+    if (!broken) return;
+    /* It has seen damage or a failing disk, and every other connection reads the same files. */
+    (void)tern_error_fault(&err, TERN_FAULT_BROKEN, "a request could not be read from the store");
+    tern_fatal(&app->fatal, &err);
 }

@@ -102,20 +102,15 @@ static void answer_made(struct tern_app *app, const struct backup *backup, struc
     tern_text_printf(&answer->body, ",\"bytes\":%lld,\"sha256\":\"%s\"}\n", (long long)backup->copy.bytes, hex);
 }
 
-static void answer_failed(struct tern_app *app, const struct tern_error *err, struct tern_http_answer *answer)
-{
-    bool full = err->fault == TERN_FAULT_FULL;
-    tern_metric_add(app->metrics, &TERN_METRIC_store_backups_total, 1, "failed", NULL, NULL);
-    tern_log_error(app->log, "no backup could be made", TERN_STR("err", err->text));
-    tern_http_problem(answer, full ? 507 : 500, full ? "Insufficient storage" : "No backup", "%s", err->text);
-}
-
 static void back_up(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_error err = {0};
     struct backup backup;
     if (make_backup(app, &backup, &err) < 0) {
-        answer_failed(app, &err, answer);
+        bool full = err.fault == TERN_FAULT_FULL;
+        tern_metric_add(app->metrics, &TERN_METRIC_store_backups_total, 1, "failed", NULL, NULL);
+        tern_log_error(app->log, "no backup could be made", TERN_STR("err", err.text));
+        tern_http_problem(answer, full ? 507 : 500, full ? "Insufficient storage" : "No backup", "%s", err.text);
         return;
     }
     answer_made(app, &backup, answer);

@@ -59,26 +59,19 @@ static const char *broker_fault(struct tern_app *app, char text[BECAUSE_SIZE])
     return text;
 }
 
-/* Adds a sentence when nothing is confirmed; else nothing. */
-static void write_stall(const struct tern_app *app, struct tern_text *why)
-{
-    int64_t stalled_ms = app->publisher ? tern_publisher_stalled_ms(app->publisher) : 0;
-    char since[TERN_TIME_SIZE];
-    if (stalled_ms == 0) return;
-    tern_time_format(tern_now(app->ctx.clock) - stalled_ms, since);
-    tern_text_printf(
-        why,
-        "the broker refuses or does not confirm what is published since %s: a queue bound by somebody else may "
-        "be full",
-        since);
-}
-
 /* A stall fills the backlog, so its reason is given with both. */
 static void add_publishing(const struct tern_app *app, struct tern_readiness *readiness)
 {
     struct tern_text stall = {0}, full = {0};
+    char since[TERN_TIME_SIZE];
     const char *fault = tern_backlog_fault(&app->backlog);
-    write_stall(app, &stall);
+    int64_t stalled_ms = app->publisher ? tern_publisher_stalled_ms(app->publisher) : 0;
+    tern_time_format(tern_now(app->ctx.clock) - stalled_ms, since);
+    if (stalled_ms != 0)
+        tern_text_printf(&stall,
+                         "the broker refuses or does not confirm what is published since %s: a queue bound by "
+                         "somebody else may be full",
+                         since);
     if (fault) tern_text_printf(&full, "%s%s%s", fault, stall.bytes ? ": " : "", stall.bytes ? stall.bytes : "");
     tern_readiness_add(readiness, "publishing", TERN_CHECK_WARN, stall.bytes);
     tern_readiness_add(readiness, "backlog", TERN_CHECK_FAIL, full.bytes);
