@@ -280,7 +280,7 @@ static int listen_aside(struct tern_consumer *consumer, struct tern_amqp *link, 
     return 0;
 }
 
-/* Every few seconds while connected. A binding that somebody has removed is back before the next probe; what was not
+/* Before each probe of the queue. A binding that somebody has removed is back before the next probe; what was not
  * routed meanwhile shows up as missing numbers. */
 static int on_probing(void *self, struct tern_amqp *link, struct tern_error *err)
 {

@@ -45,7 +45,7 @@ struct tern_numbers {
 
 /* What a beacon means for one type. */
 struct tern_numbers_news {
-    bool other_store;     /* the producer counts anew: what it had published before is not looked for any more */
+    bool other_store;     /* the producer counts anew: what it had published before is not asked for */
     bool older_copy;      /* the same store with fewer events than it had reported: an older copy was put back */
     int64_t was_reported; /* older copy: the last number that it had reported before */
     int64_t missed;       /* numbers found missing now, and not before */

@@ -20,14 +20,14 @@ int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start,
     return tern_db_savepoint(ctx->db, err);
 }
 
-int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err)
+int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *start, struct tern_error *err)
 {
-    tern_log_undo(ctx->log, mark->log);
-    ctx->emitted = mark->emitted;
-    ctx->last_seq = mark->last_seq;
-    ctx->jobs_added = mark->jobs_added;
-    ctx->timers_set = mark->timers_set;
-    ctx->republished = mark->republished;
+    tern_log_undo(ctx->log, start->log);
+    ctx->emitted = start->emitted;
+    ctx->last_seq = start->last_seq;
+    ctx->jobs_added = start->jobs_added;
+    ctx->timers_set = start->timers_set;
+    ctx->republished = start->republished;
     tern_context_forget_numbers(ctx);
     return tern_db_undo(ctx->db, err);
 }

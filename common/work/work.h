@@ -60,8 +60,8 @@ struct tern_unit_start {
 };
 /* Opens a savepoint. 0 or -1; the transaction is the caller's. */
 int tern_unit_begin(struct tern_context *ctx, struct tern_unit_start *ret_start, struct tern_error *err);
-/* Undoes everything since `mark`, and the context's event numbers with it. 0 or -1: then the batch is lost. */
-int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *mark, struct tern_error *err);
+/* Undoes everything since `start`, and the context's event numbers with it. 0 or -1: then the batch is lost. */
+int tern_unit_undo(struct tern_context *ctx, const struct tern_unit_start *start, struct tern_error *err);
 
 /* After anything was undone: the next number of each type is read from the log again, so that none is left out. */
 void tern_context_forget_numbers(struct tern_context *ctx);
