@@ -15,16 +15,6 @@ struct control_keys {
     const char *keys[BEACONS_MAX + 1]; /* of `texts`, as the link wants them */
 };
 
-/* Whether `service` consumes any type of this producer. */
-static bool consumes(const struct tern_catalogue *catalogue, const char *service, const char *producer)
-{
-    for (size_t i = 0; i < catalogue->type_count; i++)
-        if (strcmp(catalogue->types[i].producer, producer) == 0 &&
-            tern_catalogue_consumes(&catalogue->types[i], service))
-            return true;
-    return false;
-}
-
 /* Requests to resend that are meant for us, and the beacons of every producer that we consume from. */
 static void make_keys(const struct tern_catalogue *catalogue, const char *service, struct control_keys *keys)
 {
@@ -32,7 +22,7 @@ static void make_keys(const struct tern_catalogue *catalogue, const char *servic
     keys->count = 0;
     tern_control_key(TERN_CONTROL_RESEND, service, keys->texts[keys->count++]);
     for (; *producer && keys->count <= BEACONS_MAX; producer++)
-        if (consumes(catalogue, service, *producer))
+        if (tern_catalogue_consumes_from(catalogue, service, *producer))
             tern_control_key(TERN_CONTROL_BEACON, *producer, keys->texts[keys->count++]);
     for (size_t i = 0; i < keys->count; i++)
         keys->keys[i] = keys->texts[i];
