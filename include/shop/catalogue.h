@@ -1,16 +1,16 @@
 /* shop/catalogue.h - the shop's events: one table of what they are, who publishes and who consumes them.
  *
- * Each SHOP_<EVENT>_FIELDS list says how a payload looks in JSON: from its rows come the codec of the struct in
+ * Each SHOP_<EVENT>_FIELDS list is the schema of a payload in JSON: from its rows come the codec of the struct in
  * shop/events.h and the rows of docs/EVENTS.md (a test compares). SHOP_EVENTS is the catalogue: from its rows come the
- * routing keys, the queues with their bindings, the mandatory flag and the typed calls. The compiler is the checker;
- * nothing is generated. To add an event: one list and one row here, its struct with two prototypes in shop/events.h,
- * one section in docs/EVENTS.md.
+ * routing keys, the queues with their bindings, the mandatory flag and the typed calls. Everything is macros; there is
+ * no generator. To add an event: one list and one row here, its struct with two prototypes in shop/events.h, one
+ * section in docs/EVENTS.md.
  *
- * A row of a list is F(P, kind, member, "jsonName", presence); P is handed through to F. An optional member that is
- * absent is left out when written. The kinds:
+ * A row of a list is F(P, kind, member, "jsonName", presence); P is passed on to F. An optional member whose value is
+ * empty ("", 0, an empty list, an object not given) is left out of the JSON. The kinds:
  *
  *   id        char[65]          1-64 characters of A-Z a-z 0-9 . _ -
- *   ref       char[129]         an id that another system gave: token, transaction, refund; at most 128 bytes
+ *   ref       char[129]         an id issued by another system: token, transaction, refund; at most 128 bytes
  *   text      char[1025]        for people, 1-256 characters of UTF-8, no control characters (shop_set_text)
  *   word      char[24]          A-Z 0-9 _ : one of the names below
  *   currency  char[24]          three capital letters (ISO 4217)
@@ -44,7 +44,8 @@
 #define SHOP_STATUS_CANCELLING         "CANCELLING"
 #define SHOP_STATUS_CANCELLED          "CANCELLED"
 
-/* How a payment ended: FAILED was declined by the gateway, of ERROR the gateway gave no usable answer. */
+/* How a payment ended. FAILED: the gateway declined or refused the charge. ERROR: it gave no usable answer in any
+ * attempt, and has not seen the charge. */
 #define SHOP_PAYMENT_STATUS_SUCCESS "SUCCESS"
 #define SHOP_PAYMENT_STATUS_FAILED  "FAILED"
 #define SHOP_PAYMENT_STATUS_ERROR   "ERROR"
@@ -56,7 +57,7 @@
 #define SHOP_REASON_PAYMENT_TIMEOUT   "PAYMENT_TIMEOUT"
 #define SHOP_REASON_INVENTORY_TIMEOUT "INVENTORY_TIMEOUT"
 
-/* What a notification is about, and how it goes out. */
+/* What a notification is about. */
 #define SHOP_NOTIFY_ORDER_CONFIRMATION   "ORDER_CONFIRMATION"
 #define SHOP_NOTIFY_PAYMENT_CONFIRMATION "PAYMENT_CONFIRMATION"
 #define SHOP_NOTIFY_PAYMENT_FAILURE      "PAYMENT_FAILURE"
@@ -65,22 +66,24 @@
 #define SHOP_NOTIFY_REFUND_CONFIRMATION  "REFUND_CONFIRMATION"
 #define SHOP_NOTIFY_INVENTORY_ALERT      "INVENTORY_ALERT"
 
+/* The channel that carries a notification. */
 #define SHOP_METHOD_EMAIL "EMAIL"
 #define SHOP_METHOD_SMS   "SMS"
 #define SHOP_METHOD_PUSH  "PUSH"
 
+/* Of an order whose request names no currency. */
 #define SHOP_CURRENCY_DEFAULT "USD"
 
 /* ---- schemas ----------------------------------------------------------------------------------------------- */
 
-/* Of the values that payloads are made of, for request bodies that carry the same. Lines and pieces: that of one. */
+/* The schemas of the values inside payloads, for request bodies that carry the same values. The first two are those of
+ * one line and of one piece, not of the lists. */
 extern const struct tern_schema shop_line_schema;
 extern const struct tern_schema shop_piece_schema;
 extern const struct tern_schema shop_customer_schema;
 extern const struct tern_schema shop_address_schema;
 
-/* ---- payloads in JSON
- * ---------------------------------------------------------------------------------------------- */
+/* ---- payloads in JSON -------------------------------------------------------------------------------------- */
 
 #define SHOP_ORDER_PLACED_FIELDS(F, P)                           \
     F(P, id, order_id, "orderId", required)                      \
@@ -94,7 +97,7 @@ extern const struct tern_schema shop_address_schema;
     F(P, address, shipping_address, "shippingAddress", optional) \
     F(P, ref, payment_token, "paymentToken", optional)
 
-/* productId: when stock is the cause. */
+/* productId: the product that was out of stock, when that is the cause. */
 #define SHOP_ORDER_UPDATED_FIELDS(F, P)                     \
     F(P, id, order_id, "orderId", required)                 \
     F(P, id, customer_id, "customerId", required)           \
@@ -103,7 +106,7 @@ extern const struct tern_schema shop_address_schema;
     F(P, time, updated_at_ms, "updatedAt", required)        \
     F(P, id, product_id, "productId", optional)
 
-/* note: the customer's own words. */
+/* note: the customer's own words, when the customer cancelled. */
 #define SHOP_ORDER_CANCELLED_FIELDS(F, P)                \
     F(P, id, order_id, "orderId", required)              \
     F(P, id, customer_id, "customerId", required)        \
@@ -165,7 +168,7 @@ extern const struct tern_schema shop_address_schema;
     F(P, count, available, "available", required) \
     F(P, time, notified_at_ms, "notifiedAt", required)
 
-/* One of method and methods is there: methods when it went out by more than one way. */
+/* Exactly one of method and methods is present: methods when more than one channel carried the message. */
 #define SHOP_NOTIFICATION_SENT_FIELDS(F, P)                     \
     F(P, word, notification_type, "notificationType", required) \
     F(P, text, recipient, "recipient", required)                \
@@ -185,7 +188,8 @@ extern const struct tern_schema shop_address_schema;
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-/* The consumers of an event: the NULL-terminated list that struct tern_event_type wants. */
+/* The consumers of an event, as struct tern_event_type has them: a NULL-terminated list. The queue of each is bound to
+ * the event's routing key. */
 #define SHOP_NOBODY                 (const char *const[]){ NULL }
 #define SHOP_CONSUMED_BY_1(a)       (const char *const[]){ SHOP_SERVICE_##a, NULL }
 #define SHOP_CONSUMED_BY_2(a, b)    (const char *const[]){ SHOP_SERVICE_##a, SHOP_SERVICE_##b, NULL }
@@ -219,32 +223,33 @@ extern const struct tern_catalogue shop_catalogue;
 /* The row of an event as an address constant, for tables of handlers: SHOP_TYPE(ORDER_PLACED). */
 #define SHOP_TYPE(id) (&shop_event_types[SHOP_##id])
 
-/* SHOP_EVENT_COUNT when the shop has no event of this type. */
+/* The event of a type ("OrderPlaced"); SHOP_EVENT_COUNT when the catalogue has none. */
 enum shop_event shop_event_named(const char *type);
-/* How the payload of `event` looks. */
+/* The schema of the event's payload: fields, kinds, limits. */
 const struct tern_schema *shop_schema(enum shop_event event);
 
-/* What the lines cost together, in minor units. Within the limits of lines, quantity and price nothing overflows. */
+/* The price of all lines in minor units. Cannot overflow within the limits of lines, quantity and price. */
 int64_t shop_total(const struct shop_lines *items);
 
-/* Whether `text` is one plain e-mail address: without a name, comment or separator that a mail header would read. */
+/* Whether `text` is one bare address (local@domain). Display names, comments and the separators of a mail header are
+ * refused, so that a value cannot add recipients; this is no check of RFC 5321. */
 bool shop_is_email(const char *text);
 
-/* Fills a member of kind text with any text: made fit and cut, see tern_schema_fit_text. */
+/* Fills a member of kind text from any bytes: cleaned and cut to its limits by tern_schema_fit_text. */
 static inline void shop_set_text(char target[SHOP_TEXT_SIZE], const char *text)
 {
     tern_schema_fit_text(target, SHOP_TEXT_SIZE, SHOP_TEXT_CHARACTERS, text);
 }
 
-/* The untyped halves of the calls of shop/events.h. shop_decode also checks type and version of the event, shop_emit
- * that the payload keeps the rules of its fields. 0, or -1 with a sentence. */
+/* The calls of shop/events.h without their types, for code that handles several events alike: `payload` points to the
+ * struct of the event. Same checks, threads and results. */
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err);
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* shop_emit in two steps, so that a thread that takes a request can write the JSON and the writer's thread only appends
+/* shop_emit in two steps: an HTTP thread writes the JSON, and the writer's thread, of which there is one, only appends
  * it. shop_encode checks the payload and appends its JSON to `out`: 0, or -1 with a sentence and `out` unchanged. Any
- * thread. shop_emit_encoded emits what shop_encode wrote for the same event. */
+ * thread. shop_emit_encoded emits what shop_encode wrote for the same event; inside a unit of work, as shop_emit. */
 int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err);
 int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *subject, const char *data_json,
                       struct tern_emitted *ret_emitted, struct tern_error *err);

@@ -1,13 +1,13 @@
 /* shop/events.h - the payload of each event of the shop as a plain struct, with the calls that read and emit it.
  *
- * Written out so that grep and an editor find every name. The rows of shop/catalogue.h say how a payload looks in
- * JSON; services/catalogue/catalogue.c defines the calls from the same rows, and the compiler compares there each
- * struct with its rows, member by member. docs/EVENTS.md says what each event means.
+ * Written out so that grep and an editor find every name. The rows of shop/catalogue.h are the schemas in JSON;
+ * services/catalogue/catalogue.c defines the calls from the same rows and asserts at compile time that each struct has
+ * the members of its rows, in their order. docs/EVENTS.md gives the meaning of each event.
  *
  *   shop_<payload>_decode   Checks type and version of a decoded event and reads its data into *ret_payload.
  *                           Any thread. 0; or -1 with a sentence, and *ret_payload is unspecified.
- *   shop_emit_<payload>     Checks the payload, appends the event to the event log in the open transaction, about the
- *                           payload's order (InventoryUpdated: its product), and has it published after the commit.
+ *   shop_emit_<payload>     Checks the payload and appends the event to the event log in the open transaction; it is
+ *                           published after the commit. Its subject is the order (InventoryUpdated: the product).
  *                           *ret_emitted, unless NULL, is what was appended. Writer's thread, inside a unit of work.
  *                           0; or -1 with a sentence, and the unit must be undone.
  *
@@ -50,10 +50,10 @@ struct shop_lines {
     struct shop_line at[SHOP_LINES_MAX];
 };
 
-/* Units of one product. */
+/* Units of one product. In a list each product is there once, so the limit is that of all lines added up. */
 struct shop_piece {
     char product_id[TERN_ID_SIZE];
-    int64_t quantity;
+    int64_t quantity; /* 1 to SHOP_LINES_MAX * SHOP_QUANTITY_MAX */
 };
 struct shop_pieces {
     size_t count;
@@ -66,20 +66,20 @@ struct shop_words {
 };
 
 struct shop_customer {
-    bool given;
+    bool given;                  /* false: the payload has no such object */
     char email[SHOP_TEXT_SIZE];  /* "" when not known */
     char phone[SHOP_SHORT_SIZE]; /* "" when not known */
 };
 
 struct shop_address {
-    bool given;
-    char street[SHOP_TEXT_SIZE]; /* each "" when not given */
+    bool given; /* false: the payload has no such object */
+    char street[SHOP_TEXT_SIZE]; /* this and the others: "" when not given */
     char city[SHOP_SHORT_SIZE], state[SHOP_SHORT_SIZE], zip_code[SHOP_SHORT_SIZE];
 };
 
 /* ---- order-service ----------------------------------------------------------------------------------------- */
 
-/* OrderPlaced: a customer has placed an order; it is on disk. */
+/* OrderPlaced: a customer has placed an order. It is published after the order is on disk. */
 struct shop_order_placed {
     char order_id[TERN_ID_SIZE];
     char customer_id[TERN_ID_SIZE];
@@ -111,7 +111,8 @@ int shop_order_updated_decode(const struct tern_event *event, struct shop_order_
 int shop_emit_order_updated(struct tern_context *ctx, const struct shop_order_updated *payload,
                             struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* OrderCancelled: undo what was done for this order. Payment and inventory answer it, whatever they knew. */
+/* OrderCancelled: undo what was done for this order. Payment and inventory answer every one, also about an order that
+ * they do not know. May be emitted more than once for an order, always with the first reason and note. */
 struct shop_order_cancelled {
     char order_id[TERN_ID_SIZE];
     char customer_id[TERN_ID_SIZE];
@@ -145,7 +146,7 @@ int shop_emit_payment_processed(struct tern_context *ctx, const struct shop_paym
 struct shop_payment_failed {
     char order_id[TERN_ID_SIZE];
     char customer_id[TERN_ID_SIZE];
-    int64_t amount_minor;        /* that was asked for */
+    int64_t amount_minor;        /* the amount that was to be charged */
     char status[TERN_WORD_SIZE]; /* SHOP_PAYMENT_STATUS_FAILED or _ERROR */
     char error[SHOP_TEXT_SIZE];  /* why, for people */
     int64_t processed_at_ms;
@@ -155,7 +156,7 @@ int shop_payment_failed_decode(const struct tern_event *event, struct shop_payme
 int shop_emit_payment_failed(struct tern_context *ctx, const struct shop_payment_failed *payload,
                              struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* PaymentRefunded: the charge of a cancelled order was given back. */
+/* PaymentRefunded: the charge of a cancelled order was refunded, in full. */
 struct shop_payment_refunded {
     char order_id[TERN_ID_SIZE];
     char customer_id[TERN_ID_SIZE];
@@ -169,7 +170,7 @@ int shop_payment_refunded_decode(const struct tern_event *event, struct shop_pay
 int shop_emit_payment_refunded(struct tern_context *ctx, const struct shop_payment_refunded *payload,
                                struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* PaymentVoided: a cancelled order was never charged, and never will be. */
+/* PaymentVoided: a cancelled order was not charged and will not be; or it was free. */
 struct shop_payment_voided {
     char order_id[TERN_ID_SIZE];
     char customer_id[TERN_ID_SIZE];
@@ -205,7 +206,7 @@ int shop_inventory_reserved_decode(const struct tern_event *event, struct shop_i
 int shop_emit_inventory_reserved(struct tern_context *ctx, const struct shop_inventory_reserved *payload,
                                  struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* InventoryReleased: nothing is reserved for the cancelled order, and nothing will be. */
+/* InventoryReleased: nothing is reserved any more for the cancelled order, and nothing will be. */
 struct shop_inventory_released {
     char order_id[TERN_ID_SIZE];
     struct shop_pieces items; /* what was put back; empty when nothing was reserved */
@@ -231,14 +232,15 @@ int shop_emit_product_out_of_stock(struct tern_context *ctx, const struct shop_p
 
 /* ---- notification-service ---------------------------------------------------------------------------------- */
 
-/* NotificationSent: a message has gone out. One of `method` and `methods` is there. */
+/* NotificationSent: at least one channel has sent the message, and none is left to try. Exactly one of `method` and
+ * `methods` is present. */
 struct shop_notification_sent {
     char notification_type[TERN_WORD_SIZE]; /* SHOP_NOTIFY_... */
     char recipient[SHOP_TEXT_SIZE];         /* the e-mail address */
     char order_id[TERN_ID_SIZE];
     char product_id[TERN_ID_SIZE]; /* optional: the product that it is about */
-    char method[TERN_WORD_SIZE];   /* optional: SHOP_METHOD_..., when it went out by one */
-    struct shop_words methods;     /* optional: when it went out by several */
+    char method[TERN_WORD_SIZE];   /* optional: SHOP_METHOD_..., when one channel sent it */
+    struct shop_words methods;     /* optional: SHOP_METHOD_..., when several did */
     int64_t sent_at_ms;
 };
 int shop_notification_sent_decode(const struct tern_event *event, struct shop_notification_sent *ret_payload,
@@ -246,7 +248,7 @@ int shop_notification_sent_decode(const struct tern_event *event, struct shop_no
 int shop_emit_notification_sent(struct tern_context *ctx, const struct shop_notification_sent *payload,
                                 struct tern_emitted *ret_emitted, struct tern_error *err);
 
-/* NotificationFailed: a message was given up by one method. */
+/* NotificationFailed: one channel has used up its attempts at a message. The others may have sent it. */
 struct shop_notification_failed {
     char notification_type[TERN_WORD_SIZE]; /* SHOP_NOTIFY_... */
     char order_id[TERN_ID_SIZE];

@@ -1,9 +1,9 @@
 /* card_number.c - finds the number of a payment card in a text (ISO/IEC 7812: 13 to 19 digits, the last one a check
  * digit).
  *
- * One digit row in ten passes the check by chance, so only words that are nothing but digits and what stands between
- * them count, no card's number begins like a date, and phone numbers are never asked about: a token or a UUID that
- * holds many digits is none. */
+ * One random digit string in ten passes the check digit. To keep false alarms rare only words of digits count (a token
+ * or a UUID has letters), nothing that begins like a date or a time counts, and callers do not ask about phone numbers.
+ * Works on bytes of UTF-8; a text that is cut inside a character is read to its NUL and not further. */
 #include "shop/rules.h"
 
 enum { CARD_DIGITS_LEAST = 13, CARD_DIGITS_MOST = 19 };
@@ -11,7 +11,7 @@ enum { CARD_DIGITS_LEAST = 13, CARD_DIGITS_MOST = 19 };
 const char shop_card_number_refused[] = "holds the number of a payment card: never send card numbers, send a token";
 
 struct card_digits {
-    char at[CARD_DIGITS_MOST];
+    char at[CARD_DIGITS_MOST]; /* '0' to '9', without what stood between them */
     size_t count;
 };
 
@@ -20,8 +20,9 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The bytes at `at` that are one blank or punctuation mark beyond ASCII: U+0080 to U+00BF, U+2000 to U+2EFF, U+3000 to
- * U+303F, U+FEFF. */
+/* The length in bytes of the blank or punctuation mark beyond ASCII at `at`; 0 when there is none. By Unicode block:
+ * U+0080 to U+00BF (no-break space), U+2000 to U+2EFF (general punctuation and symbols), U+3000 to U+303F (CJK
+ * punctuation), U+FEFF (byte order mark). */
 static size_t wide_separator(const char *at)
 {
     const unsigned char *byte = (const unsigned char *)at;
@@ -31,7 +32,8 @@ static size_t wide_separator(const char *at)
     return byte[0] == 0xef && byte[1] == 0xbb && byte[2] == 0xbf ? 3 : 0;
 }
 
-/* The bytes of one character of a word. A dash and an underscore hold a word together: "tok_4111..." is one. */
+/* 1 when the byte at `at` belongs to a word, else 0: letters, digits, what is beyond ASCII and no separator. Dash and
+ * underscore join ("tok_4111..." is one word, "4111-1111..." as well). */
 static size_t word_step(const char *at)
 {
     const char c = *at;
@@ -54,7 +56,8 @@ static const char *skip_separators(const char *at)
     return at;
 }
 
-/* False when the word holds anything but digits, dashes and underscores, or too many digits. */
+/* Appends the digits of a word. False when it has a character besides digits, dashes and underscores, or when there are
+ * more digits than a card has. */
 static bool take_word(struct card_digits *digits, const char *at, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -65,7 +68,8 @@ static bool take_word(struct card_digits *digits, const char *at, size_t length)
     return true;
 }
 
-/* Every second digit from the right, the check digit not among them, counts twice. */
+/* The Luhn check (ISO/IEC 7812-1, annex B): from the right, every second digit after the check digit is doubled, less 9
+ * when that has two digits; the sum is a multiple of ten. */
 static bool passes_luhn(const struct card_digits *digits)
 {
     int sum = 0;
@@ -77,21 +81,16 @@ static bool passes_luhn(const struct card_digits *digits)
     return sum % 10 == 0;
 }
 
-/* No network issues numbers in 0, and none in 1 or 20 that a shop sees: what begins so is a date or a time. */
-static bool is_card_number(const struct card_digits *digits)
-{
-    char first = digits->at[0];
-    bool is_time = first == '0' || first == '1' || (first == '2' && digits->at[1] < '2');
-    return digits->count >= CARD_DIGITS_LEAST && !is_time && passes_luhn(digits);
-}
-
-/* Whether a card's number begins with the word at `at`. It ends where a word ends. */
+/* Whether a card's number begins with the word at `at`; it ends where a word ends. No network issues numbers that begin
+ * with 0, and none with 1, 20 or 21 that a shop sees: those are dates and times. */
 static bool begins_card_number(const char *at)
 {
     struct card_digits digits = {.count = 0};
     for (size_t length = word_length(at); length > 0; length = word_length(at)) {
         if (!take_word(&digits, at, length)) return false;
-        if (is_card_number(&digits)) return true;
+        char first = digits.at[0];
+        bool is_time = first == '0' || first == '1' || (first == '2' && digits.at[1] < '2');
+        if (digits.count >= CARD_DIGITS_LEAST && !is_time && passes_luhn(&digits)) return true;
         at = skip_separators(at + length);
     }
     return false;
@@ -104,7 +103,8 @@ bool shop_holds_card_number(const char *text)
     return false;
 }
 
-/* The lengths in which the issuers of each first digit issue, as bits. */
+/* The lengths that are issued for a first digit, as bits: American Express, Diners, JCB (3), Visa (4), Mastercard (5),
+ * Discover, Maestro, UnionPay (6). */
 static unsigned issued_lengths(char first)
 {
     switch (first) {

@@ -2,9 +2,9 @@
  * of shop/events.h.
  *
  * Everything is constant. A struct of shop/events.h that differs from its rows does not compile, and neither does a
- * call without its prototype (-Wmissing-prototypes). What is decoded was of the right type and of a compatible version;
- * what is emitted was checked against its own schema, so that no event leaves which its consumers would have to
- * refuse. */
+ * call without its prototype (-Wmissing-prototypes). An event is decoded only when its type is the expected one and its
+ * version compatible. A payload is checked against its own schema before it is emitted: consumers use the same schema,
+ * so no service emits an event that they would reject. */
 #include "shop/catalogue.h"
 
 #include "tern/money.h"
@@ -41,7 +41,8 @@ const struct tern_schema shop_customer_schema = TERN_SCHEMA_OF(struct shop_custo
 const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_address, address_fields);
 
 /* clang-format off */
-/* The kinds of a payload's rows: P is the payload, m the member, n its name in JSON, p whether it must be there. */
+/* The kinds of a payload's rows, with their limits. P is the struct, m the member, n its name in JSON, p required or
+ * optional. */
 #define FIELD_id(P, m, n, p)       TERN_FIELD(P, n, m, TERN_KIND_ID, p, 0, 0),
 #define FIELD_ref(P, m, n, p)      TERN_FIELD(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_REF_SIZE - 1),
 #define FIELD_text(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_TEXT, p, 0, SHOP_TEXT_CHARACTERS),
@@ -57,9 +58,9 @@ const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_addres
 #define FIELD_address(P, m, n, p)  TERN_FIELD_OBJECT(P, n, m, p, &shop_address_schema),
 /* clang-format on */
 
-/* ---- the structs of shop/events.h are those of the rows -------------------------------------------------------- */
+/* ---- the structs of shop/events.h are those of the rows ---------------------------------------------------- */
 
-/* What each kind is in C. */
+/* The C type of each kind. */
 typedef char kind_id[TERN_ID_SIZE], kind_ref[SHOP_REF_SIZE], kind_text[SHOP_TEXT_SIZE];
 typedef char kind_word[TERN_WORD_SIZE], kind_currency[TERN_WORD_SIZE];
 typedef int64_t kind_money, kind_count, kind_time;
@@ -69,7 +70,8 @@ typedef struct shop_words kind_words;
 typedef struct shop_customer kind_customer;
 typedef struct shop_address kind_address;
 
-/* A struct made from the rows: the written one has the same members, at the same places, and no others. */
+/* A struct is made from the rows only to be compared: the written one has the same members with the same types at the
+ * same offsets, and no others. */
 /* clang-format off */
 #define AS_MEMBER(payload, kind, member, name, presence) kind_##kind member;
 #define AS_SAME_MEMBER(payload, kind, member, name, presence)                                                 \
@@ -84,7 +86,7 @@ typedef struct shop_address kind_address;
 SHOP_EVENTS(AS_SAME_STRUCT)
 /* clang-format on */
 
-/* ---- field tables of the payloads --------------------------------------------------------------------------- */
+/* ---- field tables of the payloads -------------------------------------------------------------------------- */
 
 #define AS_FIELD(payload, kind, member, name, presence) FIELD_##kind(struct shop_##payload, member, name, presence)
 #define AS_FIELDS(id, payload, type, version, producer, subject, consumers) \
@@ -103,6 +105,7 @@ const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT] = {SHOP_EVENTS(A
 
 static const char *const services[] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
                                        SHOP_SERVICE_NOTIFICATION, NULL};
+/* The events that another service answers; order-service nudges them when the answer is late. */
 static const char *const questions[] = {"OrderPlaced", "OrderCancelled", NULL};
 
 const struct tern_catalogue shop_catalogue = {
@@ -117,7 +120,7 @@ const struct tern_catalogue shop_catalogue = {
 enum shop_event shop_event_named(const char *type)
 {
     const struct tern_event_type *row = tern_catalogue_find(&shop_catalogue, type);
-    return row ? (enum shop_event)(row - shop_event_types) : SHOP_EVENT_COUNT;
+    return row ? (enum shop_event)(row - shop_event_types) : SHOP_EVENT_COUNT; /* the table is in the enum's order */
 }
 
 const struct tern_schema *shop_schema(enum shop_event event)
