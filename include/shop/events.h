@@ -72,7 +72,7 @@ struct shop_customer {
 };
 
 struct shop_address {
-    bool given; /* false: the payload has no such object */
+    bool given;                  /* false: the payload has no such object */
     char street[SHOP_TEXT_SIZE]; /* this and the others: "" when not given */
     char city[SHOP_SHORT_SIZE], state[SHOP_SHORT_SIZE], zip_code[SHOP_SHORT_SIZE];
 };

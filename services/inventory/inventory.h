@@ -1,5 +1,8 @@
-/* inventory/inventory.h - inventory-service as one value, the tables that it is made of (settings, handlers, routes,
- * metrics), its state, and what several of its files call. */
+/* inventory/inventory.h - inventory-service: the tables that make it a service, its state, and the calls between its
+ * files.
+ *
+ * The state belongs to the runtime between open and close. Handlers, commands and inventory_prepare run on the writer's
+ * thread inside a unit of work; inventory_gauges on a thread of the HTTP server. */
 #ifndef INVENTORY_H
 #define INVENTORY_H
 
@@ -19,36 +22,39 @@ extern const struct tern_migration inventory_migrations[];
 
 /* The service's own state (ctx->self). */
 struct inventory_state {
-    struct inventory_file file; /* INVENTORY_FILE, read and checked at start; empty after inventory_prepare */
+    struct inventory_file file; /* INVENTORY_FILE, owned; read at start, empty after inventory_prepare */
 };
+/* Reads INVENTORY_FILE, when there is one. 0, or -1 with `err`; give the state back with inventory_close. */
 int inventory_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
 void inventory_close(void *self);
-/* Fills an empty store with the first stock. A store that has products stays as it is; that is logged. */
+/* Fills an empty store with the first stock: INVENTORY_FILE, or the samples. Leaves a store with products as it is, and
+ * logs how it differs from the file. 0, or -1 with `err`. */
 int inventory_prepare(struct tern_context *ctx, struct tern_error *err);
-/* Sets the gauges that are read from the store. */
+/* Sets the gauge of reserved units from the store; before each scrape of /metrics. */
 void inventory_gauges(struct tern_app *app);
 
 /* The body of PUT /inventory/{productId} and of POST .../restock. */
 struct stock_body {
-    char name[SHOP_TEXT_SIZE]; /* ""; the name stays, or is the id of a new product */
-    int64_t quantity;          /* units */
+    char name[SHOP_TEXT_SIZE]; /* "": a known product keeps its name, a new one gets its id */
+    int64_t quantity;          /* units, 0 or 1 to SHOP_STOCK_MAX */
 };
-/* The command of both. */
+/* The argument of inventory_change_stock, for both calls. Members marked out are set by the command. */
 struct stock_command {
-    const char *product_id; /* the request's */
+    const char *product_id; /* owned by the request */
     struct stock_body body;
-    bool adds;          /* restock: the quantity is added to the free one; else it is the free one */
+    bool adds;          /* restock: add the quantity to the free units; else set the free units to it */
     bool created;       /* out: the product is new */
-    bool unknown, full; /* out: why it was refused */
+    bool unknown, full; /* out: refused: no such product to restock; more than SHOP_STOCK_MAX units */
     struct stock stock; /* out: the product as it is now */
 };
+/* Writes the product and emits InventoryUpdated; REJECT when it is refused. */
 tern_command inventory_change_stock;
 /* 201 or 200 with the product as it is now. */
 void inventory_answer_change(const void *argument, struct tern_http_answer *answer);
 
-/* Counts a decision about the stock of an order: "reserved", "out_of_stock" or "released". */
+/* Counts a decision about the stock of an order by its result: "reserved", "out_of_stock" or "released". */
 void inventory_count(struct tern_context *ctx, const char *result);
-/* Emits InventoryUpdated about a product as it is now. 0, or -1 with `err`. */
+/* Emits InventoryUpdated with the product as it is now. 0, or -1 with `err`: the unit must be undone. */
 int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err);
 
 #endif

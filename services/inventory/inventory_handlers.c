@@ -1,11 +1,13 @@
 /* inventory_handlers.c - the events that inventory-service consumes, and what it does about each.
  *
- *     OrderPlaced       brings the lines; PaymentProcessed brings the money: when both are in, in any order, the
- *                       order gets all of its lines or none: InventoryReserved or ProductOutOfStock
- *     OrderCancelled    is answered with InventoryReleased whatever was known: what was reserved is put back, and
- *                       nothing that comes later for this order takes stock again
+ *     OrderPlaced       the lines of an order are known
+ *     PaymentProcessed  it is paid. The second of the two events, whichever it is, reserves all lines or none, and
+ *                       emits InventoryReserved or ProductOutOfStock
+ *     OrderCancelled    always answered with InventoryReleased. What was reserved is put back; the row stays RELEASED,
+ *                       so no later event of this order takes stock
  *
- * It works with what OrderPlaced carried and never asks another service. */
+ * Works with the payload of OrderPlaced only, and asks no other service. Stock moves in the event's own transaction: an
+ * undone unit moves nothing. */
 #include <string.h>
 
 #include "inventory.h"
@@ -21,6 +23,7 @@ int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, 
     return shop_emit_inventory_updated(ctx, &updated, NULL, err);
 }
 
+/* Also for a repeated cancel: the items are those that were put back the first time, the time is that of the row. */
 static int emit_released(struct tern_context *ctx, const struct reservation *reservation, struct tern_error *err)
 {
     struct shop_inventory_released released = {.released_at_ms = reservation->updated_at_ms};
@@ -31,8 +34,8 @@ static int emit_released(struct tern_context *ctx, const struct reservation *res
 
 /* ---- moving stock ---- */
 
-/* Takes the first `count` products one after the other (sign 1), or puts them back (sign -1); `emits` InventoryUpdated
- * of each. Returns how many moved: fewer than `count` when one had too few units; -1. */
+/* Reserves the first `count` products one after the other (sign 1) or puts them back (sign -1); with `emits` an
+ * InventoryUpdated for each. Returns how many moved, fewer than `count` when the next one has too few units; or -1. */
 static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items, size_t count, int sign, bool emits,
                        struct tern_error *err)
 {
@@ -47,7 +50,8 @@ static int move_pieces(struct tern_context *ctx, const struct shop_pieces *items
     return (int)count;
 }
 
-/* The order gets nothing: what was taken for its first products goes back, the product that had too few is named. */
+/* Puts back the products before `failed`, which has too few units, and emits ProductOutOfStock about it. The stock is
+ * then as before, so no InventoryUpdated is emitted. */
 static int refuse(struct tern_context *ctx, struct reservation *reservation, size_t failed, struct tern_error *err)
 {
     const struct shop_piece *piece = &reservation->items.at[failed];
@@ -68,7 +72,8 @@ static int refuse(struct tern_context *ctx, struct reservation *reservation, siz
     return shop_emit_product_out_of_stock(ctx, &out, NULL, err);
 }
 
-/* Lines and money are known: all or nothing. */
+/* Reserves all lines of an order that is placed and paid, or none. InventoryUpdated is emitted only once the order has
+ * everything: a refusal would have to take it back. */
 static int reserve(struct tern_context *ctx, struct reservation *reservation, struct tern_error *err)
 {
     const struct shop_pieces *items = &reservation->items;
@@ -96,7 +101,8 @@ static int reserve(struct tern_context *ctx, struct reservation *reservation, st
 
 /* ---- OrderPlaced ---- */
 
-/* Lines of the same product are added up: a product once. */
+/* Adds the lines of each product up: a product once, in the order of its first line. An order has 100 lines at most, so
+ * the search may be linear. */
 static void add_up(const struct shop_lines *lines, struct shop_pieces *ret_pieces)
 {
     for (size_t i = 0; i < lines->count; i++) {
@@ -172,8 +178,9 @@ static enum tern_outcome on_order_cancelled(struct tern_context *ctx, const stru
     tern_copy_whole(reservation.order_id, sizeof reservation.order_id, cancelled.order_id);
     int known = reservation_load(ctx->db, cancelled.order_id, &reservation, err);
     if (known < 0) return TERN_RETRY;
-    bool again = known && reservation.state == RESERVATION_RELEASED;
-    int status = again ? emit_released(ctx, &reservation, err) : release(ctx, &reservation, err);
+    /* A repeated cancel is answered again and moves nothing: its sender waits for the answer. */
+    bool was_released = known && reservation.state == RESERVATION_RELEASED;
+    int status = was_released ? emit_released(ctx, &reservation, err) : release(ctx, &reservation, err);
     return status < 0 ? TERN_RETRY : TERN_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* inventory_http.c - the stock over HTTP: reading it, setting it, adding to it.
  *
- * The writing calls need the admin token (or loopback); each emits InventoryUpdated in the same transaction. */
+ * Reads use a connection that cannot write. The writing calls need the admin token (or loopback) and are one command on
+ * the writer's thread, which emits InventoryUpdated in the same transaction. */
 #include <stddef.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static void write_stock(const struct stock *stock, struct tern_text *out)
     tern_text_add(out, "}");
 }
 
+/* Appends one element to the JSON array that is open in `self`, a text. */
 static int add_to_list(void *self, const struct stock *stock)
 {
     struct tern_text *out = self;
@@ -87,7 +89,7 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
     if (known < 0) return TERN_RETRY;
     command->created = !known;
     command->unknown = !known && command->adds;
-    /* Reserved units may be put back, so they need room too: else a cancelled order could never be released. */
+    /* Reserved units count too: a release puts them back, and must never be refused for the limit. */
     int64_t there = known ? stock->reserved + (command->adds ? stock->quantity : 0) : 0;
     command->full = there > SHOP_STOCK_MAX - command->body.quantity;
     if (command->unknown || command->full) return TERN_REJECT;
@@ -99,6 +101,7 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
     }
     if (command->body.name[0]) tern_copy_whole(stock->name, sizeof stock->name, command->body.name);
     stock->quantity = command->adds ? stock->quantity + command->body.quantity : command->body.quantity;
+    /* Strictly ascending, also when the clock is set back: consumers keep the newest by it. */
     stock->updated_at_ms = stock->updated_at_ms < ctx->now_ms ? ctx->now_ms : stock->updated_at_ms + 1;
     if (stock_put(ctx->db, stock, err) < 0 || inventory_emit_updated(ctx, stock, err) < 0) return TERN_RETRY;
     tern_log_info(ctx->log, command->adds ? "restocked" : "stock set", TERN_STR("productId", stock->product_id),
@@ -114,6 +117,7 @@ void inventory_answer_change(const void *argument, struct tern_http_answer *answ
     tern_text_add(&answer->body, "\n");
 }
 
+/* Neither unknown nor full: the command could not run, or its commit failed. */
 static void answer_refused(struct tern_http_answer *answer, const struct stock_command *command,
                            const struct tern_error *err)
 {
@@ -127,6 +131,8 @@ static void answer_refused(struct tern_http_answer *answer, const struct stock_c
     }
 }
 
+/* PUT and POST .../restock: check the request here, let the writer change the stock, answer after the commit. With an
+ * Idempotency-Key a repeated request gets the stored answer (TERN_HTTP_ONCE: restock only). */
 static void change_stock(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
                          bool adds)
 {

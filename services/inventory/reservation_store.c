@@ -1,11 +1,13 @@
 /* reservation_store.c - SQL of the reservations; see schema/001_inventory.sql for the laws.
  *
- * The items are one JSON column: they are written and read whole, and never searched. */
+ * The items are one JSON column: they are written and read whole, and never searched. The column `held` is
+ * was_reserved; its name is stored and stays. */
 #include "reservation_store.h"
 
 #include <stddef.h>
 #include <string.h>
 
+/* Stored, so they never change. */
 static const char *const names[RESERVATION_STATE_COUNT] = {
     [RESERVATION_PLACED] = "PLACED",     [RESERVATION_PAID] = "PAID",
     [RESERVATION_RESERVED] = "RESERVED", [RESERVATION_OUT_OF_STOCK] = "OUT_OF_STOCK",
@@ -24,7 +26,7 @@ static enum reservation_state state_named(const char *name)
     tern_broken(__FILE__, __LINE__, "a reservation's state is one that the schema allows");
 }
 
-/* The column `items`: of a reservation only its items. */
+/* The JSON of the column `items`. */
 static const struct tern_field items_fields[] = {
     TERN_FIELD_ARRAY(struct reservation, "items", items, TERN_KIND_LIST, optional, 0, &shop_piece_schema),
 };

@@ -1,10 +1,13 @@
-/* inventory/reservation_store.h - what is reserved for each order, or why nothing is: one row per order, kept for ever.
+/* inventory/reservation_store.h - what is reserved for each order, or why nothing is.
  *
- *     PLACED        its lines are known, its payment is not
- *     PAID          its payment is known, its lines are not (the events came the other way round)
- *     RESERVED      its lines are reserved
- *     OUT_OF_STOCK  it was refused; nothing is reserved
- *     RELEASED      cancelled: what was reserved is put back; a tombstone when nothing was
+ * One row per order, never deleted: its primary key keeps an order from taking stock twice, also after the inbox has
+ * forgotten the event.
+ *
+ *     PLACED        OrderPlaced was handled, PaymentProcessed was not
+ *     PAID          PaymentProcessed was handled, OrderPlaced was not: there are no items yet
+ *     RESERVED      all items are reserved
+ *     OUT_OF_STOCK  one product had too few units; nothing is reserved
+ *     RELEASED      cancelled: the items are back in stock; a tombstone when none were reserved
  *
  * Calls run on the caller's connection, the writing one inside its transaction. Logs nothing. */
 #ifndef RESERVATION_STORE_H
@@ -25,17 +28,18 @@ enum reservation_state {
 struct reservation {
     char order_id[TERN_ID_SIZE];
     enum reservation_state state;
-    bool was_reserved;        /* the items were taken from stock; RELEASED: and put back */
-    struct shop_pieces items; /* a product once */
+    bool was_reserved;        /* the items were taken from stock; when RELEASED they are back */
+    struct shop_pieces items; /* of the order, each product once; empty while PAID or never placed */
     int64_t updated_at_ms;    /* UTC milliseconds */
 };
 
+/* As it is stored. */
 const char *reservation_state_name(enum reservation_state state);
 
-/* 1 with the reservation, 0 when there is none, -1. */
+/* 1 with the reservation; 0 when there is none, and *ret_reservation is as it was; -1 with `err`. */
 int reservation_load(struct tern_db *db, const char *order_id, struct reservation *ret_reservation,
                      struct tern_error *err);
-/* Writes the row: a new one, or over the old. */
+/* Writes the whole row, a new one or over the old. 0, or -1 with `err`. */
 int reservation_save(struct tern_db *db, const struct reservation *reservation, struct tern_error *err);
 
 #endif

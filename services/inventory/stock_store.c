@@ -1,7 +1,7 @@
 /* stock_store.c - SQL of the products; see schema/001_inventory.sql for the laws.
  *
- * Each statement stands beside its one function. It decides nothing. The time of a product's last change only ever
- * grows, also when the clock is set back: by it others tell old news from new. */
+ * Each statement stands beside its one function. updated_at of a product only ever grows, also when the clock is set
+ * back: order-service keeps the newest InventoryUpdated by it. Decides nothing. */
 #include "stock_store.h"
 
 static void read_row(const struct tern_db_rows *rows, struct stock *stock)
@@ -13,7 +13,7 @@ static void read_row(const struct tern_db_rows *rows, struct stock *stock)
     stock->updated_at_ms = tern_db_column_int(rows, 4);
 }
 
-/* Runs a statement that gives at most one product. */
+/* Runs a statement with at most one row. 1 with the product, 0, or -1. */
 static int one_row(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                    struct stock *ret_stock, struct tern_error *err)
 {
@@ -80,6 +80,7 @@ int stock_put(struct tern_db *db, const struct stock *stock, struct tern_error *
                : 0;
 }
 
+/* Checks and moves in one statement, so there is no moment between the two. */
 static const char move_stock[] =
     "UPDATE product SET quantity = quantity - ?2, reserved = reserved + ?2, updated_at = max(?3, updated_at + 1)"
     " WHERE product_id = ?1 AND quantity >= ?2 AND reserved + ?2 >= 0"

@@ -1,7 +1,8 @@
 /* inventory/stock_store.h - the products, and how many units of each are free and reserved.
  *
- * Stock moves only by guarded updates: a take that would go below zero takes nothing. Calls run on the caller's
- * connection, the writing ones inside its transaction. Logs nothing. */
+ * Stock moves by stock_move only: a guarded update that moves nothing when too few units are free. Reading calls run on
+ * any connection; writing ones on the writer's, inside its transaction. All return -1 with `err` when the store fails.
+ * Logs nothing. */
 #ifndef STOCK_STORE_H
 #define STOCK_STORE_H
 
@@ -16,17 +17,17 @@ struct stock {
     int64_t updated_at_ms; /* UTC milliseconds; only ever grows */
 };
 
-/* 1 with the product, 0 when it is unknown, -1. */
+/* 1 with the product, 0 when it is unknown (then *ret_stock is as it was), -1. */
 int stock_load(struct tern_db *db, const char *product_id, struct stock *ret_stock, struct tern_error *err);
-/* Every product, by id. `visit` returns 0 to go on, -1 to stop. */
+/* Visits every product, by id. `visit` returns 0 to go on, -1 to stop. 0, or -1. */
 int stock_each(struct tern_db *db, int (*visit)(void *self, const struct stock *stock), void *self,
                struct tern_error *err);
-/* How many products are known; how many units are reserved, over all of them. */
+/* The number of products, and of units reserved over all of them. 0, or -1. */
 int stock_count(struct tern_db *db, int64_t *ret_products, int64_t *ret_reserved_units, struct tern_error *err);
-/* Creates the product, or sets its name and free quantity; `reserved` is not touched. */
+/* Creates the product, or sets its name and free quantity; `reserved` stays. 0, or -1. */
 int stock_put(struct tern_db *db, const struct stock *stock, struct tern_error *err);
-/* Moves `quantity` units from free to reserved (negative: back). 1 with the product as it is now; 0 when there are too
- * few, or no such product: then nothing moved; -1. */
+/* Moves `quantity` units from free to reserved (negative: back). 1 with the product as it is now; 0 when too few units
+ * are there, or the product is unknown, and nothing moved; -1. */
 int stock_move(struct tern_db *db, const char *product_id, int64_t quantity, int64_t now_ms, struct stock *ret_stock,
                struct tern_error *err);
 
