@@ -1,7 +1,8 @@
 /* message.c - the wording of every notification. Pure: no store, no clock, no channel.
  *
- * The dedup key says how often a message exists. Once per order: confirmation, payment, failure, cancellation, refund.
- * Once per event: status updates. Once per order and product: alerts. */
+ * The dedup key decides how often a message exists. Once per order: confirmation, payment, failure, cancellation,
+ * refund. Once per event: status updates. Once per order and product: alerts. Keys are stored, so their form never
+ * changes. A text that is too long is cut by snprintf; no member is long enough for that. */
 #include "message.h"
 
 #include <stdio.h>
@@ -9,8 +10,10 @@
 
 #include "tern/money.h"
 
-enum { WHY_SIZE = 201 }; /* bytes of a reason within a text */
+enum { WHY_SIZE = 201 }; /* bytes of a failure's reason inside a text, with the NUL: 200 leave room for the rest */
 
+/* What all messages have. `detail` is the last part of the dedup key; "": the order alone. To the customer by e-mail,
+ * unless the caller changes it. */
 static void begin(struct message *message, const char *type, const char *order_id, const char *detail)
 {
     memset(message, 0, sizeof *message);
@@ -21,6 +24,7 @@ static void begin(struct message *message, const char *type, const char *order_i
                    detail);
 }
 
+/* Formats into `text`, and returns it. */
 static const char *money(int64_t minor, char text[TERN_MONEY_SIZE])
 {
     tern_money_format(minor, text);
@@ -69,7 +73,7 @@ void message_status_update(const struct shop_order_updated *update, const char *
                    update->previous_status, update->status);
 }
 
-/* What a reason means to a customer. */
+/* The end of the sentence "your order was cancelled ...". The default is for a reason of a newer version. */
 static const char *plain_reason(const char *reason)
 {
     static const struct {

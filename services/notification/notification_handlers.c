@@ -1,13 +1,15 @@
-/* notification_handlers.c - the events that notification-service consumes: about each it writes to people.
+/* notification_handlers.c - the events that notification-service consumes: one message about each.
  *
- * OrderPlaced brings the contact; a message about an order whose contact is not known yet waits for it. Each message is
- * a row with a dedup key, so it exists once; sending it is a job per method (notification_jobs.c). */
+ * OrderPlaced has the contact. Events of other services may arrive before it: their messages wait in the store, and are
+ * sent when it has come. A message is a row with a unique dedup key, so it exists once, however often its event is
+ * handled; sending it is one job per method (notification_jobs.c). */
 #include <stdio.h>
 
 #include "notification.h"
 
 /* ---- one message ---- */
 
+/* Stores the message and, when the recipient is known, adds its jobs. */
 static enum tern_outcome notify(struct tern_context *ctx, const struct message *message, struct tern_error *err)
 {
     const struct notification_state *state = ctx->self;
@@ -19,7 +21,7 @@ static enum tern_outcome notify(struct tern_context *ctx, const struct message *
     const char *recipient = to_admin ? state->admin_email : known ? contact.email : NULL;
     int added = notification_add(ctx->db, message, recipient, ctx->now_ms, &row.id, err);
     if (added < 0) return TERN_RETRY;
-    if (added == 0 || !recipient) return TERN_DONE; /* written before, or waits for the contact */
+    if (added == 0 || !recipient) return TERN_DONE; /* stored before, or waits for the contact */
 
     tern_copy_whole(row.dedup_key, sizeof row.dedup_key, message->dedup_key);
     tern_copy_whole(row.type, sizeof row.type, message->type);
@@ -37,7 +39,8 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
                                          struct tern_error *err)
 {
     struct shop_order_placed order;
-    struct contact contact = {.phone = "+1234567890"}; /* a made-up contact, where the customer gave none */
+    struct contact contact = {.phone =
+                                  "+1234567890"}; /* a placeholder, as is the address, when the customer gave none */
     struct notification row;
     struct message message;
     int got;
@@ -47,7 +50,7 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     if (order.customer.phone[0]) tern_copy_whole(contact.phone, sizeof contact.phone, order.customer.phone);
     if (contact_add(ctx->db, order.order_id, &contact, err) < 0) return TERN_RETRY;
 
-    /* Messages about events that came before OrderPlaced. */
+    /* Messages about events that were handled before OrderPlaced. A row with a recipient does not wait any more. */
     while ((got = notification_next_waiting(ctx->db, order.order_id, &row, err)) > 0) {
         if (notification_address(ctx->db, row.id, contact.email, err) < 0) return TERN_RETRY;
         if (notification_send(ctx, &row, &contact, err) < 0) return TERN_RETRY;

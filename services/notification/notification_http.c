@@ -1,25 +1,27 @@
-/* notification_http.c - GET /notifications?orderId=: what was written to whom about an order.
+/* notification_http.c - GET /notifications?orderId=: the messages about an order, or the newest of all.
  *
- * Reads only, on a connection of its own that cannot write. */
+ * Reads only, on a connection that cannot write. Answers the newest LIST_MAX rows and has no pages: an order has about
+ * ten messages at most. */
 #include <string.h>
 
 #include "notification.h"
 
 enum { LIST_MAX = 200 };
 
-/* "EMAIL SMS" as a JSON list. */
-static void add_methods(struct tern_text *out, const char *name, const char *words)
+/* The list "EMAIL SMS" as a member with a JSON array. Methods are capital letters: nothing to escape. */
+static void add_methods(struct tern_text *out, const char *name, const char *methods)
 {
-    tern_text_printf(out, ",\"%s\":[%s", name, words[0] ? "\"" : "");
-    for (const char *at = words; *at; at++) {
+    tern_text_printf(out, ",\"%s\":[%s", name, methods[0] ? "\"" : "");
+    for (const char *at = methods; *at; at++) {
         if (*at == ' ')
             tern_text_add(out, "\",\"");
         else
             tern_text_add_bytes(out, at, 1);
     }
-    tern_text_add(out, words[0] ? "\"]" : "]");
+    tern_text_add(out, methods[0] ? "\"]" : "]");
 }
 
+/* Appends one element to the JSON array that is open in `self`, a text. */
 static int add_to_list(void *self, const struct notification *row)
 {
     struct tern_text *out = self;

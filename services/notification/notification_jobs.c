@@ -1,7 +1,8 @@
-/* notification_jobs.c - sending: the channel outside, its outcome inside a transaction.
+/* notification_jobs.c - sending: the channel is called outside any transaction, the outcome is recorded inside one.
  *
- * One job per notification and method, so that a failing SMS does not send the mail again. Each method that is given up
- * emits NotificationFailed; when the last one is finished, NotificationSent names those that have sent it. */
+ * One job per notification and method, so that retrying a failed SMS does not send the mail again. Each method that is
+ * given up emits NotificationFailed. When no method is left, NotificationSent names those that have sent the message,
+ * if any has. The key of a job, "<id>:<method>", is stored and sent to providers: its form never changes. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +10,13 @@
 
 #include "notification.h"
 
-/* ---- what travels in a job ---- */
+/* ---- the payload of a job ---- */
 
+/* Complete, so that a run needs no store. Members are never renamed: jobs of an older version may be in the store. */
 struct letter {
-    int64_t notification_id;
-    char method[TERN_WORD_SIZE];
-    char type[TERN_WORD_SIZE];
+    int64_t notification_id;     /* row of `notification` */
+    char method[TERN_WORD_SIZE]; /* SHOP_METHOD_... */
+    char type[TERN_WORD_SIZE];   /* SHOP_NOTIFY_... */
     char recipient[SHOP_TEXT_SIZE];
     char title[MESSAGE_TITLE_SIZE], text[MESSAGE_TEXT_SIZE];
 };
@@ -29,7 +31,7 @@ static const struct tern_field letter_fields[] = {
 };
 static const struct tern_schema letter_schema = TERN_SCHEMA_OF(struct letter, letter_fields);
 
-/* ---- lists of methods: "EMAIL SMS" ---- */
+/* ---- lists of methods, separated by a blank: "EMAIL SMS" ---- */
 
 static size_t count_methods(const char *list)
 {
@@ -84,7 +86,7 @@ int notification_send(struct tern_context *ctx, const struct notification *row, 
 
 /* ---- outside: sending ---- */
 
-/* The code of a job's result; a method that was given up has 0. */
+/* The code of a run that has sent its letter; that of a job that was given up is 0. */
 enum { SENT = 1 };
 
 static enum tern_job_verdict run_send(void *self, const struct tern_job *job, struct tern_job_run *run)
@@ -94,7 +96,7 @@ static enum tern_job_verdict run_send(void *self, const struct tern_job *job, st
     struct letter letter;
     if (tern_schema_read(&letter_schema, job->payload, strlen(job->payload), sizeof job->payload, &letter,
                          &run->error) < 0)
-        return TERN_JOB_AGAIN;
+        return TERN_JOB_AGAIN; /* written by a newer version, which may be put back */
     for (size_t i = 0; i < NOTIFICATION_CHANNELS && !channel; i++)
         if (strcmp(state->channels[i].method, letter.method) == 0) channel = &state->channels[i];
     TERN_ASSERT(channel, "every method that is written into a job has a channel");
@@ -144,34 +146,28 @@ static const struct tern_metric notifications_total = {"notifications_total", TE
                                                        "Messages that went out or were given up."};
 const struct tern_metric *const notification_metrics[] = {&notifications_total, NULL};
 
-/* Records the outcome of one method; `failure` NULL: sent. */
-static int record(struct tern_context *ctx, struct notification *row, const char *method, const char *failure,
-                  struct tern_error *err)
-{
-    if (failure)
-        add_method(row->failed, sizeof row->failed, method);
-    else
-        add_method(row->sent, sizeof row->sent, method);
-    bool last = count_methods(row->sent) + count_methods(row->failed) == count_methods(row->methods);
-    if (last) {
-        tern_copy_whole(row->status, sizeof row->status, row->sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
-        row->finished_at_ms = ctx->now_ms;
-    }
-    tern_metric_add(ctx->metrics, &notifications_total, 1, method, failure ? "failed" : "sent", NULL);
-    if (notification_update(ctx->db, row, err) < 0) return -1;
-    if (failure && emit_failed(ctx, row, method, failure, err) < 0) return -1;
-    return last && row->sent[0] ? emit_sent(ctx, row, err) : 0;
-}
-
+/* Records that the job's method has sent the message or was given up; the last method of the message ends it. */
 static enum tern_outcome finish_send(struct tern_context *ctx, const struct tern_job *job,
                                      const struct tern_job_run *run, struct tern_error *err)
 {
     struct notification row;
     const char *method = strchr(job->key, ':') + 1; /* "<id>:<method>" */
+    bool sent = run->code == SENT;
     int known = notification_load(ctx->db, strtoll(job->key, NULL, 10), &row, err);
     if (known < 0) return TERN_RETRY;
     TERN_ASSERT(known, "a message is never without the row that was written with it");
-    return record(ctx, &row, method, run->code == SENT ? NULL : run->error.text, err) < 0 ? TERN_RETRY : TERN_DONE;
+
+    add_method(sent ? row.sent : row.failed, sizeof row.sent, method);
+    bool is_last = count_methods(row.sent) + count_methods(row.failed) == count_methods(row.methods);
+    if (is_last) {
+        tern_copy_whole(row.status, sizeof row.status, row.sent[0] ? NOTIFICATION_SENT : NOTIFICATION_FAILED);
+        row.finished_at_ms = ctx->now_ms;
+    }
+    tern_metric_add(ctx->metrics, &notifications_total, 1, method, sent ? "sent" : "failed", NULL);
+    if (notification_update(ctx->db, &row, err) < 0) return TERN_RETRY;
+    if (!sent && emit_failed(ctx, &row, method, run->error.text, err) < 0) return TERN_RETRY;
+    if (is_last && row.sent[0] && emit_sent(ctx, &row, err) < 0) return TERN_RETRY;
+    return TERN_DONE;
 }
 
 const struct tern_job_kind notification_jobs[] = {

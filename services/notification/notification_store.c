@@ -1,6 +1,7 @@
 /* notification_store.c - SQL of contacts and notifications; see schema/001_notification.sql for the laws.
  *
- * Each statement stands beside its one function. It decides nothing. */
+ * Each statement stands beside its one function. Decides nothing, but that the first contact of an order stays and that
+ * a dedup key exists once. */
 #include "notification_store.h"
 
 /* ---- contacts ---- */
@@ -72,7 +73,7 @@ static void read_row(const struct tern_db_rows *rows, struct notification *row)
     row->finished_at_ms = tern_db_column_int(rows, 13);
 }
 
-/* Runs a statement that gives at most one row. */
+/* Runs a statement with at most one row. 1 with the row, 0, or -1. */
 static int one_row(struct tern_db *db, const char *sql, const struct tern_db_value *values, size_t count,
                    struct notification *ret_row, struct tern_error *err)
 {
@@ -106,7 +107,7 @@ int notification_address(struct tern_db *db, int64_t id, const char *recipient, 
     return tern_db_run(db, update_recipient, TERN_DB_ARGS(tern_db_int(id), tern_db_text(recipient)), err) < 0 ? -1 : 0;
 }
 
-/* The lists of methods are never NULL: an empty one is an empty text. */
+/* tern_db_text binds "" as NULL; the columns of methods are NOT NULL, so "" is put back here. */
 static const char update_notification[] =
     "UPDATE notification SET status = ?2, sent = coalesce(?3, ''), failed = coalesce(?4, ''), settled_at = ?5"
     " WHERE id = ?1";

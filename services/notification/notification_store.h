@@ -1,53 +1,57 @@
 /* notification/notification_store.h - contacts of orders, and every message that was sent or is to be sent.
  *
- * Calls run on the caller's connection, the writing ones inside its transaction. Logs nothing. */
+ * Rows are never deleted: the dedup key keeps a message from being sent twice, also after the inbox has forgotten its
+ * event. Reading calls run on any connection; writing ones on the writer's, inside its transaction. All return -1 with
+ * `err` when the store fails. Logs nothing. */
 #ifndef NOTIFICATION_STORE_H
 #define NOTIFICATION_STORE_H
 
 #include "message.h"
 #include "tern/db.h"
 
+/* How to reach the customer of an order. Neither is "": a placeholder stands for what the customer did not give. */
 struct contact {
     char email[SHOP_TEXT_SIZE], phone[SHOP_SHORT_SIZE];
 };
-/* 1 with the contact, 0 when the order is not known (yet), -1. */
+/* 1 with the contact, 0 while OrderPlaced was not handled, -1. */
 int contact_load(struct tern_db *db, const char *order_id, struct contact *ret_contact, struct tern_error *err);
-/* Keeps the first contact of an order. 0, or -1. */
+/* Stores the contact of an order, unless it has one. 0, or -1. */
 int contact_add(struct tern_db *db, const char *order_id, const struct contact *contact, struct tern_error *err);
 
-/* The statuses of a notification: waits for the order's contact; its jobs run; at least one method has sent it; all
- * methods were given up. */
-#define NOTIFICATION_WAITING "WAITING"
-#define NOTIFICATION_PENDING "PENDING"
-#define NOTIFICATION_SENT    "SENT"
-#define NOTIFICATION_FAILED  "FAILED"
+/* The statuses of a notification. */
+#define NOTIFICATION_WAITING "WAITING" /* for the order's contact: OrderPlaced was not handled yet */
+#define NOTIFICATION_PENDING "PENDING" /* it has jobs that are not finished */
+#define NOTIFICATION_SENT    "SENT"    /* all are finished, and at least one method has sent it */
+#define NOTIFICATION_FAILED  "FAILED"  /* all are finished, and every method was given up */
 
 struct notification {
-    int64_t id;
-    char dedup_key[160], type[TERN_WORD_SIZE];
+    int64_t id;                                            /* ascending */
+    char dedup_key[160], type[TERN_WORD_SIZE];             /* as in struct message */
     char order_id[TERN_ID_SIZE], product_id[TERN_ID_SIZE]; /* product_id: "" when not about a product */
     char status[12];                                       /* NOTIFICATION_... */
     char recipient[SHOP_TEXT_SIZE];                        /* "" while WAITING */
     char methods[64];                                      /* all its methods, separated by a blank: "EMAIL SMS" */
-    char sent[64], failed[64]; /* of these, the ones that have sent it, and the ones that were given up */
+    char sent[64], failed[64]; /* of these, the ones that have sent it and the ones that were given up; may be "" */
     char title[MESSAGE_TITLE_SIZE], text[MESSAGE_TEXT_SIZE];
     int64_t created_at_ms;  /* UTC milliseconds */
-    int64_t finished_at_ms; /* when the last method sent it or was given up; 0 before */
+    int64_t finished_at_ms; /* UTC milliseconds; when the last method had sent it or was given up, 0 before */
 };
 
-/* A new row for a message; recipient NULL: WAITING, else PENDING. 1 and its id when it is new, 0 when it was there,
- * -1. */
+/* Stores a message: WAITING when `recipient` is NULL, else PENDING. 1 with its id when it is new, 0 when a row with its
+ * dedup key exists, -1. */
 int notification_add(struct tern_db *db, const struct message *message, const char *recipient, int64_t now_ms,
                      int64_t *ret_id, struct tern_error *err);
 /* 1 with the row, 0 when there is none, -1. */
 int notification_load(struct tern_db *db, int64_t id, struct notification *ret_row, struct tern_error *err);
-/* The next row of an order that waits for its contact: 1, 0, -1. */
+/* The oldest row of an order that is WAITING. 1 with the row, 0 when there is none, -1. */
 int notification_next_waiting(struct tern_db *db, const char *order_id, struct notification *ret_row,
                               struct tern_error *err);
+/* Gives a WAITING row its recipient; it is PENDING then. 0, or -1. */
 int notification_address(struct tern_db *db, int64_t id, const char *recipient, struct tern_error *err);
-/* Writes status, sent, failed, finished_at_ms back. */
+/* Writes status, sent, failed and finished_at_ms. 0, or -1. */
 int notification_update(struct tern_db *db, const struct notification *row, struct tern_error *err);
-/* Newest first, of one order, or of all when `order_id` is "". `visit` returns 0 to go on. */
+/* Visits at most `limit` rows, newest first: of one order, or of all when `order_id` is "". `visit` returns 0 to go on.
+ * 0, or -1. */
 int notification_each(struct tern_db *db, const char *order_id, int limit,
                       int (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err);
 
