@@ -1,6 +1,7 @@
-/* gateway_answer.c - which HTTP status with which schema of body is which answer of a gateway.
+/* gateway_answer.c - from HTTP status and body to the answer of a gateway.
  *
- * Every combination that is not listed is UNKNOWN. Quotes nothing of a body but the reason of a decline or refusal. */
+ * Every combination that is not listed in gateway_read_answer is UNKNOWN, so the charge or refund is tried again with
+ * the same key. Nothing of a body is quoted but the reason of a decline or refusal, cleaned and cut to SHOP_TEXT. */
 #include "gateway_answer.h"
 
 #include <stddef.h>
@@ -39,8 +40,8 @@ static enum gateway_answer unknown(struct gateway_reply *reply, const char *why)
     return GATEWAY_UNKNOWN;
 }
 
-/* Members that the schema does not know are ignored: gateways add some. NULL when the body does not fit; the caller
- * destroys the tree. */
+/* Members that the schema does not have are ignored, since gateways add some. Returns the tree, which the caller
+ * destroys; NULL, with the reason, when the body is not of the schema. */
 static struct cJSON *read_body(const char *body, size_t length, const struct tern_schema *schema, void *target,
                                struct gateway_reply *reply)
 {
@@ -65,7 +66,7 @@ static enum gateway_answer read_charge(const char *body, size_t length, struct g
     return GATEWAY_DONE;
 }
 
-/* The reason is for people: a bad one does not make the decline doubtful. */
+/* A reason of the wrong type is left out: the decline is certain without it. */
 static enum gateway_answer read_decline(const char *body, size_t length, struct gateway_reply *reply)
 {
     struct decline_answer answer;
@@ -79,7 +80,8 @@ static enum gateway_answer read_decline(const char *body, size_t length, struct 
     return GATEWAY_DECLINED;
 }
 
-/* "reason", "error", "message" or "detail", as a text or an object with a "message": NULL when there is none. */
+/* "reason", "error", "message" or "detail" (RFC 9457), a text or an object with a "message". NULL when there is
+ * none. */
 static const char *find_reason(const struct cJSON *tree)
 {
     static const char *const names[] = {"reason", "error", "message", "detail"};

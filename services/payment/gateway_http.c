@@ -1,11 +1,12 @@
 /* gateway_http.c - a payment gateway over HTTP: POST /charges, GET /charges/<key>, POST /refunds.
  *
- * A run of a job begins a call, answers WAIT, and is woken when the call has ended. What was begun before, by an
- * earlier attempt or an earlier process, may have had its effect: such a charge is looked up by its key first, and
- * posted (with the same key) only when the gateway has never seen it. Only the gateway's own word ends a charge: for
- * an ERROR it must have been reachable, and not have seen what was posted just before.
+ * A run of a job begins a call, answers WAIT, and is woken when the call has ended. A charge that an earlier attempt or
+ * an earlier process may have posted is queried by its key first, and posted again (with the same key) only when the
+ * gateway has never seen it. Only the gateway ends a charge: before NOTHING is answered it was reachable, and had not
+ * seen what was posted just before.
  *
- * Invariant: a flight belongs to one job from the beginning of a call until the job has taken its answer. */
+ * Two threads: the job worker's calls charge, refund and find; the HTTP client's calls on_reply. Invariant: a flight
+ * belongs to one job from the beginning of a call until the job has taken its answer. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,17 +19,23 @@
 #include "tern/http_client.h"
 #include "tern/log.h"
 
-enum { FLIGHTS_MAX = 1024, QUEUE_MAX = 4096, CONNECT_MS = 5000, LATEST_MS = 60000, FULL_MS = 10000 };
+enum {
+    FLIGHTS_MAX = 1024, /* calls at once */
+    QUEUE_MAX = 4096,   /* jobs that are woken when a flight is free */
+    CONNECT_MS = 5000,  /* a connection takes so long at most */
+    LATEST_MS = 60000,  /* a job that waits for an answer or a flight is called again after so long, woken or not */
+    FULL_MS = 10000     /* the same, when the queue was full */
+};
 
 struct http_gateway;
 
 /* One call to the gateway that is under way, or has ended and waits for its job. */
 struct flight {
-    int64_t job_id; /* 0: free */
-    struct http_gateway *gateway;
+    int64_t job_id;                 /* 0: free */
+    struct http_gateway *gateway;   /* for on_reply, which gets the flight only */
     struct tern_job_worker *worker; /* where to wake the job; NULL in tests */
     enum gateway_question question;
-    bool last_word;   /* of a query: the charge was posted in vain just before */
+    bool is_last;     /* of a query: after the last attempt; "never seen" ends the charge */
     bool ended;       /* what follows is the answer */
     bool turned_away; /* gateway_turns_away */
     enum gateway_answer answer;
@@ -36,20 +43,20 @@ struct flight {
 };
 
 struct http_gateway {
-    struct tern_text url, ca_file; /* as it was opened with; no slash at the end */
-    int64_t opened_at_ms;          /* wall time */
-    struct tern_http_client *client;
-    atomic_int turned_away[GATEWAY_QUESTIONS]; /* the status of the last answer that turned us away; 0: it did not */
-    struct tern_text authorization;            /* the header with our key; empty: none. Under the lock */
+    struct tern_text url, ca_file;   /* of the settings at the start; the URL without slashes at its end */
+    int64_t opened_at_ms;            /* UTC milliseconds: older jobs may have been posted by another process */
+    struct tern_http_client *client; /* owned */
+    atomic_int turned_away[GATEWAY_QUESTIONS]; /* HTTP status when the last answer turned us away, else 0 */
+    struct tern_text authorization;            /* the header line with our key; empty: none. Under the lock */
     pthread_mutex_t lock;                      /* guards what follows */
     struct flight flights[FLIGHTS_MAX];
-    int64_t queue[QUEUE_MAX]; /* ids of jobs that wait for a flight: a ring. A job that finds it full waits FULL_MS */
+    int64_t queue[QUEUE_MAX]; /* a ring: ids of jobs that wait for a flight, the oldest at queue_first */
     size_t queue_first, queue_count;
 };
 
 /* ---- flights ---- */
 
-/* The job's own with its id, a free one with 0; the lock is held. */
+/* The flight of a job, or NULL; with id 0 a free one. The lock is held. */
 static struct flight *flight_of(struct http_gateway *gateway, int64_t job_id)
 {
     for (size_t i = 0; i < FLIGHTS_MAX; i++)
@@ -57,7 +64,7 @@ static struct flight *flight_of(struct http_gateway *gateway, int64_t job_id)
     return NULL;
 }
 
-/* False when the queue is full; the lock is held. */
+/* True when the job is in the queue, now or already; false when the queue is full. The lock is held. */
 static bool queue_up(struct http_gateway *gateway, int64_t job_id)
 {
     for (size_t i = 0; i < gateway->queue_count; i++)
@@ -67,7 +74,7 @@ static bool queue_up(struct http_gateway *gateway, int64_t job_id)
     return true;
 }
 
-/* The first in the queue, or 0; the lock is held. */
+/* Takes the oldest job out of the queue; 0 when it is empty. The lock is held. */
 static int64_t leave_queue(struct http_gateway *gateway)
 {
     if (gateway->queue_count == 0) return 0;
@@ -79,7 +86,8 @@ static int64_t leave_queue(struct http_gateway *gateway)
 
 enum landing { NOT_BEGUN, IN_THE_AIR, LANDED };
 
-/* A flight that has ended is copied out and free again; the first job in the queue is woken for it. */
+/* Copies the answer of a flight that has ended and frees the flight; then wakes the oldest job in the queue for it. All
+ * jobs have the same worker, so that of the flight wakes any of them. */
 static enum landing take_answer(struct http_gateway *gateway, int64_t job_id, struct flight *ret_flight)
 {
     enum landing landing = NOT_BEGUN;
@@ -97,7 +105,7 @@ static enum landing take_answer(struct http_gateway *gateway, int64_t job_id, st
     return landing;
 }
 
-/* On the client's thread. */
+/* On the HTTP client's thread. The flight is not freed here: it keeps the answer until the job's next step. */
 static void on_reply(void *owner, const struct tern_http_reply *reply)
 {
     struct flight *flight = owner;
@@ -109,7 +117,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
     else
         shop_set_text(read.reason, reply->error.text);
     bool turned_away = gateway_turns_away(reply->status, answer);
-    /* A time-out or a 5xx, which a proxy may have sent, does not say whether the gateway lets us in. */
+    /* A time-out or a 5xx tells nothing about our key or our requests: it may come from a proxy. */
     if (reply->status >= 200 && reply->status < 500)
         atomic_store(&gateway->turned_away[flight->question], turned_away ? reply->status : 0);
     pthread_mutex_lock(&gateway->lock);
@@ -129,7 +137,7 @@ static void on_reply(void *owner, const struct tern_http_reply *reply)
 static void write_call(const struct http_gateway *gateway, enum gateway_question question,
                        const struct gateway_call *call, struct tern_text *url, struct tern_text *body)
 {
-    const struct gateway_request *request = call->request; /* NULL: a query of a late check */
+    const struct gateway_request *request = call->request; /* NULL: a query by a late check */
     switch (question) {
     case GATEWAY_CHARGE:
         tern_text_printf(url, "%s/charges", gateway->url.bytes);
@@ -153,13 +161,14 @@ static void write_call(const struct http_gateway *gateway, enum gateway_question
     tern_broken(__FILE__, __LINE__, "a gateway is asked one of its questions");
 }
 
-/* Overwrites a secret before its memory is given back. */
+/* Overwrites a secret before its memory is freed. explicit_bzero, since a compiler may leave out memset there. */
 static void forget(struct tern_text *secret)
 {
     if (secret->bytes) explicit_bzero(secret->bytes, secret->length);
     tern_text_fini(secret);
 }
 
+/* 0: on_reply will be called, once. -1: it will not. */
 static int send_call(struct http_gateway *gateway, struct flight *flight, const struct gateway_call *call)
 {
     struct tern_text url = {0}, body = {0}, key = {0}, authorization = {0};
@@ -184,9 +193,10 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     return status;
 }
 
-/* Begins a call and answers WAIT: for the answer, or for a free flight. */
+/* Begins a call in a free flight, or queues up for one, and answers WAIT. The flight is taken before the call is sent:
+ * on_reply may come first. */
 static enum gateway_answer begin(struct http_gateway *gateway, const struct gateway_call *call,
-                                 enum gateway_question question, bool last_word, struct gateway_reply *reply)
+                                 enum gateway_question question, bool is_last, struct gateway_reply *reply)
 {
     bool sent = false, queued = false;
     pthread_mutex_lock(&gateway->lock);
@@ -196,7 +206,7 @@ static enum gateway_answer begin(struct http_gateway *gateway, const struct gate
                                   .gateway = gateway,
                                   .worker = call->worker,
                                   .question = question,
-                                  .last_word = last_word};
+                                  .is_last = is_last};
     else
         queued = queue_up(gateway, call->job->id);
     pthread_mutex_unlock(&gateway->lock);
@@ -206,11 +216,11 @@ static enum gateway_answer begin(struct http_gateway *gateway, const struct gate
         flight->job_id = 0;
         pthread_mutex_unlock(&gateway->lock);
     }
-    reply->wait_ms = sent || queued ? LATEST_MS : FULL_MS; /* the job is woken earlier, or by its time */
+    reply->wait_ms = sent || queued ? LATEST_MS : FULL_MS; /* at the latest: on_reply or take_answer wakes it */
     return GATEWAY_WAIT;
 }
 
-/* A question that one call answers. */
+/* A refund, or the query of a late check: one call, and its answer as it is. */
 static enum gateway_answer ask_once(struct http_gateway *gateway, const struct gateway_call *call,
                                     enum gateway_question question, struct gateway_reply *reply)
 {
@@ -224,15 +234,15 @@ static enum gateway_answer ask_once(struct http_gateway *gateway, const struct g
     return flight.answer;
 }
 
-/* By an earlier attempt, or an earlier process. */
+/* By an earlier attempt, or by an earlier process, which left no trace of a call under way. */
 static bool may_have_been_posted(const struct http_gateway *gateway, const struct gateway_call *call)
 {
     return call->job->attempts > 0 || call->job->added_at_ms <= gateway->opened_at_ms;
 }
 
-/* Amounts here are hundredths; a gateway counts in the minor unit that ISO 4217 gives the currency. A currency with
- * another minor unit would be charged a hundred times too much, or a tenth. The API refuses such currencies; an order
- * of an older order-service may still come. */
+/* Amounts here are hundredths; a gateway counts in the minor unit that ISO 4217 gives the currency. Of a currency with
+ * no decimals it would take a hundred times too much, of one with three a tenth. The API refuses such currencies, but
+ * an older version took orders in them. */
 static enum gateway_answer post(struct http_gateway *gateway, const struct gateway_call *call,
                                 struct gateway_reply *reply)
 {
@@ -241,28 +251,7 @@ static enum gateway_answer post(struct http_gateway *gateway, const struct gatew
     return GATEWAY_REFUSED;
 }
 
-/* Not seen: the charge may be posted. Not seen although it was just posted: treat it as never charged; a request
- * still in flight is caught by the late check. */
-static enum gateway_answer after_query(struct http_gateway *gateway, const struct gateway_call *call,
-                                       const struct flight *query, struct gateway_reply *reply)
-{
-    if (query->answer != GATEWAY_NOTHING) return query->answer;
-    if (call->request->cancelled) return GATEWAY_STOPPED;
-    if (!query->last_word) return post(gateway, call, reply);
-    shop_set_text(reply->reason, "the gateway gave no usable answer, and has not seen the charge");
-    return GATEWAY_NOTHING;
-}
-
-/* After the last attempt without a usable answer the charge is looked up; after earlier ones the next attempt does
- * that. A charge that was turned away is not the customer's failure, however often it was tried. */
-static enum gateway_answer after_post(struct http_gateway *gateway, const struct gateway_call *call,
-                                      const struct flight *post, struct gateway_reply *reply)
-{
-    bool is_last = call->job->attempts + 1 >= call->most_attempts;
-    if (post->answer != GATEWAY_UNKNOWN || !is_last || post->turned_away) return post->answer;
-    return begin(gateway, call, GATEWAY_QUERY, true, reply);
-}
-
+/* One step of a charge: begins its first call, waits for it, or goes on from its answer. */
 static enum gateway_answer next_of_charge(struct http_gateway *gateway, const struct gateway_call *call,
                                           struct gateway_reply *reply)
 {
@@ -275,11 +264,24 @@ static enum gateway_answer next_of_charge(struct http_gateway *gateway, const st
     case LANDED: break;
     }
     *reply = flight.reply;
-    return flight.question == GATEWAY_QUERY ? after_query(gateway, call, &flight, reply)
-                                            : after_post(gateway, call, &flight, reply);
+    if (flight.question == GATEWAY_CHARGE) {
+        /* No usable answer: after the last attempt the charge is queried at once, after an earlier one by the next
+         * attempt. A charge that was turned away is retried for ever: the operator has to act, and the customer did
+         * nothing wrong. */
+        bool is_last = call->job->attempts + 1 >= call->most_attempts;
+        if (flight.answer != GATEWAY_UNKNOWN || !is_last || flight.turned_away) return flight.answer;
+        return begin(gateway, call, GATEWAY_QUERY, true, reply);
+    }
+    if (flight.answer != GATEWAY_NOTHING) return flight.answer;
+    if (call->request->cancelled) return GATEWAY_STOPPED;
+    if (!flight.is_last) return post(gateway, call, reply);
+    /* Never seen after the last attempt: treat it as never charged. A request that is still on its way is found by the
+     * late checks. */
+    shop_set_text(reply->reason, "the gateway gave no usable answer, and has not seen the charge");
+    return GATEWAY_NOTHING;
 }
 
-/* A refusal of the first request ends the charge: there is no other one that could still charge. */
+/* A refusal of the first request is a decline: there is no earlier request that could still charge. */
 static enum gateway_answer charge(void *self, const struct gateway_call *call, struct gateway_reply *reply)
 {
     struct http_gateway *gateway = self;
@@ -317,6 +319,7 @@ static const char *fault(void *self)
 
 /* ---- life ---- */
 
+/* The client goes first: it calls on_reply for what is still under way. */
 static void close_gateway(void *self)
 {
     struct http_gateway *gateway = self;
@@ -328,6 +331,7 @@ static void close_gateway(void *self)
     free(gateway);
 }
 
+/* The key must fit into a header line: no blanks, no control characters (RFC 6750 has fewer still). */
 static int check(const struct tern_config *config, bool *ret_exposed, struct tern_error *err)
 {
     if (tern_http_client_check_url(tern_config_text(config, "PAYMENT_GATEWAY_URL"), ret_exposed, err) < 0)
@@ -350,7 +354,7 @@ static void log_gateway(const struct tern_config *config, struct tern_log *log, 
         tern_log_warn(log, "the gateway is asked without a key: PAYMENT_GATEWAY_KEY is not set", TERN_STR("url", url));
 }
 
-/* Without the slashes at its end. */
+/* The length of a URL without the slashes at its end. */
 static size_t length_of_url(const char *url)
 {
     size_t length = strlen(url);
@@ -359,14 +363,7 @@ static size_t length_of_url(const char *url)
     return length;
 }
 
-static bool is_address_of(const struct http_gateway *gateway, const struct tern_config *config)
-{
-    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
-    const char *ca_file = tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE");
-    return length_of_url(url) == gateway->url.length && memcmp(url, gateway->url.bytes, gateway->url.length) == 0 &&
-           strcmp(ca_file, gateway->ca_file.bytes) == 0;
-}
-
+/* Swaps the header line; a call that is being written has the old one or the new one, whole. */
 static void keep_key(struct http_gateway *gateway, const char *key)
 {
     struct tern_text line = {0};
@@ -378,11 +375,15 @@ static void keep_key(struct http_gateway *gateway, const char *key)
     forget(&old);
 }
 
-/* A key is a secret between this service and one gateway: the key of another gateway is not sent to this one. */
+/* A key is a secret between this service and one gateway. When the settings name another gateway, their key is that
+ * gateway's: it is used after a restart, with the new URL. */
 static bool reload(void *self, const struct tern_config *config)
 {
     struct http_gateway *gateway = self;
-    bool ours = is_address_of(gateway, config);
+    const char *url = tern_config_text(config, "PAYMENT_GATEWAY_URL");
+    bool ours = length_of_url(url) == gateway->url.length &&
+                memcmp(url, gateway->url.bytes, gateway->url.length) == 0 &&
+                strcmp(tern_config_text(config, "PAYMENT_GATEWAY_CA_FILE"), gateway->ca_file.bytes) == 0;
     if (ours) keep_key(gateway, tern_config_text(config, "PAYMENT_GATEWAY_KEY"));
     tern_http_client_read_certificates(gateway->client);
     return ours;

@@ -1,15 +1,16 @@
 /* gateway_simulated.c - a payment gateway without money: chance, delay, test tokens.
  *
- * Invariant: chance and delay are a function of the idempotency key, never of when or how often a call is made. Keeps
- * no state, so it answers after a crash as before. */
+ * Invariant: chance, delay and reference are functions of the idempotency key, never of when or how often a call is
+ * made. Keeps no state, so its answers after a crash are those of before. */
 #include <stdio.h>
 #include <string.h>
 
 #include "gateway.h"
 
-enum { SLOW_FACTOR = 10 };
+enum { SLOW_FACTOR = 10 }; /* tok_slow: times the delay */
 
-/* FNV-1a, then the finaliser of MurmurHash3 to spread it: keys differ in a few characters only. */
+/* FNV-1a, then the finaliser of MurmurHash3: keys differ in a few characters only, and FNV alone leaves the high bits
+ * alike. `salt` gives a key several independent numbers. */
 static uint64_t hash_of(const char *key, const char *salt)
 {
     uint64_t hash = 14695981039346656037u;

@@ -1,5 +1,7 @@
-/* payment/payment.h - payment-service as one value, the tables that it is made of (settings, handlers, jobs, routes,
- * metrics), and its state. */
+/* payment/payment.h - payment-service: the tables that make it a service, its state, and the calls between its files.
+ *
+ * Handlers and the `finish` of a job run on the writer's thread inside a unit of work, runs of jobs on the worker's
+ * thread, payment_checks on a thread of the HTTP server; they share the state without a lock. */
 #ifndef PAYMENT_H
 #define PAYMENT_H
 
@@ -20,27 +22,29 @@ extern const struct tern_migration payment_migrations[];
 #define PAYMENT_JOB_REFUND     "refund"
 #define PAYMENT_JOB_LATE_CHECK "late-check"
 
-/* The idempotency key by which the gateway knows the charge of an order, for ever. */
+/* The idempotency key of the charge of an order: "charge-<orderId>". The gateway knows it, so it never changes. */
 void payment_charge_key(const char *order_id, char key[TERN_JOB_KEY_SIZE]);
 
-/* The service's own state (ctx->self). Constant once it was opened, but for the gateway's key. */
+/* The service's own state (ctx->self). Constant between open and close, but for the gateway's key. */
 struct payment_state {
-    struct payment_gateway gateway;
-    struct simulated_gateway simulated; /* what `gateway` calls without PAYMENT_GATEWAY_URL */
-    int64_t most_attempts;              /* of a charge: from then on "never seen" of the gateway ends it */
-    int64_t late_check_ms;              /* from an ERROR to the first check for a charge that came late */
+    struct payment_gateway gateway;     /* owned; closed by payment_close */
+    struct simulated_gateway simulated; /* behind `gateway` without PAYMENT_GATEWAY_URL, else unused */
+    int64_t most_attempts;              /* RETRY_MAX_ATTEMPTS: after as many, "never seen" ends a charge */
+    int64_t late_check_ms;              /* PAYMENT_LATE_CHECK_S: from giving a charge up to the first late check */
 };
+/* 0; or -1 with `err` when a setting is wrong. Configuration and log must outlive the state. */
 int payment_open(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
+/* The settings that SIGHUP reads again; main thread, while the gateway is used. *ret_kept names one that stayed. */
 extern const char *const payment_reloads[];
 int payment_reload(void *self, const struct tern_config *config, const char **ret_kept, struct tern_error *err);
 void payment_close(void *self);
 
-/* The line "gateway" in /readyz. */
+/* Adds the line "gateway" to /readyz. */
 void payment_checks(struct tern_app *app, struct tern_readiness *readiness);
 
 struct payment;
-/* Marks a charged payment REFUNDING and adds the job that refunds it; the payment of a free order becomes VOIDED, and
- * PaymentVoided is emitted. Inside a unit of work; 0, or -1 with `err`. */
+/* Begins the refund of a charged payment: REFUNDING, and a job. That of a free order becomes VOIDED, and PaymentVoided
+ * is emitted: there is nothing to refund. Inside a unit of work. 0, or -1 with `err`: the unit must be undone. */
 int payment_give_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err);
 
 #endif

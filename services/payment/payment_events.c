@@ -1,6 +1,7 @@
-/* payment_events.c - the events of payment-service, each made from the row of a payment.
+/* payment_events.c - the events of payment-service, each from the row of a payment.
  *
- * An event that is emitted again says the same: its times are those of the row. Reads and changes no store. */
+ * An answer that is emitted once more has the same data: its times are those of the row, and only the eventId is new.
+ * Reads and changes no store. */
 #include "payment_events.h"
 
 int payment_emit_processed(struct tern_context *ctx, const struct payment *payment, struct tern_error *err)

@@ -1,6 +1,7 @@
-/* payment/payment_events.h - emits the events of payment-service, each made from the row of a payment.
+/* payment/payment_events.h - emits the events of payment-service, each from the row of a payment.
  *
- * Inside a unit of work, on the writer's thread. 0, or -1 with `err`: the unit must be undone. */
+ * The row is as it is stored, with its updated_at_ms as the time of the event. Inside a unit of work, on the writer's
+ * thread. 0, or -1 with `err`: the unit must be undone. */
 #ifndef PAYMENT_EVENTS_H
 #define PAYMENT_EVENTS_H
 

@@ -1,9 +1,10 @@
 /* payment_handlers.c - the events that payment-service consumes, and what it does about each.
  *
- *     OrderPlaced     writes the intent to charge, and the job that charges
- *     OrderCancelled  is answered whatever was known before: PaymentVoided when nothing was charged and nothing will
- *                     be, PaymentRefunded when the money went back, PaymentFailed when the charge fails anyway. About
- *                     an order that was never seen the gateway may know more (a store that was lost): it is asked first
+ *     OrderPlaced     stores the intent to charge, and adds the job that charges
+ *     OrderCancelled  always answered, now or by a job: PaymentVoided when nothing was charged and nothing will be,
+ *                     PaymentRefunded when the money is back, PaymentFailed when a charge under way fails. About an
+ *                     order that was never seen the gateway is asked first: it may know a charge of a store that was
+ *                     lost
  *
  * Nothing here calls the gateway: jobs do (payment_jobs.c). */
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "payment.h"
 #include "payment_events.h"
 
+/* "<kind>-<orderId>": one job of a kind for each order, and the idempotency key at the gateway. */
 static void make_key(const char *kind, const char *order_id, char key[TERN_JOB_KEY_SIZE])
 {
     (void)snprintf(key, TERN_JOB_KEY_SIZE, "%s-%s", kind, order_id);
@@ -33,21 +35,7 @@ static int add_job(struct tern_context *ctx, const char *kind, const struct paym
     return status;
 }
 
-static int begin_charge(struct tern_context *ctx, const struct shop_order_placed *order, struct tern_error *err)
-{
-    struct payment payment = {.status = PAYMENT_PENDING, .amount_minor = order->total_amount_minor};
-    struct gateway_request request = {.amount_minor = order->total_amount_minor};
-    payment.created_at_ms = payment.updated_at_ms = ctx->now_ms;
-    tern_copy_whole(payment.order_id, sizeof payment.order_id, order->order_id);
-    tern_copy_whole(payment.customer_id, sizeof payment.customer_id, order->customer_id);
-    tern_copy_whole(payment.currency, sizeof payment.currency, order->currency);
-    tern_copy_whole(request.customer_id, sizeof request.customer_id, order->customer_id);
-    tern_copy_whole(request.currency, sizeof request.currency, order->currency);
-    tern_copy_whole(request.token, sizeof request.token, order->payment_token);
-    if (payment_insert(ctx->db, &payment, err) < 0) return -1;
-    return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err);
-}
-
+/* The intent is stored before any charge: a crash after the charge finds it, and the job asks again with its key. */
 static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct tern_event *event,
                                          struct tern_error *err)
 {
@@ -59,9 +47,22 @@ static enum tern_outcome on_order_placed(struct tern_context *ctx, const struct 
     if (known) {
         tern_log_info(ctx->log, "not charged: the order is known already", TERN_STR("orderId", order.order_id),
                       TERN_STR("status", payment_status_name(payment.status)));
-        return TERN_DONE; /* a tombstone, or charged before */
+        return TERN_DONE; /* a tombstone, or an event that the inbox has forgotten */
     }
-    return begin_charge(ctx, &order, err) < 0 ? TERN_RETRY : TERN_DONE;
+
+    payment = (struct payment){.status = PAYMENT_PENDING,
+                               .amount_minor = order.total_amount_minor,
+                               .created_at_ms = ctx->now_ms,
+                               .updated_at_ms = ctx->now_ms};
+    struct gateway_request request = {.amount_minor = order.total_amount_minor};
+    tern_copy_whole(payment.order_id, sizeof payment.order_id, order.order_id);
+    tern_copy_whole(payment.customer_id, sizeof payment.customer_id, order.customer_id);
+    tern_copy_whole(payment.currency, sizeof payment.currency, order.currency);
+    tern_copy_whole(request.customer_id, sizeof request.customer_id, order.customer_id);
+    tern_copy_whole(request.currency, sizeof request.currency, order.currency);
+    tern_copy_whole(request.token, sizeof request.token, order.payment_token);
+    if (payment_insert(ctx->db, &payment, err) < 0) return TERN_RETRY;
+    return add_job(ctx, PAYMENT_JOB_CHARGE, &payment, &request, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
 int payment_give_back(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
@@ -82,7 +83,8 @@ int payment_give_back(struct tern_context *ctx, struct payment *payment, struct 
     return add_job(ctx, PAYMENT_JOB_REFUND, payment, &request, err);
 }
 
-/* A charge that must not be made any more: only what became of it counts, so it needs no token. */
+/* The request of a charge that must not be made any more: the job only finds out what became of it, so it has no
+ * token. */
 static struct gateway_request cancelled_charge(const struct payment *payment)
 {
     struct gateway_request request = {.amount_minor = payment->amount_minor, .cancelled = 1};
@@ -91,7 +93,8 @@ static struct gateway_request cancelled_charge(const struct payment *payment)
     return request;
 }
 
-/* The charge is under way: its outcome decides. A gateway that can look a charge up is not asked to charge any more. */
+/* The charge is under way, and its outcome decides the answer. A gateway with a query is not asked to charge any more:
+ * the job's payload is changed under it. One without is, and a success is then refunded. */
 static int remember_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
@@ -106,13 +109,13 @@ static int remember_cancel(struct tern_context *ctx, struct payment *payment, st
     if (!state->gateway.find) return 0;
     payment_charge_key(payment->order_id, key);
     tern_schema_encode(&gateway_request_schema, &request, &payload);
-    int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err); /* read by the job's next step */
+    int amended = tern_job_amend(ctx, PAYMENT_JOB_CHARGE, key, payload.bytes, err); /* the job's next step reads it */
     tern_text_fini(&payload);
     return amended < 0 ? -1 : 0;
 }
 
-/* Cancelled before the order was seen: from now on it can never be charged. A gateway that can look a charge up decides
- * what is answered: it knows every charge by its key. */
+/* Cancelled before the order was seen: the row keeps it from being charged later. A gateway with a query decides the
+ * answer, since it knows every charge by its key; without one nothing was charged, as far as anybody knows. */
 static int leave_tombstone(struct tern_context *ctx, const struct shop_order_cancelled *cancelled,
                            struct tern_error *err)
 {
@@ -136,16 +139,18 @@ static int leave_tombstone(struct tern_context *ctx, const struct shop_order_can
     return payment_emit_voided(ctx, &payment, err);
 }
 
+/* One answer for each status. A repeated cancel gets the same answer; the newest one is its cause, since a nudge looks
+ * for events that its own OrderCancelled has caused. */
 static int answer_cancel(struct tern_context *ctx, struct payment *payment, struct tern_error *err)
 {
     tern_copy_whole(payment->cancel_id, sizeof payment->cancel_id, ctx->conversation.causation_id);
     switch (payment->status) {
     case PAYMENT_PENDING: return remember_cancel(ctx, payment, err);
     case PAYMENT_SUCCESS: return payment_give_back(ctx, payment, err);
-    case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* the answer is under way */
+    case PAYMENT_REFUNDING: return payment_update(ctx->db, payment, err); /* finish_refund answers */
     case PAYMENT_REFUNDED: return payment_emit_refunded(ctx, payment, err);
     case PAYMENT_FAILED:
-    case PAYMENT_ERROR: /* a charge that still turns up (payment_jobs.c) must be refunded: no other cancel comes */
+    case PAYMENT_ERROR: /* a late charge must then be refunded at once: no other cancel will come */
         payment->cancel_wanted = true;
         return payment_update(ctx->db, payment, err) < 0 ? -1 : payment_emit_voided(ctx, payment, err);
     case PAYMENT_VOIDED: return payment_emit_voided(ctx, payment, err);

@@ -1,6 +1,6 @@
-/* payment_http.c - GET /payments/{orderId}: what happened to the money of an order; and the gateway's line in /readyz.
+/* payment_http.c - GET /payments/{orderId}: the payment of an order; and the gateway's line in /readyz.
  *
- * Reads only, on a connection of its own that cannot write. */
+ * Reads only, on a connection that cannot write. */
 #include "payment.h"
 #include "payment_store.h"
 #include "tern/money.h"
@@ -39,7 +39,7 @@ static void get_payment(void *self, const struct tern_http_request *request, str
         write_payment(&payment, &answer->body);
 }
 
-/* A warning only: orders are taken all the same, and wait. */
+/* A warning, so /readyz stays 200: the service still accepts events, and their charges wait for the gateway. */
 void payment_checks(struct tern_app *app, struct tern_readiness *readiness)
 {
     const struct payment_state *state = tern_app_self(app);

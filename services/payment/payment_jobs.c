@@ -1,8 +1,9 @@
-/* payment_jobs.c - charging and refunding: the call to the gateway outside, its outcome inside a transaction.
+/* payment_jobs.c - charge, refund and late check: the gateway is called outside any transaction, its answer is recorded
+ * inside one.
  *
- * A charge is asked for with the key charge-<orderId>, a refund with refund-<orderId>, whatever happens in between:
- * no order is charged or refunded twice. A refund is tried until it succeeds. A charge is asked for until the gateway
- * says what became of it: while money may have been taken the payment stays PENDING. */
+ * The idempotency key of a charge is charge-<orderId>, of a refund refund-<orderId>, at every attempt: no order is
+ * charged or refunded twice. A refund is tried until it succeeds. A charge is tried until the gateway says what became
+ * of it: while money may have been taken the payment stays PENDING (docs/adr/0008). */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,11 +12,11 @@
 #include "payment_events.h"
 #include "payment_metrics.h"
 
-/* 10 minutes after an ERROR (PAYMENT_LATE_CHECK_S), then 30 minutes, 90, 4.5 hours and 13.5 after the last: 20 hours
- * in all. */
+/* Each pause is three times the one before. With the default PAYMENT_LATE_CHECK_S they are 10, 30 and 90 minutes, 4.5
+ * and 13.5 hours: 20 hours in all. */
 enum { LATE_CHECKS = 5, LATE_PAUSE_GROWS = 3 };
 
-/* ---- what travels in a job ---- */
+/* ---- payloads of jobs: members are never renamed, jobs of an older version may be in the store ---- */
 
 static const struct tern_field request_fields[] = {
     TERN_FIELD(struct gateway_request, "customerId", customer_id, TERN_KIND_ID, required, 0, 0),
@@ -27,9 +28,8 @@ static const struct tern_field request_fields[] = {
 };
 const struct tern_schema gateway_request_schema = TERN_SCHEMA_OF(struct gateway_request, request_fields);
 
-/* Which check of a charge that was given up, from 1. */
 struct late_check {
-    int64_t number;
+    int64_t number; /* which check of this charge: 1 to LATE_CHECKS */
 };
 static const struct tern_field late_fields[] = {
     TERN_FIELD(struct late_check, "number", number, TERN_KIND_COUNT, required, 1, LATE_CHECKS),
@@ -44,7 +44,7 @@ static int read_payload(const struct tern_job *job, const struct tern_schema *sc
 
 /* ---- outside: the call ---- */
 
-/* `finish` gets the gateway's answer as the code, and the reference or the reason as the text. */
+/* `finish` gets the gateway's answer as the code, and its reference or its reason as the text. */
 static enum tern_job_verdict finished(struct tern_job_run *run, enum gateway_answer answer, const char *text)
 {
     run->code = (int)answer;
@@ -52,6 +52,7 @@ static enum tern_job_verdict finished(struct tern_job_run *run, enum gateway_ans
     return TERN_JOB_FINISHED;
 }
 
+/* UNKNOWN is the only answer that is counted as an attempt; WAIT records nothing. */
 static enum tern_job_verdict verdict_of(enum gateway_answer answer, const struct gateway_reply *reply,
                                         struct tern_job_run *run)
 {
@@ -63,6 +64,7 @@ static enum tern_job_verdict verdict_of(enum gateway_answer answer, const struct
     }
 }
 
+/* Without a request: a query needs the key only. */
 static struct gateway_call call_of(const struct payment_state *state, const struct tern_job *job, const char *key,
                                    const struct tern_job_run *run)
 {
@@ -70,8 +72,7 @@ static struct gateway_call call_of(const struct payment_state *state, const stru
         .key = key, .job = job, .most_attempts = state->most_attempts, .step = run->step, .worker = run->worker};
 }
 
-/* The job's key; `anew`, a planted bug: one of its own for each attempt. */
-/* A free order: no gateway is asked, since many refuse an amount of 0. */
+/* A free order: the gateway is not called, since many refuse an amount of 0. */
 static enum tern_job_verdict pay_nothing(const struct tern_job *job, const char *prefix, struct tern_job_run *run)
 {
     char reference[SHOP_REF_SIZE];
@@ -102,7 +103,7 @@ static enum tern_job_verdict run_refund(void *self, const struct tern_job *job, 
     call.request = &request;
     enum gateway_answer answer = state->gateway.refund(state->gateway.self, &call, &reply);
     if (answer == GATEWAY_DECLINED || answer == GATEWAY_REFUSED)
-        answer = GATEWAY_UNKNOWN; /* the customer's money: ask again until it is given back */
+        answer = GATEWAY_UNKNOWN; /* the money is the customer's: retry until the refund is done */
     return verdict_of(answer, &reply, run);
 }
 
@@ -119,14 +120,16 @@ static enum tern_job_verdict run_late_check(void *self, const struct tern_job *j
 
 /* ---- inside: the outcome ---- */
 
-/* A job's events are caused by the event that added it; after a cancel, by the cancel: a nudge of that OrderCancelled
- * asks for its answer by the causation id. */
+/* Events of a job are caused by the event that added the job. After a cancel they are caused by the cancel: a nudge of
+ * that OrderCancelled republishes the events with its id as causation id. */
 static void cause_by_cancel(struct tern_context *ctx, const struct payment *payment)
 {
     if (!payment->cancel_id[0]) return;
     tern_copy_whole(ctx->conversation.causation_id, sizeof ctx->conversation.causation_id, payment->cancel_id);
 }
 
+/* Also of a late charge. PaymentProcessed has the cause of the job; the refund that may follow, the cancel as its
+ * cause. */
 static int record_charge(struct tern_context *ctx, struct payment *payment, const char *reference,
                          struct tern_error *err)
 {
@@ -154,8 +157,8 @@ static int record_failure(struct tern_context *ctx, struct payment *payment, enu
     return 0;
 }
 
-/* A slow first request may reach the gateway after it has said that it never saw the charge. So the charge is looked up
- * again, with growing pauses: what turns up is late money. */
+/* A request that is slow on its way may reach the gateway after it has answered that it never saw the charge. So the
+ * charge is queried again, with growing pauses. */
 static int add_late_check(struct tern_context *ctx, const char *order_id, int64_t number, struct tern_error *err)
 {
     const struct payment_state *state = ctx->self;
@@ -172,7 +175,8 @@ static int add_late_check(struct tern_context *ctx, const char *order_id, int64_
     return status;
 }
 
-/* The payment ends as `status`, though an earlier request may still reach the gateway. */
+/* The payment ends as `status`, but an earlier request may still reach the gateway: late checks follow. A gateway
+ * without a query never charges late. */
 static int give_up(struct tern_context *ctx, struct payment *payment, enum payment_status status, const char *reason,
                    struct tern_error *err)
 {
@@ -203,7 +207,7 @@ static enum tern_outcome finish_charge(struct tern_context *ctx, const struct te
     payment.updated_at_ms = ctx->now_ms;
     switch ((enum gateway_answer)run->code) {
     case GATEWAY_DONE: status = record_charge(ctx, &payment, run->result, err); break;
-    case GATEWAY_DECLINED: /* without a currency the order was never seen: no service waits for a failure */
+    case GATEWAY_DECLINED: /* without a currency the order was never seen: its cancel waits for PaymentVoided */
         status = payment.currency[0] ? record_failure(ctx, &payment, PAYMENT_FAILED, run->result, err)
                                      : record_void(ctx, &payment, err);
         break;
@@ -238,8 +242,8 @@ static enum tern_outcome finish_refund(struct tern_context *ctx, const struct te
     return TERN_DONE;
 }
 
-/* Money that turns up is refunded: at once when the cancel was answered before, else by the OrderCancelled that the
- * order emits about it. */
+/* A charge that turned up is recorded as any other, and refunded: at once when a cancel was answered before, else when
+ * order-service answers PaymentProcessed with OrderCancelled, as its timetable does after the end of an order. */
 static enum tern_outcome finish_late_check(struct tern_context *ctx, const struct tern_job *job,
                                            const struct tern_job_run *run, struct tern_error *err)
 {
@@ -263,10 +267,10 @@ static enum tern_outcome finish_late_check(struct tern_context *ctx, const struc
         tern_log_info(ctx->log, "looked for the charge for the last time: nothing was taken",
                       TERN_STR("orderId", job->subject));
     }
-    return TERN_DONE; /* declined: the same key will never give another answer */
+    return TERN_DONE; /* declined: final for this key, so no other check follows */
 }
 
-/* No number of attempts ends a charge, only the gateway's word that nothing was taken (gateway.h). */
+/* No number of attempts ends a job, only an answer of the gateway (gateway.h). */
 const struct tern_job_kind payment_jobs[] = {
     {PAYMENT_JOB_CHARGE,     run_charge,     finish_charge,     TERN_JOB_FOR_EVER},
     {PAYMENT_JOB_REFUND,     run_refund,     finish_refund,     TERN_JOB_FOR_EVER},

@@ -1,6 +1,6 @@
 /* payment_metrics.c - the metrics of payment-service.
  *
- * Counters follow what is committed; gauges are read from the jobs in the store, which outlive a crash. */
+ * Counters count since the start. Gauges are read from the jobs in the store, so they are right after a crash. */
 #include "payment_metrics.h"
 
 #include "payment.h"
@@ -35,21 +35,17 @@ void payment_metrics_late(struct tern_metrics *metrics)
     tern_metric_add(metrics, &payment_late_charges_total, 1, NULL, NULL, NULL);
 }
 
-static int set_gauges(struct tern_metrics *metrics, struct tern_db *db)
-{
-    struct tern_job_counts charges, refunds;
-    if (tern_job_count(db, PAYMENT_JOB_CHARGE, &charges, NULL) < 0) return -1;
-    if (tern_job_count(db, PAYMENT_JOB_REFUND, &refunds, NULL) < 0) return -1;
-    tern_metric_set(metrics, &payment_charges_unresolved, (double)charges.failing, NULL, NULL);
-    tern_metric_set(metrics, &payment_refunds_outstanding, (double)refunds.pending, NULL, NULL);
-    tern_metric_set(metrics, &payment_refunds_failing, (double)refunds.failing, NULL, NULL);
-    return 0;
-}
-
-/* A store that does not answer leaves them as they were. */
+/* A store that does not answer leaves the gauges as they were. */
 void payment_gauges(struct tern_app *app)
 {
+    struct tern_metrics *metrics = tern_app_metrics(app);
     struct tern_db *db = tern_app_reader(app, NULL);
-    if (db) (void)set_gauges(tern_app_metrics(app), db);
+    struct tern_job_counts charges, refunds;
+    if (db && tern_job_count(db, PAYMENT_JOB_CHARGE, &charges, NULL) == 0 &&
+        tern_job_count(db, PAYMENT_JOB_REFUND, &refunds, NULL) == 0) {
+        tern_metric_set(metrics, &payment_charges_unresolved, (double)charges.failing, NULL, NULL);
+        tern_metric_set(metrics, &payment_refunds_outstanding, (double)refunds.pending, NULL, NULL);
+        tern_metric_set(metrics, &payment_refunds_failing, (double)refunds.failing, NULL, NULL);
+    }
     tern_app_reader_done(app, db);
 }

@@ -1,10 +1,11 @@
 /* payment_store.c - SQL of the payments; see schema/ for the laws.
  *
- * Each statement stands beside its one function. It decides nothing. */
+ * Each statement stands beside its one function. Decides nothing. */
 #include "payment_store.h"
 
 #include <string.h>
 
+/* Stored and published (PaymentFailed.status, GET /payments), so they never change. */
 static const char *const names[PAYMENT_STATUS_COUNT] = {
     [PAYMENT_PENDING] = "PENDING",   [PAYMENT_SUCCESS] = "SUCCESS", [PAYMENT_FAILED] = "FAILED",
     [PAYMENT_ERROR] = "ERROR",       [PAYMENT_VOIDED] = "VOIDED",   [PAYMENT_REFUNDING] = "REFUNDING",
@@ -27,34 +28,32 @@ static const char select_payment[] =
     "SELECT customer_id, amount_minor, currency, status, cancel_wanted, transaction_id, refund_id, error, created_at,"
     " updated_at, cancel_id FROM payment WHERE order_id = ?1";
 
-static void read_row(const struct tern_db_rows *rows, struct payment *payment)
-{
-    tern_copy_whole(payment->customer_id, sizeof payment->customer_id, tern_db_column_text(rows, 0));
-    payment->amount_minor = tern_db_column_int(rows, 1);
-    tern_copy_whole(payment->currency, sizeof payment->currency, tern_db_column_text(rows, 2));
-    payment->status = status_named(tern_db_column_text(rows, 3));
-    payment->cancel_wanted = tern_db_column_int(rows, 4) != 0;
-    tern_copy_whole(payment->transaction_id, sizeof payment->transaction_id, tern_db_column_text(rows, 5));
-    tern_copy_whole(payment->refund_id, sizeof payment->refund_id, tern_db_column_text(rows, 6));
-    tern_copy_whole(payment->error, sizeof payment->error, tern_db_column_text(rows, 7));
-    payment->created_at_ms = tern_db_column_int(rows, 8);
-    payment->updated_at_ms = tern_db_column_int(rows, 9);
-    tern_copy_whole(payment->cancel_id, sizeof payment->cancel_id, tern_db_column_text(rows, 10));
-}
-
 int payment_load(struct tern_db *db, const char *order_id, struct payment *ret_payment, struct tern_error *err)
 {
     struct tern_db_rows rows;
+    struct payment payment = {0};
     if (tern_db_query(db, &rows, select_payment, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int got = tern_db_next(&rows, err);
     if (got > 0) {
-        tern_copy_whole(ret_payment->order_id, sizeof ret_payment->order_id, order_id);
-        read_row(&rows, ret_payment);
+        tern_copy_whole(payment.order_id, sizeof payment.order_id, order_id);
+        tern_copy_whole(payment.customer_id, sizeof payment.customer_id, tern_db_column_text(&rows, 0));
+        payment.amount_minor = tern_db_column_int(&rows, 1);
+        tern_copy_whole(payment.currency, sizeof payment.currency, tern_db_column_text(&rows, 2));
+        payment.status = status_named(tern_db_column_text(&rows, 3));
+        payment.cancel_wanted = tern_db_column_int(&rows, 4) != 0;
+        tern_copy_whole(payment.transaction_id, sizeof payment.transaction_id, tern_db_column_text(&rows, 5));
+        tern_copy_whole(payment.refund_id, sizeof payment.refund_id, tern_db_column_text(&rows, 6));
+        tern_copy_whole(payment.error, sizeof payment.error, tern_db_column_text(&rows, 7));
+        payment.created_at_ms = tern_db_column_int(&rows, 8);
+        payment.updated_at_ms = tern_db_column_int(&rows, 9);
+        tern_copy_whole(payment.cancel_id, sizeof payment.cancel_id, tern_db_column_text(&rows, 10));
+        *ret_payment = payment;
     }
     tern_db_done(&rows);
     return got;
 }
 
+/* tern_db_text binds "" as NULL; `currency` is NOT NULL, so "" is put back here. */
 static const char insert_payment[] =
     "INSERT INTO payment (order_id, customer_id, amount_minor, currency, status, cancel_wanted, created_at, updated_at,"
     " cancel_id) VALUES (?1, ?2, ?3, coalesce(?4, ''), ?5, ?6, ?7, ?7, ?8)";
