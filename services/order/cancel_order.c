@@ -1,8 +1,8 @@
 /* cancel_order.c - POST /orders/{orderId}/cancel: the customer wants the order undone.
  *
- * Accepted means: OrderCancelled is on disk; payment and inventory answer it, and the order becomes CANCELLED when
- * both have. A second cancel changes nothing, so the words of the first one count: the customer's own (`reason`) become
- * the order's `note`. The event's reason is CUSTOMER_REQUEST. */
+ * 202 means that OrderCancelled is on disk. Payment and inventory answer it, and the order is CANCELLED when both have.
+ * A second cancel changes nothing. The `reason` of the request is the customer's own words and becomes the order's
+ * `note`; the reason of the event is CUSTOMER_REQUEST. */
 #include "cancel_order.h"
 
 #include "order_drive.h"
@@ -43,7 +43,7 @@ enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, str
     if (work->if_match && !order_http_etag_listed(work->if_match, order.version, false))
         work->result = CANCEL_ORDER_OTHER_VERSION;
     if (work->result == CANCEL_ORDER_ACCEPTED && changes) {
-        /* The events belong to the order's conversation, not to one of this request. */
+        /* The events belong to the order's conversation; the request has none of its own. */
         tern_copy_whole(ctx->conversation.correlation_id, sizeof ctx->conversation.correlation_id,
                         order.correlation_id);
         if (order_drive(ctx, &order, SAGA_CUSTOMER_CANCELS, work->asked.reason, err) < 0) outcome = TERN_RETRY;

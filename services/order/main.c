@@ -1,4 +1,4 @@
-/* main.c - the order-service daemon. */
+/* main.c - order-service: takes orders and leads each one to its end. */
 #include "order_service.h"
 
 int main(int argc, char **argv)

@@ -1,15 +1,14 @@
 /* order.c - the fold of an order's stream, and the order as JSON.
  *
- * order_apply has one case for each event that an order's stream can hold; each event is the next one of the stream.
- * A gap or a stranger is a broken invariant. Touches neither store nor clock: the same events give the same order,
- * byte for byte. */
+ * order_apply has one case for each event of an order's stream. Touches neither store nor clock: the same events give
+ * the same order, byte for byte, which a test compares with the row of `orders`. */
 #include "order.h"
 
 #include <inttypes.h>
 
 #include "tern/money.h"
 
-/* ---- details: the part of OrderPlaced that is shown and repeated in OrderCancelled, never searched ---------- */
+/* ---- details: the part of OrderPlaced that is kept as JSON, since it is shown and never searched ------------ */
 
 static const struct tern_field detail_fields[] = {
     TERN_FIELD_ARRAY(struct shop_order_placed, "items", items, TERN_KIND_LIST, required, 1, &shop_line_schema),
@@ -65,6 +64,7 @@ enum saga_input order_input(enum shop_event event)
     }
 }
 
+/* The details are made here once and never change: order_store_update leaves the column alone. */
 static void apply_placed(struct order_state *order, const struct shop_order_placed *placed, const char *correlation_id)
 {
     tern_copy_whole(order->order_id, sizeof order->order_id, placed->order_id);
@@ -81,7 +81,7 @@ static void apply_placed(struct order_state *order, const struct shop_order_plac
 
 void order_apply(struct order_state *order, const struct order_change *change)
 {
-    const struct shop_order_cancelled *cancelled = change->payload; /* one of these, by change->event */
+    const struct shop_order_cancelled *cancelled = change->payload; /* one of the three, by change->event */
     const struct shop_payment_processed *processed = change->payload;
     const struct shop_product_out_of_stock *out_of_stock = change->payload;
     enum saga_input input = order_input(change->event);
@@ -104,7 +104,7 @@ void order_apply(struct order_state *order, const struct order_change *change)
     case SHOP_PRODUCT_OUT_OF_STOCK:
         tern_copy_whole(order->product_id, sizeof order->product_id, out_of_stock->product_id);
         break;
-    default: TERN_ASSERT(input != SAGA_NOTHING, "an event of an order's stream"); /* the fact is all there is to it */
+    default: TERN_ASSERT(input != SAGA_NOTHING, "an event of an order's stream"); /* saga_note has recorded it */
     }
 }
 

@@ -1,8 +1,8 @@
 /* order_drive.c - from the saga's rows to events and to the row of `orders`.
  *
- * The saga decides (saga_play), this file carries it out: for each row gone through, OrderUpdated when the status
- * changed and OrderCancelled when the row says so, each applied to the order as a replay would apply it. At the end
- * the fold has the status that the saga gave. */
+ * The saga decides (saga_play), this file acts: for each row, OrderUpdated when the status changes and OrderCancelled
+ * when the row emits it, each applied to the order as a replay would apply it. At the end the fold has the status that
+ * the saga gave. */
 #include "order_drive.h"
 
 #include "order_metrics.h"
@@ -10,6 +10,7 @@
 #include "order_watch.h"
 #include "tern/outbox.h"
 
+/* The product is named when it is the cause: a customer wants to know which one was out of stock. */
 static int emit_updated(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
                         struct tern_error *err)
 {
@@ -33,7 +34,7 @@ static int emit_updated(struct tern_context *ctx, struct order_state *order, con
     return 0;
 }
 
-/* Every OrderCancelled of an order carries the reason and the note of the first. */
+/* Every OrderCancelled of an order has the reason and the note of the first. */
 static int emit_cancelled(struct tern_context *ctx, struct order_state *order, const struct saga_row *row,
                           const char *note, struct tern_error *err)
 {
@@ -53,7 +54,7 @@ static int emit_cancelled(struct tern_context *ctx, struct order_state *order, c
     return 0;
 }
 
-/* Why an order that took an input has the status that it had. */
+/* Logs why an order that took an input has kept its status. `row` is the first that was played. */
 static void log_stay(struct tern_context *ctx, const struct order_state *order, const struct saga_row *row)
 {
     const char *what = "nothing to change";
@@ -81,10 +82,11 @@ int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_i
         if (row->becomes != row->while_in && emit_updated(ctx, order, row, err) < 0) return -1;
         if (row->emits == SAGA_EMITS_ORDER_CANCELLED && emit_cancelled(ctx, order, row, note, err) < 0) return -1;
     }
-    TERN_ASSERT(order->saga.status == view.status, "the fold stands where the saga said");
+    TERN_ASSERT(order->saga.status == view.status, "the fold has the status that the saga gave");
     if (order_store_update(ctx->db, order, err) < 0) return -1;
 
-    /* Only an order that waits has a timer. */
+    /* Only a waiting order has a timer. From one waiting status to the next it stays, and finds the new status when it
+     * fires. */
     bool waited = saga_waits(from), waits = saga_waits(view.status);
     if (waits && !waited && order_watch_begin(ctx, order, err) < 0) return -1;
     if (waited && !waits && order_watch_end(ctx, order, err) < 0) return -1;

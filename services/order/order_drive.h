@@ -1,4 +1,4 @@
-/* order_drive.h - gives an order an input: plays the saga, emits what its rows say, writes the order.
+/* order_drive.h - gives an order an input: plays the saga, emits its events, writes the order.
  *
  * The only way in which an order changes after it was placed. Inside a unit of work, on the writer's thread. */
 #ifndef ORDER_ORDER_DRIVE_H
@@ -7,9 +7,9 @@
 #include "order.h"
 #include "tern/context.h"
 
-/* `order` was loaded in this unit; an event that is the `input` is applied to it already. `note` is the customer's own
- * words, of SAGA_CUSTOMER_CANCELS; otherwise "". On success the order and its row are as after the last event emitted.
- * Returns 0, or -1 with `err`: the unit must be undone. */
+/* `order` was loaded in this unit. When `input` comes from an event, that event is in the stream and applied already.
+ * `note`: with SAGA_CUSTOMER_CANCELS the customer's own words, else "". On success the order and its row are those
+ * after the last event emitted. 0, or -1 with `err`: the unit must be undone. */
 int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_input input, const char *note,
                 struct tern_error *err);
 

@@ -1,19 +1,18 @@
-/* order_handlers.c - the events of other services: answers about an order, and news about products.
+/* order_handlers.c - the events of other services: answers about an order, and changes of products.
  *
- * Every answer about an order becomes part of its stream, whatever it changes; then it is an input of the saga. An
- * answer about an order that is not here is parked: its OrderPlaced was committed here before any service could consume
- * it. News about products only feed the read model. */
-#include "order_handlers.h"
+ * Every answer about an order is appended to its stream, whatever it changes; then it is an input of the saga. An
+ * answer about an unknown order is rejected, so it is parked: OrderPlaced is committed here before any service can
+ * consume it. Changes of products only feed the read model. */
+#include "order_service.h"
 
 #include <string.h>
 
 #include "order_drive.h"
 #include "order_metrics.h"
 #include "order_store.h"
-#include "product_store.h"
 #include "tern/event_log.h"
 
-/* Every payload about an order begins with its id. */
+/* The payload of any answer. Each begins with the order's id, so that can be read without knowing which it is. */
 union order_answer {
     char order_id[TERN_ID_SIZE];
     struct shop_payment_processed payment_processed;
@@ -26,8 +25,9 @@ union order_answer {
 };
 
 /* Why the input contradicts what is known of the order, or NULL: an answer to an OrderCancelled that was never emitted,
- * or "not charged" after a charge (a free order is paid without one). It happens only when an older store was put in
- * the place of this one, or of the other service's. */
+ * or "not charged" after a charge (a free order is paid without one). Neither can happen between intact stores, only
+ * when a store was replaced by an older copy of itself. The event is handled all the same; a person has to look at
+ * it. */
 static const char *contradiction_of(const struct order_state *order, enum saga_input input)
 {
     bool voided = input == SAGA_PAYMENT_VOIDED;
@@ -49,7 +49,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
         tern_error_set(err, "%s about %s speaks of order %s", event->type, event->subject, answer.order_id);
         return TERN_REJECT;
     }
-    /* The inbox forgets what came long ago; the order's stream never does. */
+    /* The inbox forgets old events; the order's stream never does. */
     int found = tern_event_log_has(ctx->db, event->subject, event->event_id, err);
     if (found != 0) return found > 0 ? TERN_DONE : TERN_RETRY;
     found = order_store_load(ctx->db, answer.order_id, &order, err);
@@ -67,7 +67,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
     if (order_drive(ctx, &order, input, "", err) < 0) goto done;
     outcome = TERN_DONE;
     if (!contradiction) goto done;
-    order_metrics_contradicted(ctx, event->type);
+    tern_metric_add(ctx->metrics, &order_contradictions_total, 1, event->type, NULL, NULL);
     tern_log_error(ctx->log, "what is told of an order contradicts what is known of it: was an older store put back?",
                    TERN_STR("orderId", order.order_id), TERN_STR("eventType", event->type),
                    TERN_STR("status", order_status_name(order.saga.status)), TERN_STR("err", contradiction),
@@ -82,7 +82,7 @@ static enum tern_outcome on_inventory_updated(struct tern_context *ctx, const st
 {
     struct shop_inventory_updated updated;
     if (shop_inventory_updated_decode(event, &updated, err) < 0) return TERN_REJECT;
-    int kept = product_store_keep(ctx->db, &updated, event->event_id, err);
+    int kept = order_store_keep_product(ctx->db, &updated, event->event_id, err);
     if (kept < 0) return TERN_RETRY;
     if (kept == 0) tern_log_debug(ctx->log, "old news about a product", TERN_STR("productId", updated.product_id));
     return TERN_DONE;

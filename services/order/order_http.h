@@ -1,7 +1,7 @@
 /* order_http.h - the API of order-service: its routes, and what several of them share.
  *
- * Handlers run on the connection's thread with the struct tern_app as `self`; they read, check and write JSON there,
- * and hand only the change itself to the writer. One file for each verb: place_order.c, cancel_order.c,
+ * Handlers run on the connection's thread, with struct tern_app as `self`. They read, check and write JSON there; only
+ * the change itself is a command for the writer's thread. One file for each verb: place_order.c, cancel_order.c,
  * read_orders.c. */
 #ifndef ORDER_ORDER_HTTP_H
 #define ORDER_ORDER_HTTP_H
@@ -12,13 +12,15 @@ extern const struct tern_http_route order_routes[];
 
 tern_http_handler place_order, cancel_order, read_order, read_order_events, read_orders;
 
-/* 404: there is no such order. */
+/* 404: no such order. `order_id` may be any text: it is cut. */
 void order_http_unknown(struct tern_http_answer *answer, const char *order_id);
-/* 503, logged: the store failed or is out of reach. */
+/* 503, and a line in the log: the store failed or cannot be reached. `what` is the sentence of the log. */
 void order_http_trouble(struct tern_app *app, struct tern_http_answer *answer, const char *what,
                         const struct tern_error *err);
+/* The header ETag: the order's version, as a strong validator (RFC 9110, 8.8.3). */
 void order_http_etag(struct tern_http_answer *answer, int64_t version);
-/* Whether a list of entity tags (If-Match, If-None-Match) names this version. `weak` accepts W/"1" for "1". */
+/* Whether a list of entity tags names this version, or is "*". `weak`: W/"1" counts as "1". If-None-Match compares
+ * weakly, If-Match strongly (RFC 9110, 13.1). */
 bool order_http_etag_listed(const char *list, int64_t version, bool weak);
 
 #endif

@@ -1,8 +1,9 @@
-/* order_metrics.c - how many orders reached each status, are in progress, how long they took, how often answers were
+/* order_metrics.c - how many orders reached each status, how many wait, how long they took, how often answers were
  * late.
  *
- * The gauge is counted once at the start (order_watch_prepare) and then follows each change. A commit that fails as a
- * whole is not taken back here: the gauge is right again after the next start. */
+ * The number of waiting orders is counted once at the start (order_watch_prepare) and then kept, since counting rows
+ * for each scrape would read the whole table. When a whole batch fails to commit, its changes stay counted: the gauge
+ * is off until the next start. */
 #include "order_metrics.h"
 
 #include "order_service.h"
@@ -14,13 +15,13 @@ static const struct tern_metric saga_in_progress = {"saga_in_progress", TERN_GAU
 static const struct tern_metric order_completion_seconds = {
     "order_completion_seconds", TERN_HISTOGRAM, "", "Time from placing an order to each final status it reached."};
 
-static const struct tern_metric order_nudges_total = {
-    "order_nudges_total", TERN_COUNTER, "status", "How often a late answer was asked for again, by what the order is."};
-static const struct tern_metric order_deadlines_total = {"order_deadlines_total", TERN_COUNTER, "status",
-                                                         "Answers that did not come in time, by what the order was."};
+const struct tern_metric order_nudges_total = {"order_nudges_total", TERN_COUNTER, "status",
+                                               "How often a late answer was asked for again, by what the order is."};
+const struct tern_metric order_deadlines_total = {"order_deadlines_total", TERN_COUNTER, "status",
+                                                  "Answers that did not come in time, by what the order was."};
 
-static const struct tern_metric order_contradictions_total = {"order_contradictions_total", TERN_COUNTER, "type",
-                                                              "Events that contradict what is known of their order."};
+const struct tern_metric order_contradictions_total = {"order_contradictions_total", TERN_COUNTER, "type",
+                                                       "Events that contradict what is known of their order."};
 
 const struct tern_metric *const order_metrics[] = {&orders_total,
                                                    &order_nudges_total,
@@ -36,6 +37,7 @@ void order_metrics_show(struct tern_context *ctx)
     tern_metric_set(ctx->metrics, &saga_in_progress, (double)state->waiting, NULL, NULL);
 }
 
+/* Keeps the number of waiting orders, and its gauge. */
 static void follow(struct tern_context *ctx, int change)
 {
     struct order_service_state *state = ctx->self;
@@ -59,19 +61,4 @@ void order_metrics_moved(struct tern_context *ctx, enum order_status from, const
         tern_metric_observe(ctx->metrics, &order_completion_seconds,
                             (double)(ctx->now_ms - order->created_at_ms) / 1000, NULL);
     follow(ctx, saga_waits(to) - saga_waits(from));
-}
-
-void order_metrics_nudged(struct tern_context *ctx, enum order_status status)
-{
-    tern_metric_add(ctx->metrics, &order_nudges_total, 1, order_status_name(status), NULL, NULL);
-}
-
-void order_metrics_gave_up(struct tern_context *ctx, enum order_status status)
-{
-    tern_metric_add(ctx->metrics, &order_deadlines_total, 1, order_status_name(status), NULL, NULL);
-}
-
-void order_metrics_contradicted(struct tern_context *ctx, const char *type)
-{
-    tern_metric_add(ctx->metrics, &order_contradictions_total, 1, type, NULL, NULL);
 }

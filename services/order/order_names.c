@@ -1,6 +1,7 @@
-/* order_names.c - the names of an order's status, facts and reasons, as the contract, the store and the API spell them.
+/* order_names.c - the names of an order's status, facts and reasons, as events, store and API spell them.
  *
- * Tables by enum: a test walks them there and back. Names are stored and published, so they never change. */
+ * Tables by enum: a test goes through them both ways. Names are stored and published, so they never change, also where
+ * the code has a better word by now (SETTLED is finished, HELD is reserved). */
 #include "order.h"
 
 #include <string.h>

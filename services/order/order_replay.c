@@ -1,20 +1,22 @@
-/* order_replay.c - reads a stream page by page and folds it with order_apply.
+/* order_replay.c - reads a stream in pages and folds it with order_apply.
  *
- * What it returns equals the row of `orders`: a test compares them after every order of arrival. Writes nothing. */
+ * The result equals the row of `orders`: a test compares them for every order in which answers can arrive. Writes
+ * nothing. */
 #include "order_replay.h"
 
 #include <stdlib.h>
 
 #include "tern/event_log.h"
 
-enum { PAGE = 100 };
+enum { PAGE = 100 }; /* events read at once */
 
 struct replay {
     struct order_state order;
     int64_t through_version; /* the last one that is applied; negative: no bound */
-    void *payload;           /* room for any payload of the catalogue */
+    void *payload;           /* room for any payload of the catalogue; owned */
 };
 
+/* A visit of the stream. 1: the bound is reached, stop. */
 static int apply_row(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
     struct replay *replay = self;

@@ -1,18 +1,27 @@
-/* order_service.c - the service's table of contents, and the life of its state.
+/* order_service.c - order-service as one table, with its settings and its state.
  *
- * order-service takes orders over HTTP, consumes the answers of payment and inventory, and decides what becomes of
- * each order by the timetable of saga.c. */
+ * order-service takes orders over HTTP, consumes the answers of payment and inventory, and decides what becomes of each
+ * order by the timetable of saga.c. */
 #include "order_service.h"
 
 #include <stdlib.h>
 
-#include "order_config.h"
-#include "order_handlers.h"
 #include "order_http.h"
 #include "order_metrics.h"
 #include "order_watch.h"
 
-extern const struct tern_migration order_migrations[];
+extern const struct tern_migration order_migrations[]; /* generated from schema/ (cmake/TernMigrations.cmake) */
+
+/* clang-format off */
+const struct tern_config_key order_config[] = {
+    /* name            kind           default                       help                               limits aliases */
+    { "PORT",          TERN_CFG_PORT, "3001",                       "port of the HTTP API",             NULL,  NULL },
+    { "DATABASE_URL",  TERN_CFG_URL,  "sqlite:var/order-service.db", "the service's own store, sqlite:PATH; made when it is not there",          NULL,  NULL },
+    { "ORDER_NUDGE_S", TERN_CFG_SECONDS, "10",                      "after how long an awaited answer is asked for again; then twice as long, up to 5 minutes", "1-300", NULL },
+    { "ORDER_DEADLINE_S", TERN_CFG_SECONDS, "900",                  "after how long an order that waits is cancelled; time without the broker does not count", "1-2592000", NULL },
+    { NULL,            TERN_CFG_TEXT, NULL,                         NULL,                               NULL,  NULL },
+};
+/* clang-format on */
 
 static int open_state(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err)
 {
@@ -22,13 +31,6 @@ static int open_state(const struct tern_config *config, struct tern_log *log, vo
     state->nudge_ms = tern_config_number(config, "ORDER_NUDGE_S") * 1000;
     state->deadline_ms = tern_config_number(config, "ORDER_DEADLINE_S") * 1000;
     *ret_self = state;
-    return 0;
-}
-
-static int prepare(struct tern_context *ctx, struct tern_error *err)
-{
-    if (order_watch_prepare(ctx, err) < 0) return -1;
-    order_metrics_show(ctx);
     return 0;
 }
 
@@ -46,6 +48,6 @@ const struct tern_service order_service = {
     .routes = order_routes,
     .metrics = order_metrics,
     .open = open_state,
-    .prepare = prepare,
+    .prepare = order_watch_prepare,
     .close = free,
 };

@@ -5,13 +5,17 @@
 
 #include "tern/service.h"
 
+enum { ORDER_HANDLER_COUNT = 8 };
+
 extern const struct tern_service order_service;
+extern const struct tern_config_key order_config[];
+extern const struct tern_handler order_handlers[ORDER_HANDLER_COUNT]; /* order_handlers.c */
 
 /* The service's own state (ctx->self). Writer's thread only. */
 struct order_service_state {
-    int64_t waiting;     /* orders that wait for an answer */
-    int64_t nudge_ms;    /* ORDER_NUDGE_S: pause before an answer that is awaited is asked for again */
-    int64_t deadline_ms; /* ORDER_DEADLINE_S: time online after which an order stops waiting */
+    int64_t waiting;     /* orders that wait for an answer; counted at the start, then kept (order_metrics.c) */
+    int64_t nudge_ms;    /* ORDER_NUDGE_S: pause before the first nudge of a late answer */
+    int64_t deadline_ms; /* ORDER_DEADLINE_S: online time after which an order stops waiting */
 };
 
 #endif

@@ -1,7 +1,7 @@
-/* order_store.c - SQL of `orders`; see schema/ for the laws.
+/* order_store.c - SQL of `orders` and `products`; see schema/ for the laws.
  *
- * Each statement stands beside its one function. A row holds all that the fold holds, so that an order can be loaded,
- * take its next event and be written again without reading its stream. Decides nothing. */
+ * Each statement stands beside its one function. A row of `orders` has all that the fold has, so that an order can be
+ * loaded, take its next event and be written without reading its stream. Decides nothing. */
 #include "order_store.h"
 
 #define COLUMNS                                                                                                  \
@@ -49,6 +49,7 @@ int order_store_update(struct tern_db *db, const struct order_state *order, stru
     return changed < 0 ? -1 : 0;
 }
 
+/* A row of COLUMNS. The order owns memory only on success. */
 static int read_row(const struct tern_db_rows *rows, struct order_state *ret_order, struct tern_error *err)
 {
     struct order_state order = {.version = tern_db_column_int(rows, 3),
@@ -124,4 +125,23 @@ int order_store_each_waiting(struct tern_db *db, order_store_id_visitor *visit, 
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : 0;
+}
+
+/* ---- products ---------------------------------------------------------------------------------------------- */
+
+/* Events about a product arrive in any order, and repeatedly: the row is that of the newest, whatever came last. */
+static const char keep_product[] =
+    "INSERT INTO products (product_id, name, quantity, updated_at_ms, event_id) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT (product_id) DO UPDATE SET name = excluded.name, quantity = excluded.quantity, "
+    "updated_at_ms = excluded.updated_at_ms, event_id = excluded.event_id "
+    "WHERE (excluded.updated_at_ms, excluded.event_id) > (products.updated_at_ms, products.event_id)";
+
+int order_store_keep_product(struct tern_db *db, const struct shop_inventory_updated *updated, const char *event_id,
+                             struct tern_error *err)
+{
+    return tern_db_run(db, keep_product,
+                       TERN_DB_ARGS(tern_db_text(updated->product_id), tern_db_text(updated->name),
+                                    tern_db_int(updated->new_quantity), tern_db_int(updated->updated_at_ms),
+                                    tern_db_text(event_id)),
+                       err);
 }

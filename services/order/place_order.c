@@ -2,8 +2,8 @@
  *
  * JSON is read, checked and written on the connection's thread; the writer only inserts. The answer is sent after the
  * commit. With an Idempotency-Key the answer is stored in the same transaction (tern_app_answer_once), so a request is
- * either an order with its answer, or nothing. Never asks another service: a product that inventory does not know takes
- * the out-of-stock path. */
+ * an order with its answer, or nothing. Asks no other service: an order of an unknown product is placed, and cancelled
+ * when inventory-service finds no stock of it. */
 #include "place_order.h"
 
 #include <stdlib.h>
@@ -16,13 +16,13 @@
 #include "shop/rules.h"
 #include "tern/money.h"
 
-/* Namespace of the UUIDs made from the names that clients give their conversations; in README.md. Never changed: the
- * same name must give the same id for ever. */
+/* Namespace of the UUIDs (version 5, RFC 9562) made from the names that clients give their conversations; stated in
+ * README.md. Never changed: the same name must give the same id for ever. */
 static const char conversation_names[] = "d5ac42a3-a890-4603-806e-38ae93ee2bcd";
 
 /* ---- the request ------------------------------------------------------------------------------------------- */
 
-/* What a client may say, straight into the payload of OrderPlaced. */
+/* What a client may give, read straight into the payload of OrderPlaced. */
 static const struct tern_field order_fields[] = {
     TERN_FIELD(struct shop_order_placed, "customerId", customer_id, TERN_KIND_ID, required, 0, 0),
     TERN_FIELD_ARRAY(struct shop_order_placed, "items", items, TERN_KIND_LIST, required, 1, &shop_line_schema),
@@ -33,6 +33,7 @@ static const struct tern_field order_fields[] = {
 };
 static const struct tern_schema order_schema = TERN_SCHEMA_OF(struct shop_order_placed, order_fields);
 
+/* Whether a member has a fault already. The list of faults keeps the first TERN_SCHEMA_MAX_FAULTS only. */
 static bool is_at_fault(const struct tern_schema_faults *faults, const char *pointer)
 {
     for (size_t i = 0; i < faults->count && i < TERN_SCHEMA_MAX_FAULTS; i++)
@@ -40,11 +41,10 @@ static bool is_at_fault(const struct tern_schema_faults *faults, const char *poi
     return false;
 }
 
-/* Where a client may put a card's number by mistake. Not the phone: one phone number in ten would look like a
- * card's. */
+/* Where a client may put a card number by mistake. Not the phone: one phone number in ten would pass for one. */
 static const struct free_text {
-    const char *pointer;
-    size_t offset;
+    const char *pointer; /* JSON pointer (RFC 6901) */
+    size_t offset;       /* of the member in struct shop_order_placed */
 } free_texts[] = {
     {"#/paymentToken",            offsetof(struct shop_order_placed, payment_token)            },
     {"#/shippingAddress/street",  offsetof(struct shop_order_placed, shipping_address.street)  },
@@ -53,7 +53,8 @@ static const struct free_text {
     {"#/shippingAddress/zipCode", offsetof(struct shop_order_placed, shipping_address.zip_code)},
 };
 
-/* The rules that a schema cannot hold, for the members that keep their schema. A card's number is never repeated. */
+/* The rules that a schema cannot express, for the members without a fault. A card number is never repeated in a
+ * fault. */
 static void check_rules(const struct shop_order_placed *placed, struct tern_schema_faults *faults)
 {
     static const char currency_at[] = "#/currency", email_at[] = "#/customer/email", customer_at[] = "#/customerId";
@@ -159,8 +160,8 @@ void place_order_answer(const void *argument, struct tern_http_answer *answer)
 
 /* ---- the verb ---------------------------------------------------------------------------------------------- */
 
-/* X-Correlation-Id: a UUID as it is, any other name as the UUID of that name, none as a new UUID. The HTTP library
- * leaves the blanks behind a value, which are no part of it. */
+/* X-Correlation-Id: a UUID stays as it is, another name becomes the UUID of that name, without the header it is a new
+ * UUID. libmicrohttpd leaves blanks after a value, which are no part of it (RFC 9110, 5.5). */
 static void name_conversation(struct tern_ids *ids, const char *header, char correlation_id[TERN_UUID_SIZE])
 {
     char *name = tern_copy_text(header ? header : "");
@@ -178,7 +179,7 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
 {
     static const char *const no_query[] = {NULL};
     struct tern_app *app = self;
-    struct place_order *work = tern_alloc(sizeof *work); /* some ten KB: not for the connection's small stack */
+    struct place_order *work = tern_alloc(sizeof *work); /* 17 KB: a connection has a small stack */
     const struct tern_once once = {place_order_run, work, place_order_answer, &work->asked, order_metrics_placed};
     struct tern_conversation conversation = {0};
     struct tern_error err = {0};
@@ -190,7 +191,7 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
     name_conversation(tern_app_ids(app), tern_http_header(request, "X-Correlation-Id"), conversation.correlation_id);
     tern_copy_whole(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
     int status = place_order_read(body, length, &work->placed, &work->faults, &err);
-    /* An older version may have answered this key with an order: then that answer is given, not a refusal. */
+    /* An older version may have stored an order as the answer to this key: that answer is given, not the faults. */
     if (status < 0 && !(with_key && place_order_was_allowed(&work->faults))) {
         tern_http_problem_body(answer, "Invalid order", &work->faults, &err);
         goto done;

@@ -1,7 +1,7 @@
 /* read_orders.c - GET /orders, /orders/{orderId} and /orders/{orderId}/events: what is on disk, nothing else.
  *
- * Each request reads on a connection of its own that can only read, so it never waits for the writer and never delays
- * it. Long streams are read in pages. */
+ * Each request has a connection that cannot write, so it never waits for the writer and never delays it (SQLite in WAL
+ * mode: readers see the last commit). Long streams are read in pages. */
 #include <inttypes.h>
 
 #include "order_http.h"
@@ -11,10 +11,11 @@
 
 static const char *const no_query[] = {NULL};
 
-/* Writes the answer from the store. 1; 0 for "there is no such order"; -1 with `err`. */
+/* Writes the answer from the store. 1; 0 when there is no such order; -1 with `err`. */
 typedef int fill_answer(struct tern_db *db, const struct tern_http_request *request, struct tern_http_answer *answer,
                         struct tern_error *err);
 
+/* What the three reads have in common: the query, the connection, and the answers when there is nothing to show. */
 static void read_with(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
                       const char *const *known_query, fill_answer *fill)
 {
@@ -45,7 +46,7 @@ static int fill_order(struct tern_db *db, const struct tern_http_request *reques
     if (found <= 0) return found;
     order_http_etag(answer, order.version);
     if (known && order_http_etag_listed(known, order.version, true)) answer->status = 304;
-    order_print(&order, &answer->body); /* not sent with a 304, but its length is */
+    order_print(&order, &answer->body); /* a 304 has no body, but its Content-Length */
     order_fini(&order);
     return 1;
 }
@@ -57,13 +58,14 @@ void read_order(void *self, const struct tern_http_request *request, struct tern
 
 /* ---- its events -------------------------------------------------------------------------------------------- */
 
-enum { EVENTS_PAGE = 100 };
+enum { EVENTS_PAGE = 100 }; /* events read at once */
 
 struct stream {
-    struct tern_text *out;
-    int64_t version; /* of the last event written */
+    struct tern_text *out; /* an open JSON array; not owned */
+    int64_t version;       /* of the last event written; 0: none yet */
 };
 
+/* Secrets such as the payment token are masked: the log has them, the API does not. */
 static int add_event(void *self, const struct tern_log_row *row, struct tern_error *err)
 {
     struct stream *stream = self;
@@ -114,6 +116,7 @@ static int read_limit(const char *text, int64_t *ret_limit)
     return 0;
 }
 
+/* Appends one element to the JSON array that is open in `self`, a text. */
 static int add_order(void *self, const struct order_state *order, struct tern_error *err)
 {
     struct tern_text *out = self;

@@ -1,9 +1,9 @@
 /* saga.c - the timetable of an order, and the few rules that read it.
  *
- * One row for each status and input, in the order of the enums: the table is total, so nothing is dropped by
- * silence, and a row is found by its place. A test walks it: finals are left only by a cancel from
- * READY_FOR_SHIPMENT, every status that waits has a deadline that leaves it or emits its question again, and every
- * order of arrival ends in the same status. Reads no payload, emits nothing, logs nothing. */
+ * One row for each status and input, in the order of the enums: the table is total, so no input is ignored by omission,
+ * and a row is found by its place. Tests walk it: final statuses are left only by a cancel from READY_FOR_SHIPMENT, the
+ * deadline of a waiting status leaves it or emits its question again, and whatever the order in which answers arrive,
+ * the order ends in the same status. Reads no payload, emits nothing, logs nothing. */
 #include "saga.h"
 
 #include "shop/catalogue.h"
@@ -20,13 +20,12 @@ const struct saga_status saga_statuses[ORDER_STATUS_COUNT] = {
 };
 /* clang-format on */
 
-/* An answer that comes before its status waits for it is kept as a fact (saga_note) and played later (saga_due), so the
- * rows marked "early" stay where they are. A success that comes after the end must be undone: the order emits
- * OrderCancelled once more, which payment and inventory answer whatever they knew. */
+/* Early: the status does not wait for this answer yet. It is kept as a fact (saga_note) and played when the status does
+ * (saga_due), so the row changes nothing. Late: a charge or a reservation after the order has ended. It must be undone,
+ * so OrderCancelled is emitted once more; payment and inventory answer every one of them. */
 /* clang-format off */
 const struct saga_row saga_timetable[ORDER_STATUS_COUNT * SAGA_INPUT_COUNT] = {
-/*    while the order is        this input                it becomes                and emits besides           because
- * of */
+/*    while the order is        this input                 it becomes                and emits besides           because of */
     { ORDER_CREATED,            SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        },
     { ORDER_CREATED,            SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_PAYMENT_HAS_FAILED },
     { ORDER_CREATED,            SAGA_PAYMENT_REFUNDED,     ORDER_CREATED,            SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
@@ -38,7 +37,7 @@ const struct saga_row saga_timetable[ORDER_STATUS_COUNT * SAGA_INPUT_COUNT] = {
     { ORDER_CREATED,            SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_PAYMENT_TIMEOUT    },
     { ORDER_CREATED,            SAGA_ANSWERS_ARE_IN,       ORDER_CREATED,            SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */
 
-    { ORDER_PAID,               SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
+    { ORDER_PAID,               SAGA_PAYMENT_PROCESSED,    ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
     { ORDER_PAID,               SAGA_PAYMENT_FAILED,       ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* it was charged: the first answer counts */
     { ORDER_PAID,               SAGA_PAYMENT_REFUNDED,     ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
     { ORDER_PAID,               SAGA_PAYMENT_VOIDED,       ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
@@ -49,40 +48,40 @@ const struct saga_row saga_timetable[ORDER_STATUS_COUNT * SAGA_INPUT_COUNT] = {
     { ORDER_PAID,               SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_INVENTORY_TIMEOUT  },
     { ORDER_PAID,               SAGA_ANSWERS_ARE_IN,       ORDER_PAID,               SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */
 
-    { ORDER_READY_FOR_SHIPMENT, SAGA_PAYMENT_PROCESSED,    ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
+    { ORDER_READY_FOR_SHIPMENT, SAGA_PAYMENT_PROCESSED,    ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
     { ORDER_READY_FOR_SHIPMENT, SAGA_PAYMENT_FAILED,       ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the first answer counts */
     { ORDER_READY_FOR_SHIPMENT, SAGA_PAYMENT_REFUNDED,     ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
     { ORDER_READY_FOR_SHIPMENT, SAGA_PAYMENT_VOIDED,       ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
-    { ORDER_READY_FOR_SHIPMENT, SAGA_INVENTORY_RESERVED,   ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
+    { ORDER_READY_FOR_SHIPMENT, SAGA_INVENTORY_RESERVED,   ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
     { ORDER_READY_FOR_SHIPMENT, SAGA_PRODUCT_OUT_OF_STOCK, ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the first answer counts */
     { ORDER_READY_FOR_SHIPMENT, SAGA_INVENTORY_RELEASED,   ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* early: kept as a fact */
     { ORDER_READY_FOR_SHIPMENT, SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_CUSTOMER_REQUEST   },
     { ORDER_READY_FOR_SHIPMENT, SAGA_DEADLINE,             ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* not awaited */
     { ORDER_READY_FOR_SHIPMENT, SAGA_ANSWERS_ARE_IN,       ORDER_READY_FOR_SHIPMENT, SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */
 
-    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_PROCESSED,    ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: pay back */
-    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
-    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_REFUNDED,     ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the late money is back */
+    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_PROCESSED,    ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: refund */
+    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_FAILED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
+    { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_REFUNDED,     ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the late charge is refunded */
     { ORDER_PAYMENT_FAILED,     SAGA_PAYMENT_VOIDED,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel's answer */
-    { ORDER_PAYMENT_FAILED,     SAGA_INVENTORY_RESERVED,   ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: put back */
+    { ORDER_PAYMENT_FAILED,     SAGA_INVENTORY_RESERVED,   ORDER_PAYMENT_FAILED,     SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: release */
     { ORDER_PAYMENT_FAILED,     SAGA_PRODUCT_OUT_OF_STOCK, ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* late: nothing is reserved */
     { ORDER_PAYMENT_FAILED,     SAGA_INVENTORY_RELEASED,   ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel's answer */
     { ORDER_PAYMENT_FAILED,     SAGA_CUSTOMER_CANCELS,     ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* refused by the HTTP API */
     { ORDER_PAYMENT_FAILED,     SAGA_DEADLINE,             ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* not awaited */
     { ORDER_PAYMENT_FAILED,     SAGA_ANSWERS_ARE_IN,       ORDER_PAYMENT_FAILED,     SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */
 
-    { ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
+    { ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_PROCESSED,    ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
     { ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_FAILED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* no money was taken after all */
     { ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        },
     { ORDER_INVENTORY_ISSUE,    SAGA_PAYMENT_VOIDED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* no money was taken after all */
     { ORDER_INVENTORY_ISSUE,    SAGA_INVENTORY_RESERVED,   ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel releases it */
-    { ORDER_INVENTORY_ISSUE,    SAGA_PRODUCT_OUT_OF_STOCK, ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
+    { ORDER_INVENTORY_ISSUE,    SAGA_PRODUCT_OUT_OF_STOCK, ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
     { ORDER_INVENTORY_ISSUE,    SAGA_INVENTORY_RELEASED,   ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel's other answer */
     { ORDER_INVENTORY_ISSUE,    SAGA_CUSTOMER_CANCELS,     ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* it is being cancelled */
-    { ORDER_INVENTORY_ISSUE,    SAGA_DEADLINE,             ORDER_INVENTORY_ISSUE,    SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* ask once more */
+    { ORDER_INVENTORY_ISSUE,    SAGA_DEADLINE,             ORDER_INVENTORY_ISSUE,    SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* emit the question again */
     { ORDER_INVENTORY_ISSUE,    SAGA_ANSWERS_ARE_IN,       ORDER_INVENTORY_ISSUE,    SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */
 
-    { ORDER_CANCELLING,         SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel pays it back */
+    { ORDER_CANCELLING,         SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel refunds it */
     { ORDER_CANCELLING,         SAGA_PAYMENT_FAILED,       ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* kept as a fact */
     { ORDER_CANCELLING,         SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* kept as a fact */
     { ORDER_CANCELLING,         SAGA_PAYMENT_VOIDED,       ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* kept as a fact */
@@ -90,16 +89,16 @@ const struct saga_row saga_timetable[ORDER_STATUS_COUNT * SAGA_INPUT_COUNT] = {
     { ORDER_CANCELLING,         SAGA_PRODUCT_OUT_OF_STOCK, ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the release is still to come */
     { ORDER_CANCELLING,         SAGA_INVENTORY_RELEASED,   ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* kept as a fact */
     { ORDER_CANCELLING,         SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLING,         SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* it is being cancelled */
-    { ORDER_CANCELLING,         SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* ask once more */
+    { ORDER_CANCELLING,         SAGA_DEADLINE,             ORDER_CANCELLING,         SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* emit the question again */
     { ORDER_CANCELLING,         SAGA_ANSWERS_ARE_IN,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        },
 
-    { ORDER_CANCELLED,          SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: pay back */
-    { ORDER_CANCELLED,          SAGA_PAYMENT_FAILED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
-    { ORDER_CANCELLED,          SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again, or late money that is back */
-    { ORDER_CANCELLED,          SAGA_PAYMENT_VOIDED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* again */
-    { ORDER_CANCELLED,          SAGA_INVENTORY_RESERVED,   ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: put back */
+    { ORDER_CANCELLED,          SAGA_PAYMENT_PROCESSED,    ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: refund */
+    { ORDER_CANCELLED,          SAGA_PAYMENT_FAILED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
+    { ORDER_CANCELLED,          SAGA_PAYMENT_REFUNDED,     ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated, or of a late charge */
+    { ORDER_CANCELLED,          SAGA_PAYMENT_VOIDED,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* repeated */
+    { ORDER_CANCELLED,          SAGA_INVENTORY_RESERVED,   ORDER_CANCELLED,          SAGA_EMITS_ORDER_CANCELLED, SAGA_REASON_KEPT        }, /* late: release */
     { ORDER_CANCELLED,          SAGA_PRODUCT_OUT_OF_STOCK, ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* late: nothing is reserved */
-    { ORDER_CANCELLED,          SAGA_INVENTORY_RELEASED,   ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel's other answer, or again */
+    { ORDER_CANCELLED,          SAGA_INVENTORY_RELEASED,   ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* the cancel's other answer, or repeated */
     { ORDER_CANCELLED,          SAGA_CUSTOMER_CANCELS,     ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* it is cancelled */
     { ORDER_CANCELLED,          SAGA_DEADLINE,             ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* not awaited */
     { ORDER_CANCELLED,          SAGA_ANSWERS_ARE_IN,       ORDER_CANCELLED,          SAGA_EMITS_NOTHING,         SAGA_REASON_KEPT        }, /* never due here */

@@ -8,7 +8,7 @@
 
 #include "common/base/config_read.h"
 #include "common/service/settings.h"
-#include "services/order/order_config.h"
+#include "services/order/order_service.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "services/order/cancel_order.h"
-#include "services/order/order_handlers.h"
 #include "services/order/order_replay.h"
 #include "services/order/order_store.h"
 #include "tern/event_log.h"

@@ -5,7 +5,6 @@
 #include "common/base/metrics_page.h"
 #include "common/inbox/inbox_store.h"
 #include "services/order/cancel_order.h"
-#include "services/order/order_handlers.h"
 #include "services/order/order_http.h"
 #include "services/order/order_replay.h"
 #include "services/order/order_store.h"
