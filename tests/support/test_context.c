@@ -109,8 +109,8 @@ static enum tern_outcome handle(struct test_context *test, const struct tern_han
     return TERN_REJECT;
 }
 
-enum tern_outcome test_context_hear(struct test_context *test, const struct tern_handler *handlers, size_t count,
-                                    const struct tern_event *event)
+enum tern_outcome test_context_handle(struct test_context *test, const struct tern_handler *handlers, size_t count,
+                                      const struct tern_event *event)
 {
     begin_unit(test);
     return end_unit(test, handle(test, handlers, count, event));

@@ -26,8 +26,8 @@ void test_context_close(struct test_context *test);
 void test_context_event(struct test_context *test, enum shop_event event, const char *subject, const void *payload,
                         const char *correlation_id, struct tern_event *ret_event);
 /* One delivery. A duplicate (same eventId) is DONE without the handler. */
-enum tern_outcome test_context_hear(struct test_context *test, const struct tern_handler *handlers, size_t count,
-                                    const struct tern_event *event);
+enum tern_outcome test_context_handle(struct test_context *test, const struct tern_handler *handlers, size_t count,
+                                      const struct tern_event *event);
 /* One command in a new conversation, or in `correlation_id`. */
 enum tern_outcome test_context_run(struct test_context *test, tern_command *run, void *argument,
                                    const char *correlation_id);

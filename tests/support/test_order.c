@@ -129,7 +129,7 @@ static enum shop_event fill(union payload *payload, enum saga_input input, int64
         payload->out = (struct shop_product_out_of_stock){
             .product_id = "PROD-102", .requested = 1, .available = 0, .notified_at_ms = now_ms};
         return SHOP_PRODUCT_OUT_OF_STOCK;
-    default: fail_msg("%s", "no service says that"); return SHOP_EVENT_COUNT;
+    default: fail_msg("%s", "no service publishes that"); return SHOP_EVENT_COUNT;
     }
 }
 
@@ -145,18 +145,18 @@ void test_order_answer(struct test_order *shop, const char *order_id, enum saga_
     test_context_event(&shop->test, event, order_id, &payload, NULL, ret_event);
 }
 
-enum tern_outcome test_order_hear(struct test_order *shop, const struct tern_event *event)
+enum tern_outcome test_order_handle(struct test_order *shop, const struct tern_event *event)
 {
-    return test_context_hear(&shop->test, order_handlers, ORDER_HANDLER_COUNT, event);
+    return test_context_handle(&shop->test, order_handlers, ORDER_HANDLER_COUNT, event);
 }
 
-void test_order_tell(struct test_order *shop, const char *order_id, enum saga_input input)
+void test_order_consume(struct test_order *shop, const char *order_id, enum saga_input input)
 {
     struct tern_event event;
 
     shop->test.now_ms += 10;
     test_order_answer(shop, order_id, input, &event);
-    if (test_order_hear(shop, &event) != TERN_DONE) fail_msg("%s: %s", event.type, shop->test.err.text);
+    if (test_order_handle(shop, &event) != TERN_DONE) fail_msg("%s: %s", event.type, shop->test.err.text);
     tern_event_fini(&event);
 }
 
@@ -170,9 +170,9 @@ enum order_status test_order_cancel(struct test_order *shop, const char *order_i
     return work.status;
 }
 
-static void assert_same_order(const struct order_state *row, const struct order_state *told)
+static void assert_same_order(const struct order_state *row, const struct order_state *replayed)
 {
-    struct order_state one = *row, other = *told;
+    struct order_state one = *row, other = *replayed;
 
     assert_string_equal(one.details.bytes, other.details.bytes);
     memset(&one.details, 0, sizeof one.details);
@@ -197,13 +197,13 @@ static void assert_same_order(const struct order_state *row, const struct order_
 
 void test_order_load(struct test_order *shop, const char *order_id, struct order_state *ret_order)
 {
-    struct order_state told = {0};
+    struct order_state replayed = {0};
     struct tern_error err = {0};
 
     if (order_store_load(shop->test.ctx.db, order_id, ret_order, &err) != 1) fail_msg("no order: %s", err.text);
-    if (order_replay(shop->test.ctx.db, order_id, -1, &told, &err) != 1) fail_msg("no stream: %s", err.text);
-    assert_same_order(ret_order, &told);
-    order_fini(&told);
+    if (order_replay(shop->test.ctx.db, order_id, -1, &replayed, &err) != 1) fail_msg("no stream: %s", err.text);
+    assert_same_order(ret_order, &replayed);
+    order_fini(&replayed);
 }
 
 static int add_type(void *self, const struct tern_log_row *row, struct tern_error *err)

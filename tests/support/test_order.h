@@ -9,7 +9,7 @@
 #include "services/order/place_order.h"
 #include "test_context.h"
 
-/* An order of two lines, 2 x 99.99 and 1 x 19.99, with all that a client may say. */
+/* An order of two lines, 2 x 99.99 and 1 x 19.99, with all that a client may give. */
 extern const char test_order_body[];
 #define TEST_ORDER_TOTAL_MINOR INT64_C(21997)
 
@@ -38,9 +38,9 @@ void test_order_place(struct test_order *shop, char ret_order_id[TERN_ID_SIZE]);
 /* The answer that `input` stands for, about `order_id`. */
 void test_order_answer(struct test_order *shop, const char *order_id, enum saga_input input,
                        struct tern_event *ret_event);
-enum tern_outcome test_order_hear(struct test_order *shop, const struct tern_event *event);
-/* Makes an answer and lets the service hear it, which must work. */
-void test_order_tell(struct test_order *shop, const char *order_id, enum saga_input input);
+enum tern_outcome test_order_handle(struct test_order *shop, const struct tern_event *event);
+/* Makes an answer and has it consumed, which must work. */
+void test_order_consume(struct test_order *shop, const char *order_id, enum saga_input input);
 /* The customer cancels; the status afterwards. */
 enum order_status test_order_cancel(struct test_order *shop, const char *order_id);
 /* The order's row, which must be there and equal to a replay of its stream. Give it back with order_fini. */

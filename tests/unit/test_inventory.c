@@ -9,7 +9,7 @@
 #include "store.h"
 #include "tern_test.h"
 #include "test_context.h"
-#include "test_said.h"
+#include "test_emitted.h"
 
 struct line {
     const char *product_id;
@@ -81,14 +81,14 @@ static void make_cancelled(struct test_context *test, const char *order_id, stru
 {
     struct shop_order_cancelled cancelled = {
         .customer_id = "C", .reason = SHOP_REASON_CUSTOMER_REQUEST, .cancelled_at_ms = test->now_ms};
-    fill_lines(&cancelled.items, LINES({"P-1", 9})); /* what was reserved counts, not what is said here */
+    fill_lines(&cancelled.items, LINES({"P-1", 9})); /* what was reserved counts, not what is given here */
     strcpy(cancelled.order_id, order_id);
     test_context_event(test, SHOP_ORDER_CANCELLED, order_id, &cancelled, NULL, ret_event);
 }
 
-static void hear(struct test_context *test, struct tern_event *event)
+static void consume(struct test_context *test, struct tern_event *event)
 {
-    if (test_context_hear(test, inventory_handlers, INVENTORY_HANDLERS, event) != TERN_DONE)
+    if (test_context_handle(test, inventory_handlers, INVENTORY_HANDLERS, event) != TERN_DONE)
         fail_msg("%s", test->err.text);
     tern_event_fini(event);
 }
@@ -97,21 +97,21 @@ static void place(struct test_context *test, const char *order_id, const struct 
 {
     struct tern_event event;
     make_placed(test, order_id, lines, count, &event);
-    hear(test, &event);
+    consume(test, &event);
 }
 
 static void pay(struct test_context *test, const char *order_id)
 {
     struct tern_event event;
     make_paid(test, order_id, &event);
-    hear(test, &event);
+    consume(test, &event);
 }
 
 static void cancel(struct test_context *test, const char *order_id)
 {
     struct tern_event event;
     make_cancelled(test, order_id, &event);
-    hear(test, &event);
+    consume(test, &event);
 }
 
 /* ---- looking ---- */
@@ -147,8 +147,8 @@ static void two_lines_are_reserved(struct test_context *test)
     is(test, "ORD-1", RESERVATION_RESERVED);
     stock_is(test, "P-1", 8, 2);
     stock_is(test, "P-2", 2, 3);
-    test_said(test, "InventoryReserved InventoryUpdated InventoryUpdated");
-    test_said_last(test, SHOP_INVENTORY_RESERVED, &reserved);
+    test_emitted(test, "InventoryReserved InventoryUpdated InventoryUpdated");
+    test_emitted_last(test, SHOP_INVENTORY_RESERVED, &reserved);
     assert_string_equal(reserved.order_id, "ORD-1");
     assert_int_equal(reserved.items.count, 2);
     assert_string_equal(reserved.items.at[0].product_id, "P-1");
@@ -156,7 +156,7 @@ static void two_lines_are_reserved(struct test_context *test)
     assert_string_equal(reserved.items.at[1].product_id, "P-2");
     assert_int_equal(reserved.items.at[1].quantity, 3);
     assert_int_equal(reserved.reserved_at_ms, test->now_ms);
-    test_said_last(test, SHOP_INVENTORY_UPDATED, &updated);
+    test_emitted_last(test, SHOP_INVENTORY_UPDATED, &updated);
     assert_string_equal(updated.product_id, "P-2");
     assert_string_equal(updated.name, "Two");
     assert_int_equal(updated.new_quantity, 2);
@@ -168,7 +168,7 @@ static void an_order_gets_its_stock_when_it_is_paid(void **state)
     place(test, "ORD-1", TWO_LINES);
     is(test, "ORD-1", RESERVATION_PLACED);
     stock_is_untouched(test);
-    test_said(test, "");
+    test_emitted(test, "");
     pay(test, "ORD-1");
     two_lines_are_reserved(test);
 }
@@ -179,7 +179,7 @@ static void the_payment_may_come_before_the_order(void **state)
     pay(test, "ORD-1");
     is(test, "ORD-1", RESERVATION_PAID);
     stock_is_untouched(test);
-    test_said(test, "");
+    test_emitted(test, "");
     place(test, "ORD-1", TWO_LINES);
     two_lines_are_reserved(test);
 }
@@ -192,8 +192,8 @@ static void where_one_line_is_missing_nothing_is_taken(void **state)
     pay(test, "ORD-1");
     is(test, "ORD-1", RESERVATION_OUT_OF_STOCK);
     stock_is_untouched(test);
-    test_said(test, "ProductOutOfStock"); /* and no InventoryUpdated: nothing has changed */
-    test_said_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
+    test_emitted(test, "ProductOutOfStock"); /* and no InventoryUpdated: nothing has changed */
+    test_emitted_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
     assert_string_equal(out.order_id, "ORD-1");
     assert_string_equal(out.product_id, "P-3");
     assert_int_equal(out.requested, 2);
@@ -220,14 +220,14 @@ static void lines_of_the_same_product_are_added_up_first(void **state)
     struct shop_product_out_of_stock out;
     place(test, "ORD-1", LINES({"P-2", 2}, {"P-1", 1}, {"P-2", 3}));
     pay(test, "ORD-1");
-    test_said_last(test, SHOP_INVENTORY_RESERVED, &reserved);
+    test_emitted_last(test, SHOP_INVENTORY_RESERVED, &reserved);
     assert_int_equal(reserved.items.count, 2);
     assert_string_equal(reserved.items.at[0].product_id, "P-2");
     assert_int_equal(reserved.items.at[0].quantity, 5);
     stock_is(test, "P-2", 0, 5);
     place(test, "ORD-2", LINES({"P-1", 5}, {"P-1", 5}));
     pay(test, "ORD-2");
-    test_said_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
+    test_emitted_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
     assert_int_equal(out.requested, 10);
     assert_int_equal(out.available, 9);
     stock_is(test, "P-1", 9, 1);
@@ -255,7 +255,7 @@ static void a_product_that_nobody_knows_is_out_of_stock(void **state)
     place(test, "ORD-1", LINES({"P-1", 1}, {"P-UNKNOWN", 1}));
     pay(test, "ORD-1");
     is(test, "ORD-1", RESERVATION_OUT_OF_STOCK);
-    test_said_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
+    test_emitted_last(test, SHOP_PRODUCT_OUT_OF_STOCK, &out);
     assert_string_equal(out.product_id, "P-UNKNOWN");
     assert_int_equal(out.available, 0);
     stock_is_untouched(test);
@@ -271,7 +271,7 @@ static void reach(struct test_context *test, enum where where)
     if (where == OUT_OF_STOCK) place(test, "ORD-1", LINES({"P-3", 2}));
     if (where == PAID || where == RESERVED || where == RELEASED || where == OUT_OF_STOCK) pay(test, "ORD-1");
     if (where == RELEASED || where == TOMBSTONE) cancel(test, "ORD-1");
-    test_said_clear(test);
+    test_emitted_clear(test);
 }
 
 enum what { PLACE, PAY, CANCEL };
@@ -280,7 +280,7 @@ static const struct {
     enum where where;
     enum what what;
     enum reservation_state then;
-    const char *said;
+    const char *emitted;
 } rows[] = {
     {UNKNOWN,      PLACE,  RESERVATION_PLACED,       ""                                                   },
     {UNKNOWN,      PAY,    RESERVATION_PAID,         ""                                                   },
@@ -319,9 +319,9 @@ static void every_event_has_its_answer_in_every_state(void **state)
         if (rows[i].what == PAY) pay(test, "ORD-1");
         if (rows[i].what == CANCEL) cancel(test, "ORD-1");
         is(test, "ORD-1", rows[i].then);
-        test_said(test, rows[i].said);
+        test_emitted(test, rows[i].emitted);
         assert_int_equal(reservation_load(test->ctx.db, "ORD-1", &after, &test->err), 1);
-        if (rows[i].where != UNKNOWN && rows[i].said[0] == '\0') assert_memory_equal(&before, &after, sizeof before);
+        if (rows[i].where != UNKNOWN && rows[i].emitted[0] == '\0') assert_memory_equal(&before, &after, sizeof before);
         if (rows[i].then == RESERVATION_RESERVED)
             stock_is(test, "P-1", 8, 2);
         else
@@ -331,7 +331,7 @@ static void every_event_has_its_answer_in_every_state(void **state)
 
 /* ---- releasing ---- */
 
-static void what_was_held_is_put_back_once_and_said_the_same_each_time(void **state)
+static void what_was_reserved_is_put_back_once_and_answered_the_same_each_time(void **state)
 {
     struct test_context *test = *state;
     struct shop_inventory_released first, second;
@@ -339,32 +339,32 @@ static void what_was_held_is_put_back_once_and_said_the_same_each_time(void **st
     reach(test, RESERVED);
     cancel(test, "ORD-1");
     stock_is_untouched(test);
-    test_said_last(test, SHOP_INVENTORY_RELEASED, &first);
+    test_emitted_last(test, SHOP_INVENTORY_RELEASED, &first);
     assert_string_equal(first.order_id, "ORD-1");
     assert_int_equal(first.items.count, 2);
     assert_int_equal(first.items.at[1].quantity, 3);
-    test_said_last(test, SHOP_INVENTORY_UPDATED, &updated);
+    test_emitted_last(test, SHOP_INVENTORY_UPDATED, &updated);
     assert_int_equal(updated.new_quantity, 5);
-    test_said_clear(test);
+    test_emitted_clear(test);
     test->now_ms += 60000;
     cancel(test, "ORD-1");
     stock_is_untouched(test);
-    test_said(test, "InventoryReleased");
-    test_said_last(test, SHOP_INVENTORY_RELEASED, &second);
+    test_emitted(test, "InventoryReleased");
+    test_emitted_last(test, SHOP_INVENTORY_RELEASED, &second);
     assert_memory_equal(&first, &second, sizeof first);
 }
 
 static void where_nothing_was_held_nothing_is_named(void **state)
 {
-    static const enum where nothing_held[] = {UNKNOWN, PLACED, PAID, OUT_OF_STOCK, TOMBSTONE};
+    static const enum where nothing_reserved[] = {UNKNOWN, PLACED, PAID, OUT_OF_STOCK, TOMBSTONE};
     struct test_context *test = *state;
-    for (size_t i = 0; i < TERN_COUNT(nothing_held); i++) {
+    for (size_t i = 0; i < TERN_COUNT(nothing_reserved); i++) {
         struct shop_inventory_released released;
         test_context_close(test);
         begin(test);
-        reach(test, nothing_held[i]);
+        reach(test, nothing_reserved[i]);
         cancel(test, "ORD-1");
-        test_said_last(test, SHOP_INVENTORY_RELEASED, &released);
+        test_emitted_last(test, SHOP_INVENTORY_RELEASED, &released);
         assert_int_equal(released.items.count, 0);
     }
 }
@@ -483,12 +483,12 @@ static void when_all_orders_are_cancelled_everything_is_back(void **state)
 static void the_store_itself_refuses_stock_below_zero(void **state)
 {
     static const char below[] = "UPDATE product SET quantity = -1 WHERE product_id = 'P-1'";
-    static const char unheld[] = "UPDATE product SET reserved = -1 WHERE product_id = 'P-1'";
+    static const char unreserved[] = "UPDATE product SET reserved = -1 WHERE product_id = 'P-1'";
     struct test_context *test = *state;
     struct stock stock;
     assert_int_equal(tern_db_run(test->ctx.db, below, TERN_DB_NO_ARGS, &test->err), -1);
     assert_int_equal(test->err.fault, TERN_FAULT_CONSTRAINT);
-    assert_int_equal(tern_db_run(test->ctx.db, unheld, TERN_DB_NO_ARGS, &test->err), -1);
+    assert_int_equal(tern_db_run(test->ctx.db, unreserved, TERN_DB_NO_ARGS, &test->err), -1);
     assert_int_equal(test->err.fault, TERN_FAULT_CONSTRAINT);
     assert_int_equal(stock_move(test->ctx.db, "P-1", 11, 1, &stock, &test->err), 0);
     assert_int_equal(stock_move(test->ctx.db, "P-1", -1, 1, &stock, &test->err), 0); /* nothing is promised */
@@ -547,7 +547,7 @@ static void what_cannot_be_understood_is_parked(void **state)
         struct tern_event event;
         test_context_event(test, SHOP_INVENTORY_RELEASED, "ORD-1", &other, NULL, &event);
         strcpy(event.type, inventory_handlers[i].type->name);
-        assert_int_equal(test_context_hear(test, inventory_handlers, INVENTORY_HANDLERS, &event), TERN_REJECT);
+        assert_int_equal(test_context_handle(test, inventory_handlers, INVENTORY_HANDLERS, &event), TERN_REJECT);
         assert_true(test->err.text[0] != '\0');
         tern_event_fini(&event);
     }
@@ -556,11 +556,11 @@ static void what_cannot_be_understood_is_parked(void **state)
 
 static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state)
 {
-    size_t heard = 0;
+    size_t consumed = 0;
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_INVENTORY);
-    assert_int_equal(heard, INVENTORY_HANDLERS);
+        consumed += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_INVENTORY);
+    assert_int_equal(consumed, INVENTORY_HANDLERS);
     for (size_t i = 0; i < INVENTORY_HANDLERS; i++)
         assert_true(tern_catalogue_consumes(inventory_handlers[i].type, SHOP_SERVICE_INVENTORY));
 }
@@ -578,7 +578,7 @@ int main(void)
         WITH(a_hundred_full_lines_of_one_product_fit),
         WITH(a_product_that_nobody_knows_is_out_of_stock),
         WITH(every_event_has_its_answer_in_every_state),
-        WITH(what_was_held_is_put_back_once_and_said_the_same_each_time),
+        WITH(what_was_reserved_is_put_back_once_and_answered_the_same_each_time),
         WITH(where_nothing_was_held_nothing_is_named),
         WITH(released_stock_serves_the_next_order),
         WITH(no_stock_is_lost_or_made_whatever_comes_in_whatever_order),

@@ -39,7 +39,7 @@ static const char bearer[] = "Authorization: Bearer open-sesame-open-sesame\r\n"
 #define PUT(path, body, status, contains)  test_app_answers(&shop, "PUT", path, bearer, body, status, contains)
 #define POST(path, body, status, contains) test_app_answers(&shop, "POST", path, bearer, body, status, contains)
 
-static int64_t said(const char *body_part)
+static int64_t emitted(const char *body_part)
 {
     static const char count[] =
         "SELECT count(*) FROM event_log WHERE type = 'InventoryUpdated' AND instr(body, ?1) > 0";
@@ -71,8 +71,8 @@ static void a_product_is_set_or_made(void **state)
     PUT("/inventory/NEW-1", "{\"name\":\"New\",\"quantity\":3}", 201, "\"quantity\":3,\"reserved\":0");
     PUT("/inventory/NEW-2", "{\"quantity\":0}", 201, "\"name\":\"NEW-2\",\"quantity\":0");
     GET("/inventory/NEW-1", 200, "\"quantity\":3");
-    assert_int_equal(said("\"productId\":\"NEW-1\",\"name\":\"New\",\"newQuantity\":3"), 1);
-    assert_int_equal(said("\"newQuantity\":7"), 1);
+    assert_int_equal(emitted("\"productId\":\"NEW-1\",\"name\":\"New\",\"newQuantity\":3"), 1);
+    assert_int_equal(emitted("\"newQuantity\":7"), 1);
 }
 
 static void a_restock_is_added_to_what_is_there(void **state)
@@ -80,7 +80,7 @@ static void a_restock_is_added_to_what_is_there(void **state)
     (void)state;
     POST("/inventory/PROD-104/restock", "{\"quantity\":5}", 200, "\"quantity\":35");
     POST("/inventory/PROD-104/restock", "{\"quantity\":5}", 200, "\"quantity\":40");
-    assert_int_equal(said("\"productId\":\"PROD-104\",\"name\":\"Bluetooth Speaker\",\"newQuantity\":40"), 1);
+    assert_int_equal(emitted("\"productId\":\"PROD-104\",\"name\":\"Bluetooth Speaker\",\"newQuantity\":40"), 1);
     POST("/inventory/PROD-999/restock", "{\"quantity\":5}", 404, "Product not found");
     GET("/inventory/PROD-999", 404, "Product not found");
 }
@@ -102,7 +102,7 @@ static void the_same_restock_with_one_key_is_added_once(void **state)
     keyed("POST", path, "delivery-7", "{ \"quantity\" : 10 }", 200, "Idempotency-Replayed: true");
     keyed("POST", path, "delivery-7", "{\"quantity\":10}", 200, "\"quantity\":110");
     GET("/inventory/PROD-102", 200, "\"quantity\":110");
-    assert_int_equal(said("\"productId\":\"PROD-102\",\"name\":\"Smartphone Case\",\"newQuantity\":110"), 1);
+    assert_int_equal(emitted("\"productId\":\"PROD-102\",\"name\":\"Smartphone Case\",\"newQuantity\":110"), 1);
     keyed("POST", path, "delivery-7", "{\"quantity\":11}", 422, "Idempotency-Key reused");
     keyed("POST", path, "a b", "{\"quantity\":1}", 400, "Invalid Idempotency-Key");
     keyed("POST", "/inventory/PROD-999/restock", "delivery-7", "{\"quantity\":10}", 404, "Product not found");
@@ -130,11 +130,11 @@ static void what_is_wrong_is_named_and_changes_nothing(void **state)
     POST("/inventory/PROD-103/restock", "{\"quantity\":1,\"name\":\"N\"}", 400, "\"pointer\":\"#/name\"");
     test_app_answers(&shop, "DELETE", "/inventory/PROD-103", "", NULL, 405, "Allow:");
     GET("/inventory/PROD-103", 200, "\"quantity\":150");
-    assert_int_equal(said("\"productId\":\"PROD-103\""), 1); /* the first stock */
+    assert_int_equal(emitted("\"productId\":\"PROD-103\""), 1); /* the first stock */
 }
 
 /* An order that holds stock, as a delivery's handlers would make it. */
-static enum tern_outcome hear(struct tern_context *ctx, void *argument, struct tern_error *err)
+static enum tern_outcome consume(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     const struct tern_event *event = argument;
     for (size_t i = 0; i < INVENTORY_HANDLERS; i++)
@@ -151,7 +151,7 @@ static void tell(enum shop_event event, const void *payload)
     struct tern_error err = {0};
     test_context_event(&maker, event, "ORD-1", payload, NULL, &made);
     strcpy(conversation.correlation_id, made.correlation_id);
-    assert_int_equal(tern_app_command(&shop.app, hear, &made, &conversation, &err), TERN_COMMITTED);
+    assert_int_equal(tern_app_command(&shop.app, consume, &made, &conversation, &err), TERN_COMMITTED);
     tern_event_fini(&made);
 }
 

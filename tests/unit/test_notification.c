@@ -1,15 +1,15 @@
 /* test_notification.c - what notification-service writes to whom about every event: once each, when the contact is known,
- * by every method, and what it says about messages that could not go out. */
+ * by every method, and what it publishes about messages that could not go out. */
 #include <stdio.h>
 #include <string.h>
 
 #include "services/notification/notification.h"
 #include "store.h"
 #include "tern_test.h"
+#include "test_emitted.h"
 #include "test_jobs.h"
-#include "test_said.h"
 
-/* A channel of these tests: it counts, keeps the last letter, and fails as often as it is told. */
+/* A channel of these tests: it counts, keeps the last letter, and fails as often as it is set to. */
 struct post {
     int sent, failures; /* failures: how often it still fails; -1 always */
     bool silent;        /* fails without a word */
@@ -68,7 +68,7 @@ static int tear_down(void **state)
 
 /* ---- events, each with an id of its own ---- */
 
-/* Every event of an order that is heard here. */
+/* Every event of an order that is consumed here. */
 union payload {
     char order_id[TERN_ID_SIZE];
     struct shop_order_placed placed;
@@ -145,7 +145,7 @@ static void tell_this(struct world *world, enum shop_event event, const union pa
 {
     struct tern_event made;
     make(world, event, payload, &made);
-    if (test_context_hear(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &made) != TERN_DONE)
+    if (test_context_handle(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &made) != TERN_DONE)
         fail_msg("%s", world->test.err.text);
     tern_event_fini(&made);
 }
@@ -166,7 +166,7 @@ static void begin_order(struct world *world)
     tell(world, SHOP_ORDER_PLACED);
     send_all(world);
     world->mail = (struct post){0};
-    test_said_clear(&world->test);
+    test_emitted_clear(&world->test);
 }
 
 #define NUMBER(world, sql) test_store_number((world)->test.ctx.db, sql)
@@ -197,7 +197,7 @@ static void every_event_is_one_message_to_the_one_whom_it_concerns(void **state)
         begin(world);
         if (wordings[i].event != SHOP_ORDER_PLACED) begin_order(world);
         tell(world, wordings[i].event);
-        test_said(&world->test, "");
+        test_emitted(&world->test, "");
         send_all(world);
         const char *recipient = wordings[i].to_admin ? "admin@store.com" : "customer-CUST-1@example.com";
         assert_int_equal(world->mail.sent, 1);
@@ -205,8 +205,8 @@ static void every_event_is_one_message_to_the_one_whom_it_concerns(void **state)
         assert_string_equal(world->mail.recipient, recipient);
         assert_int_equal(world->sms.sent, wordings[i].by_sms);
         assert_string_equal(world->sms.recipient, wordings[i].by_sms ? "+1234567890" : "");
-        test_said(&world->test, "NotificationSent");
-        test_said_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
+        test_emitted(&world->test, "NotificationSent");
+        test_emitted_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
         assert_string_equal(sent.notification_type, wordings[i].type);
         assert_string_equal(sent.recipient, recipient);
         assert_string_equal(sent.order_id, "ORD-1");
@@ -218,7 +218,7 @@ static void every_event_is_one_message_to_the_one_whom_it_concerns(void **state)
     }
 }
 
-static void what_is_said_belongs_to_the_conversation_of_the_event(void **state)
+static void what_is_emitted_belongs_to_the_conversation_of_the_event(void **state)
 {
     static const char caused[] = "SELECT count(*) FROM event_log WHERE correlation_id = ?1 AND causation_id = ?2";
     struct world *world = *state;
@@ -226,7 +226,8 @@ static void what_is_said_belongs_to_the_conversation_of_the_event(void **state)
     struct tern_error err = {0};
     int64_t count = 0;
     make(world, SHOP_ORDER_PLACED, NULL, &event);
-    assert_int_equal(test_context_hear(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &event), TERN_DONE);
+    assert_int_equal(test_context_handle(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &event),
+                     TERN_DONE);
     send_all(world);
     assert_int_equal(tern_db_get_int(world->test.ctx.db, caused,
                                      TERN_DB_ARGS(tern_db_text(event.correlation_id), tern_db_text(event.event_id)),
@@ -281,7 +282,7 @@ static void the_same_news_again_is_no_second_message(void **state)
         tell(world, wordings[i].event);
         send_all(world);
         assert_int_equal(world->mail.sent, 1);
-        test_said(&world->test, "NotificationSent");
+        test_emitted(&world->test, "NotificationSent");
     }
 }
 
@@ -327,7 +328,7 @@ static void what_comes_before_the_order_waits_for_its_contact(void **state)
     assert_int_equal(world->sms.sent, 1);
     assert_string_equal(world->sms.recipient, "+1234567890");
     assert_int_equal(NUMBER(world, "SELECT count(*) FROM notification WHERE status = 'SENT'"), 4);
-    test_said(&world->test, "NotificationSent NotificationSent NotificationSent NotificationSent");
+    test_emitted(&world->test, "NotificationSent NotificationSent NotificationSent NotificationSent");
 }
 
 static void other_orders_do_not_open_what_waits(void **state)
@@ -354,8 +355,8 @@ static void only_what_is_missing_is_sent_again(void **state)
     assert_int_equal(world->mail.tries, 1);
     assert_int_equal(world->sms.tries, 3);
     assert_int_equal(world->sms.sent, 1);
-    test_said(&world->test, "NotificationSent");
-    test_said_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
+    test_emitted(&world->test, "NotificationSent");
+    test_emitted_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
     assert_int_equal(sent.methods.count, 2);
     assert_int_equal(NUMBER(world,
                             "SELECT count(*) FROM notification WHERE type = 'PAYMENT_FAILURE' AND status = 'SENT'"
@@ -363,7 +364,7 @@ static void only_what_is_missing_is_sent_again(void **state)
                      1);
 }
 
-static void a_method_that_is_given_up_is_said_and_the_rest_went_out(void **state)
+static void a_method_that_is_given_up_is_published_and_the_rest_went_out(void **state)
 {
     struct world *world = *state;
     struct shop_notification_failed failed;
@@ -374,13 +375,13 @@ static void a_method_that_is_given_up_is_said_and_the_rest_went_out(void **state
     send_all(world);
     assert_int_equal(world->sms.tries, TEST_MOST_ATTEMPTS);
     assert_int_equal(world->mail.sent, 1);
-    test_said(&world->test, "NotificationFailed NotificationSent");
-    test_said_last(&world->test, SHOP_NOTIFICATION_FAILED, &failed);
+    test_emitted(&world->test, "NotificationFailed NotificationSent");
+    test_emitted_last(&world->test, SHOP_NOTIFICATION_FAILED, &failed);
     assert_string_equal(failed.notification_type, "PAYMENT_FAILURE");
     assert_string_equal(failed.order_id, "ORD-1");
     assert_string_equal(failed.method, "SMS");
     assert_string_equal(failed.error, "the line is busy");
-    test_said_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
+    test_emitted_last(&world->test, SHOP_NOTIFICATION_SENT, &sent);
     assert_string_equal(sent.method, "EMAIL");
     assert_int_equal(NUMBER(world,
                             "SELECT count(*) FROM notification WHERE type = 'PAYMENT_FAILURE' AND status = 'SENT'"
@@ -393,10 +394,10 @@ static void when_nothing_went_out_the_message_failed(void **state)
     struct world *world = *state;
     begin_order(world);
     world->sms.failures = world->mail.failures = -1;
-    world->sms.silent = true; /* a channel that does not even say why */
+    world->sms.silent = true; /* a channel that does not even give a reason */
     tell(world, SHOP_PAYMENT_FAILED);
     send_all(world);
-    test_said(&world->test, "NotificationFailed NotificationFailed");
+    test_emitted(&world->test, "NotificationFailed NotificationFailed");
     assert_int_equal(NUMBER(world, "SELECT count(*) FROM notification WHERE type = 'PAYMENT_FAILURE' AND"
                                    " status = 'FAILED' AND sent = '' AND failed = 'EMAIL SMS' AND"
                                    " settled_at IS NOT NULL"),
@@ -409,12 +410,12 @@ static void until_the_last_method_is_settled_the_message_is_open(void **state)
     begin_order(world);
     tell(world, SHOP_PAYMENT_FAILED);
     assert_true(test_jobs_step(&world->test, &world->jobs));
-    test_said(&world->test, "");
+    test_emitted(&world->test, "");
     assert_int_equal(NUMBER(world, "SELECT count(*) FROM notification WHERE type = 'PAYMENT_FAILURE' AND"
                                    " status = 'PENDING' AND sent = 'EMAIL' AND settled_at IS NULL"),
                      1);
     assert_true(test_jobs_step(&world->test, &world->jobs));
-    test_said(&world->test, "NotificationSent");
+    test_emitted(&world->test, "NotificationSent");
     assert_false(test_jobs_step(&world->test, &world->jobs));
 }
 
@@ -485,7 +486,7 @@ static void each_failing_call_while_an_outcome_is_recorded_is_a_retry(void **sta
     tell(world, SHOP_ORDER_PLACED);
     strcpy(world->test.ctx.conversation.correlation_id, "0b5c1e7a-8f0e-4c53-9d7a-111111111111");
     test_store_fail_each(world->test.ctx.db, finish_one, world);
-    test_said(&world->test, "NotificationSent");
+    test_emitted(&world->test, "NotificationSent");
     assert_int_equal(NUMBER(world, "SELECT count(*) FROM notification WHERE status = 'SENT' AND sent = 'EMAIL'"), 1);
 }
 
@@ -497,7 +498,7 @@ static void what_cannot_be_understood_is_parked(void **state)
         struct tern_event event;
         test_context_event(&world->test, SHOP_INVENTORY_RELEASED, "ORD-1", &other, NULL, &event);
         strcpy(event.type, notification_handlers[i].type->name);
-        assert_int_equal(test_context_hear(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &event),
+        assert_int_equal(test_context_handle(&world->test, notification_handlers, NOTIFICATION_HANDLERS, &event),
                          TERN_REJECT);
         assert_true(world->test.err.text[0] != '\0');
         tern_event_fini(&event);
@@ -507,11 +508,11 @@ static void what_cannot_be_understood_is_parked(void **state)
 
 static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state)
 {
-    size_t heard = 0;
+    size_t consumed = 0;
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_NOTIFICATION);
-    assert_int_equal(heard, NOTIFICATION_HANDLERS);
+        consumed += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_NOTIFICATION);
+    assert_int_equal(consumed, NOTIFICATION_HANDLERS);
     for (size_t i = 0; i < NOTIFICATION_HANDLERS; i++)
         assert_true(tern_catalogue_consumes(notification_handlers[i].type, SHOP_SERVICE_NOTIFICATION));
 }
@@ -522,7 +523,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(every_event_is_one_message_to_the_one_whom_it_concerns),
-        WITH(what_is_said_belongs_to_the_conversation_of_the_event),
+        WITH(what_is_emitted_belongs_to_the_conversation_of_the_event),
         WITH(contacts_that_the_order_names_are_used),
         WITH(half_a_contact_is_filled_up_with_the_default),
         WITH(the_same_news_again_is_no_second_message),
@@ -531,7 +532,7 @@ int main(void)
         WITH(what_comes_before_the_order_waits_for_its_contact),
         WITH(other_orders_do_not_open_what_waits),
         WITH(only_what_is_missing_is_sent_again),
-        WITH(a_method_that_is_given_up_is_said_and_the_rest_went_out),
+        WITH(a_method_that_is_given_up_is_published_and_the_rest_went_out),
         WITH(when_nothing_went_out_the_message_failed),
         WITH(until_the_last_method_is_settled_the_message_is_open),
         WITH(any_text_arrives_as_it_was_written),

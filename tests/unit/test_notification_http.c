@@ -71,7 +71,7 @@ static int stop(void **state)
     return 0;
 }
 
-static enum tern_outcome hear(struct tern_context *ctx, void *argument, struct tern_error *err)
+static enum tern_outcome consume(struct tern_context *ctx, void *argument, struct tern_error *err)
 {
     const struct tern_event *event = argument;
     for (size_t i = 0; i < NOTIFICATION_HANDLERS; i++)
@@ -88,7 +88,7 @@ static void tell(enum shop_event event, const char *order_id, const void *payloa
     struct tern_error err = {0};
     test_context_event(&maker, event, order_id, payload, NULL, &made);
     strcpy(conversation.correlation_id, made.correlation_id);
-    assert_int_equal(tern_app_command(&shop.app, hear, &made, &conversation, &err), TERN_COMMITTED);
+    assert_int_equal(tern_app_command(&shop.app, consume, &made, &conversation, &err), TERN_COMMITTED);
     tern_event_fini(&made);
 }
 

@@ -39,10 +39,10 @@ static void each_answer_of_the_catalogue_is_an_input(void **state)
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++) {
         const bool about_orders = event != SHOP_INVENTORY_UPDATED;
-        const bool heard = tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_ORDER);
+        const bool consumed = tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_ORDER);
         const enum saga_input input = order_input((enum shop_event)event);
 
-        assert_int_equal(input != SAGA_NOTHING, heard && about_orders);
+        assert_int_equal(input != SAGA_NOTHING, consumed && about_orders);
         inputs += input != SAGA_NOTHING;
     }
     assert_int_equal(inputs, SAGA_INVENTORY_RELEASED + 1);
@@ -110,7 +110,7 @@ static void an_order_is_what_its_events_say(void **state)
     order_fini(&order);
 }
 
-static void what_was_ordered_can_be_said_again(void **state)
+static void what_was_ordered_can_be_read_back(void **state)
 {
     const struct shop_order_placed placed = placed_order();
     struct order_state order = {0};
@@ -157,7 +157,7 @@ int main(void)
         cmocka_unit_test(every_word_is_spelled_and_read_back),
         cmocka_unit_test(each_answer_of_the_catalogue_is_an_input),
         cmocka_unit_test(an_order_is_what_its_events_say),
-        cmocka_unit_test(what_was_ordered_can_be_said_again),
+        cmocka_unit_test(what_was_ordered_can_be_read_back),
         cmocka_unit_test(an_order_is_shown_without_its_payment_token),
     };
 

@@ -33,12 +33,12 @@ static int tear_down(void **state)
 
 static void every_event_the_catalogue_sends_here_has_a_handler(void **state)
 {
-    size_t heard = 0;
+    size_t consumed = 0;
 
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_ORDER);
-    assert_int_equal(heard, ORDER_HANDLER_COUNT);
+        consumed += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_ORDER);
+    assert_int_equal(consumed, ORDER_HANDLER_COUNT);
     for (size_t i = 0; i < ORDER_HANDLER_COUNT; i++) {
         assert_true(tern_catalogue_consumes(order_handlers[i].type, SHOP_SERVICE_ORDER));
         for (size_t j = 0; j < i; j++)
@@ -52,7 +52,7 @@ static void an_answer_about_an_unknown_order_is_parked_with_a_sentence(void **st
     struct tern_event event;
 
     test_order_answer(shop, "ORD-UNKNOWN", SAGA_PAYMENT_PROCESSED, &event);
-    assert_int_equal(test_order_hear(shop, &event), TERN_REJECT);
+    assert_int_equal(test_order_handle(shop, &event), TERN_REJECT);
     assert_string_equal(shop->test.err.text, "PaymentProcessed about order ORD-UNKNOWN, which was never placed here");
     tern_event_fini(&event);
 }
@@ -64,7 +64,7 @@ static void an_answer_whose_payload_speaks_of_another_order_is_parked(void **sta
     struct tern_event event;
 
     test_context_event(&shop->test, SHOP_PAYMENT_VOIDED, "ORD-1", &voided, NULL, &event);
-    assert_int_equal(test_order_hear(shop, &event), TERN_REJECT);
+    assert_int_equal(test_order_handle(shop, &event), TERN_REJECT);
     assert_string_equal(shop->test.err.text, "PaymentVoided about ORD-1 speaks of order ORD-2");
     tern_event_fini(&event);
 }
@@ -77,7 +77,7 @@ static void an_answer_without_its_members_is_parked(void **state)
 
     test_context_event(&shop->test, SHOP_PAYMENT_VOIDED, "ORD-1", &voided, NULL, &event);
     strcpy(event.type, "PaymentProcessed"); /* whose payload has more */
-    assert_int_equal(test_order_hear(shop, &event), TERN_REJECT);
+    assert_int_equal(test_order_handle(shop, &event), TERN_REJECT);
     assert_non_null(strstr(shop->test.err.text, "PaymentProcessed"));
     tern_event_fini(&event);
 }
@@ -94,7 +94,7 @@ static void what_follows_from_an_answer_names_its_cause(void **state)
 
     test_order_place(shop, order_id);
     test_order_answer(shop, order_id, SAGA_PAYMENT_FAILED, &event);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE);
     assert_int_equal(tern_db_get_int(shop->test.ctx.db, caused,
                                      TERN_DB_ARGS(tern_db_text(event.event_id), tern_db_text(event.correlation_id)),
                                      &count, &err),
@@ -114,13 +114,13 @@ static void an_answer_that_the_inbox_has_forgotten_is_taken_in_once(void **state
     test_order_place(shop, order_id);
     test_order_answer(shop, order_id, SAGA_PAYMENT_PROCESSED, &event);
     test_order_answer(shop, order_id, SAGA_INVENTORY_RESERVED, &late);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE);
     shop->test.now_ms += month_ms;
     assert_true(tern_inbox_purge(shop->test.ctx.db, month_ms, 100, &err) > 0);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 3);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE);
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log"), 3);
-    assert_int_equal(test_order_hear(shop, &late), TERN_DONE); /* as old, and new */
+    assert_int_equal(test_order_handle(shop, &late), TERN_DONE); /* as old, and new */
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log WHERE origin = 0"), 2);
     tern_event_fini(&event);
     tern_event_fini(&late);
@@ -133,8 +133,8 @@ static void out_of_stock_names_the_product(void **state)
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-    test_order_tell(shop, order_id, SAGA_PRODUCT_OUT_OF_STOCK);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PRODUCT_OUT_OF_STOCK);
     test_order_load(shop, order_id, &order);
     assert_string_equal(order.product_id, "PROD-102");
     assert_string_equal(order.reason, SHOP_REASON_OUT_OF_STOCK);
@@ -164,9 +164,9 @@ static void orders_under_way_are_counted(void **state)
 
     test_order_place(shop, one);
     test_order_place(shop, other);
-    test_order_tell(shop, one, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, one, SAGA_PAYMENT_PROCESSED);
     assert_int_equal(shop->state.waiting, 2);
-    test_order_tell(shop, one, SAGA_INVENTORY_RESERVED);
+    test_order_consume(shop, one, SAGA_INVENTORY_RESERVED);
     assert_int_equal(shop->state.waiting, 1);
     (void)test_order_cancel(shop, one);
     assert_int_equal(shop->state.waiting, 2);
@@ -197,19 +197,19 @@ static void what_contradicts_an_order_is_counted_and_changes_nothing(void **stat
     for (size_t i = 0; i < TERN_COUNT(undone); i++) { /* order-service was put back to before its cancel */
         struct order_state order = {0};
         test_order_place(shop, order_id);
-        test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-        test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
+        test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+        test_order_consume(shop, order_id, SAGA_INVENTORY_RESERVED);
         assert_int_equal(contradictions(shop), i);
-        test_order_tell(shop, order_id, undone[i]);
+        test_order_consume(shop, order_id, undone[i]);
         assert_int_equal(contradictions(shop), i + 1);
         test_order_load(shop, order_id, &order);
         assert_int_equal(order.saga.status, ORDER_READY_FOR_SHIPMENT);
         order_fini(&order);
     }
     test_order_place(shop, order_id); /* payment-service was put back to before its charge */
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     (void)test_order_cancel(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_VOIDED);
     assert_int_equal(contradictions(shop), TERN_COUNT(undone) + 1);
     tern_metrics_destroy(shop->test.ctx.metrics);
     shop->test.ctx.metrics = NULL;
@@ -223,13 +223,13 @@ static void a_cancel_and_its_answers_contradict_nothing(void **state)
     shop->test.ctx.metrics = tern_metrics_create(order_metrics);
     test_order_place(shop, order_id);
     (void)test_order_cancel(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     (void)test_order_cancel(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_REFUNDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_REFUNDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
     assert_int_equal(contradictions(shop), 0);
     tern_metrics_destroy(shop->test.ctx.metrics);
     shop->test.ctx.metrics = NULL;
@@ -248,7 +248,7 @@ static void the_newest_orders_and_a_key_are_found_by_an_index(void **state)
 
 /* ---- a past version ---------------------------------------------------------------------------------------- */
 
-static void a_stream_can_be_told_up_to_any_version(void **state)
+static void a_stream_can_be_replayed_up_to_any_version(void **state)
 {
     static const enum order_status then[] = {ORDER_CREATED, ORDER_CREATED, ORDER_PAID, ORDER_PAID,
                                              ORDER_READY_FOR_SHIPMENT};
@@ -257,8 +257,8 @@ static void a_stream_can_be_told_up_to_any_version(void **state)
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RESERVED);
     for (size_t i = 0; i < TERN_COUNT(then); i++) {
         struct order_state order = {0};
 
@@ -294,8 +294,8 @@ static void a_cancel_is_accepted_once_and_repeated_for_nothing(void **state)
     assert_int_equal(first.version, 3);
     assert_int_equal(again.result, CANCEL_ORDER_ACCEPTED);
     assert_int_equal(again.version, 3);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
     again = cancel(shop, order_id, NULL);
     assert_int_equal(again.result, CANCEL_ORDER_ACCEPTED);
     assert_int_equal(again.status, ORDER_CANCELLED);
@@ -321,7 +321,7 @@ static void a_failed_order_cannot_be_cancelled(void **state)
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_FAILED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_FAILED);
     assert_int_equal(cancel(shop, order_id, NULL).result, CANCEL_ORDER_TOO_LATE);
     assert_int_equal(cancel(shop, "ORD-NONE", NULL).result, CANCEL_ORDER_UNKNOWN);
 }
@@ -371,9 +371,9 @@ static void the_customers_words_stay_with_the_order(void **state)
     cancel_with(shop, order_id, "wrong size, \"sorry\"");
     assert_note(shop, order_id, "wrong size, \"sorry\"");
     cancel_with(shop, order_id, "other words");
-    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED); /* late: OrderCancelled is said once more */
+    test_order_consume(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED); /* late: OrderCancelled is emitted once more */
     assert_note(shop, order_id, "wrong size, \"sorry\"");
     assert_int_equal(test_store_number(shop->test.ctx.db, "SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"
                                                           " AND instr(body, '\"note\":\"wrong size, ') > 0"),
@@ -431,12 +431,13 @@ static void entity_tags_are_compared_as_http_says(void **state)
 
 static void tell_product(struct test_order *shop, const char *name, int64_t quantity, int64_t at_ms)
 {
-    struct shop_inventory_updated told = {.product_id = "PROD-101", .new_quantity = quantity, .updated_at_ms = at_ms};
+    struct shop_inventory_updated updated = {
+        .product_id = "PROD-101", .new_quantity = quantity, .updated_at_ms = at_ms};
     struct tern_event event;
 
-    strcpy(told.name, name);
-    test_context_event(&shop->test, SHOP_INVENTORY_UPDATED, told.product_id, &told, NULL, &event);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
+    strcpy(updated.name, name);
+    test_context_event(&shop->test, SHOP_INVENTORY_UPDATED, updated.product_id, &updated, NULL, &event);
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE);
     tern_event_fini(&event);
 }
 
@@ -458,20 +459,20 @@ static void the_latest_news_about_a_product_counts_whatever_comes_last(void **st
 
 /* ---- faults ------------------------------------------------------------------------------------------------ */
 
-struct hearing {
+struct consuming {
     struct test_order *shop;
     const struct tern_event *event;
 };
 
-static int hear_call(struct tern_db *db, void *self, struct tern_error *err)
+static int consume_call(struct tern_db *db, void *self, struct tern_error *err)
 {
-    struct hearing *hearing = self;
+    struct consuming *consuming = self;
     enum tern_outcome outcome = TERN_REJECT;
 
     (void)db;
     for (size_t i = 0; i < ORDER_HANDLER_COUNT; i++) {
-        if (strcmp(order_handlers[i].type->name, hearing->event->type) == 0)
-            outcome = order_handlers[i].handle(&hearing->shop->test.ctx, hearing->event, err);
+        if (strcmp(order_handlers[i].type->name, consuming->event->type) == 0)
+            outcome = order_handlers[i].handle(&consuming->shop->test.ctx, consuming->event, err);
     }
     if (outcome != TERN_DONE) assert_int_equal(outcome, TERN_RETRY);
     return outcome == TERN_DONE ? 0 : -1;
@@ -485,9 +486,9 @@ static void a_store_that_fails_anywhere_leaves_the_order_as_it_was(void **state)
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     test_order_answer(shop, order_id, SAGA_PRODUCT_OUT_OF_STOCK, &event);
-    test_store_fail_each(shop->test.ctx.db, hear_call, &(struct hearing){shop, &event});
+    test_store_fail_each(shop->test.ctx.db, consume_call, &(struct consuming){shop, &event});
     test_order_load(shop, order_id, &order);
     assert_int_equal(order.saga.status, ORDER_INVENTORY_ISSUE);
     assert_string_equal(test_order_story(shop, order_id),
@@ -511,7 +512,7 @@ int main(void)
         WITH_SHOP(what_contradicts_an_order_is_counted_and_changes_nothing),
         WITH_SHOP(a_cancel_and_its_answers_contradict_nothing),
         WITH_SHOP(the_newest_orders_and_a_key_are_found_by_an_index),
-        WITH_SHOP(a_stream_can_be_told_up_to_any_version),
+        WITH_SHOP(a_stream_can_be_replayed_up_to_any_version),
         WITH_SHOP(a_cancel_is_accepted_once_and_repeated_for_nothing),
         WITH_SHOP(a_cancel_goes_on_with_the_conversation_of_the_order),
         WITH_SHOP(a_failed_order_cannot_be_cancelled),

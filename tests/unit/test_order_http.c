@@ -371,7 +371,7 @@ static enum tern_outcome block(struct tern_context *ctx, void *argument, struct 
     return TERN_DONE;
 }
 
-static void *hold_writer(void *blocking)
+static void *block_writer(void *blocking)
 {
     const struct tern_conversation silent = {0};
 
@@ -400,7 +400,7 @@ static void a_key_whose_request_still_runs_is_a_conflict_and_nothing_is_placed(v
     (void)state;
     (void)sem_init(&blocking.begun, 0, 0);
     (void)sem_init(&blocking.ends, 0, 0);
-    assert_int_equal(pthread_create(&holder, NULL, hold_writer, &blocking), 0);
+    assert_int_equal(pthread_create(&holder, NULL, block_writer, &blocking), 0);
     (void)sem_wait(&blocking.begun);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&askers[i], NULL, ask_for_status, &status[i]), 0);

@@ -1,7 +1,7 @@
 /* test_order_paths.c - the events of an order in every order of arrival, through the real handlers and a real store.
  *
  * Each path of the contract is a set of events; each of their permutations is played on an order of its own, with every
- * event delivered twice (same eventId) and said again later (another eventId). All end in the same status, the row
+ * event delivered twice (same eventId) and published again later (another eventId). All end in the same status, the row
  * equals the replay of the stream after each event, and the stream tells a legal history. */
 #include <string.h>
 
@@ -50,7 +50,7 @@ static void read_own(const struct tern_log_row *row, enum shop_event which, void
     tern_event_fini(&event);
 }
 
-/* A change of status that some row of the timetable makes, with what that row says. */
+/* A change of status that some row of the timetable makes, with what that row emits. */
 static bool is_legal(enum order_status from, enum order_status to)
 {
     for (size_t i = 0; i < TERN_COUNT(saga_timetable); i++) {
@@ -117,8 +117,8 @@ static void deliver(struct test_order *shop, const char *order_id, enum saga_inp
     }
     shop->test.now_ms += 10;
     test_order_answer(shop, order_id, input, &event);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE);
-    assert_int_equal(test_order_hear(shop, &event), TERN_DONE); /* delivered twice */
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE);
+    assert_int_equal(test_order_handle(shop, &event), TERN_DONE); /* delivered twice */
     tern_event_fini(&event);
 }
 
@@ -131,7 +131,7 @@ static void play(struct test_order *shop, const struct path *path, const enum sa
     for (size_t i = 0; i < path->count; i++) {
         deliver(shop, order_id, events[i]);
         assert_row(shop, order_id);
-        if (i % 2 == 1) deliver(shop, order_id, events[i / 2]); /* an earlier one, said again */
+        if (i % 2 == 1) deliver(shop, order_id, events[i / 2]); /* an earlier one, published again */
     }
     test_order_load(shop, order_id, &order);
     if (order.saga.status != path->end)
@@ -240,47 +240,47 @@ static void an_order_cancelled_while_out_of_stock_is_cancelled(void **state)
     });
 }
 
-/* ---- what is said on the straight paths ---------------------------------------------------------------------- */
+/* ---- what is emitted on the straight paths ------------------------------------------------------------------ */
 
-static void the_straight_paths_tell_their_stories(void **state)
+static void the_straight_paths_have_these_streams(void **state)
 {
     struct test_order *shop = *state;
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RESERVED);
     assert_string_equal(test_order_story(shop, order_id),
                         "OrderPlaced PaymentProcessed OrderUpdated InventoryReserved OrderUpdated");
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_FAILED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_FAILED);
     assert_string_equal(test_order_story(shop, order_id), "OrderPlaced PaymentFailed OrderUpdated OrderCancelled");
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-    test_order_tell(shop, order_id, SAGA_PRODUCT_OUT_OF_STOCK);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_REFUNDED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PRODUCT_OUT_OF_STOCK);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_REFUNDED);
     assert_string_equal(test_order_story(shop, order_id),
                         "OrderPlaced PaymentProcessed OrderUpdated ProductOutOfStock OrderUpdated OrderCancelled "
                         "PaymentRefunded OrderUpdated");
 
     test_order_place(shop, order_id);
     assert_int_equal(test_order_cancel(shop, order_id), ORDER_CANCELLING);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_VOIDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_VOIDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
     assert_string_equal(test_order_story(shop, order_id),
                         "OrderPlaced OrderUpdated OrderCancelled PaymentVoided InventoryReleased OrderUpdated");
 }
 
-static void an_early_answer_is_said_to_have_come_when_it_is_used(void **state)
+static void an_early_answer_changes_the_status_when_it_is_used(void **state)
 {
     struct test_order *shop = *state;
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RESERVED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     assert_string_equal(test_order_story(shop, order_id),
                         "OrderPlaced InventoryReserved PaymentProcessed OrderUpdated OrderUpdated");
 }
@@ -292,8 +292,8 @@ static void late_money_is_asked_back_with_the_reason_of_the_cancel(void **state)
     char order_id[TERN_ID_SIZE];
 
     test_order_place(shop, order_id);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_FAILED);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_FAILED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     assert_string_equal(test_order_story(shop, order_id),
                         "OrderPlaced PaymentFailed OrderUpdated OrderCancelled PaymentProcessed OrderCancelled");
     test_order_load(shop, order_id, &order);
@@ -313,8 +313,8 @@ int main(void)
         WITH_SHOP(an_order_cancelled_after_it_was_charged_is_cancelled),
         WITH_SHOP(an_order_cancelled_after_it_was_reserved_is_cancelled),
         WITH_SHOP(an_order_cancelled_while_out_of_stock_is_cancelled),
-        WITH_SHOP(the_straight_paths_tell_their_stories),
-        WITH_SHOP(an_early_answer_is_said_to_have_come_when_it_is_used),
+        WITH_SHOP(the_straight_paths_have_these_streams),
+        WITH_SHOP(an_early_answer_changes_the_status_when_it_is_used),
         WITH_SHOP(late_money_is_asked_back_with_the_reason_of_the_cancel),
     };
 

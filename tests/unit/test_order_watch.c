@@ -1,4 +1,4 @@
-/* test_order_watch.c - the patience with orders that wait: asking again, giving up, and clocks that jump. */
+/* test_order_watch.c - the patience with orders that wait: nudges, giving up, and clocks that jump. */
 #include <string.h>
 
 #include "common/jobs/timers_store.h"
@@ -49,7 +49,7 @@ static enum tern_outcome fire_due(struct tern_context *ctx, void *argument, stru
 }
 
 /* Fires what is due now. Returns how many were. */
-static int look(struct test_order *shop)
+static int wake(struct test_order *shop)
 {
     int fired = 0;
 
@@ -62,10 +62,10 @@ static int pass(struct test_order *shop, int64_t ms)
 {
     shop->test.now_ms += ms;
     shop->test.ctx.online_ms += ms;
-    return look(shop);
+    return wake(shop);
 }
 
-/* What was to be said again, taken off the list; "" for nothing. */
+/* What was to be republished, taken off the list; "" for nothing. */
 static const char *republished(struct test_order *shop)
 {
     static char type[TERN_TYPE_SIZE];
@@ -96,25 +96,25 @@ static void one_timer_from_the_placing_to_the_end(void **state)
     struct test_order *shop = *state;
 
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 1);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 1);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RESERVED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RESERVED);
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 0);
     assert_int_equal(test_order_cancel(shop, order_id), ORDER_CANCELLING); /* it waits once more */
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 1);
-    test_order_tell(shop, order_id, SAGA_PAYMENT_REFUNDED);
-    test_order_tell(shop, order_id, SAGA_INVENTORY_RELEASED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_REFUNDED);
+    test_order_consume(shop, order_id, SAGA_INVENTORY_RELEASED);
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 0);
 }
 
-static void what_is_asked_again_is_the_event_whose_answer_is_late(void **state)
+static void what_is_nudged_is_the_event_whose_answer_is_late(void **state)
 {
     struct test_order *shop = *state;
 
     assert_int_equal(pass(shop, NUDGE_MS / 2), 0);
     assert_int_equal(pass(shop, NUDGE_MS), 1);
     assert_string_equal(republished(shop), "OrderPlaced");
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
     (void)pass(shop, 3 * NUDGE_MS); /* finds another status: a new patience */
     assert_string_equal(republished(shop), "");
     (void)pass(shop, 3 * NUDGE_MS / 2);
@@ -155,7 +155,7 @@ static void an_order_without_an_answer_is_given_up_at_its_deadline(void **state)
     (void)republished(shop);
     (void)pass(shop, 3 * NUDGE_MS / 2); /* and what settles it is asked for too */
     assert_string_equal(republished(shop), "OrderCancelled");
-    (void)pass(shop, DEADLINE_MS); /* in vain: it is said anew */
+    (void)pass(shop, DEADLINE_MS); /* in vain: it is emitted anew */
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"), 2);
     assert_int_equal(status_of(shop), ORDER_CANCELLING);
 }
@@ -166,8 +166,8 @@ static void an_answer_that_was_committed_first_wins(void **state)
 
     shop->test.now_ms += DEADLINE_MS;
     shop->test.ctx.online_ms += DEADLINE_MS;
-    test_order_tell(shop, order_id, SAGA_PAYMENT_PROCESSED);
-    assert_int_equal(look(shop), 1);
+    test_order_consume(shop, order_id, SAGA_PAYMENT_PROCESSED);
+    assert_int_equal(wake(shop), 1);
     assert_int_equal(status_of(shop), ORDER_PAID);
     assert_int_equal(NUMBER("SELECT count(*) FROM event_log WHERE type = 'OrderCancelled'"), 0);
 }
@@ -178,8 +178,8 @@ static void a_jump_of_the_wall_clock_alone_asks_nothing_and_gives_up_nothing(voi
 
     for (int i = 0; i < 3; i++) {
         shop->test.now_ms += INT64_C(10) * 365 * 24 * HOUR_MS; /* ten years */
-        assert_int_equal(look(shop), 1);                       /* woken too early: it sets itself again */
-        assert_int_equal(look(shop), 0);
+        assert_int_equal(wake(shop), 1);                       /* woken too early: it sets itself again */
+        assert_int_equal(wake(shop), 0);
     }
     assert_string_equal(republished(shop), "");
     assert_int_equal(status_of(shop), ORDER_CREATED);
@@ -211,7 +211,7 @@ static void an_order_of_an_older_version_is_watched_from_the_start_on(void **sta
     assert_int_equal(test_context_run(&shop->test, prepare, NULL, NULL), TERN_DONE);
     assert_int_equal(test_context_run(&shop->test, prepare, NULL, NULL), TERN_DONE);
     assert_int_equal(NUMBER("SELECT count(*) FROM timer"), 1);
-    assert_int_equal(look(shop), 1);
+    assert_int_equal(wake(shop), 1);
     assert_string_equal(republished(shop), ""); /* a new patience */
     assert_int_equal(pass(shop, 5 * NUDGE_MS / 4), 1);
     assert_string_equal(republished(shop), "OrderPlaced");
@@ -223,7 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(one_timer_from_the_placing_to_the_end),
-        WITH(what_is_asked_again_is_the_event_whose_answer_is_late),
+        WITH(what_is_nudged_is_the_event_whose_answer_is_late),
         WITH(the_pauses_grow),
         WITH(an_order_without_an_answer_is_given_up_at_its_deadline),
         WITH(an_answer_that_was_committed_first_wins),

@@ -8,8 +8,8 @@
 #include "services/payment/payment_store.h"
 #include "store.h"
 #include "tern_test.h"
+#include "test_emitted.h"
 #include "test_jobs.h"
-#include "test_said.h"
 
 enum { AMOUNT_MINOR = 21997 };
 
@@ -22,8 +22,8 @@ struct world {
     int refunds_unknown, refunds_declined; /* how many of the next refunds end so */
     char charge_key[TERN_JOB_KEY_SIZE], refund_key[TERN_JOB_KEY_SIZE];
     struct gateway_request charged, refunded;
-    bool unknown_for_ever;  /* no charge has an outcome */
-    int looks, turns_up_at; /* "late": the look that finds the charge; 0: none does */
+    bool unknown_for_ever;    /* no charge has an outcome */
+    int queries, turns_up_at; /* "late": the query that finds the charge; 0: none does */
     enum gateway_answer turns_up_as;
     char cancel_id[TERN_UUID_SIZE]; /* of the newest cancel */
     int64_t price_minor;            /* of what is ordered */
@@ -71,7 +71,7 @@ static enum gateway_answer find(void *self, const struct gateway_call *call, str
 {
     struct world *world = self;
     assert_string_equal(call->key, world->charge_key);
-    if (++world->looks != world->turns_up_at) return GATEWAY_NOTHING;
+    if (++world->queries != world->turns_up_at) return GATEWAY_NOTHING;
     strcpy(reply->reference, "TXN-LATE");
     return world->turns_up_as;
 }
@@ -129,9 +129,9 @@ static void make_cancelled(struct world *world, const char *order_id, struct ter
     test_context_event(&world->test, SHOP_ORDER_CANCELLED, order_id, &cancelled, NULL, ret_event);
 }
 
-static void hear(struct world *world, struct tern_event *event)
+static void consume(struct world *world, struct tern_event *event)
 {
-    assert_int_equal(test_context_hear(&world->test, payment_handlers, PAYMENT_HANDLERS, event), TERN_DONE);
+    assert_int_equal(test_context_handle(&world->test, payment_handlers, PAYMENT_HANDLERS, event), TERN_DONE);
     tern_event_fini(event);
 }
 
@@ -139,7 +139,7 @@ static void place(struct world *world, const char *order_id, const char *token)
 {
     struct tern_event event;
     make_placed(world, order_id, token, &event);
-    hear(world, &event);
+    consume(world, &event);
 }
 
 static void cancel(struct world *world, const char *order_id)
@@ -147,7 +147,7 @@ static void cancel(struct world *world, const char *order_id)
     struct tern_event event;
     make_cancelled(world, order_id, &event);
     strcpy(world->cancel_id, event.event_id);
-    hear(world, &event);
+    consume(world, &event);
 }
 
 /* order-service asks for an answer that it misses with the newest cancel: something must be known as caused by that. */
@@ -166,11 +166,11 @@ static void the_cancel_can_be_asked_about(struct world *world)
     assert_int_equal(answers_to_the_cancel(world), 1);
 }
 
-/* A gateway where what was given up may still turn up: at the `look`-th look, or never (0). */
-static void expect_late(struct world *world, int look, enum gateway_answer as)
+/* A gateway where what was given up may still turn up: at the `query`-th query, or never (0). */
+static void expect_late(struct world *world, int query, enum gateway_answer as)
 {
     world->service.gateway.find = find;
-    world->turns_up_at = look;
+    world->turns_up_at = query;
     world->turns_up_as = as;
 }
 
@@ -211,7 +211,7 @@ static void reach(struct world *world, int status)
     if (status == PAYMENT_REFUNDING || status == PAYMENT_REFUNDED) cancel(world, "ORD-1");
     if (status == PAYMENT_REFUNDED) finish_jobs(world);
     is(world, (enum payment_status)status);
-    test_said_clear(&world->test);
+    test_emitted_clear(&world->test);
 }
 
 static int64_t jobs_left(struct world *world)
@@ -227,13 +227,13 @@ static void begin_again(struct world *world)
 
 /* ---- OrderPlaced ---- */
 
-static void an_order_is_charged_once_and_that_is_said(void **state)
+static void an_order_is_charged_once_and_that_is_published(void **state)
 {
     struct world *world = *state;
     struct shop_payment_processed processed;
     place(world, "ORD-1", "tok_ok");
     is(world, PAYMENT_PENDING); /* the intent, before any charge */
-    test_said(&world->test, "");
+    test_emitted(&world->test, "");
     assert_int_equal(world->charges, 0);
     finish_jobs(world);
     is(world, PAYMENT_SUCCESS);
@@ -243,8 +243,8 @@ static void an_order_is_charged_once_and_that_is_said(void **state)
     assert_string_equal(world->charged.currency, "EUR");
     assert_string_equal(world->charged.customer_id, "CUST-1");
     assert_string_equal(world->charged.token, "tok_ok");
-    test_said(&world->test, "PaymentProcessed");
-    test_said_last(&world->test, SHOP_PAYMENT_PROCESSED, &processed);
+    test_emitted(&world->test, "PaymentProcessed");
+    test_emitted_last(&world->test, SHOP_PAYMENT_PROCESSED, &processed);
     assert_string_equal(processed.order_id, "ORD-1");
     assert_string_equal(processed.customer_id, "CUST-1");
     assert_int_equal(processed.amount_minor, AMOUNT_MINOR);
@@ -262,7 +262,7 @@ static void what_a_job_says_belongs_to_the_conversation_of_its_order(void **stat
     struct tern_error err = {0};
     int64_t count = 0;
     make_placed(world, "ORD-1", "tok_ok", &event);
-    assert_int_equal(test_context_hear(&world->test, payment_handlers, PAYMENT_HANDLERS, &event), TERN_DONE);
+    assert_int_equal(test_context_handle(&world->test, payment_handlers, PAYMENT_HANDLERS, &event), TERN_DONE);
     finish_jobs(world);
     assert_int_equal(tern_db_get_int(world->test.ctx.db, caused,
                                      TERN_DB_ARGS(tern_db_text(event.correlation_id), tern_db_text(event.event_id)),
@@ -272,7 +272,7 @@ static void what_a_job_says_belongs_to_the_conversation_of_its_order(void **stat
     tern_event_fini(&event);
 }
 
-static void a_declined_charge_failed_and_the_reason_is_said(void **state)
+static void a_declined_charge_failed_and_the_reason_is_published(void **state)
 {
     struct world *world = *state;
     struct shop_payment_failed failed;
@@ -280,8 +280,8 @@ static void a_declined_charge_failed_and_the_reason_is_said(void **state)
     finish_jobs(world);
     is(world, PAYMENT_FAILED);
     assert_int_equal(world->charges, 1);
-    test_said(&world->test, "PaymentFailed");
-    test_said_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
+    test_emitted(&world->test, "PaymentFailed");
+    test_emitted_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
     assert_string_equal(failed.status, "FAILED");
     assert_string_equal(failed.error, "card declined");
     assert_int_equal(failed.amount_minor, AMOUNT_MINOR);
@@ -294,9 +294,9 @@ static void a_charge_without_an_answer_is_an_error_after_its_retries(void **stat
     place(world, "ORD-1", "tok_error");
     finish_jobs(world);
     is(world, PAYMENT_ERROR);
-    assert_int_equal(world->charges, TEST_MOST_ATTEMPTS); /* with the same key: the counting gateway looks */
-    test_said(&world->test, "PaymentFailed");
-    test_said_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
+    assert_int_equal(world->charges, TEST_MOST_ATTEMPTS); /* with the same key: the counting gateway queries */
+    test_emitted(&world->test, "PaymentFailed");
+    test_emitted_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
     assert_string_equal(failed.status, "ERROR");
     assert_string_equal(failed.error, "no answer");
 }
@@ -312,7 +312,7 @@ static void an_order_that_is_known_is_never_charged_again(void **state)
         place(world, "ORD-1", "tok_ok"); /* another event, as if the inbox had forgotten the first */
         place(world, "ORD-1", "tok_declined");
         is(world, (enum payment_status)status);
-        test_said(&world->test, "");
+        test_emitted(&world->test, "");
         assert_int_equal(jobs_left(world), jobs);
         finish_jobs(world);
         assert_int_equal(world->charges, charges + (status == PAYMENT_PENDING));
@@ -333,9 +333,9 @@ static void the_store_itself_refuses_a_second_payment_of_an_order(void **state)
 
 static const struct {
     int status;
-    const char *said;         /* at once */
-    enum payment_status then; /* at once */
-    const char *said_after;   /* with the jobs that were left */
+    const char *emitted;       /* at once */
+    enum payment_status then;  /* at once */
+    const char *emitted_after; /* with the jobs that were left */
     enum payment_status at_last;
     int refunds;
 } cancels[] = {
@@ -358,11 +358,11 @@ static void a_cancel_is_answered_in_every_status(void **state)
         reach(world, cancels[i].status);
         cancel(world, "ORD-1");
         is(world, cancels[i].then);
-        test_said(&world->test, cancels[i].said);
-        test_said_clear(&world->test);
+        test_emitted(&world->test, cancels[i].emitted);
+        test_emitted_clear(&world->test);
         finish_jobs(world);
         is(world, cancels[i].at_last);
-        test_said(&world->test, cancels[i].said_after);
+        test_emitted(&world->test, cancels[i].emitted_after);
         assert_int_equal(world->refunds, cancels[i].refunds);
         assert_int_equal(jobs_left(world), 0);
         the_cancel_can_be_asked_about(world);
@@ -395,7 +395,7 @@ static void a_charge_that_fails_after_the_cancel_says_so_and_refunds_nothing(voi
         place(world, "ORD-1", tokens[i]);
         cancel(world, "ORD-1");
         finish_jobs(world);
-        test_said(&world->test, "PaymentFailed");
+        test_emitted(&world->test, "PaymentFailed");
         is(world, i == 0 ? PAYMENT_FAILED : PAYMENT_ERROR);
         assert_int_equal(world->refunds, 0);
         the_cancel_can_be_asked_about(world);
@@ -407,17 +407,17 @@ static void a_tombstone_keeps_what_comes_later_from_being_charged(void **state)
     struct world *world = *state;
     struct shop_payment_voided voided;
     cancel(world, "ORD-1");
-    test_said_last(&world->test, SHOP_PAYMENT_VOIDED, &voided);
+    test_emitted_last(&world->test, SHOP_PAYMENT_VOIDED, &voided);
     assert_string_equal(voided.order_id, "ORD-1");
     assert_string_equal(voided.customer_id, "CUST-1");
     place(world, "ORD-1", "tok_ok");
     assert_int_equal(jobs_left(world), 0);
     is(world, PAYMENT_VOIDED);
     cancel(world, "ORD-1");
-    test_said(&world->test, "PaymentVoided PaymentVoided");
+    test_emitted(&world->test, "PaymentVoided PaymentVoided");
 }
 
-static void a_refund_gives_back_what_was_charged_and_says_the_same_again(void **state)
+static void a_refund_gives_back_what_was_charged_and_is_answered_the_same_each_time(void **state)
 {
     struct world *world = *state;
     struct shop_payment_refunded first, second;
@@ -426,13 +426,13 @@ static void a_refund_gives_back_what_was_charged_and_says_the_same_again(void **
     assert_string_equal(world->refunded.reference, "TXN-1");
     assert_int_equal(world->refunded.amount_minor, AMOUNT_MINOR);
     cancel(world, "ORD-1");
-    test_said_last(&world->test, SHOP_PAYMENT_REFUNDED, &first);
+    test_emitted_last(&world->test, SHOP_PAYMENT_REFUNDED, &first);
     assert_string_equal(first.transaction_id, "TXN-1");
     assert_string_equal(first.refund_id, "REF-1");
     assert_int_equal(first.amount_minor, AMOUNT_MINOR);
     world->test.now_ms += 60000;
     cancel(world, "ORD-1");
-    test_said_last(&world->test, SHOP_PAYMENT_REFUNDED, &second);
+    test_emitted_last(&world->test, SHOP_PAYMENT_REFUNDED, &second);
     assert_memory_equal(&first, &second, sizeof first);
 }
 
@@ -446,7 +446,7 @@ static void a_refund_is_tried_until_it_succeeds_whatever_the_gateway_says(void *
     finish_jobs(world);
     is(world, PAYMENT_REFUNDED);
     assert_int_equal(world->refunds, 3 * TEST_MOST_ATTEMPTS + 4);
-    test_said(&world->test, "PaymentRefunded");
+    test_emitted(&world->test, "PaymentRefunded");
 }
 
 /* ---- free orders: no gateway is asked ---- */
@@ -462,8 +462,8 @@ static void a_free_order_is_paid_without_a_gateway_whatever_its_token(void **sta
         place(world, "ORD-1", tokens[i]);
         finish_jobs(world);
         is(world, PAYMENT_SUCCESS);
-        test_said(&world->test, "PaymentProcessed");
-        test_said_last(&world->test, SHOP_PAYMENT_PROCESSED, &processed);
+        test_emitted(&world->test, "PaymentProcessed");
+        test_emitted_last(&world->test, SHOP_PAYMENT_PROCESSED, &processed);
         assert_string_equal(processed.transaction_id, "TXN-free-ORD-1");
         assert_int_equal(processed.amount_minor, 0);
         cancel(world, "ORD-1");
@@ -471,7 +471,7 @@ static void a_free_order_is_paid_without_a_gateway_whatever_its_token(void **sta
         the_cancel_can_be_asked_about(world);
         cancel(world, "ORD-1"); /* again, or by another reason */
         finish_jobs(world);
-        test_said(&world->test, "PaymentProcessed PaymentVoided PaymentVoided");
+        test_emitted(&world->test, "PaymentProcessed PaymentVoided PaymentVoided");
         the_cancel_can_be_asked_about(world);
         assert_int_equal(world->charges + world->refunds, 0);
         assert_int_equal(jobs_left(world), 0);
@@ -486,12 +486,12 @@ static void a_free_order_cancelled_early_is_voided_without_a_gateway(void **stat
     place(world, "ORD-1", "tok_ok");
     cancel(world, "ORD-1");
     finish_jobs(world);
-    test_said(&world->test, "PaymentProcessed PaymentVoided");
+    test_emitted(&world->test, "PaymentProcessed PaymentVoided");
     the_cancel_can_be_asked_about(world);
-    test_said_clear(&world->test);
+    test_emitted_clear(&world->test);
     cancel(world, "ORD-2"); /* never seen */
-    test_said(&world->test, "PaymentVoided");
-    assert_int_equal(world->charges + world->refunds + world->looks, 0);
+    test_emitted(&world->test, "PaymentVoided");
+    assert_int_equal(world->charges + world->refunds + world->queries, 0);
 }
 
 /* ---- a cancel of an order that this store has never seen ---- */
@@ -499,7 +499,7 @@ static void a_free_order_cancelled_early_is_voided_without_a_gateway(void **stat
 static const struct {
     enum gateway_answer known_as; /* of its charge, at the gateway */
     enum payment_status at_last;
-    const char *said;
+    const char *emitted;
 } unseen[] = {
     {GATEWAY_STOPPED,  PAYMENT_VOIDED,   "PaymentVoided"                   },
     {GATEWAY_DONE,     PAYMENT_REFUNDED, "PaymentProcessed PaymentRefunded"},
@@ -517,7 +517,7 @@ static void before_an_unseen_order_is_voided_the_gateway_is_asked(void **state)
         for (int attempt = 0; attempt < 3 * TEST_MOST_ATTEMPTS; attempt++)
             assert_true(test_jobs_step(&world->test, &world->jobs)); /* only its word counts */
         place(world, "ORD-1", "tok_ok");
-        test_said(&world->test, "");
+        test_emitted(&world->test, "");
         is(world, PAYMENT_PENDING);
         assert_int_equal(jobs_left(world), 1);
         world->unknown_for_ever = false;
@@ -525,12 +525,12 @@ static void before_an_unseen_order_is_voided_the_gateway_is_asked(void **state)
         finish_jobs(world);
         is(world, unseen[i].at_last);
         assert_string_equal(load(world, "ORD-1").currency, ""); /* a cancel names none */
-        test_said(&world->test, unseen[i].said);
+        test_emitted(&world->test, unseen[i].emitted);
         assert_int_equal(answers_to_the_cancel(world), unseen[i].known_as == GATEWAY_DONE ? 2 : 1);
         assert_int_equal(world->charged.cancelled, 1); /* it is looked for, never posted */
         assert_int_equal(world->refunds, unseen[i].known_as == GATEWAY_DONE);
         if (world->refunds) assert_int_equal(world->refunded.amount_minor, AMOUNT_MINOR);
-        assert_int_equal(world->looks,
+        assert_int_equal(world->queries,
                          unseen[i].known_as == GATEWAY_STOPPED ? 5 : 0); /* for what is stuck on its way */
         place(world, "ORD-1", "tok_ok");
         assert_int_equal(jobs_left(world), 0);
@@ -543,10 +543,10 @@ static void a_second_cancel_while_the_gateway_is_asked_is_the_one_that_is_answer
     expect_late(world, 0, GATEWAY_NOTHING);
     cancel(world, "ORD-1");
     cancel(world, "ORD-1");
-    test_said(&world->test, "");
+    test_emitted(&world->test, "");
     assert_int_equal(jobs_left(world), 1);
     finish_jobs(world);
-    test_said(&world->test, "PaymentVoided");
+    test_emitted(&world->test, "PaymentVoided");
     the_cancel_can_be_asked_about(world);
 }
 
@@ -588,19 +588,19 @@ static void an_outcome_that_nobody_waits_for_changes_nothing(void **state)
             assert_int_equal(test_context_run(&world->test, finish_late, &late, NULL), TERN_DONE);
             struct payment after = load(world, "ORD-1");
             assert_memory_equal(&before, &after, sizeof before);
-            test_said(&world->test, "");
+            test_emitted(&world->test, "");
         }
     }
 }
 
-static void a_decline_without_a_reason_is_said_all_the_same(void **state)
+static void a_decline_without_a_reason_is_published_all_the_same(void **state)
 {
     struct world *world = *state;
     struct late late = {&payment_jobs[0], GATEWAY_DECLINED, ""};
     struct shop_payment_failed failed;
     reach(world, PAYMENT_PENDING);
     assert_int_equal(test_context_run(&world->test, finish_late, &late, NULL), TERN_DONE);
-    test_said_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
+    test_emitted_last(&world->test, SHOP_PAYMENT_FAILED, &failed);
     assert_true(failed.error[0] != '\0');
 }
 
@@ -631,11 +631,11 @@ static void a_charge_is_pending_for_ever_while_nobody_knows_its_outcome(void **s
     for (int i = 0; i < 10 * TEST_MOST_ATTEMPTS; i++)
         assert_true(test_jobs_step(&world->test, &world->jobs));
     is(world, PAYMENT_PENDING);
-    test_said(&world->test, "");
+    test_emitted(&world->test, "");
     world->unknown_for_ever = false;
     finish_jobs(world);
     is(world, PAYMENT_REFUNDED);
-    test_said(&world->test, "PaymentProcessed PaymentRefunded");
+    test_emitted(&world->test, "PaymentProcessed PaymentRefunded");
 }
 
 static void a_charge_that_was_given_up_is_looked_for_five_times_with_growing_pauses(void **state)
@@ -653,17 +653,17 @@ static void a_charge_that_was_given_up_is_looked_for_five_times_with_growing_pau
         assert_string_equal(job.kind, "late-check");
         assert_int_equal(job.next_try_ms - job.added_at_ms, minutes[i] * 60000);
         assert_true(test_jobs_step(&world->test, &world->jobs));
-        assert_int_equal(world->looks, i + 1);
+        assert_int_equal(world->queries, i + 1);
     }
     assert_int_equal(jobs_left(world), 0);
     is(world, PAYMENT_ERROR);
-    test_said(&world->test, "PaymentFailed");
+    test_emitted(&world->test, "PaymentFailed");
 }
 
 /* The order's cancel may come before the money turns up, or after; once or twice. */
 static const struct {
     bool before, after;
-    const char *said;
+    const char *emitted;
 } late_orders[] = {
     {true,  false, "PaymentFailed PaymentVoided PaymentProcessed PaymentRefunded"                },
     {true,  true,  "PaymentFailed PaymentVoided PaymentProcessed PaymentRefunded PaymentRefunded"},
@@ -676,7 +676,7 @@ static void late_money_of(struct world *world, const char *token, enum payment_s
         begin_again(world);
         expect_late(world, 3, GATEWAY_DONE);
         place(world, "ORD-1", token);
-        while (world->looks < 2)
+        while (world->queries < 2)
             assert_true(test_jobs_step(&world->test, &world->jobs));
         is(world, given_up);
         if (late_orders[i].before) cancel(world, "ORD-1");
@@ -685,17 +685,17 @@ static void late_money_of(struct world *world, const char *token, enum payment_s
         if (late_orders[i].after) cancel(world, "ORD-1");
         finish_jobs(world);
         is(world, PAYMENT_REFUNDED);
-        test_said(&world->test, late_orders[i].said);
+        test_emitted(&world->test, late_orders[i].emitted);
         assert_int_equal(world->refunds, 1);
         assert_string_equal(world->refunded.reference, "TXN-LATE");
         assert_int_equal(world->refunded.amount_minor, AMOUNT_MINOR);
         assert_string_equal(load(world, "ORD-1").error, "");
-        assert_int_equal(world->looks, 3);
+        assert_int_equal(world->queries, 3);
         assert_int_equal(jobs_left(world), 0);
     }
 }
 
-static void late_money_is_said_and_paid_back_whatever_the_order_of_things(void **state)
+static void late_money_is_published_and_refunded_whatever_the_order_of_things(void **state)
 {
     late_money_of(*state, "tok_error", PAYMENT_ERROR);
 }
@@ -714,7 +714,7 @@ static void a_charge_cancelled_before_it_was_given_up_is_paid_back_too(void **st
     cancel(world, "ORD-1");
     finish_jobs(world);
     is(world, PAYMENT_REFUNDED);
-    test_said(&world->test, "PaymentVoided PaymentProcessed PaymentRefunded");
+    test_emitted(&world->test, "PaymentVoided PaymentProcessed PaymentRefunded");
 }
 
 static void a_charge_is_called_back_when_the_gateway_has_not_seen_it_yet(void **state)
@@ -735,23 +735,23 @@ static void a_charge_is_called_back_when_the_gateway_has_not_seen_it_yet(void **
         assert_int_equal(world->charged.amount_minor, AMOUNT_MINOR);
         finish_jobs(world); /* what was stuck on the way may have landed all the same */
         is(world, turns_up_at ? PAYMENT_REFUNDED : PAYMENT_VOIDED);
-        test_said(&world->test, turns_up_at ? "PaymentVoided PaymentProcessed PaymentRefunded" : "PaymentVoided");
+        test_emitted(&world->test, turns_up_at ? "PaymentVoided PaymentProcessed PaymentRefunded" : "PaymentVoided");
     }
 }
 
-static void a_look_without_an_answer_is_taken_again_and_a_decline_ends_the_looking(void **state)
+static void a_check_without_an_answer_is_tried_again_and_a_decline_ends_the_checks(void **state)
 {
     struct world *world = *state;
     expect_late(world, 2, GATEWAY_UNKNOWN);
     place(world, "ORD-1", "tok_error");
     finish_jobs(world);
-    assert_int_equal(world->looks, 6); /* five, and one in vain */
+    assert_int_equal(world->queries, 6); /* five, and one in vain */
     is(world, PAYMENT_ERROR);
     begin_again(world);
     expect_late(world, 2, GATEWAY_DECLINED);
     place(world, "ORD-1", "tok_error");
     finish_jobs(world);
-    assert_int_equal(world->looks, 2);
+    assert_int_equal(world->queries, 2);
     is(world, PAYMENT_ERROR);
     assert_int_equal(world->refunds, 0);
 }
@@ -800,7 +800,7 @@ static void each_failing_call_to_the_store_is_a_retry(void **state)
     test_store_fail_each(world->test.ctx.db, run_unit, &unit);
     is(world, PAYMENT_REFUNDED);
     tern_event_fini(&unit.event);
-    test_said(&world->test, "PaymentProcessed PaymentRefunded");
+    test_emitted(&world->test, "PaymentProcessed PaymentRefunded");
     unit.late = NULL;
     make_cancelled(world, "ORD-2", &unit.event);
     test_store_fail_each(world->test.ctx.db, run_unit, &unit);
@@ -821,7 +821,7 @@ static void what_cannot_be_understood_is_parked(void **state)
         make_cancelled(world, "ORD-1", &event);
         strcpy(event.type, i == 0 ? "OrderPlaced" : "OrderCancelled");
         if (i == 1) strcpy(event.version, "2.0");
-        assert_int_equal(test_context_hear(&world->test, payment_handlers, PAYMENT_HANDLERS, &event), TERN_REJECT);
+        assert_int_equal(test_context_handle(&world->test, payment_handlers, PAYMENT_HANDLERS, &event), TERN_REJECT);
         assert_true(world->test.err.text[0] != '\0');
         tern_event_fini(&event);
     }
@@ -829,11 +829,11 @@ static void what_cannot_be_understood_is_parked(void **state)
 
 static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state)
 {
-    size_t heard = 0;
+    size_t consumed = 0;
     (void)state;
     for (int event = 0; event < SHOP_EVENT_COUNT; event++)
-        heard += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_PAYMENT);
-    assert_int_equal(heard, PAYMENT_HANDLERS);
+        consumed += tern_catalogue_consumes(&shop_event_types[event], SHOP_SERVICE_PAYMENT);
+    assert_int_equal(consumed, PAYMENT_HANDLERS);
     for (size_t i = 0; i < PAYMENT_HANDLERS; i++)
         assert_true(tern_catalogue_consumes(payment_handlers[i].type, SHOP_SERVICE_PAYMENT));
 }
@@ -843,9 +843,9 @@ static void every_event_that_the_catalogue_sends_here_has_a_handler(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(an_order_is_charged_once_and_that_is_said),
+        WITH(an_order_is_charged_once_and_that_is_published),
         WITH(what_a_job_says_belongs_to_the_conversation_of_its_order),
-        WITH(a_declined_charge_failed_and_the_reason_is_said),
+        WITH(a_declined_charge_failed_and_the_reason_is_published),
         WITH(a_charge_without_an_answer_is_an_error_after_its_retries),
         WITH(an_order_that_is_known_is_never_charged_again),
         WITH(the_store_itself_refuses_a_second_payment_of_an_order),
@@ -853,22 +853,22 @@ int main(void)
         WITH(cancelled_twice_is_refunded_once),
         WITH(a_charge_that_fails_after_the_cancel_says_so_and_refunds_nothing),
         WITH(a_tombstone_keeps_what_comes_later_from_being_charged),
-        WITH(a_refund_gives_back_what_was_charged_and_says_the_same_again),
+        WITH(a_refund_gives_back_what_was_charged_and_is_answered_the_same_each_time),
         WITH(a_refund_is_tried_until_it_succeeds_whatever_the_gateway_says),
         WITH(a_free_order_is_paid_without_a_gateway_whatever_its_token),
         WITH(a_free_order_cancelled_early_is_voided_without_a_gateway),
         WITH(before_an_unseen_order_is_voided_the_gateway_is_asked),
         WITH(a_second_cancel_while_the_gateway_is_asked_is_the_one_that_is_answered),
         WITH(an_outcome_that_nobody_waits_for_changes_nothing),
-        WITH(a_decline_without_a_reason_is_said_all_the_same),
+        WITH(a_decline_without_a_reason_is_published_all_the_same),
         WITH(a_charge_counts_as_what_it_was_though_it_is_refunded_at_once),
         WITH(a_charge_is_pending_for_ever_while_nobody_knows_its_outcome),
         WITH(a_charge_that_was_given_up_is_looked_for_five_times_with_growing_pauses),
-        WITH(late_money_is_said_and_paid_back_whatever_the_order_of_things),
+        WITH(late_money_is_published_and_refunded_whatever_the_order_of_things),
         WITH(so_is_money_that_comes_after_a_refusal_of_the_second_request),
         WITH(a_charge_cancelled_before_it_was_given_up_is_paid_back_too),
         WITH(a_charge_is_called_back_when_the_gateway_has_not_seen_it_yet),
-        WITH(a_look_without_an_answer_is_taken_again_and_a_decline_ends_the_looking),
+        WITH(a_check_without_an_answer_is_tried_again_and_a_decline_ends_the_checks),
         WITH(each_failing_call_to_the_store_is_a_retry),
         WITH(what_cannot_be_understood_is_parked),
         cmocka_unit_test(every_event_that_the_catalogue_sends_here_has_a_handler),

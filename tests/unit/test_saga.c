@@ -68,7 +68,7 @@ static void finals_are_left_only_by_a_cancel_of_what_is_ready(void **state)
     assert_int_equal(left, 1);
 }
 
-static void every_waiting_status_has_a_deadline_that_leaves_it_or_asks_again(void **state)
+static void every_waiting_status_has_a_deadline_that_leaves_it_or_emits_its_question(void **state)
 {
     (void)state;
     for (int status = 0; status < ORDER_STATUS_COUNT; status++) {
@@ -213,7 +213,7 @@ int main(void)
         cmocka_unit_test(every_status_and_input_has_exactly_one_row),
         cmocka_unit_test(every_status_is_reached_from_created),
         cmocka_unit_test(finals_are_left_only_by_a_cancel_of_what_is_ready),
-        cmocka_unit_test(every_waiting_status_has_a_deadline_that_leaves_it_or_asks_again),
+        cmocka_unit_test(every_waiting_status_has_a_deadline_that_leaves_it_or_emits_its_question),
         cmocka_unit_test(an_order_cancelled_event_always_has_a_reason),
         cmocka_unit_test(the_contract_stands_in_the_table),
         cmocka_unit_test(facts_only_grow_and_do_not_mind_order_or_repetition),

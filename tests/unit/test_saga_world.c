@@ -41,16 +41,16 @@ struct world {
     bool cancelled, late_money, late_stock; /* what could happen once, did */
     unsigned timeouts;
     bool undone;            /* the customer's or the deadline's cancel took effect */
-    uint32_t sent, waiting; /* messages said at least once; those not delivered since they were last said */
+    uint32_t sent, waiting; /* messages published at least once; those not delivered since they were last published */
 };
 
-static void say(struct world *world, int message)
+static void publish(struct world *world, int message)
 {
     world->sent |= 1u << message;
     world->waiting |= 1u << message;
 }
 
-static void order_hears(struct world *world, enum saga_input input)
+static void order_consumes(struct world *world, enum saga_input input)
 {
     const struct saga_row *steps[SAGA_STEPS_MAX];
     const enum order_status before = world->order.status;
@@ -58,8 +58,8 @@ static void order_hears(struct world *world, enum saga_input input)
 
     for (size_t i = 0; i < count; i++) {
         if (steps[i]->emits != SAGA_EMITS_ORDER_CANCELLED) continue;
-        say(world, CANCELLED_TO_PAYMENT);
-        say(world, CANCELLED_TO_INVENTORY);
+        publish(world, CANCELLED_TO_PAYMENT);
+        publish(world, CANCELLED_TO_INVENTORY);
     }
     if (steps[0]->becomes == ORDER_CANCELLING && before != ORDER_CANCELLING) world->undone = true;
 }
@@ -71,11 +71,11 @@ static void payment_answers_a_cancel(struct world *world)
     case PAY_CHARGED:
     case PAY_REFUNDED:
         world->pay = PAY_REFUNDED;
-        say(world, TO_ORDER + SAGA_PAYMENT_REFUNDED);
+        publish(world, TO_ORDER + SAGA_PAYMENT_REFUNDED);
         break;
     default:
         world->pay = PAY_VOIDED;
-        say(world, TO_ORDER + SAGA_PAYMENT_VOIDED);
+        publish(world, TO_ORDER + SAGA_PAYMENT_VOIDED);
         break;
     }
 }
@@ -83,15 +83,15 @@ static void payment_answers_a_cancel(struct world *world)
 static void payment_processed(struct world *world)
 {
     world->pay = PAY_CHARGED;
-    say(world, TO_ORDER + SAGA_PAYMENT_PROCESSED);
-    say(world, PROCESSED_TO_INVENTORY);
+    publish(world, TO_ORDER + SAGA_PAYMENT_PROCESSED);
+    publish(world, PROCESSED_TO_INVENTORY);
 }
 
 static void gateway_answers(struct world *world, const struct plan *plan)
 {
     if (plan->declined) {
         world->pay = PAY_FAILED;
-        say(world, TO_ORDER + SAGA_PAYMENT_FAILED);
+        publish(world, TO_ORDER + SAGA_PAYMENT_FAILED);
     } else {
         payment_processed(world);
     }
@@ -102,7 +102,7 @@ static void inventory_reserves(struct world *world, const struct plan *plan)
 {
     if (!world->saw_placed || !world->saw_processed || world->hold != HOLD_NONE) return;
     world->hold = plan->no_stock ? HOLD_OUT : HOLD_HELD;
-    say(world, TO_ORDER + (plan->no_stock ? SAGA_PRODUCT_OUT_OF_STOCK : SAGA_INVENTORY_RESERVED));
+    publish(world, TO_ORDER + (plan->no_stock ? SAGA_PRODUCT_OUT_OF_STOCK : SAGA_INVENTORY_RESERVED));
 }
 
 static void deliver(struct world *world, const struct plan *plan, int message)
@@ -123,9 +123,9 @@ static void deliver(struct world *world, const struct plan *plan, int message)
         break;
     case CANCELLED_TO_INVENTORY:
         world->hold = HOLD_RELEASED;
-        say(world, TO_ORDER + SAGA_INVENTORY_RELEASED);
+        publish(world, TO_ORDER + SAGA_INVENTORY_RELEASED);
         break;
-    default: order_hears(world, (enum saga_input)(message - TO_ORDER)); break;
+    default: order_consumes(world, (enum saga_input)(message - TO_ORDER)); break;
     }
 }
 
@@ -170,15 +170,15 @@ static struct world moved(struct world world, const struct plan *plan, int move)
     case STOCK_COMES_LATE:
         world.late_stock = true;
         world.hold = HOLD_HELD;
-        say(&world, TO_ORDER + SAGA_INVENTORY_RESERVED);
+        publish(&world, TO_ORDER + SAGA_INVENTORY_RESERVED);
         break;
     case CUSTOMER_CANCELS:
         world.cancelled = true;
-        order_hears(&world, SAGA_CUSTOMER_CANCELS);
+        order_consumes(&world, SAGA_CUSTOMER_CANCELS);
         break;
     case DEADLINE_PASSES:
         world.timeouts++;
-        order_hears(&world, SAGA_DEADLINE);
+        order_consumes(&world, SAGA_DEADLINE);
         break;
     default: deliver(&world, plan, move); break;
     }
@@ -299,8 +299,8 @@ static void walk_all(const struct plan *plan)
     assert_non_null(walk.keys);
     assert_non_null(walk.colours);
     assert_non_null(walk.worlds);
-    say(&start, PLACED_TO_PAYMENT);
-    say(&start, PLACED_TO_INVENTORY);
+    publish(&start, PLACED_TO_PAYMENT);
+    publish(&start, PLACED_TO_INVENTORY);
     meet(&walk, &start);
     for (size_t i = 0; i < walk.count; i++) {
         for (int move = 0; move < MOVE_COUNT; move++) {

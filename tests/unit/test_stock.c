@@ -1,4 +1,4 @@
-/* test_stock.c - the first stock: the file that says it with all that may be wrong in it, and that it is taken once. */
+/* test_stock.c - the first stock: the file that lists it, and what may be wrong in it, and that it is used once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "tern_test.h"
 #include "test_app.h"
 #include "test_context.h"
-#include "test_said.h"
+#include "test_emitted.h"
 
 static char folder[64];
 
@@ -164,7 +164,7 @@ static void without_a_file_it_is_the_five_samples(void **state)
     open_store(&test, opened);
     assert_int_equal(inventory_prepare(&test.ctx, &err), 0);
     assert_int_equal(test_store_number(test.ctx.db, samples), 1);
-    test_said(&test, "InventoryUpdated InventoryUpdated InventoryUpdated InventoryUpdated InventoryUpdated");
+    test_emitted(&test, "InventoryUpdated InventoryUpdated InventoryUpdated InventoryUpdated InventoryUpdated");
     test_context_close(&test);
     inventory_close(opened);
 }
@@ -183,15 +183,15 @@ static void the_first_stock_is_taken_in_once(void **state)
                      0);
     open_store(&test, opened);
     assert_int_equal(inventory_prepare(&test.ctx, &err), 0);
-    test_said(&test, "InventoryUpdated InventoryUpdated");
-    test_said_last(&test, SHOP_INVENTORY_UPDATED, &updated);
+    test_emitted(&test, "InventoryUpdated InventoryUpdated");
+    test_emitted_last(&test, SHOP_INVENTORY_UPDATED, &updated);
     assert_string_equal(updated.product_id, "P-2");
     assert_int_equal(updated.new_quantity, 1000000000);
     assert_int_equal(updated.updated_at_ms, test.now_ms);
     assert_int_equal(tern_db_run(test.ctx.db, sell, TERN_DB_NO_ARGS, &err), 2);
-    test_said_clear(&test);
+    test_emitted_clear(&test);
     assert_int_equal(inventory_prepare(&test.ctx, &err), 0); /* at the next start */
-    test_said(&test, "");
+    test_emitted(&test, "");
     assert_int_equal(test_store_number(test.ctx.db, "SELECT sum(quantity) FROM product"), 0);
     test_context_close(&test);
     inventory_close(opened);
@@ -223,7 +223,7 @@ static void start_with(struct test_context *test, const char *text, char *line, 
     inventory_close(opened);
 }
 
-static void a_file_that_is_not_applied_any_more_is_told(void **state)
+static void a_file_that_is_not_applied_any_more_is_logged(void **state)
 {
     static const char list[] =
         "{ \"products\" : [{\"productId\":\"P-1\",\"name\":\"One\",\"quantity\":3,\"reserved\":9,"
@@ -307,7 +307,7 @@ int main(void)
         WITH(a_file_that_cannot_be_read_is_named),
         WITH(a_file_that_is_too_large_is_refused),
         WITH(a_hundred_thousand_products_are_taken),
-        WITH(a_file_that_is_not_applied_any_more_is_told),
+        WITH(a_file_that_is_not_applied_any_more_is_logged),
         WITH(without_a_file_it_is_the_five_samples),
         WITH(news_of_a_product_are_newer_whatever_the_clock_says),
         WITH(the_first_stock_is_taken_in_once),
