@@ -66,7 +66,7 @@ static struct tern_amqp_question *new_question(const char *host, struct tern_err
     pthread_t thread;
     int failed =
         question->done_fd < 0 ? errno : tern_thread_start(&thread, "amqp-resolver", STACK_BYTES, ask, question);
-    if (failed == 0) {
+    if (question->done_fd >= 0 && failed == 0) {
         (void)pthread_detach(thread);
         return question;
     }
