@@ -171,7 +171,8 @@ void tern_amqp_outgoing_fini(struct tern_amqp_outgoing *outgoing);
 int tern_amqp_link_open_channel(struct tern_amqp *link, struct tern_error *err);
 /* Asks whether the queue still has its consumer; the answer arrives in the frame loop. */
 int tern_amqp_link_probe(struct tern_amqp *link, struct tern_error *err);
-/* Explain a negative status, a reply, a close by the broker. Always return -1. */
+
+/* amqp_error.c: explain a negative status, a reply, a close by the broker. Always return -1. */
 int tern_amqp_link_status(struct tern_error *err, int status, const char *doing);
 int tern_amqp_link_reply(struct tern_error *err, amqp_rpc_reply_t reply, const char *doing);
 int tern_amqp_link_closed(struct tern_error *err, const amqp_method_t *method, const char *doing);

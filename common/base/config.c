@@ -10,26 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE])
-{
-    size_t length = strlen(name);
-    TERN_ASSERT(length + sizeof "--_FILE" <= CONFIG_NAME_SIZE, "the name of a setting is short");
-    memcpy(flag, "--", 2);
-    for (size_t i = 0; i <= length; i++)
-        flag[2 + i] = (char)(name[i] == '_' ? '-' : tolower((unsigned char)name[i]));
-}
-
-/* Used for aliases and for the words of a choice; NULL counts as an empty list. */
-const char *tern_config_next_word(const char **at, size_t *ret_length)
-{
-    if (!*at || **at == '\0') return NULL;
-    const char *word = *at;
-    *ret_length = strcspn(word, "|");
-    *at = word + *ret_length;
-    if (**at == '|') (*at)++;
-    return word;
-}
-
 /* ---- the table ---- */
 
 /* The default is checked, too, because the check fills the numbers; "" is no value, and is not checked. */

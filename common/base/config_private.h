@@ -1,7 +1,7 @@
 /* config_private.h - what the config_*.c files share: the merged table with its values.
  *
  * Private to common/base. config.c owns the table, config_read.c finds values, config_file.c reads files,
- * config_check.c checks values, config_print.c prints. */
+ * config_check.c checks values, config_words.c knows their words, config_print.c prints. */
 #ifndef TERN_BASE_CONFIG_PRIVATE_H
 #define TERN_BASE_CONFIG_PRIVATE_H
 
@@ -34,11 +34,6 @@ struct config_value *tern_config_find(const struct tern_config *config, const ch
 void tern_config_set(struct config_value *value, const char *text, const char *origin);
 /* Back to the default. */
 void tern_config_reset(struct config_value *value);
-/* "AMQP_URL" -> "--amqp-url" */
-void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE]);
-/* Iterates over "A|B|C": returns the start of the next word and moves *at behind it, or returns NULL at the end. */
-const char *tern_config_next_word(const char **at, size_t *ret_length);
-
 /* Checks value->text by its kind and fills the numbers. Returns 0, or -1 with a sentence that names the setting. */
 int tern_config_check(struct config_value *value, struct tern_error *err);
 
@@ -50,6 +45,11 @@ char **tern_config_load_entries(const struct tern_config *config, const char *pa
 void tern_config_free_entries(char **entries);
 /* Whether `name` is a key, a key with _FILE, or an alias. */
 bool tern_config_knows(const struct tern_config *config, const char *name);
+
+/* "AMQP_URL" -> "--amqp-url" */
+void tern_config_flag_name(const char *name, char flag[CONFIG_NAME_SIZE]);
+/* Iterates over "A|B|C": returns the start of the next word and moves *at behind it, or returns NULL at the end. */
+const char *tern_config_next_word(const char **at, size_t *ret_length);
 
 /* The candidate nearest to a mistyped word, "" when none is near; start from {0}. */
 struct config_suggestion {

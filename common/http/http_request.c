@@ -8,13 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-const char *tern_http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case)
-{
-    for (size_t i = 0; i < count; i++)
-        if ((any_case ? strcasecmp(pairs[i].name, name) : strcmp(pairs[i].name, name)) == 0) return pairs[i].value;
-    return NULL;
-}
-
 const char *tern_http_method(const struct tern_http_request *request)
 {
     return request->method;

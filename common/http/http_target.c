@@ -11,6 +11,13 @@
 #include <string.h>
 #include <strings.h>
 
+const char *tern_http_find(const struct http_pair *pairs, size_t count, const char *name, bool any_case)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((any_case ? strcasecmp(pairs[i].name, name) : strcmp(pairs[i].name, name)) == 0) return pairs[i].value;
+    return NULL;
+}
+
 /* Refuses what RFC 3986, section 2, does not allow in a URI; careless clients send it without escapes. */
 static int check_characters(const char *raw, struct tern_error *err)
 {

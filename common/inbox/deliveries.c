@@ -89,7 +89,7 @@ static enum tern_outcome run_delivery(struct tern_context *ctx, struct tern_work
     if (tern_retries_refresh(settings->retries, ctx, err) < 0) return TERN_RETRY;
     if (!delivery->readable) return run_unreadable(delivery, ctx, err);
 
-    delivery->result = "held";
+    delivery->result = "deferred";
     int waits = keep_waiting(delivery, ctx, err);
     if (waits != 0) return waits < 0 ? TERN_RETRY : TERN_DONE;
     delivery->result = "done";
@@ -114,7 +114,7 @@ static int keep_delivery(struct tern_context *ctx, struct tern_work *work, struc
     int behind = tern_retries_has_subject(retries, ctx, event->subject, err);
     if (behind < 0) return -1;
     if (behind) {
-        delivery->result = "held";
+        delivery->result = "deferred";
         return tern_retries_keep_behind(retries, ctx, event, work->err.text, err);
     }
     int status = work->outcome == TERN_REJECT

@@ -10,8 +10,9 @@ static const char read_begin[] = "SELECT from_first FROM numbers_begin";
 static const char write_begin[] = "UPDATE numbers_begin SET from_first = 0";
 static const char read_type[] = "SELECT store, through, above, reported_through FROM number_received WHERE type = ?1";
 static const char write_type[] =
-    "INSERT OR REPLACE INTO number_received (type, store, through, above, reported_through)"
-    " VALUES (?1, ?2, ?3, ?4, ?5)";
+    "INSERT INTO number_received (type, store, through, above, reported_through) VALUES (?1, ?2, ?3, ?4, ?5)"
+    " ON CONFLICT (type) DO UPDATE SET store = excluded.store, through = excluded.through, above = excluded.above,"
+    " reported_through = excluded.reported_through";
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 

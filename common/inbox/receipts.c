@@ -145,7 +145,7 @@ static void log_store(struct tern_context *ctx, const struct tern_beacon *beacon
     if (news->older_copy)
         tern_log_write(ctx->log, TERN_LOG_WARN, "a producer runs on an older copy of its store",
                        TERN_STR("producer", beacon->producer), TERN_STR("eventType", type),
-                       TERN_INT("hadTold", news->was_reported), TERN_LOG_END);
+                       TERN_INT("hadReported", news->was_reported), TERN_LOG_END);
 }
 
 static void count(struct tern_context *ctx, const char *type, const struct tern_numbers_news *news)

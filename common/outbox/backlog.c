@@ -1,18 +1,18 @@
 /* backlog.c - the size and age of the backlog, and the work that records the broker's confirms in the store.
  *
- * Reports are recorded in the order in which they were taken from the publisher. Out of order, the position of a later
+ * Reports are recorded in the order in which they were taken. Out of order, the position of a later
  * report would pass rows that an earlier one lists as returned, and those would never be sent again. */
 #include "backlog.h"
 
 #include <stdlib.h>
 
 #include "log_store.h"
-#include "publisher.h"
+#include "publish_progress.h"
 
 struct report_work {
     struct tern_work work;
     struct tern_backlog *backlog;
-    struct tern_publisher *publisher;
+    struct publish_progress *progress;   /* the publisher's */
     bool taken;                          /* `report` was taken: a failed unit must not take another one */
     struct tern_publish_progress report; /* valid once taken */
 };
@@ -64,10 +64,10 @@ static enum tern_outcome run_report(struct tern_context *ctx, struct tern_work *
     int64_t oldest = 0;
     if (backlog->report_dropped) return TERN_DONE;
     if (backlog->report_open && backlog->report_open != item) return TERN_RETRY;
-    if (!item->taken) item->taken = tern_publisher_take(item->publisher, &item->report);
+    if (!item->taken) item->taken = tern_publish_progress_take(item->progress, &item->report);
     if (!item->taken) return TERN_DONE;
     backlog->report_open = item;
-    if (tern_publisher_record(ctx->db, &item->report, err) < 0) return TERN_RETRY;
+    if (tern_publish_progress_record(ctx->db, &item->report, err) < 0) return TERN_RETRY;
     if (tern_outbox_oldest(ctx->db, &oldest, err) < 0) return TERN_RETRY;
     note_oldest(backlog, oldest > 0 ? oldest : ctx->now_ms); /* 0: nothing waits but what this batch may add */
     backlog->report_open = NULL;
@@ -94,11 +94,11 @@ static void finish_report(struct tern_work *work, enum tern_work_end end)
 static const struct tern_work_kind report_kind = {
     .name = "progress", .run = run_report, .finish = finish_report, .lazy = true};
 
-void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
+void tern_backlog_report(struct tern_backlog *backlog, struct publish_progress *progress)
 {
     struct report_work *item = tern_alloc(sizeof *item);
     item->work.kind = &report_kind;
     item->backlog = backlog;
-    item->publisher = publisher;
+    item->progress = progress;
     tern_work_submit(backlog->queue, &item->work);
 }

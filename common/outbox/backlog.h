@@ -9,7 +9,7 @@
 #include "log_store.h"
 #include "tern/event_log.h"
 
-struct tern_publisher;
+struct publish_progress;
 
 struct tern_backlog {
     const struct tern_clock *clock;
@@ -29,8 +29,8 @@ void tern_backlog_init(struct tern_backlog *backlog, struct tern_work_queue *que
                        const struct tern_outbox_state *state);
 /* After a commit: the events that it emitted wait for the broker now. */
 void tern_backlog_add(struct tern_backlog *backlog, const struct tern_context *ctx);
-/* Publisher's thread: there is progress to take (tern_publisher_take). Called again only after a take. */
-void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher);
+/* Publisher's thread: there is progress to take. Called again only after a take. */
+void tern_backlog_report(struct tern_backlog *backlog, struct publish_progress *progress);
 /* Age of the oldest unconfirmed event in ms; 0 when there is none. */
 int64_t tern_backlog_oldest_age_ms(const struct tern_backlog *backlog);
 /* The limit that is exceeded, as a sentence; NULL: none is. */

@@ -3,7 +3,9 @@
  * Nothing is lost between two takes: counts add up, positions only grow, and the list of returned rows is never
  * overwritten (who finds it full waits for the next report). */
 #include "publish_progress.h"
-#include "log_store.h"
+
+#include "common/amqp/amqp.h"
+#include "queue_markers.h"
 
 void tern_publish_progress_init(struct publish_progress *progress, int64_t confirmed_through)
 {
@@ -23,8 +25,10 @@ struct tern_publish_progress *tern_publish_progress_open(struct publish_progress
 }
 
 /* The writer is woken once; whatever is added until it takes the report goes along. */
-bool tern_publish_progress_close(struct publish_progress *progress, bool added, size_t open, int64_t read_through)
+bool tern_publish_progress_close(struct publish_progress *progress, bool added, bool more, size_t open,
+                                 int64_t read_through)
 {
+    progress->more = more;
     progress->waits = progress->waits || added;
     progress->idle = open == 0;
     progress->idle_through = read_through;
@@ -47,6 +51,7 @@ bool tern_publish_progress_take(struct publish_progress *progress, struct tern_p
         report->republish_id = 0; /* confirmed_through stays: it is a position, not a difference */
     }
     progress->waits = progress->announced = false;
+    if (progress->more) tern_amqp_wake(progress->link);
     tern_sync_unlock(&progress->sync);
     return waits;
 }
@@ -65,18 +70,18 @@ void tern_publish_progress_await_idle(struct publish_progress *progress, const a
 
 /* Returned rows first: the position may pass a row only once the store has it as returned. One transaction holds
  * both. */
-int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err)
+int tern_publish_progress_record(struct tern_db *db, const struct tern_publish_progress *report, struct tern_error *err)
 {
-    for (size_t i = 0; i < progress->return_count; i++) {
-        const struct tern_publish_return *row = &progress->returns[i];
+    for (size_t i = 0; i < report->return_count; i++) {
+        const struct tern_publish_return *row = &report->returns[i];
         int result = row->next_try_ms == 0
                          ? tern_outbox_end_return(db, row->seq, err)
                          : tern_outbox_return(db, row->seq, row->subject, row->reason, row->next_try_ms, err);
         if (result < 0) return -1;
     }
-    if (progress->republish_id > 0 &&
-        tern_republish_range_advance(db, progress->republish_id, progress->republished, err) < 0)
+    if (report->republish_id > 0 &&
+        tern_republish_range_advance(db, report->republish_id, report->republished, err) < 0)
         return -1;
-    if (progress->again_done > 0 && tern_outbox_request_done(db, progress->again_done, err) < 0) return -1;
-    return tern_outbox_advance(db, progress->confirmed_through, err);
+    if (report->again_done > 0 && tern_outbox_request_done(db, report->again_done, err) < 0) return -1;
+    return tern_outbox_advance(db, report->confirmed_through, err);
 }

@@ -64,7 +64,6 @@ struct tern_publisher {
     /* Any thread. */
     atomic_int_fast64_t committed; /* the last committed seq */
     atomic_bool asked_waits;       /* requests to republish were committed */
-    atomic_bool changes_wait;      /* more returned rows changed than a report has room for */
     atomic_bool up;                /* connected and set up */
     atomic_bool owned;             /* the service owns its queue */
     atomic_bool flushing;          /* draining: only new and returned rows are sent any more */
@@ -249,11 +248,11 @@ static void report(struct tern_publisher *publisher)
         news->republished = tern_republish_report(&publisher->lost, publisher->settings.log);
         added = true;
     }
-    atomic_store(&publisher->changes_wait, publisher->returned.unreported > 0);
-    bool announce = tern_publish_progress_close(&publisher->progress, added, window->open, publisher->read_through);
+    bool announce = tern_publish_progress_close(&publisher->progress, added, publisher->returned.unreported > 0,
+                                                window->open, publisher->read_through);
     if (!announce) return;
     TERN_CHAOS_POINT("pub.after_confirm_before_mark");
-    tern_backlog_report(publisher->settings.backlog, publisher);
+    tern_backlog_report(publisher->settings.backlog, &publisher->progress);
 }
 
 static int on_work(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -382,28 +381,6 @@ static int on_returned(void *self, const struct tern_amqp_returned *message, str
 
 /* ---- the connection ------------------------------------------------------------------------------------------ */
 
-/* Finds lost queues, then makes the missing markers. A loss is in the store before its marker is made again, so a crash
- * repeats the loss and never skips it. */
-static int check_queues(struct tern_publisher *publisher, struct tern_error *err)
-{
-    const struct tern_publisher_settings *settings = &publisher->settings;
-    struct tern_queue_news lost = {.lost = true, .through_seq = publisher->position}, made = {0};
-    char forbidden[TERN_NAMES_SIZE];
-    if (tern_queue_loss_find(&publisher->loss, publisher->link, tern_steady(publisher->clock), &lost, err) < 0)
-        return -1;
-    if (lost.count > 0) {
-        TERN_CHAOS_POINT("forgot.before_record");
-        if (tern_queue_loss_record(&publisher->loss, &lost, err) < 0) return -1;
-        TERN_CHAOS_POINT("forgot.before_marker");
-        tern_republish_begin(&publisher->lost, &lost.republish);
-    }
-    if (tern_queue_loss_mark(&publisher->loss, publisher->link, &made, forbidden, err) < 0) return -1;
-    if (forbidden[0] != '\0') tern_links_lacks(settings->links, TERN_LACKS_MARKERS, forbidden);
-    if (made.count == 0) return 0;
-    TERN_CHAOS_POINT("forgot.before_noted");
-    return tern_queue_loss_record(&publisher->loss, &made, err);
-}
-
 /* Sets a new connection up; milliseconds: not yet, try again. The topology comes first, so nothing is published into
  * the void because its consumer has not started yet; then the markers; then confirms (confirm.select). */
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
@@ -411,9 +388,12 @@ static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
     struct tern_publisher *publisher = self;
     if (!atomic_load(&publisher->owned)) return STAND_BY_MS;
     struct tern_topology_gaps gaps; /* the consumer reports them */
-    if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, &gaps, err) < 0 ||
-        check_queues(publisher, err) < 0 || tern_amqp_select_confirms(link, err) < 0)
-        return -1;
+    struct tern_republish_range lost = {0};
+    int64_t now_ms = tern_steady(publisher->clock);
+    if (tern_topology_declare(link, publisher->settings.catalogue, publisher->queue_type, &gaps, err) < 0) return -1;
+    int status = tern_queue_loss_set_up(&publisher->loss, link, now_ms, publisher->position, &lost, err);
+    if (lost.id > 0) tern_republish_begin(&publisher->lost, &lost);
+    if (status < 0 || tern_amqp_select_confirms(link, err) < 0) return -1;
     publisher->sender.now_ms = publisher->declared_ms = tern_steady(publisher->clock);
     atomic_store(&publisher->up, true);
     tern_publish_returned_shift(&publisher->returned,
@@ -503,13 +483,6 @@ void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_rese
     tern_amqp_wake(publisher->link);
 }
 
-bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress)
-{
-    bool waits = tern_publish_progress_take(&publisher->progress, ret_progress);
-    if (atomic_load(&publisher->changes_wait)) tern_amqp_wake(publisher->link);
-    return waits;
-}
-
 void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms)
 {
     if (!publisher || !publisher->started) return;
@@ -548,6 +521,7 @@ static int create_link(struct tern_publisher *publisher, struct tern_error *err)
     settings.body_max = 0;
     int created = tern_amqp_create(&settings, &owner, &publisher->link, err);
     publisher->settings.link.url = NULL; /* the link has its own copies */
+    publisher->progress.link = publisher->link;
     publisher->sender = (struct publish_sender){.link = publisher->link,
                                                 .window = &publisher->window,
                                                 .catalogue = publisher->settings.catalogue,
@@ -564,7 +538,8 @@ static int load(struct tern_publisher *publisher, struct tern_error *err)
     struct tern_republish_range loss;
     if (tern_publish_returned_load(&publisher->returned, settings->reader, publisher->clock, err) < 0) return -1;
     if (!settings->queue) return 0;
-    publisher->loss = (struct queue_loss){.queue = settings->queue, .log = settings->log, .metrics = settings->metrics};
+    publisher->loss = (struct queue_loss){
+        .queue = settings->queue, .links = settings->links, .log = settings->log, .metrics = settings->metrics};
     if (tern_queue_loss_load(&publisher->loss, settings->catalogue, publisher->service, settings->reader, err) < 0 ||
         tern_republish_range_load(settings->reader, &loss, err) < 0)
         return -1;

@@ -56,24 +56,6 @@ struct tern_publisher_settings {
     struct tern_metrics *metrics; /* may be NULL */
 };
 
-/* The news for the writer since it took them last. */
-enum { TERN_PROGRESS_RETURNS = 64 };
-struct tern_publish_return {
-    int64_t seq;
-    int64_t next_try_ms; /* UTC; 0: the broker has confirmed this returned row */
-    char subject[TERN_ID_SIZE];
-    char reason[16]; /* return, nack, behind */
-};
-struct tern_publish_progress {
-    int64_t confirmed_through; /* every OWN row up to here is confirmed, or returned by this or an earlier report */
-    int64_t confirmed;         /* number of rows confirmed since the last take */
-    int64_t republish_id;      /* range of a queue loss with progress; 0: none */
-    int64_t republished;       /* rows of that range up to this seq are republished and confirmed */
-    int64_t again_done;        /* requests up to this id of republish_request are confirmed; 0: no news */
-    size_t return_count;
-    struct tern_publish_return returns[TERN_PROGRESS_RETURNS]; /* returned rows whose state changed */
-};
-
 int tern_publisher_create(const struct tern_publisher_settings *settings, struct tern_publisher **ret_publisher,
                           struct tern_error *err);
 void tern_publisher_destroy(struct tern_publisher *publisher);
@@ -87,10 +69,6 @@ void tern_publisher_own(struct tern_publisher *publisher, bool owned);
 void tern_publisher_asked(struct tern_publisher *publisher);
 /* Any thread: asks the producer of the type to resend these events. Best effort. */
 void tern_publisher_ask(struct tern_publisher *publisher, const struct tern_resend *resend);
-/* Writer thread: takes the news. False: there were none. */
-bool tern_publisher_take(struct tern_publisher *publisher, struct tern_publish_progress *ret_progress);
-/* Writes taken news into the store, inside the caller's transaction. */
-int tern_publisher_record(struct tern_db *db, const struct tern_publish_progress *progress, struct tern_error *err);
 /* Drain: waits at most timeout_ms until everything committed is sent and answered. NULL is fine. */
 void tern_publisher_flush(struct tern_publisher *publisher, int timeout_ms);
 /* Any thread: for how long (ms, at least half a minute) the broker has confirmed nothing that waits; 0: no stall. */

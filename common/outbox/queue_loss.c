@@ -4,6 +4,9 @@
  * marker missing, so the next set-up finds the same loss: it may be handled twice, never skipped. Publishes nothing. */
 #include "queue_loss.h"
 
+#include "common/base/chaos.h"
+#include "common/work/links.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,10 +26,10 @@ int tern_queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *c
     return 0;
 }
 
-int tern_queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms,
-                         struct tern_queue_news *ret_lost, struct tern_error *err)
+/* Adds the queues whose markers are noted and missing. */
+static int find_lost(const struct queue_loss *loss, struct tern_amqp *link, struct tern_queue_news *ret_lost,
+                     struct tern_error *err)
 {
-    loss->checked_ms = now_ms;
     for (size_t i = 0; i < loss->count; i++) {
         const struct queue_marker *marker = &loss->markers[i];
         if (!marker->noted) continue;
@@ -37,23 +40,25 @@ int tern_queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_
     return 0;
 }
 
-int tern_queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_queue_news *ret_made,
-                         char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err)
+/* Makes the markers that are not noted, and reports the queues on which our user may not. */
+static int make_missing(const struct queue_loss *loss, struct tern_amqp *link, struct tern_queue_news *ret_made,
+                        struct tern_error *err)
 {
-    ret_forbidden[0] = '\0';
+    char forbidden[TERN_NAMES_SIZE] = "";
     for (size_t i = 0; i < loss->count; i++) {
         const struct queue_marker *marker = &loss->markers[i];
         if (marker->noted) continue;
         int answer = tern_amqp_mark_queue(link, marker->queue, marker->name, err);
         if (answer < 0) return -1;
         if (answer == TERN_AMQP_FORBIDDEN) {
-            size_t length = strlen(ret_forbidden);
-            (void)snprintf(ret_forbidden + length, TERN_NAMES_SIZE - length, "%s%s", length > 0 ? ", " : "",
+            size_t length = strlen(forbidden);
+            (void)snprintf(forbidden + length, sizeof forbidden - length, "%s%s", length > 0 ? ", " : "",
                            marker->queue);
         } else {
             ret_made->queues[ret_made->count++] = marker->queue;
         }
     }
+    if (forbidden[0] != '\0') tern_links_lacks(loss->links, TERN_LACKS_MARKERS, forbidden);
     return 0;
 }
 
@@ -65,7 +70,9 @@ static enum tern_outcome run_record(struct tern_context *ctx, void *argument, st
     return tern_queue_markers_record(ctx->db, news, window_ms, ctx->online_ms, err) < 0 ? TERN_RETRY : TERN_DONE;
 }
 
-int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err)
+/* Has the writer record the news, and waits for the commit; a loss is logged and counted. -1: the store did not take
+ * it. */
+static int record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err)
 {
     const struct tern_conversation silent = {0}; /* it emits nothing */
     if (tern_work_command(loss->queue, run_record, news, &silent, err) != TERN_COMMITTED)
@@ -83,6 +90,24 @@ int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news
         tern_log_info(loss->log, "republishing the recent log", TERN_INT("afterSeq", news->republish.after_seq),
                       TERN_INT("throughSeq", news->republish.through_seq));
     return 0;
+}
+
+int tern_queue_loss_set_up(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms, int64_t sent_through,
+                           struct tern_republish_range *ret_range, struct tern_error *err)
+{
+    struct tern_queue_news lost = {.lost = true, .through_seq = sent_through}, made = {0};
+    loss->checked_ms = now_ms;
+    if (find_lost(loss, link, &lost, err) < 0) return -1;
+    if (lost.count > 0) {
+        TERN_CHAOS_POINT("forgot.before_record");
+        if (record(loss, &lost, err) < 0) return -1;
+        *ret_range = lost.republish;
+        TERN_CHAOS_POINT("forgot.before_marker");
+    }
+    if (make_missing(loss, link, &made, err) < 0) return -1;
+    if (made.count == 0) return 0;
+    TERN_CHAOS_POINT("forgot.before_noted");
+    return record(loss, &made, err);
 }
 
 /* Asks without waiting. A marker that is there gives no answer; one that is missing makes the link start over. */

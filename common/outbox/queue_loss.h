@@ -14,6 +14,8 @@
 #include "tern/log.h"
 #include "tern/metrics.h"
 
+struct tern_links;
+
 struct queue_marker {
     const char *queue; /* the catalogue's own text */
     char name[160];    /* <exchange>.known.<service>.<queue> */
@@ -21,7 +23,8 @@ struct queue_marker {
 };
 
 struct queue_loss {
-    struct tern_work_queue *queue; /* of the writer that records; the publisher's, like the next two */
+    struct tern_work_queue *queue; /* of the writer that records; the publisher's, like the next three */
+    struct tern_links *links;
     struct tern_log *log;
     struct tern_metrics *metrics;
     struct queue_marker markers[TERN_NEWS_QUEUES]; /* one for each queue that consumes this service's events */
@@ -32,15 +35,11 @@ struct queue_loss {
 /* At the start: fills the markers from the catalogue and the store. */
 int tern_queue_loss_load(struct queue_loss *loss, const struct tern_catalogue *catalogue, const char *service,
                          struct tern_db *reader, struct tern_error *err);
-/* During a set-up, after the topology was declared: adds the queues whose markers are noted and missing. */
-int tern_queue_loss_find(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms,
-                         struct tern_queue_news *ret_lost, struct tern_error *err);
-/* Makes the markers that are not noted; `ret_forbidden` lists the queues on which our user may not. */
-int tern_queue_loss_mark(const struct queue_loss *loss, struct tern_amqp *link, struct tern_queue_news *ret_made,
-                         char ret_forbidden[TERN_NAMES_SIZE], struct tern_error *err);
-/* Has the writer record the news, and waits for the commit; a loss is logged and counted. -1: the store did not take
- * it. */
-int tern_queue_loss_record(struct queue_loss *loss, struct tern_queue_news *news, struct tern_error *err);
+/* During a set-up, after the topology was declared: finds lost queues, then makes the missing markers. A loss is in the
+ * store before its marker is made again, so a crash repeats the loss and never skips it. A loss fills
+ * `ret_range`, also when the call fails after that: what has to be republished of the rows up to `sent_through`. */
+int tern_queue_loss_set_up(struct queue_loss *loss, struct tern_amqp *link, int64_t now_ms, int64_t sent_through,
+                           struct tern_republish_range *ret_range, struct tern_error *err);
 /* While connected, every interval_ms: asks whether the noted markers are still there, without waiting. A missing one
  * makes the link start over, and the next set-up finds the loss. */
 int tern_queue_loss_probe(struct queue_loss *loss, struct tern_amqp *link, int interval_ms, int64_t now_ms,

@@ -219,7 +219,7 @@ int64_t tern_publish_returned_lowest_unreported(const struct publish_returned *r
     return INT64_MAX;
 }
 
-/* What does not fit stays unreported and waits for the next round; tern_publisher_take wakes the publisher for it. */
+/* What does not fit stays unreported and waits for the next round; a take wakes the publisher for it. */
 void tern_publish_returned_report(struct publish_returned *returned, int64_t to_wall_ms,
                                   struct tern_publish_progress *progress)
 {

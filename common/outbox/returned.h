@@ -7,7 +7,7 @@
 #ifndef TERN_OUTBOX_RETURNED_H
 #define TERN_OUTBOX_RETURNED_H
 
-#include "publisher.h"
+#include "publish_progress.h"
 
 enum { PUBLISH_RETURNED_MAX = 2048 }; /* rows; beyond, nothing new is published: the routes as a whole are broken */
 

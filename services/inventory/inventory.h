@@ -52,8 +52,7 @@ tern_command inventory_change_stock;
 /* 201 or 200 with the product as it is now. */
 void inventory_answer_change(const void *argument, struct tern_http_answer *answer);
 
-/* Counts a decision about the stock of an order by its result: "reserved", "out_of_stock" or "released". */
-void inventory_count(struct tern_context *ctx, const char *result);
+extern const struct tern_metric inventory_reservations_total; /* by result: reserved, out_of_stock, released */
 /* Emits InventoryUpdated with the product as it is now. 0, or -1 with `err`: the unit must be undone. */
 int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err);
 

@@ -13,6 +13,14 @@
 #include "inventory.h"
 #include "reservation_store.h"
 
+const struct tern_metric inventory_reservations_total = {"inventory_reservations_total", TERN_COUNTER, "result",
+                                                         "Decisions about the stock of an order."};
+
+static void count(struct tern_context *ctx, const char *result)
+{
+    tern_metric_add(ctx->metrics, &inventory_reservations_total, 1, result, NULL, NULL);
+}
+
 /* ---- emitting ---- */
 
 int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
@@ -63,7 +71,7 @@ static int refuse(struct tern_context *ctx, struct reservation *reservation, siz
     tern_log_info(ctx->log, "out of stock: nothing reserved", TERN_STR("orderId", reservation->order_id),
                   TERN_STR("productId", piece->product_id), TERN_INT("requested", piece->quantity),
                   TERN_INT("available", stock.quantity));
-    inventory_count(ctx, "out_of_stock");
+    count(ctx, "out_of_stock");
 
     struct shop_product_out_of_stock out = {
         .requested = piece->quantity, .available = stock.quantity, .notified_at_ms = ctx->now_ms};
@@ -90,7 +98,7 @@ static int reserve(struct tern_context *ctx, struct reservation *reservation, st
     if (shop_emit_inventory_reserved(ctx, &reserved, NULL, err) < 0) return -1;
     tern_log_info(ctx->log, "reserved", TERN_STR("orderId", reservation->order_id),
                   TERN_INT("products", (int64_t)items->count));
-    inventory_count(ctx, "reserved");
+    count(ctx, "reserved");
     struct stock stock;
     for (size_t i = 0; i < items->count; i++) {
         if (stock_load(ctx->db, items->at[i].product_id, &stock, err) < 0) return -1;
@@ -159,9 +167,9 @@ static int release(struct tern_context *ctx, struct reservation *reservation, st
     reservation->updated_at_ms = ctx->now_ms;
     if (reservation_save(ctx->db, reservation, err) < 0) return -1;
     if (emit_released(ctx, reservation, err) < 0) return -1;
-    tern_log_info(ctx->log, reserved ? "released" : "released: nothing was held",
+    tern_log_info(ctx->log, reserved ? "released" : "released: nothing was reserved",
                   TERN_STR("orderId", reservation->order_id));
-    inventory_count(ctx, "released");
+    count(ctx, "released");
     if (!reserved) return 0;
     int put_back = move_pieces(ctx, items, items->count, -1, true, err);
     if (put_back < 0) return -1;

@@ -102,16 +102,9 @@ int inventory_prepare(struct tern_context *ctx, struct tern_error *err)
 
 /* ---- metrics ---- */
 
-static const struct tern_metric reservations_total = {"inventory_reservations_total", TERN_COUNTER, "result",
-                                                      "Decisions about the stock of an order."};
 static const struct tern_metric reserved_units = {"inventory_reserved_units", TERN_GAUGE, "",
                                                   "Units that are promised to orders and not shipped."};
-const struct tern_metric *const inventory_metrics[] = {&reservations_total, &reserved_units, NULL};
-
-void inventory_count(struct tern_context *ctx, const char *result)
-{
-    tern_metric_add(ctx->metrics, &reservations_total, 1, result, NULL, NULL);
-}
+const struct tern_metric *const inventory_metrics[] = {&inventory_reservations_total, &reserved_units, NULL};
 
 /* Read from the store, which has no count of its own to keep in step. A store that does not answer leaves the gauge. */
 void inventory_gauges(struct tern_app *app)

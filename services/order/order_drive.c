@@ -7,7 +7,7 @@
 
 #include "order_metrics.h"
 #include "order_store.h"
-#include "order_watch.h"
+#include "order_wait.h"
 #include "tern/outbox.h"
 
 /* The product is named when it is the cause: a customer wants to know which one was out of stock. */
@@ -88,8 +88,8 @@ int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_i
     /* Only a waiting order has a timer. From one waiting status to the next it stays, and finds the new status when it
      * fires. */
     bool waited = saga_waits(from), waits = saga_waits(view.status);
-    if (waits && !waited && order_watch_begin(ctx, order, err) < 0) return -1;
-    if (waited && !waits && order_watch_end(ctx, order, err) < 0) return -1;
+    if (waits && !waited && order_wait_begin(ctx, order, err) < 0) return -1;
+    if (waited && !waits && order_wait_end(ctx, order, err) < 0) return -1;
     if (view.status == from) log_stay(ctx, order, steps[0]);
     order_metrics_moved(ctx, from, order);
     return 0;

@@ -68,7 +68,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
     outcome = TERN_DONE;
     if (!contradiction) goto done;
     tern_metric_add(ctx->metrics, &order_contradictions_total, 1, event->type, NULL, NULL);
-    tern_log_error(ctx->log, "what is told of an order contradicts what is known of it: was an older store put back?",
+    tern_log_error(ctx->log, "an event contradicts what is known of its order: was an older store put back?",
                    TERN_STR("orderId", order.order_id), TERN_STR("eventType", event->type),
                    TERN_STR("status", order_status_name(order.saga.status)), TERN_STR("err", contradiction),
                    TERN_STR("correlationId", order.correlation_id));

@@ -161,13 +161,6 @@ static void write_call(const struct http_gateway *gateway, enum gateway_question
     tern_broken(__FILE__, __LINE__, "a gateway is asked one of its questions");
 }
 
-/* Overwrites a secret before its memory is freed. explicit_bzero, since a compiler may leave out memset there. */
-static void forget(struct tern_text *secret)
-{
-    if (secret->bytes) explicit_bzero(secret->bytes, secret->length);
-    tern_text_fini(secret);
-}
-
 /* 0: on_reply will be called, once. -1: it will not. */
 static int send_call(struct http_gateway *gateway, struct flight *flight, const struct gateway_call *call)
 {
@@ -189,7 +182,7 @@ static int send_call(struct http_gateway *gateway, struct flight *flight, const 
     tern_text_fini(&url);
     tern_text_fini(&body);
     tern_text_fini(&key);
-    forget(&authorization);
+    tern_free_secret(authorization.bytes);
     return status;
 }
 
@@ -327,7 +320,7 @@ static void close_gateway(void *self)
     pthread_mutex_destroy(&gateway->lock);
     tern_text_fini(&gateway->url);
     tern_text_fini(&gateway->ca_file);
-    forget(&gateway->authorization);
+    tern_free_secret(gateway->authorization.bytes);
     free(gateway);
 }
 
@@ -372,7 +365,7 @@ static void keep_key(struct http_gateway *gateway, const char *key)
     struct tern_text old = gateway->authorization;
     gateway->authorization = line;
     pthread_mutex_unlock(&gateway->lock);
-    forget(&old);
+    tern_free_secret(old.bytes);
 }
 
 /* A key is a secret between this service and one gateway. When the settings name another gateway, their key is that

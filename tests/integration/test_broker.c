@@ -5,6 +5,7 @@
 #include "common/base/metrics_page.h"
 #include "common/inbox/consumer.h"
 #include "common/outbox/backlog.h"
+#include "common/outbox/publish_progress.h"
 #include "common/outbox/publisher.h"
 #include "common/store/store.h"
 #include "folder.h"
@@ -41,7 +42,8 @@ struct world {
     struct test_links links;
     uint64_t consumer_connects; /* of consumers that were stopped */
     pthread_mutex_t mutex;
-    bool news; /* under the mutex */
+    struct publish_progress *progress; /* with the last news */
+    bool news;                         /* under the mutex */
     int64_t mark, confirmed, holds;
     int64_t appended;
     atomic_uchar seen[EVENTS_MAX]; /* by number */
@@ -60,11 +62,10 @@ struct world {
 static struct world *told_world;
 
 /* In place of the library's: this store is written by the test. */
-void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
+void tern_backlog_report(struct tern_backlog *backlog, struct publish_progress *progress)
 {
     (void)backlog;
-    (void)publisher;
-    TEST_NOTE(&told_world->mutex, told_world->news = true);
+    TEST_NOTE(&told_world->mutex, told_world->news = true; told_world->progress = progress);
 }
 
 /* As the writer does, but that nothing is handled: what was submitted is counted, and settled at once. */
@@ -112,9 +113,9 @@ static void take_progress(struct world *world)
     bool news;
     take_deliveries(world);
     TEST_NOTE(&world->mutex, news = world->news; world->news = false);
-    if (!news || !tern_publisher_take(world->publisher, &progress)) return;
+    if (!news || !tern_publish_progress_take(world->progress, &progress)) return;
     MUST(tern_db_begin(world->db, &err));
-    MUST(tern_publisher_record(world->db, &progress, &err));
+    MUST(tern_publish_progress_record(world->db, &progress, &err));
     MUST(tern_db_commit(world->db, &err));
     world->mark = progress.confirmed_through;
     world->confirmed += progress.confirmed;

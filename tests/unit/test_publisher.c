@@ -1,6 +1,7 @@
 /* test_publisher.c - the publisher against a fake broker. */
 #include "common/base/metrics_page.h"
 #include "common/outbox/backlog.h"
+#include "common/outbox/publish_progress.h"
 #include "common/outbox/publisher.h"
 #include "common/store/store.h"
 #include "common/work/fatal.h"
@@ -40,6 +41,7 @@ struct lane {
     struct test_links links;
     pthread_mutex_t mutex;
     /* Under the mutex. */
+    struct publish_progress *progress; /* with the last news */
     bool news;
     int broken;
     char seen[SEEN_MAX][40]; /* message ids as the broker saw them */
@@ -85,12 +87,11 @@ static int64_t clock_steady(void *self)
 
 static struct lane *told_lane; /* the one that runs */
 
-void tern_backlog_report(struct tern_backlog *backlog, struct tern_publisher *publisher)
+void tern_backlog_report(struct tern_backlog *backlog, struct publish_progress *progress)
 {
     struct lane *lane = told_lane;
     (void)backlog;
-    (void)publisher;
-    TEST_NOTE(&lane->mutex, lane->news = true);
+    TEST_NOTE(&lane->mutex, lane->news = true; lane->progress = progress);
 }
 
 /* What the broker has is to be remembered. The store is the test thread's: it answers in take(). */
@@ -259,7 +260,7 @@ static bool take(struct lane *lane)
     bool news;
     answer_news(lane);
     TEST_NOTE(&lane->mutex, news = lane->news; lane->news = false);
-    if (!news || !tern_publisher_take(lane->publisher, &progress)) return false;
+    if (!news || !tern_publish_progress_take(lane->progress, &progress)) return false;
     assert_true(progress.confirmed_through >= lane->confirmed_through);
     lane->confirmed_through = progress.confirmed_through;
     lane->confirmed += progress.confirmed;
@@ -268,7 +269,7 @@ static bool take(struct lane *lane)
         assert_true(lane->told[seq]);
     if (lane->records) {
         MUST(tern_db_begin(lane->db, &err));
-        MUST(tern_publisher_record(lane->db, &progress, &err));
+        MUST(tern_publish_progress_record(lane->db, &progress, &err));
         MUST(tern_db_commit(lane->db, &err));
     }
     return true;

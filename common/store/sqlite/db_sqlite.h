@@ -68,7 +68,7 @@ struct tern_db {
     enum tern_fault fail_fault; /* of the call that fails */
 };
 
-/* db_sqlite.c */
+/* db_sqlite_fault.c */
 
 /* Fills `err` from the connection's last error; drops the ballast when the disk is full. Always -1. */
 int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern_error *err);
@@ -76,6 +76,8 @@ int tern_sqlite_fail(struct tern_db *db, int code, const char *what, struct tern
 void tern_sqlite_break(struct tern_db *db);
 /* Whether a test wants this call to fail; then `err` is filled. */
 bool tern_sqlite_fails_now(struct tern_db *db, struct tern_error *err);
+/* -1 when no statement may run: the store is broken, or SQLite has ended the caller's transaction. */
+int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err);
 
 /* db_sqlite_transaction.c */
 
@@ -85,8 +87,6 @@ int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err
 
 /* db_sqlite_statement.c */
 
-/* -1 when no statement may run: the store is broken, or SQLite has ended the caller's transaction. */
-int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err);
 void tern_sqlite_forget_statements(struct tern_db *db);
 
 /* db_sqlite_path.c */
@@ -130,8 +130,7 @@ bool tern_sqlite_drop_ballast(struct tern_db *db);
 void tern_sqlite_keep_ballast(struct tern_db *db);
 bool tern_sqlite_has_ballast(const struct tern_db *db);
 bool tern_sqlite_disk_is_full(const struct tern_db *db);
-/* Bytes of the write-ahead log, and bytes free on the disk of the store. */
-int64_t tern_sqlite_log_bytes(const struct tern_db *db);
+/* Bytes free on the disk of the store. */
 int64_t tern_sqlite_free_bytes(const struct tern_db *db);
 
 /* db_sqlite_log.c */
@@ -139,6 +138,8 @@ int64_t tern_sqlite_free_bytes(const struct tern_db *db);
 /* How the store's last use ended, by the lock file. */
 enum tern_sqlite_end { TERN_SQLITE_UNKNOWN, TERN_SQLITE_SHUT, TERN_SQLITE_OPEN, TERN_SQLITE_USED };
 
+/* Bytes of the write-ahead log. */
+int64_t tern_sqlite_log_bytes(const struct tern_db *db);
 /* -1 when the log that a crash left is gone, damaged or shorter than `least`. OPEN: there must be one; USED: and not an
  * empty one. */
 int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, int64_t least, struct tern_error *err);

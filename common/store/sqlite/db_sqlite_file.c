@@ -289,15 +289,6 @@ int64_t tern_sqlite_free_bytes(const struct tern_db *db)
     return statvfs(folder, &about) == 0 ? (int64_t)(about.f_bavail * about.f_frsize) : 0;
 }
 
-int64_t tern_sqlite_log_bytes(const struct tern_db *db)
-{
-    char name[PATH_MAX];
-    struct stat about;
-    if (!db->path) return 0;
-    beside(db, "-wal", name);
-    return stat(name, &about) == 0 ? (int64_t)about.st_size : 0;
-}
-
 bool tern_sqlite_disk_is_full(const struct tern_db *db)
 {
     return tern_sqlite_free_bytes(db) < FULL_BELOW_BYTES;

@@ -113,6 +113,15 @@ static bool is_damaged(struct log_file *log, bool was_used)
     return commits == 2;
 }
 
+int64_t tern_sqlite_log_bytes(const struct tern_db *db)
+{
+    char name[NAME_ROOM];
+    struct stat about;
+    if (!db->path) return 0;
+    (void)snprintf(name, sizeof name, "%s-wal", db->path);
+    return stat(name, &about) == 0 ? (int64_t)about.st_size : 0;
+}
+
 int tern_sqlite_check_log(const struct tern_db *db, enum tern_sqlite_end end, int64_t least, struct tern_error *err)
 {
     char name[NAME_ROOM];

@@ -124,16 +124,6 @@ static int bind(sqlite3_stmt *handle, int at, const struct tern_db_value *value)
     return sqlite3_bind_null(handle, at);
 }
 
-/* After some errors SQLite has rolled back already: a statement would now be a transaction of its own. */
-int tern_sqlite_refuse(const struct tern_db *db, struct tern_error *err)
-{
-    if (db->broken)
-        return tern_error_fault(err, TERN_FAULT_BROKEN, "the store has failed before and is not used any more");
-    if (db->begun && sqlite3_get_autocommit(db->handle) != 0)
-        return tern_error_fault(err, db->lost_by, "the store has undone this transaction already");
-    return 0;
-}
-
 int tern_db_query(struct tern_db *db, struct tern_db_rows *rows, const char *sql, const struct tern_db_value *values,
                   size_t count, struct tern_error *err)
 {
