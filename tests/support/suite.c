@@ -103,7 +103,8 @@ static void become_daemon(const struct suite *suite, enum suite_daemon daemon, c
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
-    (void)snprintf(path, sizeof path, "%s/%s-service", TERN_BIN_DIR, names[daemon]);
+    const char *older = getenv("TERN_SUITE_BIN"); /* daemons of another version: tests/stores/make.sh */
+    (void)snprintf(path, sizeof path, "%s/%s-service", older ? older : TERN_BIN_DIR, names[daemon]);
     (void)execl(path, path, flag ? extra : NULL, (char *)NULL);
     _exit(127);
 }
