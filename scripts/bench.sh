@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures the suite beside the broker's own ceiling, in one run, on this machine; figures are medians of the rounds.
 #
-#   scripts/bench.sh [--rounds N] [--orders N] [--connections N]        usual: 3 rounds, 10000 orders, 64 connections
+#   scripts/bench.sh [--rounds N] [--orders N] [--connections N] [--against BIN]
+#                                                                        usual: 3 rounds, 10000 orders, 64 connections
 #
 # Release build, payments approved at once, stock plenty, LOG_LEVEL=warn, every queue a quorum queue, every commit flushed.
 #   the door      order-service alone takes orders with the broker out of reach: durable POST /orders per second
@@ -10,6 +11,8 @@
 #                 acknowledgements, and no logic in between
 #   ratio         through : ceiling, round by round
 #   memory        resident set of each daemon at the end of a round
+#   processor     processor time of the four daemons for each order that went through; with --against BIN also that of
+#                 the daemons in BIN (another version), by turns
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -18,13 +21,15 @@ set -euo pipefail
 
 SERVICES=(order payment inventory notification)
 BIN=$TERN_ROOT/build/release/bin
+DAEMONS=$BIN
+AGAINST=
 ROUNDS=3
 ORDERS=10000
 CONNECTIONS=64
 RUN=
 declare -A DAEMON=() LISTEN=()
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 clean_up() {
   stop_daemons KILL
@@ -43,7 +48,7 @@ start_daemon() {
   LISTEN[$1]=$(free_port)
   env AMQP_URL="$AMQP_URL" DATABASE_URL="$(store_url "$2/$1.db")" PORT="${LISTEN[$1]}" LOG_LEVEL=warn LOG_FORMAT=logfmt \
     INVENTORY_FILE="$RUN/stock.json" PAYMENT_DELAY_MS=0 PAYMENT_SUCCESS_RATE=1 HTTP_CONNECTIONS_PER_ADDRESS=512 \
-    "$BIN/$1-service" --adopt-queue >>"$RUN/daemons.log" 2>&1 &
+    "$DAEMONS/$1-service" --adopt-queue >>"$RUN/daemons.log" 2>&1 &
   DAEMON[$1]=$!
 }
 
@@ -52,6 +57,9 @@ ready() { answers "$1" readyz && jq -e '.status == "pass"' "$RUN/answer" >/dev/n
 value() { sed -n "s/.*\\b$1=\\([0-9.]*\\).*/\\1/p" <<<"$2"; }
 median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
 resident_kib() { awk '/^VmRSS/ {print $2}' "/proc/$1/status"; }
+
+# Clock ticks of user and system time so far.
+ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{print $12 + $13}'; }
 
 # start_ready SERVICE... FOLDER: an order is taken when order-service knows that its queue is its own.
 start_ready() {
@@ -77,16 +85,32 @@ measure_door() {
 }
 
 measure_through() {
-  local folder=$1 service line
+  local folder=$1 service line used=0
   mkdir "$folder"
   start_ready "${SERVICES[@]}" "$folder"
+  for service in "${SERVICES[@]}"; do used=$((used - $(ticks "${DAEMON[$service]}"))); done
   line=$("$BIN/load" "${LISTEN[order]}" "$ORDERS" "$CONNECTIONS") || die "not each order came through: $line"
   wait_for 60 idle || die "the services did not come to rest"
   MEMORY=()
-  for service in "${SERVICES[@]}"; do MEMORY+=("$(resident_kib "${DAEMON[$service]}")"); done
+  for service in "${SERVICES[@]}"; do
+    MEMORY+=("$(resident_kib "${DAEMON[$service]}")")
+    used=$((used + $(ticks "${DAEMON[$service]}")))
+  done
   stop_daemons TERM
-  THROUGH+=("$(value through_per_s "$line")") BUSY+=("$(value door_per_s "$line")")
-  say "  through   $(value through_per_s "$line") orders/s (POST/s meanwhile: $(value door_per_s "$line"))"
+  COST=$((used * 1000000 / $(getconf CLK_TCK) / ORDERS)) LINE=$line
+  say "  through   $(value through_per_s "$line") orders/s (POST/s meanwhile: $(value door_per_s "$line")), $COST us of" \
+    "processor time for each order"
+}
+
+# The same with the daemons of another version, on the same broker.
+measure_against() {
+  DAEMONS=$AGAINST
+  say "  and $AGAINST:"
+  measure_through "$1"
+  THERE+=("$COST")
+  say "  memory    $(printf '%s\n' "${MEMORY[@]}" | awk '{sum += $1} END {printf "%.1f", sum / 1024}') MiB"
+  DAEMONS=$BIN
+  rm -rf "$1"
 }
 
 # Everything said is confirmed, and every queue is empty.
@@ -113,13 +137,16 @@ measure_round() {
   local ratio
   say "round $1"
   measure_door "$1"
+  [[ -z $AGAINST || $(($1 % 2)) -eq 1 ]] || measure_against "$RUN/against-$1"
   measure_through "$RUN/through-$1"
+  THROUGH+=("$(value through_per_s "$LINE")") BUSY+=("$(value door_per_s "$LINE")") HERE+=("$COST")
   measure_ceiling "$RUN/through-$1"
   ratio=$(awk -v a="${THROUGH[-1]}" -v b="${CEILING[-1]}" 'BEGIN {printf "%.2f", a / b}')
   RATIO+=("$ratio")
   TOTAL+=("$(printf '%s\n' "${MEMORY[@]}" | awk '{sum += $1} END {printf "%.1f", sum / 1024}')")
   say "  ratio     $ratio"
   say "  memory    $(printf '%s ' "${MEMORY[@]}")KiB (${SERVICES[*]}), together ${TOTAL[-1]} MiB"
+  [[ -z $AGAINST || $(($1 % 2)) -eq 0 ]] || measure_against "$RUN/against-$1"
 }
 
 while [[ $# -gt 0 ]]; do
@@ -127,6 +154,7 @@ while [[ $# -gt 0 ]]; do
   --rounds) ROUNDS=${2:?} && shift 2 ;;
   --orders) ORDERS=${2:?} && shift 2 ;;
   --connections) CONNECTIONS=${2:?} && shift 2 ;;
+  --against) AGAINST=$(cd "${2:?}" && pwd) && shift 2 ;;
   -h | --help) usage && exit 0 ;;
   *) die "unknown argument '$1'; see --help" ;;
   esac
@@ -144,7 +172,7 @@ broker_start "$RUN/broker"
 broker_guard "$RUN/broker" $$
 AMQP_URL=$(broker_url "$RUN/broker")
 
-DOOR=() P50=() P99=() THROUGH=() BUSY=() CEILING=() RATIO=() TOTAL=() MEMORY=()
+DOOR=() P50=() P99=() THROUGH=() BUSY=() CEILING=() RATIO=() TOTAL=() MEMORY=() HERE=() THERE=()
 for ((round = 1; round <= ROUNDS; round++)); do measure_round "$round"; done
 say
 say "medians of $ROUNDS rounds, $ORDERS orders of two lines, $CONNECTIONS connections, $(nproc) processors"
@@ -153,4 +181,5 @@ say "  POST /orders while all are busy    $(median "${BUSY[@]}") /s"
 say "  orders end to end                  $(median "${THROUGH[@]}") /s"
 say "  the broker's own ceiling           $(median "${CEILING[@]}") /s"
 say "  ratio                              $(median "${RATIO[@]}")"
+say "  processor time for each order      $(median "${HERE[@]}") us${AGAINST:+, against $(median "${THERE[@]}") us of $AGAINST}"
 say "  four daemons together              $(median "${TOTAL[@]}") MiB resident"

@@ -317,22 +317,17 @@ void tern_http_client_read_certificates(struct tern_http_client *client)
 
 /* ---- life ---- */
 
-static void init_libcurl(void)
+static void init_library(void)
 {
     TERN_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl can be used");
-}
-
-void tern_http_init_libcurl(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, init_libcurl);
 }
 
 int tern_http_client_create(const struct tern_http_client_settings *settings, struct tern_http_client **ret_client,
                             struct tern_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct tern_http_client *client = tern_alloc(sizeof *client);
-    tern_http_init_libcurl();
+    (void)pthread_once(&once, init_library);
     client->settings = *settings;
     client->ca_file = tern_copy_text(settings->ca_file ? settings->ca_file : "");
     pthread_mutex_init(&client->lock, NULL);

@@ -221,7 +221,4 @@ enum http_admission tern_http_admit(struct http_sweeper *sweeper, const struct h
 void tern_http_address_key(const struct sockaddr *address, unsigned char key[HTTP_ADDRESS_KEY]);
 void tern_http_address_print(const unsigned char key[HTTP_ADDRESS_KEY], char text[TERN_HTTP_PEER_SIZE]);
 
-/* Any thread, before each first use of libcurl: its global state is made once for the process. */
-void tern_http_init_libcurl(void);
-
 #endif

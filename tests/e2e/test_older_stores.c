@@ -101,7 +101,7 @@ static void note_answer(FILE *out, enum suite_daemon daemon, const char *path)
 
 static void note_order(FILE *out, const char *order_id)
 {
-    char path[128];
+    char path[512];
     (void)snprintf(path, sizeof path, "/orders/%s", order_id);
     note_answer(out, SUITE_ORDER, path);
     (void)snprintf(path, sizeof path, "/orders/%s/events", order_id);

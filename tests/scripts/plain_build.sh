@@ -24,6 +24,9 @@ build() {
 cached() { grep -qx "$1" "$SCRATCH/build/CMakeCache.txt"; }
 no_kill_points() { ! strings "$1" | grep TERN_CHAOS; }
 
+# Linked, it would take 1.8 MiB of each daemon (common/http/http_probe.c).
+without_libcurl() { ! readelf -dW "$1" | grep 'NEEDED.*libcurl'; }
+
 # hardened PROGRAM: by what its headers and symbols say, as checksec reads them.
 hardened() {
   local head dynamic symbols
@@ -71,6 +74,7 @@ holds "order-service is built from a plain configuration" build
 holds "it is a release" cached 'CMAKE_BUILD_TYPE:STRING=Release'
 holds "it has no kill points" no_kill_points "$plain"
 holds "it is hardened" hardened "$plain"
+holds "it is not linked with libcurl, which it never calls" without_libcurl "$plain"
 holds "an environment that names a kill point does not end it" survives "$plain"
 holds "it ends when it is asked to" ends
 
@@ -80,6 +84,7 @@ if [[ ! -x $chaotic ]] || no_kill_points "$chaotic" >/dev/null; then
 fi
 refuses "a build with kill points is found by its words" TERN_CHAOS no_kill_points "$chaotic"
 refuses "and by what it does" "it ended" survives "$chaotic"
+refuses "a daemon that is linked with libcurl is found" libcurl without_libcurl "$TERN_BUILD_DIR/bin/payment-service"
 printf 'int main(void) { return 0; }\n' >"$SCRATCH/bare.c"
 cc -no-pie -o "$SCRATCH/bare" "$SCRATCH/bare.c"
 refuses "a program with a fixed place is found" "fixed place" hardened "$SCRATCH/bare"
