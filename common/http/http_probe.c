@@ -25,7 +25,10 @@ struct libcurl {
 static int load(struct libcurl *curl, struct tern_error *err)
 {
     void *library = dlopen("libcurl.so.4", RTLD_NOW);
-    if (!library) return tern_error_set(err, "nobody can ask: %s", dlerror());
+    if (!library) {
+        tern_error_set(err, "nobody can ask: %s", dlerror());
+        return -1;
+    }
     *(void **)&curl->init = dlsym(library, "curl_easy_init");
     *(void **)&curl->set = dlsym(library, "curl_easy_setopt");
     *(void **)&curl->perform = dlsym(library, "curl_easy_perform");
