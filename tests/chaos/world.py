@@ -19,6 +19,7 @@ import threading
 import time
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 SERVICES = ("order", "payment", "inventory", "notification")
 QUEUES = tuple(f"{name}-service" for name in SERVICES) + ("events.dead", "chaos.capture")
@@ -388,9 +389,12 @@ class World:
             shutil.rmtree(folder, ignore_errors=True)
 
     def connected(self):
-        with contextlib.suppress(pika.exceptions.ProbableAccessDeniedError):
+        try:
             return pika.BlockingConnection(pika.URLParameters(self.broker.url()))
-        return None
+        except pika.exceptions.ProbableAccessDeniedError:
+            return None
+        except AMQPConnectorException as error:  # a broker that is frozen meanwhile: pika has no AMQPError for that
+            raise pika.exceptions.AMQPConnectionError("no handshake in time") from error
 
     @contextlib.contextmanager
     def amqp(self):
