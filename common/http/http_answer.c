@@ -100,15 +100,6 @@ void tern_http_problem_body(struct tern_http_answer *answer, const char *title, 
         tern_http_problem(answer, 400, "Malformed JSON", "The body is no JSON text: %s.", err->text);
 }
 
-bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
-                           const char *const *known)
-{
-    const char *unknown = tern_http_unknown_query(request, known);
-    if (!unknown) return true;
-    tern_http_problem(answer, 400, "Invalid query", "The query argument %.64s is not known here.", unknown);
-    return false;
-}
-
 void tern_http_answer_complete(const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_text *out = &answer->body;

@@ -3,7 +3,6 @@
  * Looking uses a read connection. Acting is a command on the writer thread, in the transaction that also writes the
  * audit; at its end the deferred messages are counted anew, so that what became due runs at once. A message that is
  * being tried or waits behind another one is never changed: 409. Bodies are shown masked (parked_print.c). */
-#include <inttypes.h>
 #include <string.h>
 
 #include "app.h"
@@ -16,7 +15,7 @@
 /* A page of the list on its way into the answer. */
 struct list {
     struct tern_parked_page page; /* `behind` moves to the last row shown */
-    int shown;                    /* rows */
+    int64_t shown;                /* rows */
     bool more;                    /* there is a row after the last one shown */
     struct tern_http_answer *answer;
 };
@@ -35,45 +34,30 @@ static int show_row(void *self, const struct tern_deferred *deferred, struct ter
     return 0;
 }
 
-/* RFC 8288: the same query with the cursor. Values are words, times and ages; of their characters only + and : need
- * encoding. */
-static void link_next(const struct tern_http_request *request, const struct list *list)
-{
-    static const char *const kept[] = {"type", "subject", "reason", "state", "olderThan", "newerThan"};
-    struct tern_text query = {0};
-    tern_text_printf(&query, "limit=%d&cursor=%016" PRIx64, list->page.limit, (uint64_t)list->page.behind);
-    for (size_t i = 0; i < TERN_COUNT(kept); i++) {
-        const char *value = tern_http_query(request, kept[i]);
-        if (!value) continue;
-        tern_text_printf(&query, "&%s=", kept[i]);
-        for (; *value != '\0'; value++)
-            tern_text_printf(&query, strchr("+:", *value) ? "%%%02X" : "%c", (unsigned)*value);
-    }
-    tern_http_set_header(list->answer, "Link", "</admin/parked?%s>; rel=\"next\"", query.bytes);
-    tern_text_fini(&query);
-}
-
 static void get_parked(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     struct tern_app *app = self;
     struct tern_error err = {0};
     struct list list = {.answer = answer};
     struct tern_parked_page *page = &list.page;
+    char cursor[TERN_HTTP_CURSOR_SIZE] = "";
     if (!tern_parked_read_page(request, tern_now(app->ctx.clock), page, answer)) return;
     struct tern_db *db = tern_app_reader(app, &err);
     tern_text_add(&answer->body, "{\"parked\":[");
-    int status = db ? tern_parked_list(db, &page->filter, page->behind, page->limit + 1, show_row, &list, &err) : -1;
+    int status =
+        db ? tern_parked_list(db, &page->filter, page->behind, (int)page->limit + 1, show_row, &list, &err) : -1;
     tern_app_reader_done(app, db);
     if (status < 0) {
         tern_app_unavailable(answer, &err);
         return;
     }
+    tern_text_add(&answer->body, "]");
     if (list.more) {
-        link_next(request, &list);
-        tern_text_printf(&answer->body, "],\"nextCursor\":\"%016" PRIx64 "\"}\n", (uint64_t)page->behind);
-    } else {
-        tern_text_add(&answer->body, "],\"nextCursor\":null}\n");
+        tern_http_cursor(request, tern_parked_query, &(struct tern_http_place){.number = page->behind}, cursor);
+        tern_http_link_next(request, answer, tern_parked_query, "cursor", cursor);
     }
+    tern_json_add_text_or_null(&answer->body, "nextCursor", cursor);
+    tern_text_add(&answer->body, "}\n");
 }
 
 /* ---- show ------------------------------------------------------------------------------------------------------ */

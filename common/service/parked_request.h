@@ -12,8 +12,10 @@ enum { TERN_PARKED_WORD_SIZE = 65 }; /* bytes of a word in the body, NUL include
 struct tern_parked_page {
     struct tern_parked_filter filter;
     int64_t behind; /* the cursor: rows after this position; 0: from the oldest on */
-    int limit;      /* rows */
+    int64_t limit;  /* rows */
 };
+/* The arguments of the list, NULL-terminated. */
+extern const char *const tern_parked_query[];
 /* Fills a zeroed page. False: answered with 400. */
 bool tern_parked_read_page(const struct tern_http_request *request, int64_t now_ms, struct tern_parked_page *ret_page,
                            struct tern_http_answer *answer);

@@ -69,10 +69,47 @@ void tern_http_problem_faults(struct tern_http_answer *answer, const char *title
  * sentence that says why it is no JSON text. */
 void tern_http_problem_body(struct tern_http_answer *answer, const char *title, const struct tern_schema_faults *faults,
                             const struct tern_error *err);
-/* True when every query argument is in `known` (NULL-terminated); else the answer is a 400 that names the first other
- * one. */
+/* ---- the arguments of a query ----
+ *
+ * Each call is true when the argument is absent, which changes nothing, or was read; false when the answer has become a
+ * 400 that names it and says what it must be. */
+
+/* That every argument is in `known` (NULL-terminated). */
 bool tern_http_query_known(const struct tern_http_request *request, struct tern_http_answer *answer,
                            const char *const *known);
+/* An id or another word: 1 to 64 characters of A-Z a-z 0-9 . _ - */
+bool tern_http_query_word(const struct tern_http_request *request, struct tern_http_answer *answer, const char *name,
+                          const char **ret_word);
+/* A whole number within [low, high], in at most 18 digits; `low` is not negative. */
+bool tern_http_query_number(const struct tern_http_request *request, struct tern_http_answer *answer, const char *name,
+                            int64_t low, int64_t high, int64_t *ret_number);
+/* A time with its zone (RFC 3339), or an age; not later than `latest_ms`. UTC milliseconds. */
+#define TERN_HTTP_TIME "a time like 2026-11-23T14:30:00Z, or an age like 90s, 15m, 2h, 7d"
+bool tern_http_query_time(const struct tern_http_request *request, struct tern_http_answer *answer, const char *name,
+                          int64_t now_ms, int64_t latest_ms, int64_t *ret_ms);
+/* The same from a text: 0 or -1. */
+int tern_http_read_time(const char *text, int64_t now_ms, int64_t *ret_ms);
+/* A place in a list: a number and, where numbers repeat, an id ("" if not). */
+enum { TERN_HTTP_PLACE_ID_SIZE = 65, TERN_HTTP_CURSOR_SIZE = 24 + TERN_HTTP_PLACE_ID_SIZE };
+struct tern_http_place {
+    int64_t number; /* not negative */
+    char id[TERN_HTTP_PLACE_ID_SIZE];
+};
+/* The place as a text that clients take as opaque. It belongs to the arguments in `known` as the request has them, but
+ * for limit: a page may have another size. */
+void tern_http_cursor(const struct tern_http_request *request, const char *const *known,
+                      const struct tern_http_place *place, char cursor[TERN_HTTP_CURSOR_SIZE]);
+/* The argument "cursor": one that tern_http_cursor has made for the same arguments. */
+bool tern_http_query_cursor(const struct tern_http_request *request, struct tern_http_answer *answer,
+                            const char *const *known, struct tern_http_place *ret_place);
+/* Answers 400: "<name> must be <must>." Always false. */
+bool tern_http_query_refuse(struct tern_http_answer *answer, const char *name, const char *must);
+/* Adds the link to the next page of a list (RFC 8288): the arguments in `known` as the request has them, but `place`,
+ * the one that says where a page begins, with the value `next`. */
+void tern_http_link_next(const struct tern_http_request *request, struct tern_http_answer *answer,
+                         const char *const *known, const char *place, const char *next);
+
+/* ---- routes ---- */
 
 typedef void tern_http_handler(void *self, const struct tern_http_request *request, struct tern_http_answer *answer);
 

@@ -14,12 +14,14 @@ enum { WHY_SIZE = 201 }; /* bytes of a failure's reason inside a text, with the 
 
 /* What all messages have. `detail` is the last part of the dedup key; "": the order alone. To the customer by e-mail,
  * unless the caller changes it. */
-static void begin(struct message *message, const char *type, const char *order_id, const char *detail)
+static void begin(struct message *message, const char *type, const char *order_id, const char *customer_id,
+                  const char *detail)
 {
     memset(message, 0, sizeof *message);
     message->type = type;
     message->methods = SHOP_METHOD_EMAIL;
     tern_copy_whole(message->order_id, sizeof message->order_id, order_id);
+    tern_copy_whole(message->customer_id, sizeof message->customer_id, customer_id);
     (void)snprintf(message->dedup_key, sizeof message->dedup_key, "%s:%s%s%s", type, order_id, detail[0] ? ":" : "",
                    detail);
 }
@@ -34,7 +36,7 @@ static const char *money(int64_t minor, char text[TERN_MONEY_SIZE])
 void message_order_confirmation(const struct shop_order_placed *order, struct message *ret_message)
 {
     char total[TERN_MONEY_SIZE];
-    begin(ret_message, SHOP_NOTIFY_ORDER_CONFIRMATION, order->order_id, "");
+    begin(ret_message, SHOP_NOTIFY_ORDER_CONFIRMATION, order->order_id, order->customer_id, "");
     (void)snprintf(ret_message->title, sizeof ret_message->title, "We have your order %s", order->order_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
                    "Thank you for your order %s over %s %s. We will write again when it has been paid and packed.",
@@ -44,7 +46,7 @@ void message_order_confirmation(const struct shop_order_placed *order, struct me
 void message_payment_confirmation(const struct shop_payment_processed *payment, struct message *ret_message)
 {
     char amount[TERN_MONEY_SIZE];
-    begin(ret_message, SHOP_NOTIFY_PAYMENT_CONFIRMATION, payment->order_id, "");
+    begin(ret_message, SHOP_NOTIFY_PAYMENT_CONFIRMATION, payment->order_id, payment->customer_id, "");
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Payment received for order %s", payment->order_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
                    "We received your payment of %s for order %s (transaction %s).",
@@ -55,7 +57,7 @@ void message_payment_failure(const struct shop_payment_failed *payment, struct m
 {
     char amount[TERN_MONEY_SIZE], why[WHY_SIZE];
     tern_schema_fit_text(why, sizeof why, SHOP_TEXT_CHARACTERS, payment->error); /* cut between characters */
-    begin(ret_message, SHOP_NOTIFY_PAYMENT_FAILURE, payment->order_id, "");
+    begin(ret_message, SHOP_NOTIFY_PAYMENT_FAILURE, payment->order_id, payment->customer_id, "");
     ret_message->methods = SHOP_METHOD_EMAIL " " SHOP_METHOD_SMS;
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Payment failed for order %s", payment->order_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
@@ -65,7 +67,7 @@ void message_payment_failure(const struct shop_payment_failed *payment, struct m
 
 void message_status_update(const struct shop_order_updated *update, const char *event_id, struct message *ret_message)
 {
-    begin(ret_message, SHOP_NOTIFY_ORDER_STATUS_UPDATE, update->order_id, event_id);
+    begin(ret_message, SHOP_NOTIFY_ORDER_STATUS_UPDATE, update->order_id, update->customer_id, event_id);
     tern_copy_whole(ret_message->product_id, sizeof ret_message->product_id, update->product_id);
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Your order %s is now %s", update->order_id,
                    update->status);
@@ -92,7 +94,7 @@ static const char *plain_reason(const char *reason)
 
 void message_cancellation(const struct shop_order_cancelled *cancelled, struct message *ret_message)
 {
-    begin(ret_message, SHOP_NOTIFY_ORDER_CANCELLATION, cancelled->order_id, "");
+    begin(ret_message, SHOP_NOTIFY_ORDER_CANCELLATION, cancelled->order_id, cancelled->customer_id, "");
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Your order %s is cancelled", cancelled->order_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
                    "Your order %s was cancelled %s. Whatever was charged is given back.", cancelled->order_id,
@@ -102,7 +104,7 @@ void message_cancellation(const struct shop_order_cancelled *cancelled, struct m
 void message_refund(const struct shop_payment_refunded *refund, struct message *ret_message)
 {
     char amount[TERN_MONEY_SIZE];
-    begin(ret_message, SHOP_NOTIFY_REFUND_CONFIRMATION, refund->order_id, "");
+    begin(ret_message, SHOP_NOTIFY_REFUND_CONFIRMATION, refund->order_id, refund->customer_id, "");
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Refund for order %s", refund->order_id);
     (void)snprintf(ret_message->text, sizeof ret_message->text,
                    "We gave back %s for order %s (refund %s). It may take a few days to show.",
@@ -111,7 +113,7 @@ void message_refund(const struct shop_payment_refunded *refund, struct message *
 
 void message_inventory_alert(const struct shop_product_out_of_stock *alert, struct message *ret_message)
 {
-    begin(ret_message, SHOP_NOTIFY_INVENTORY_ALERT, alert->order_id, alert->product_id);
+    begin(ret_message, SHOP_NOTIFY_INVENTORY_ALERT, alert->order_id, "", alert->product_id);
     ret_message->audience = MESSAGE_TO_ADMIN;
     tern_copy_whole(ret_message->product_id, sizeof ret_message->product_id, alert->product_id);
     (void)snprintf(ret_message->title, sizeof ret_message->title, "Out of stock: %s", alert->product_id);

@@ -16,7 +16,8 @@ struct message {
     enum message_audience audience;
     char dedup_key[160]; /* "<type>:<orderId>[:<detail>]": the same message has the same key for ever */
     char order_id[TERN_ID_SIZE];
-    char product_id[TERN_ID_SIZE]; /* "" when not about a product */
+    char customer_id[TERN_ID_SIZE]; /* "": it goes to the administrator */
+    char product_id[TERN_ID_SIZE];  /* "" when not about a product */
     char title[MESSAGE_TITLE_SIZE];
     char text[MESSAGE_TEXT_SIZE];
 };

@@ -1,7 +1,6 @@
-/* notification_http.c - GET /notifications?orderId=: the messages about an order, or the newest of all.
+/* notification_http.c - GET /notifications: what was written, newest first, in pages; to whom and about what is asked for.
  *
- * Reads only, on a connection that cannot write. Answers the newest LIST_MAX rows and has no pages: an order has about
- * ten messages at most. */
+ * Reads only, on a connection that cannot write. */
 #include <string.h>
 
 #include "notification.h"
@@ -22,12 +21,13 @@ static void add_methods(struct tern_text *out, const char *name, const char *met
 }
 
 /* Appends one element to the JSON array that is open in `self`, a text. */
-static int add_to_list(void *self, const struct notification *row)
+static void add_to_list(void *self, const struct notification *row)
 {
     struct tern_text *out = self;
     if (out->bytes[out->length - 1] != '[') tern_text_add(out, ",");
     tern_text_printf(out, "{\"notificationType\":\"%s\",\"orderId\":\"%s\",\"status\":\"%s\"", row->type, row->order_id,
                      row->status);
+    tern_json_add_text(out, "customerId", row->customer_id);
     tern_json_add_text(out, "productId", row->product_id);
     tern_json_add_text(out, "recipient", row->recipient);
     add_methods(out, "methods", row->methods);
@@ -38,32 +38,56 @@ static int add_to_list(void *self, const struct notification *row)
     bool failed = strcmp(row->status, NOTIFICATION_FAILED) == 0;
     if (row->finished_at_ms) tern_json_add_time(out, failed ? "failedAt" : "sentAt", row->finished_at_ms);
     tern_text_add(out, "}");
-    return 0;
+}
+
+static bool read_status(const struct tern_http_request *request, struct tern_http_answer *answer,
+                        const char **ret_status)
+{
+    static const char *const known[] = {NOTIFICATION_WAITING, NOTIFICATION_PENDING, NOTIFICATION_SENT,
+                                        NOTIFICATION_FAILED};
+    const char *text = tern_http_query(request, "status");
+    if (!text) return true;
+    for (size_t i = 0; i < TERN_COUNT(known); i++)
+        if (strcmp(known[i], text) == 0) *ret_status = known[i];
+    return *ret_status || tern_http_query_refuse(answer, "status", "WAITING, PENDING, SENT or FAILED");
 }
 
 static void get_notifications(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    static const char *const known[] = {"orderId", NULL};
+    static const char *const known[] = {"orderId", "customerId", "type", "status", "limit", "cursor", NULL};
     struct tern_app *app = self;
     struct tern_error err = {0};
-    const char *order_id = tern_http_query(request, "orderId");
-    if (!tern_http_query_known(request, answer, known)) return;
-    if (order_id && !tern_id_valid(order_id)) {
-        tern_http_problem(answer, 400, "Invalid order id", "An order id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
+    struct notification_filter filter = {0};
+    struct tern_http_place place = {.number = INT64_MAX};
+    struct notification_page page = {.limit = LIST_MAX};
+    char cursor[TERN_HTTP_CURSOR_SIZE] = "";
+    if (!tern_http_query_known(request, answer, known) ||
+        !tern_http_query_word(request, answer, "orderId", &filter.order_id) ||
+        !tern_http_query_word(request, answer, "customerId", &filter.customer_id) ||
+        !tern_http_query_word(request, answer, "type", &filter.type) || !read_status(request, answer, &filter.status) ||
+        !tern_http_query_number(request, answer, "limit", 1, LIST_MAX, &page.limit) ||
+        !tern_http_query_cursor(request, answer, known, &place))
         return;
-    }
+    page.before = place.number;
     struct tern_db *db = tern_app_reader(app, &err);
     tern_text_add(&answer->body, "{\"notifications\":[");
-    int status = db ? notification_each(db, order_id ? order_id : "", LIST_MAX, add_to_list, &answer->body, &err) : -1;
+    int status = db ? notification_list(db, &filter, &page, add_to_list, &answer->body, &err) : -1;
     tern_app_reader_done(app, db);
-    if (status < 0)
+    if (status < 0) {
         tern_app_unavailable(answer, &err);
-    else
-        tern_text_add(&answer->body, "]}\n");
+        return;
+    }
+    if (page.more) {
+        tern_http_cursor(request, known, &(struct tern_http_place){.number = page.before}, cursor);
+        tern_http_link_next(request, answer, known, "cursor", cursor);
+    }
+    tern_text_add(&answer->body, "]");
+    tern_json_add_text_or_null(&answer->body, "nextCursor", cursor);
+    tern_text_add(&answer->body, "}\n");
 }
 
 const struct tern_http_route notification_routes[] = {
     {"GET", "/notifications", get_notifications, TERN_HTTP_OPEN,
-     "what was written to whom, newest first; ?orderId= for one order"},
-    {NULL,  NULL,             NULL,              0,              NULL },
+     "what was written to whom, newest first; ?orderId= customerId= type= status= limit= cursor="},
+    {NULL,  NULL,             NULL,              0,              NULL                            },
 };

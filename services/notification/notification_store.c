@@ -4,6 +4,8 @@
  * a dedup key exists once. */
 #include "notification_store.h"
 
+#include <string.h>
+
 /* ---- contacts ---- */
 
 static const char select_contact[] = "SELECT email, phone FROM contact WHERE order_id = ?1";
@@ -37,7 +39,7 @@ int contact_add(struct tern_db *db, const char *order_id, const struct contact *
 
 static const char insert_notification[] =
     "INSERT INTO notification (dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title,"
-    " text, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10) ON CONFLICT (dedup_key) DO NOTHING";
+    " text, created_at, customer_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', '', ?8, ?9, ?10, ?11) ON CONFLICT (dedup_key) DO NOTHING";
 
 int notification_add(struct tern_db *db, const struct message *message, const char *recipient, int64_t now_ms,
                      int64_t *ret_id, struct tern_error *err)
@@ -47,13 +49,14 @@ int notification_add(struct tern_db *db, const struct message *message, const ch
                                        tern_db_text(message->order_id), tern_db_text(message->product_id),
                                        tern_db_text(recipient ? NOTIFICATION_PENDING : NOTIFICATION_WAITING),
                                        tern_db_text(recipient), tern_db_text(message->methods),
-                                       tern_db_text(message->title), tern_db_text(message->text), tern_db_int(now_ms)),
+                                       tern_db_text(message->title), tern_db_text(message->text), tern_db_int(now_ms),
+                                       tern_db_text(message->customer_id)),
                           ret_id, err);
 }
 
 #define COLUMNS                                                                                                \
     "SELECT id, dedup_key, type, order_id, product_id, status, recipient, methods, sent, failed, title, text," \
-    " created_at, settled_at FROM notification"
+    " created_at, settled_at, customer_id FROM notification"
 
 static void read_row(const struct tern_db_rows *rows, struct notification *row)
 {
@@ -71,6 +74,7 @@ static void read_row(const struct tern_db_rows *rows, struct notification *row)
     tern_copy_whole(row->text, sizeof row->text, tern_db_column_text(rows, 11));
     row->created_at_ms = tern_db_column_int(rows, 12);
     row->finished_at_ms = tern_db_column_int(rows, 13);
+    tern_copy_whole(row->customer_id, sizeof row->customer_id, tern_db_column_text(rows, 14));
 }
 
 /* Runs a statement with at most one row. 1 with the row, 0, or -1. */
@@ -123,20 +127,51 @@ int notification_update(struct tern_db *db, const struct notification *row, stru
                : 0;
 }
 
-static const char select_of_order[] = COLUMNS " WHERE order_id = ?1 ORDER BY id DESC LIMIT ?2";
-static const char select_newest[] = COLUMNS " WHERE ?1 IS NULL ORDER BY id DESC LIMIT ?2";
+/* ---- lists ---- */
 
-int notification_each(struct tern_db *db, const char *order_id, int limit,
-                      int (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err)
+enum { ROWS_MAX = 5000 }; /* rows that a page reads at most */
+
+#define BEFORE " id < ?1 ORDER BY id DESC LIMIT ?2"
+static const char list_all[] = COLUMNS " WHERE" BEFORE;
+static const char list_failed[] = COLUMNS " WHERE status = 'FAILED' AND" BEFORE;
+static const char list_order[] = COLUMNS " WHERE order_id = ?3 AND" BEFORE;
+static const char list_customer[] = COLUMNS " WHERE customer_id = ?3 AND" BEFORE;
+
+/* Walks the index that is expected to have the fewest rows of others; none sorts more than an order's few. */
+static int begin_list(struct tern_db *db, const struct notification_filter *filter,
+                      const struct notification_page *page, struct tern_db_rows *rows, struct tern_error *err)
+{
+    const char *whose = filter->order_id ? filter->order_id : filter->customer_id;
+    const struct tern_db_value values[] = {tern_db_int(page->before), tern_db_int(ROWS_MAX + 1), tern_db_text(whose)};
+    if (whose) return tern_db_query(db, rows, filter->order_id ? list_order : list_customer, values, 3, err);
+    bool failed = filter->status && strcmp(filter->status, NOTIFICATION_FAILED) == 0;
+    return tern_db_query(db, rows, failed ? list_failed : list_all, values, 2, err);
+}
+
+static bool passes(const struct notification_filter *filter, const struct notification *row)
+{
+    return (!filter->customer_id || strcmp(filter->customer_id, row->customer_id) == 0) &&
+           (!filter->type || strcmp(filter->type, row->type) == 0) &&
+           (!filter->status || strcmp(filter->status, row->status) == 0);
+}
+
+int notification_list(struct tern_db *db, const struct notification_filter *filter, struct notification_page *page,
+                      void (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err)
 {
     struct tern_db_rows rows;
     struct notification row;
+    int64_t shown = 0, read = 0;
     int got;
-    const char *sql = order_id[0] ? select_of_order : select_newest;
-    if (tern_db_query(db, &rows, sql, TERN_DB_ARGS(tern_db_text(order_id), tern_db_int(limit)), err) < 0) return -1;
+    page->more = false;
+    if (begin_list(db, filter, page, &rows, err) < 0) return -1;
     while ((got = tern_db_next(&rows, err)) > 0) {
+        page->more = shown == page->limit || read++ == ROWS_MAX;
+        if (page->more) break;
         read_row(&rows, &row);
-        if (visit(self, &row) != 0) break;
+        page->before = row.id;
+        if (!passes(filter, &row)) continue;
+        visit(self, &row);
+        shown++;
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : 0;

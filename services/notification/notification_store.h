@@ -28,6 +28,7 @@ struct notification {
     int64_t id;                                            /* ascending */
     char dedup_key[160], type[TERN_WORD_SIZE];             /* as in struct message */
     char order_id[TERN_ID_SIZE], product_id[TERN_ID_SIZE]; /* product_id: "" when not about a product */
+    char customer_id[TERN_ID_SIZE];                        /* "": to the administrator, or of an older version */
     char status[12];                                       /* NOTIFICATION_... */
     char recipient[SHOP_TEXT_SIZE];                        /* "" while WAITING */
     char methods[64];                                      /* all its methods, separated by a blank: "EMAIL SMS" */
@@ -50,9 +51,19 @@ int notification_next_waiting(struct tern_db *db, const char *order_id, struct n
 int notification_address(struct tern_db *db, int64_t id, const char *recipient, struct tern_error *err);
 /* Writes status, sent, failed and finished_at_ms. 0, or -1. */
 int notification_update(struct tern_db *db, const struct notification *row, struct tern_error *err);
-/* Visits at most `limit` rows, newest first: of one order, or of all when `order_id` is "". `visit` returns 0 to go on.
- * 0, or -1. */
-int notification_each(struct tern_db *db, const char *order_id, int limit,
-                      int (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err);
+/* Which notifications: those that pass all that is given. NULL: any. */
+struct notification_filter {
+    const char *order_id, *customer_id, *type, *status;
+};
+/* A page of a list, newest first. */
+struct notification_page {
+    int64_t before; /* the page begins before this id; INT64_MAX: with the newest */
+    int64_t limit;  /* rows, at most */
+    bool more;      /* filled: the list goes on before `before`, which is the last row that was read */
+};
+/* Visits a page and moves page->before. It reads so many rows at most that a page takes a few milliseconds: then it may
+ * have fewer rows than its limit, and `more`. 0, or -1. */
+int notification_list(struct tern_db *db, const struct notification_filter *filter, struct notification_page *page,
+                      void (*visit)(void *self, const struct notification *row), void *self, struct tern_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* order_http.c - the route table, and the answers and headers that several routes share.
  *
- * Knows no order by its content and reads no store. */
+ * Knows no order by its content. A read has a connection that cannot write, so it never waits for the writer and never
+ * delays it (SQLite in WAL mode: readers see the last commit). */
 #include "order_http.h"
 
 #include <inttypes.h>
@@ -8,13 +9,31 @@
 #include <string.h>
 
 const struct tern_http_route order_routes[] = {
-    {"POST", "/orders",                  place_order,       TERN_HTTP_JSON | TERN_HTTP_ONCE,          "places an order"              },
-    {"GET",  "/orders",                  read_orders,       TERN_HTTP_OPEN,                           "the newest orders"            },
-    {"GET",  "/orders/{orderId}",        read_order,        TERN_HTTP_OPEN,                           "an order as it is now"        },
-    {"GET",  "/orders/{orderId}/events", read_order_events, TERN_HTTP_OPEN,                           "all that happened to an order"},
-    {"POST", "/orders/{orderId}/cancel", cancel_order,      TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"             },
-    {NULL,   NULL,                       NULL,              0,                                        NULL                           },
+    {"POST", "/orders",                   place_order,        TERN_HTTP_JSON | TERN_HTTP_ONCE,          "places an order"                                   },
+    {"GET",  "/orders",                   read_orders,        TERN_HTTP_OPEN,                           "orders, newest first, in pages"                    },
+    {"GET",  "/orders/{orderId}",         read_order,         TERN_HTTP_OPEN,                           "an order as it is, or as it was"                   },
+    {"GET",  "/orders/{orderId}/events",  read_order_events,  TERN_HTTP_OPEN,                           "all that happened to an order"                     },
+    {"GET",  "/orders/{orderId}/history", read_order_history, TERN_HTTP_OPEN,                           "what each event changed in an order"               },
+    {"POST", "/orders/{orderId}/cancel",  cancel_order,       TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"                                  },
+    {"GET",  "/products",                 read_products,      TERN_HTTP_OPEN,                           "products, as inventory-service published them last"},
+    {NULL,   NULL,                        NULL,               0,                                        NULL                                                },
 };
+
+void order_http_read(struct tern_app *app, const struct order_read *read, order_fill *fill, const void *asked)
+{
+    struct tern_error err = {0};
+    struct tern_db *db = NULL;
+    int found = 0;
+    if (!read->order_id || tern_id_valid(read->order_id)) {
+        db = tern_app_reader(app, &err);
+        found = db ? fill(db, read, asked, &err) : -1;
+        tern_app_reader_done(app, db);
+    }
+    if (found < 0)
+        order_http_trouble(app, read->answer, db ? "orders could not be read" : "no connection for reading", &err);
+    else if (found == 0)
+        order_http_unknown(read->answer, read->order_id);
+}
 
 void order_http_unknown(struct tern_http_answer *answer, const char *order_id)
 {

@@ -29,6 +29,21 @@ int order_store_insert(struct tern_db *db, const struct order_state *order, stru
                : 0;
 }
 
+static const char insert_product[] =
+    "INSERT INTO order_products (ordered_id, placed_at_ms, order_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+
+int order_store_insert_lines(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
+                             struct tern_error *err)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        if (tern_db_run(db, insert_product,
+                        TERN_DB_ARGS(tern_db_text(lines->at[i].product_id), tern_db_int(order->created_at_ms),
+                                     tern_db_text(order->order_id)),
+                        err) < 0)
+            return -1;
+    return 0;
+}
+
 static const char update_order[] =
     "UPDATE orders SET version = ?2, status = ?3, money = ?4, stock = ?5, reason = ?6, transaction_id = ?7, "
     "product_id = ?8, updated_at_ms = ?9, released = ?10, note = ?11 WHERE order_id = ?1";
@@ -87,25 +102,106 @@ int order_store_load(struct tern_db *db, const char *order_id, struct order_stat
     return found;
 }
 
-static const char select_newest[] = "SELECT " COLUMNS " FROM orders ORDER BY order_id DESC LIMIT ?1";
+/* ---- lists ---------------------------------------------------------------------------------------------------- */
 
-int order_store_newest(struct tern_db *db, int64_t limit, order_store_visitor *visit, void *self,
-                       struct tern_error *err)
+/* Rows that a page reads at most: with two filters only one of them has an index. */
+enum { ROWS_MAX = 5000 };
+
+/* Each walks one index from a place down to a time, and sorts nothing. */
+#define BEHIND(created) "(" created ", order_id) < (?1, ?2) AND " created " > ?3"
+#define NEWEST_FIRST    "ORDER BY created_at_ms DESC, order_id DESC LIMIT ?4"
+
+static const char list_all[] = "SELECT " COLUMNS " FROM orders WHERE " BEHIND("created_at_ms") " " NEWEST_FIRST;
+static const char list_customer[] =
+    "SELECT " COLUMNS " FROM orders WHERE customer_id = ?5 AND " BEHIND("created_at_ms") " " NEWEST_FIRST;
+/* Two statuses are merged in their common order; the second may be the same as none. */
+static const char list_status[] = "SELECT " COLUMNS " FROM orders WHERE status = ?5 AND " BEHIND(
+    "created_at_ms") " UNION ALL "
+                     "SELECT " COLUMNS " FROM orders WHERE status = ?6 AND " BEHIND("created_at_ms") " " NEWEST_FIRST;
+static const char list_product[] =
+    "SELECT " COLUMNS " FROM order_products CROSS JOIN orders USING (order_id) "
+    "WHERE ordered_id = ?5 AND " BEHIND("placed_at_ms") " ORDER BY placed_at_ms DESC, order_id DESC LIMIT ?4";
+static const char has_product[] =
+    "SELECT 1 FROM order_products WHERE ordered_id = ?1 AND placed_at_ms = ?2 AND order_id = ?3";
+
+/* Whether an order passes; -1 with `err`. */
+static int passes(struct tern_db *db, const struct order_filter *filter, const struct order_state *order,
+                  struct tern_error *err)
+{
+    int64_t one;
+    if (filter->status != ORDER_STATUS_COUNT && order->saga.status != filter->status) return 0;
+    if (filter->waits_for != SAGA_WAIT_COUNT && !saga_waits_for(order->saga, filter->waits_for)) return 0;
+    if (!filter->product_id || !filter->customer_id) return 1; /* without a customer the product's list is walked */
+    return tern_db_get_int(db, has_product,
+                           TERN_DB_ARGS(tern_db_text(filter->product_id), tern_db_int(order->created_at_ms),
+                                        tern_db_text(order->order_id)),
+                           &one, err);
+}
+
+/* Walks the index that is expected to have the fewest rows of others. */
+static int begin_list(struct tern_db *db, const struct order_filter *filter, const struct order_page *page,
+                      struct tern_db_rows *rows, struct tern_error *err)
+{
+    struct tern_db_value values[6] = {tern_db_int(page->behind.created_at_ms), tern_db_text(page->behind.order_id),
+                                      tern_db_int(filter->after_ms), tern_db_int(ROWS_MAX + 1)};
+    const struct saga_waiting *waiting = &saga_waiting[filter->waits_for];
+    if (filter->before_ms <= page->behind.created_at_ms) {
+        values[0] = tern_db_int(filter->before_ms);
+        values[1] = tern_db_null(); /* compares as unknown: an order of that very time is not listed */
+    }
+    if (filter->customer_id) {
+        values[4] = tern_db_text(filter->customer_id);
+        return tern_db_query(db, rows, list_customer, values, 5, err);
+    }
+    if (filter->product_id) {
+        values[4] = tern_db_text(filter->product_id);
+        return tern_db_query(db, rows, list_product, values, 5, err);
+    }
+    if (filter->status != ORDER_STATUS_COUNT) {
+        values[4] = tern_db_text(order_status_name(filter->status));
+        return tern_db_query(db, rows, list_status, values, 6, err);
+    }
+    if (filter->waits_for == SAGA_WAIT_COUNT) return tern_db_query(db, rows, list_all, values, 4, err);
+    values[4] = tern_db_text(order_status_name(waiting->in[0]));
+    if (waiting->in[1] != ORDER_STATUS_COUNT) values[5] = tern_db_text(order_status_name(waiting->in[1]));
+    return tern_db_query(db, rows, list_status, values, 6, err);
+}
+
+/* Reads one row and shows it if it passes. 1: shown, 0: passed over, -1. */
+static int take_row(struct tern_db *db, const struct order_filter *filter, struct order_page *page,
+                    const struct tern_db_rows *rows, order_store_visitor *visit, void *self, struct tern_error *err)
+{
+    struct order_state order = {0};
+    if (read_row(rows, &order, err) < 0) return -1;
+    int passed = passes(db, filter, &order, err);
+    if (passed > 0 && visit(self, &order, err) < 0) passed = -1;
+    page->behind.created_at_ms = order.created_at_ms;
+    tern_copy_whole(page->behind.order_id, sizeof page->behind.order_id, order.order_id);
+    order_fini(&order);
+    return passed;
+}
+
+int order_store_list(struct tern_db *db, const struct order_filter *filter, struct order_page *page,
+                     order_store_visitor *visit, void *self, struct tern_error *err)
 {
     struct tern_db_rows rows;
-    struct order_state order;
+    int64_t shown = 0, read = 0;
     int got;
-    if (tern_db_query(db, &rows, select_newest, TERN_DB_ARGS(tern_db_int(limit)), err) < 0) return -1;
+    page->more = false;
+    if (begin_list(db, filter, page, &rows, err) < 0) return -1;
     while ((got = tern_db_next(&rows, err)) > 0) {
-        got = read_row(&rows, &order, err);
+        page->more = shown == page->limit || read == ROWS_MAX;
+        if (page->more) break;
+        got = take_row(db, filter, page, &rows, visit, self, err);
         if (got < 0) break;
-        got = visit(self, &order, err);
-        order_fini(&order);
-        if (got < 0) break;
+        shown += got;
+        read++;
     }
     tern_db_done(&rows);
     return got < 0 ? -1 : 0;
 }
+
+/* ---- at the start ---------------------------------------------------------------------------------------------- */
 
 static const char select_statuses[] = "SELECT order_id, status FROM orders";
 
@@ -144,4 +240,21 @@ int order_store_keep_product(struct tern_db *db, const struct shop_inventory_upd
                                     tern_db_int(updated->new_quantity), tern_db_int(updated->updated_at_ms),
                                     tern_db_text(event_id)),
                        err);
+}
+
+static const char select_products[] =
+    "SELECT product_id, name, quantity, updated_at_ms FROM products ORDER BY product_id";
+
+int order_store_each_product(struct tern_db *db, order_product_visitor *visit, void *self, struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    int got;
+    if (tern_db_query(db, &rows, select_products, TERN_DB_NO_ARGS, err) < 0) return -1;
+    while ((got = tern_db_next(&rows, err)) > 0)
+        visit(self, &(struct order_product){.product_id = tern_db_column_text(&rows, 0),
+                                            .name = tern_db_column_text(&rows, 1),
+                                            .quantity = tern_db_column_int(&rows, 2),
+                                            .updated_at_ms = tern_db_column_int(&rows, 3)});
+    tern_db_done(&rows);
+    return got < 0 ? -1 : 0;
 }

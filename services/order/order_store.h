@@ -11,20 +11,55 @@
 
 /* A new order. 0, or -1. */
 int order_store_insert(struct tern_db *db, const struct order_state *order, struct tern_error *err);
+/* The products that a new order holds, for the lists by product. 0, or -1. */
+int order_store_insert_lines(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
+                             struct tern_error *err);
 /* Writes what can change after an order was placed; the order was loaded in the same transaction. 0, or -1. */
 int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err);
 /* 1 with the order, 0 when there is none, -1; a row that no order can have is -1 as well. */
 int order_store_load(struct tern_db *db, const char *order_id, struct order_state *ret_order, struct tern_error *err);
-/* Visits the newest `limit` orders, newest first. `order` is valid during the visit only. A visit returns 0 to go on,
- * or -1 with `err`. 0, or -1. */
+
+/* ---- lists ---- */
+
+/* Which orders: those that pass all that is given. */
+struct order_filter {
+    const char *customer_id, *product_id; /* NULL: any */
+    enum order_status status;             /* ORDER_STATUS_COUNT: any */
+    enum saga_wait waits_for;             /* SAGA_WAIT_COUNT: any */
+    int64_t after_ms, before_ms;          /* placed later and earlier than these, UTC milliseconds; 0, INT64_MAX: any */
+};
+/* The place of an order in a list, which never changes: orders that arrive move no page. */
+struct order_place {
+    int64_t created_at_ms; /* UTC milliseconds */
+    char order_id[TERN_ID_SIZE];
+};
+/* A page. */
+struct order_page {
+    struct order_place behind; /* the page begins behind it; INT64_MAX: with the newest */
+    int64_t limit;             /* orders, at most */
+    bool more;                 /* filled: the list goes on behind `behind`, which is the last order that was read */
+};
+/* `order` is valid during the visit only. 0 to go on, or -1 with `err`. */
 typedef int order_store_visitor(void *self, const struct order_state *order, struct tern_error *err);
-int order_store_newest(struct tern_db *db, int64_t limit, order_store_visitor *visit, void *self,
-                       struct tern_error *err);
+/* Visits the orders of a page, newest first, and moves page->behind. It reads so many rows at most that a page takes
+ * a few milliseconds whatever is filtered: then it may have fewer orders than its limit, and `more`. 0, or -1. */
+int order_store_list(struct tern_db *db, const struct order_filter *filter, struct order_page *page,
+                     order_store_visitor *visit, void *self, struct tern_error *err);
 /* Visits each order that waits for an answer, in any order. A visit returns 0 to go on, or -1 with `err`; it may write
  * to other tables. Reads every row of `orders`: for the start of the service only. 0, or -1. */
 typedef int order_store_id_visitor(void *self, const char *order_id, struct tern_error *err);
 int order_store_each_waiting(struct tern_db *db, order_store_id_visitor *visit, void *self, struct tern_error *err);
 
+/* ---- products ---- */
+
+struct order_product {
+    const char *product_id, *name;
+    int64_t quantity;      /* free to promise */
+    int64_t updated_at_ms; /* UTC milliseconds, of inventory's clock */
+};
+/* Visits every product, by id. 0, or -1. */
+typedef void order_product_visitor(void *self, const struct order_product *product);
+int order_store_each_product(struct tern_db *db, order_product_visitor *visit, void *self, struct tern_error *err);
 /* Stores a product as `updated` has it, unless the row is newer (by updated_at_ms, then by the event's id, which
  * ascends). The read model of products; placing an order does not ask it. 1 when it was stored, 0 when it was old,
  * -1. */

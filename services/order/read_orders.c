@@ -1,120 +1,62 @@
-/* read_orders.c - GET /orders, /orders/{orderId} and /orders/{orderId}/events: what is on disk, nothing else.
+/* read_orders.c - GET /orders and /products: lists from the read models.
  *
- * Each request has a connection that cannot write, so it never waits for the writer and never delays it (SQLite in WAL
- * mode: readers see the last commit). Long streams are read in pages. */
+ * Orders come newest first, in pages that stay right while orders arrive: a cursor names the last order that was read,
+ * and the place of an order never changes. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "order_http.h"
 #include "order_store.h"
-#include "tern/event_log.h"
-#include "tern/mask.h"
-
-static const char *const no_query[] = {NULL};
-
-/* Writes the answer from the store. 1; 0 when there is no such order; -1 with `err`. */
-typedef int fill_answer(struct tern_db *db, const struct tern_http_request *request, struct tern_http_answer *answer,
-                        struct tern_error *err);
-
-/* What the three reads have in common: the query, the connection, and the answers when there is nothing to show. */
-static void read_with(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
-                      const char *const *known_query, fill_answer *fill)
-{
-    struct tern_error err = {0};
-    if (!tern_http_query_known(request, answer, known_query)) return;
-    struct tern_db *db = tern_app_reader(app, &err);
-    if (!db) {
-        order_http_trouble(app, answer, "no connection for reading", &err);
-        return;
-    }
-    int found = fill(db, request, answer, &err);
-    tern_app_reader_done(app, db);
-    if (found < 0)
-        order_http_trouble(app, answer, "orders could not be read", &err);
-    else if (found == 0)
-        order_http_unknown(answer, tern_http_parameter(request, "orderId"));
-}
-
-/* ---- one order --------------------------------------------------------------------------------------------- */
-
-static int fill_order(struct tern_db *db, const struct tern_http_request *request, struct tern_http_answer *answer,
-                      struct tern_error *err)
-{
-    const char *order_id = tern_http_parameter(request, "orderId");
-    const char *known = tern_http_header(request, "If-None-Match");
-    struct order_state order = {0};
-    int found = tern_id_valid(order_id) ? order_store_load(db, order_id, &order, err) : 0;
-    if (found <= 0) return found;
-    order_http_etag(answer, order.version);
-    if (known && order_http_etag_listed(known, order.version, true)) answer->status = 304;
-    order_print(&order, &answer->body); /* a 304 has no body, but its Content-Length */
-    order_fini(&order);
-    return 1;
-}
-
-void read_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
-{
-    read_with(self, request, answer, no_query, fill_order);
-}
-
-/* ---- its events -------------------------------------------------------------------------------------------- */
-
-enum { EVENTS_PAGE = 100 }; /* events read at once */
-
-struct stream {
-    struct tern_text *out; /* an open JSON array; not owned */
-    int64_t version;       /* of the last event written; 0: none yet */
-};
-
-/* Secrets such as the payment token are masked: the log has them, the API does not. */
-static int add_event(void *self, const struct tern_log_row *row, struct tern_error *err)
-{
-    struct stream *stream = self;
-    struct cJSON *tree = tern_json_parse(row->body, row->body_length, TERN_JSON_MAX_BYTES, err);
-    if (!tree) return tern_error_prefix(err, "event %lld of the log", (long long)row->seq);
-    if (stream->version > 0) tern_text_add_bytes(stream->out, ",", 1);
-    tern_mask_print(tree, TERN_MASK_SECRETS, stream->out);
-    tern_json_destroy(tree);
-    stream->version = row->subject_version;
-    return 0;
-}
-
-static int fill_events(struct tern_db *db, const struct tern_http_request *request, struct tern_http_answer *answer,
-                       struct tern_error *err)
-{
-    const char *order_id = tern_http_parameter(request, "orderId");
-    struct stream stream = {.out = &answer->body};
-    int visited;
-    if (!tern_id_valid(order_id)) return 0;
-    tern_text_printf(&answer->body, "{\"orderId\":\"%s\",\"events\":[", order_id);
-    do {
-        visited = tern_event_log_stream(db, order_id, stream.version, EVENTS_PAGE, add_event, &stream, err);
-    } while (visited == EVENTS_PAGE);
-    tern_text_add(&answer->body, "]}");
-    if (visited < 0) return -1;
-    return stream.version > 0;
-}
-
-void read_order_events(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
-{
-    read_with(self, request, answer, no_query, fill_events);
-}
-
-/* ---- the newest orders ------------------------------------------------------------------------------------- */
+#include "tern/json.h"
+#include "tern/money.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200 };
 
-/* A whole number of 1 to LIMIT_MAX in digits: 0, or -1 when it is none. */
-static int read_limit(const char *text, int64_t *ret_limit)
+static const char *const orders_query[] = {
+    "status", "customerId", "productId", "createdAfter", "createdBefore", "waitingFor", "limit", "cursor", NULL};
+
+/* What a request asks for. */
+struct orders_asked {
+    struct order_filter filter; /* its texts are the request's */
+    struct order_page page;
+};
+
+static bool read_cursor(const struct tern_http_request *request, struct tern_http_answer *answer,
+                        struct order_place *ret_place)
 {
-    int64_t limit = 0;
-    for (const char *digit = text; *digit; digit++) {
-        if (*digit < '0' || *digit > '9' || limit > LIMIT_MAX) return -1;
-        limit = limit * 10 + (*digit - '0');
-    }
-    if (limit < 1 || limit > LIMIT_MAX) return -1;
-    *ret_limit = limit;
-    return 0;
+    struct tern_http_place place = {.number = ret_place->created_at_ms};
+    if (!tern_http_query_cursor(request, answer, orders_query, &place)) return false;
+    ret_place->created_at_ms = place.number;
+    tern_copy_whole(ret_place->order_id, sizeof ret_place->order_id, place.id);
+    return true;
 }
+
+/* ---- the query ------------------------------------------------------------------------------------------------- */
+
+static bool read_status(const struct tern_http_request *request, struct tern_http_answer *answer,
+                        enum order_status *ret_status)
+{
+    const char *text = tern_http_query(request, "status");
+    if (!text || order_status_parse(text, ret_status) == 0) return true;
+    return tern_http_query_refuse(answer, "status",
+                                  "CREATED, PAID, READY_FOR_SHIPMENT, PAYMENT_FAILED, INVENTORY_ISSUE, CANCELLING or "
+                                  "CANCELLED");
+}
+
+static bool read_waiting_for(const struct tern_http_request *request, struct tern_http_answer *answer,
+                             enum saga_wait *ret_wait)
+{
+    const char *text = tern_http_query(request, "waitingFor");
+    if (!text) return true;
+    for (int what = 0; what < SAGA_WAIT_COUNT; what++) {
+        if (strcmp(saga_waiting[what].name, text) != 0) continue;
+        *ret_wait = (enum saga_wait)what;
+        return true;
+    }
+    return tern_http_query_refuse(answer, "waitingFor", "payment, stock, refund or release");
+}
+
+/* ---- the list -------------------------------------------------------------------------------------------------- */
 
 /* Appends one element to the JSON array that is open in `self`, a text. */
 static int add_order(void *self, const struct order_state *order, struct tern_error *err)
@@ -126,23 +68,71 @@ static int add_order(void *self, const struct order_state *order, struct tern_er
     return 0;
 }
 
-static int fill_newest(struct tern_db *db, const struct tern_http_request *request, struct tern_http_answer *answer,
-                       struct tern_error *err)
+static int fill_orders(struct tern_db *db, const struct order_read *read, const void *asked, struct tern_error *err)
 {
-    const char *asked = tern_http_query(request, "limit");
-    int64_t limit = LIMIT_DEFAULT;
-    if (asked && read_limit(asked, &limit) < 0) {
-        tern_http_problem(answer, 400, "Invalid query", "limit must be a whole number of 1 to %d.", LIMIT_MAX);
-        return 1;
+    struct orders_asked list = *(const struct orders_asked *)asked;
+    struct tern_text *out = &read->answer->body;
+    const struct order_place *behind = &list.page.behind;
+    char cursor[TERN_HTTP_CURSOR_SIZE] = "";
+    tern_text_add(out, "{\"orders\":[");
+    if (order_store_list(db, &list.filter, &list.page, add_order, out, err) < 0) return -1;
+    tern_text_add(out, "]");
+    if (list.page.more) {
+        struct tern_http_place place = {.number = behind->created_at_ms};
+        tern_copy_whole(place.id, sizeof place.id, behind->order_id);
+        tern_http_cursor(read->request, orders_query, &place, cursor);
+        tern_http_link_next(read->request, read->answer, orders_query, "cursor", cursor);
     }
-    tern_text_add(&answer->body, "{\"orders\":[");
-    if (order_store_newest(db, limit, add_order, &answer->body, err) < 0) return -1;
-    tern_text_add(&answer->body, "],\"nextCursor\":null}");
+    tern_json_add_text_or_null(out, "nextCursor", cursor);
+    tern_text_add(out, "}");
     return 1;
 }
 
 void read_orders(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
-    static const char *const known_query[] = {"limit", NULL};
-    read_with(self, request, answer, known_query, fill_newest);
+    const struct order_read read = {.request = request, .answer = answer, .now_ms = tern_now(tern_app_clock(self))};
+    struct orders_asked asked = {
+        .filter = {.status = ORDER_STATUS_COUNT, .waits_for = SAGA_WAIT_COUNT, .before_ms = INT64_MAX},
+        .page = {.behind = {.created_at_ms = INT64_MAX},                            .limit = LIMIT_DEFAULT                  },
+    };
+    struct order_filter *filter = &asked.filter;
+    if (tern_http_query_known(request, answer, orders_query) && read_status(request, answer, &filter->status) &&
+        tern_http_query_word(request, answer, "customerId", &filter->customer_id) &&
+        tern_http_query_word(request, answer, "productId", &filter->product_id) &&
+        tern_http_query_time(request, answer, "createdAfter", read.now_ms, read.now_ms, &filter->after_ms) &&
+        tern_http_query_time(request, answer, "createdBefore", read.now_ms, read.now_ms, &filter->before_ms) &&
+        read_waiting_for(request, answer, &filter->waits_for) &&
+        tern_http_query_number(request, answer, "limit", 1, LIMIT_MAX, &asked.page.limit) &&
+        read_cursor(request, answer, &asked.page.behind))
+        order_http_read(self, &read, fill_orders, &asked);
+}
+
+/* ---- products -------------------------------------------------------------------------------------------------- */
+
+/* Appends one element to the JSON array that is open in `self`, a text. */
+static void add_product(void *self, const struct order_product *product)
+{
+    struct tern_text *out = self;
+    if (out->bytes[out->length - 1] != '[') tern_text_add(out, ",");
+    tern_text_printf(out, "{\"productId\":\"%s\"", product->product_id);
+    tern_json_add_text(out, "name", product->name);
+    tern_text_printf(out, ",\"quantity\":%" PRId64, product->quantity);
+    tern_json_add_time(out, "updatedAt", product->updated_at_ms);
+    tern_text_add(out, "}");
+}
+
+static int fill_products(struct tern_db *db, const struct order_read *read, const void *asked, struct tern_error *err)
+{
+    (void)asked;
+    tern_text_add(&read->answer->body, "{\"products\":[");
+    if (order_store_each_product(db, add_product, &read->answer->body, err) < 0) return -1;
+    tern_text_add(&read->answer->body, "]}");
+    return 1;
+}
+
+void read_products(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    static const char *const known[] = {NULL};
+    const struct order_read read = {.request = request, .answer = answer};
+    if (tern_http_query_known(request, answer, known)) order_http_read(self, &read, fill_products, NULL);
 }

@@ -18,6 +18,13 @@ const struct saga_status saga_statuses[ORDER_STATUS_COUNT] = {
     [ORDER_CANCELLING]         = { SHOP_STATUS_CANCELLING,         .waits = true  }, /* for the refund, void or failure, and the release */
     [ORDER_CANCELLED]          = { SHOP_STATUS_CANCELLED,          .waits = false },
 };
+
+const struct saga_waiting saga_waiting[SAGA_WAIT_COUNT] = {
+    [SAGA_WAIT_PAYMENT] = { "payment", { ORDER_CREATED,         ORDER_STATUS_COUNT } },
+    [SAGA_WAIT_STOCK]   = { "stock",   { ORDER_PAID,            ORDER_STATUS_COUNT } },
+    [SAGA_WAIT_REFUND]  = { "refund",  { ORDER_INVENTORY_ISSUE, ORDER_CANCELLING   } },
+    [SAGA_WAIT_RELEASE] = { "release", { ORDER_CANCELLING,      ORDER_STATUS_COUNT } },
+};
 /* clang-format on */
 
 /* Early: the status does not wait for this answer yet. It is kept as a fact (saga_note) and played when the status does
@@ -149,6 +156,14 @@ bool saga_waits(enum order_status status)
 {
     TERN_ASSERT(status < ORDER_STATUS_COUNT, "an order has a status");
     return saga_statuses[status].waits;
+}
+
+bool saga_waits_for(struct saga_view view, enum saga_wait what)
+{
+    const struct saga_waiting *waiting = &saga_waiting[what];
+    if (view.status != waiting->in[0] && view.status != waiting->in[1]) return false;
+    if (what == SAGA_WAIT_REFUND) return view.money != SAGA_MONEY_FINISHED;
+    return what != SAGA_WAIT_RELEASE || !view.released;
 }
 
 size_t saga_play(struct saga_view *view, enum saga_input input, const struct saga_row *ret_steps[SAGA_STEPS_MAX])

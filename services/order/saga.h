@@ -59,6 +59,15 @@ struct saga_status {
 };
 extern const struct saga_status saga_statuses[ORDER_STATUS_COUNT];
 
+/* What an order can wait for; it may be two of them at once. */
+enum saga_wait { SAGA_WAIT_PAYMENT, SAGA_WAIT_STOCK, SAGA_WAIT_REFUND, SAGA_WAIT_RELEASE, SAGA_WAIT_COUNT };
+/* A row for each, by enum saga_wait. */
+struct saga_waiting {
+    const char *name;        /* as the API spells it */
+    enum order_status in[2]; /* the statuses that wait for it; with one only, the other is ORDER_STATUS_COUNT */
+};
+extern const struct saga_waiting saga_waiting[SAGA_WAIT_COUNT];
+
 /* What is emitted besides OrderUpdated, which every change of status emits. */
 enum saga_emits { SAGA_EMITS_NOTHING, SAGA_EMITS_ORDER_CANCELLED };
 
@@ -92,6 +101,9 @@ struct saga_view saga_note(struct saga_view view, enum saga_input input);
 enum saga_input saga_due(struct saga_view view);
 /* Whether an order in this status waits for an answer. If not, it may stay as it is for ever. */
 bool saga_waits(enum order_status status);
+
+/* Whether the order still waits for this. */
+bool saga_waits_for(struct saga_view view, enum saga_wait what);
 
 /* Rows that one input can go through; what was due follows it. The longest chain is paid, out of stock, refunded. */
 enum { SAGA_STEPS_MAX = 4 };

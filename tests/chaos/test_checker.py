@@ -107,7 +107,7 @@ class Run:
     def notify(self, order, *kinds):
         for kind in kinds:
             self.stores["notification"].execute(
-                "INSERT INTO notification VALUES (NULL, ?, ?, ?, NULL, 'SENT', 'a', 'EMAIL', 'EMAIL', '', '', '', 1, 1)",
+                "INSERT INTO notification VALUES (NULL, ?, ?, ?, NULL, 'SENT', 'a', 'EMAIL', 'EMAIL', '', '', '', 1, 1, 'c')",
                 (f"{kind}:{order}", kind, order))
 
     def pay(self, order, amount, status, transaction=None, refund=None):

@@ -54,6 +54,7 @@ s/^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z/<time>/
 s/^Date: .* GMT/Date: <time>/
 s/00-[0-9a-f]{32}-[0-9a-f]{16}-01/<trace>/g
 s/"traceId":"[0-9a-f]{32}"/"traceId":<trace>/g
+s/"nextCursor":"[^"]*"/"nextCursor":<cursor>/g
 s/(TXN|REF)-[0-9a-f]{24}/\1-<reference>/g'
 
 # normalise COMMAND <ANSWER: what is compared.

@@ -368,7 +368,7 @@ static void check_replays(void)
         struct tern_error err;
         if (outcomes[i].rows == 0) continue;
         int found = order_store_load(store(SIM_ORDER), outcomes[i].id, &row, &err) +
-                    order_replay(store(SIM_ORDER), outcomes[i].id, -1, &told, &err);
+                    order_replay(store(SIM_ORDER), outcomes[i].id, ORDER_AS_IT_IS, NULL, NULL, &told, &err);
         bool same = found == 2 && row.saga.status == told.saga.status && row.saga.money == told.saga.money &&
                     row.saga.stock == told.saga.stock && row.saga.released == told.saga.released &&
                     row.version == told.version && row.total_minor == told.total_minor &&

@@ -123,13 +123,13 @@ static void what_was_written_about_an_order_is_listed(void **state)
     place("ORD-2");
     TEST_WAIT(&unused, listed("ORD-1", "\"status\":\"SENT\""));
     GET("/notifications?orderId=ORD-1", 200,
-        "{\"notifications\":[{\"notificationType\":\"ORDER_CONFIRMATION\",\"orderId\":\"ORD-1\",\"status\":\"SENT\","
+        "{\"notifications\":[{\"notificationType\":\"ORDER_CONFIRMATION\",\"orderId\":\"ORD-1\",\"status\":\"SENT\",\"customerId\":\"CUST-1\","
         "\"recipient\":\"customer-CUST-1@example.com\",\"methods\":[\"EMAIL\"],\"title\":\"We have your order ORD-1\","
         "\"text\":\"Thank you for your order ORD-1 over 0.01 USD.");
     GET("/notifications?orderId=ORD-1", 200, "\"sentAt\":\"20");
     assert_false(listed("ORD-1", "ORD-2"));
     GET("/notifications", 200, "\"orderId\":\"ORD-2\"");
-    GET("/notifications?orderId=ORD-3", 200, "{\"notifications\":[]}");
+    GET("/notifications?orderId=ORD-3", 200, "{\"notifications\":[],\"nextCursor\":null}");
 }
 
 static void what_could_not_go_out_is_listed_as_such(void **state)
@@ -160,12 +160,47 @@ static void a_message_that_went_nowhere_has_no_time_of_sending(void **state)
     assert_false(listed("ORD-4", "sentAt"));
 }
 
+/* The text of a member of the first page of `path`. */
+static void member_of(const char *path, const char *name, char *ret_value, size_t size)
+{
+    char text[512], start[64];
+    struct raw_answer answer;
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+    raw_http_ask(shop.port, text, &answer);
+    (void)snprintf(start, sizeof start, "\"%s\":\"", name);
+    const char *at = strstr(answer.body, start);
+    assert_non_null(at);
+    at += strlen(start);
+    (void)snprintf(ret_value, size, "%.*s", (int)strcspn(at, "\""), at);
+    raw_answer_fini(&answer);
+}
+
+static void letters_are_found_by_customer_type_and_status_in_pages(void **state)
+{
+    char cursor[128], path[256];
+    (void)state;
+    place("ORD-5");
+    TEST_WAIT(&unused, listed("ORD-5", "\"status\":\"FAILED\"")); /* the mail is dead */
+    GET("/notifications?customerId=CUST-1&type=ORDER_CONFIRMATION&status=FAILED", 200, "\"orderId\":\"ORD-5\"");
+    GET("/notifications?status=FAILED&limit=1", 200, "\"orderId\":\"ORD-5\"");
+    GET("/notifications?customerId=CUST-2", 200, "{\"notifications\":[],\"nextCursor\":null}");
+    GET("/notifications?customerId=CUST-1&type=REFUND_CONFIRMATION", 200, "{\"notifications\":[],");
+    member_of("/notifications?customerId=CUST-1&limit=1", "nextCursor", cursor, sizeof cursor);
+    (void)snprintf(path, sizeof path, "/notifications?customerId=CUST-1&limit=1&cursor=%s", cursor);
+    place("ORD-6"); /* arrives meanwhile, and moves no page */
+    GET(path, 200, "\"notificationType\":\"PAYMENT_FAILURE\"");
+    (void)snprintf(path, sizeof path, "/notifications?cursor=%s", cursor);
+    GET(path, 400, "cursor must be one that an answer to the same query gave.");
+}
+
 static void what_cannot_be_asked_is_refused(void **state)
 {
     (void)state;
     GET("/notifications?order=ORD-1", 400, "argument order is not known here");
-    GET("/notifications?orderId=", 400, "Invalid order id");
-    GET("/notifications?orderId=a%20b", 400, "Invalid order id");
+    GET("/notifications?orderId=", 400, "orderId must be 1 to 64 characters");
+    GET("/notifications?orderId=a%20b", 400, "orderId must be");
+    GET("/notifications?status=sent", 400, "status must be WAITING, PENDING, SENT or FAILED.");
+    GET("/notifications?cursor=1", 400, "cursor must be one that an answer to the same query gave.");
     test_app_answers(&shop, "POST", "/notifications", "", "{}", 405, "Allow:");
 }
 
@@ -175,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_was_written_about_an_order_is_listed),
         cmocka_unit_test(what_could_not_go_out_is_listed_as_such),
         cmocka_unit_test(a_message_that_went_nowhere_has_no_time_of_sending),
+        cmocka_unit_test(letters_are_found_by_customer_type_and_status_in_pages),
         cmocka_unit_test(what_cannot_be_asked_is_refused),
     };
     return cmocka_run_group_tests_name("notification http", tests, start, stop);

@@ -262,12 +262,16 @@ static void a_stream_can_be_replayed_up_to_any_version(void **state)
     for (size_t i = 0; i < TERN_COUNT(then); i++) {
         struct order_state order = {0};
 
-        assert_int_equal(order_replay(shop->test.ctx.db, order_id, (int64_t)i + 1, &order, &err), 1);
+        assert_int_equal(order_replay(shop->test.ctx.db, order_id,
+                                      (struct order_bound){.version = (int64_t)i + 1, .at_ms = INT64_MAX}, NULL, NULL,
+                                      &order, &err),
+                         1);
         assert_int_equal(order.version, i + 1);
         assert_int_equal(order.saga.status, then[i]);
         order_fini(&order);
     }
-    assert_int_equal(order_replay(shop->test.ctx.db, "ORD-NONE", -1, &(struct order_state){0}, &err), 0);
+    assert_int_equal(
+        order_replay(shop->test.ctx.db, "ORD-NONE", ORDER_AS_IT_IS, NULL, NULL, &(struct order_state){0}, &err), 0);
 }
 
 /* ---- cancels ----------------------------------------------------------------------------------------------- */
