@@ -25,9 +25,10 @@ static const char return_row[] = "INSERT INTO outbox_returned (seq, subject, att
                                  " SET attempts = attempts + 1, next_try_ms = excluded.next_try_ms,"
                                  " reason = excluded.reason";
 static const char remove_returned[] = "DELETE FROM outbox_returned WHERE seq = ?1";
-/* REPLACE gives the row a new id, so it moves to the end. AND: once a nudge was asked for, it stays one. */
-static const char add_request[] = "INSERT OR REPLACE INTO republish_request (seq, republished) VALUES (?1, ?2 AND"
-                                  " coalesce((SELECT republished FROM republish_request WHERE seq = ?1), 1))";
+/* A row asked for again takes the new id, so it moves to the end. AND: once a nudge was asked for, it stays one. */
+static const char add_request[] = "INSERT INTO republish_request (seq, republished) VALUES (?1, ?2)"
+                                  " ON CONFLICT (seq) DO UPDATE SET id = excluded.id, republished ="
+                                  " republish_request.republished AND excluded.republished";
 static const char request_rows[] =
     "SELECT id, seq, republished FROM republish_request WHERE id > ?1 ORDER BY id LIMIT ?2";
 static const char count_request[] = "SELECT count(*) FROM republish_request";

@@ -81,9 +81,6 @@ static void apply_placed(struct order_state *order, const struct shop_order_plac
 
 void order_apply(struct order_state *order, const struct order_change *change)
 {
-    const struct shop_order_cancelled *cancelled = change->payload; /* one of the three, by change->event */
-    const struct shop_payment_processed *processed = change->payload;
-    const struct shop_product_out_of_stock *out_of_stock = change->payload;
     enum saga_input input = order_input(change->event);
 
     TERN_ASSERT(change->version == order->version + 1, "a stream has no gaps");
@@ -94,16 +91,22 @@ void order_apply(struct order_state *order, const struct order_change *change)
     switch (change->event) {
     case SHOP_ORDER_PLACED: apply_placed(order, change->payload, change->correlation_id); break;
     case SHOP_ORDER_UPDATED: order->saga.status = change->status; break;
-    case SHOP_ORDER_CANCELLED:
+    case SHOP_ORDER_CANCELLED: {
+        const struct shop_order_cancelled *cancelled = change->payload;
         tern_copy_whole(order->reason, sizeof order->reason, cancelled->reason);
         tern_copy_whole(order->note, sizeof order->note, cancelled->note);
         break;
-    case SHOP_PAYMENT_PROCESSED:
+    }
+    case SHOP_PAYMENT_PROCESSED: {
+        const struct shop_payment_processed *processed = change->payload;
         tern_copy_whole(order->transaction_id, sizeof order->transaction_id, processed->transaction_id);
         break;
-    case SHOP_PRODUCT_OUT_OF_STOCK:
+    }
+    case SHOP_PRODUCT_OUT_OF_STOCK: {
+        const struct shop_product_out_of_stock *out_of_stock = change->payload;
         tern_copy_whole(order->product_id, sizeof order->product_id, out_of_stock->product_id);
         break;
+    }
     default: TERN_ASSERT(input != SAGA_NOTHING, "an event of an order's stream"); /* saga_note has recorded it */
     }
 }

@@ -13,7 +13,11 @@
 #include <string.h>
 
 #include "shop/events.h"
+#include "tern/db.h"
 #include "tern/json.h"
+
+extern const struct tern_migration tern_core_migrations[], order_migrations[], payment_migrations[],
+    inventory_migrations[], notification_migrations[];
 
 enum { STOCK = 355, PATIENCE_S = 30, ANSWER_MAX = 65536 };
 
@@ -235,6 +239,19 @@ static void retry_and_discard_the_parked_message(void)
     raw_answer_fini(&answer);
 }
 
+/* Every step of the schemas that the daemons of now have. */
+static void assert_newest_schema(enum suite_daemon daemon)
+{
+    const struct tern_migration *const own[SUITE_DAEMONS] = {order_migrations, payment_migrations, inventory_migrations,
+                                                             notification_migrations};
+    int64_t steps = 0;
+    for (const struct tern_migration *step = tern_core_migrations; step->sql; step++)
+        steps++;
+    for (const struct tern_migration *step = own[daemon]; step->sql; step++)
+        steps++;
+    assert_int_equal(suite_store_number(&suite, daemon, "SELECT count(*) FROM schema_migration"), steps);
+}
+
 /* Opens a version's stores on an empty broker: what was in its queues is gone, and must come from the stores. */
 static void open_stores(const char *version)
 {
@@ -258,11 +275,13 @@ static void open_stores(const char *version)
     suite_await_rest(&suite);
     answers_are_as_then(version);
     suite_check_books(&suite, ORDERS + 1, STOCK);
-    for (int daemon = 0; daemon < SUITE_DAEMONS; daemon++)
+    for (int daemon = 0; daemon < SUITE_DAEMONS; daemon++) {
+        assert_newest_schema((enum suite_daemon)daemon);
         assert_int_equal(
             suite_store_number(&suite, (enum suite_daemon)daemon,
                                "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
             0);
+    }
     suite_close(&suite);
 }
 
