@@ -115,7 +115,7 @@ static int forbidden(struct tern_amqp *link, int there, const char *name, struct
     return tern_amqp_link_trouble(link, TERN_AMQP_RIGHT);
 }
 
-/* A user without the right to configure may still look: a passive declaration says whether the exchange exists, but
+/* A user without the right to configure may still check: a passive declaration says whether the exchange exists, but
  * compares nothing. */
 int tern_amqp_declare_exchange(struct tern_amqp *link, const char *name, const char *type, struct tern_error *err)
 {

@@ -12,29 +12,24 @@ static const char insert_order[] =
     "INSERT INTO orders (" COLUMNS ") "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
-int order_store_insert(struct tern_db *db, const struct order_state *order, struct tern_error *err)
-{
-    return tern_db_run(
-               db, insert_order,
-               TERN_DB_ARGS(
-                   tern_db_text(order->order_id), tern_db_text(order->customer_id), tern_db_text(order->correlation_id),
-                   tern_db_int(order->version), tern_db_text(order_status_name(order->saga.status)),
-                   tern_db_text(order_money_name(order->saga.money)), tern_db_text(order_stock_name(order->saga.stock)),
-                   tern_db_text(order->reason), tern_db_text(order->transaction_id), tern_db_text(order->product_id),
-                   tern_db_int(order->total_minor), tern_db_text(order->currency), tern_db_int(order->created_at_ms),
-                   tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released),
-                   tern_db_text(order->details.bytes), tern_db_text(order->note)),
-               err) < 0
-               ? -1
-               : 0;
-}
-
 static const char insert_product[] =
     "INSERT INTO order_products (ordered_id, placed_at_ms, order_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 
-int order_store_insert_lines(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
-                             struct tern_error *err)
+int order_store_insert(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
+                       struct tern_error *err)
 {
+    if (tern_db_run(
+            db, insert_order,
+            TERN_DB_ARGS(
+                tern_db_text(order->order_id), tern_db_text(order->customer_id), tern_db_text(order->correlation_id),
+                tern_db_int(order->version), tern_db_text(order_status_name(order->saga.status)),
+                tern_db_text(order_money_name(order->saga.money)), tern_db_text(order_stock_name(order->saga.stock)),
+                tern_db_text(order->reason), tern_db_text(order->transaction_id), tern_db_text(order->product_id),
+                tern_db_int(order->total_minor), tern_db_text(order->currency), tern_db_int(order->created_at_ms),
+                tern_db_int(order->updated_at_ms), tern_db_int(order->saga.released),
+                tern_db_text(order->details.bytes), tern_db_text(order->note)),
+            err) < 0)
+        return -1;
     for (size_t i = 0; i < lines->count; i++)
         if (tern_db_run(db, insert_product,
                         TERN_DB_ARGS(tern_db_text(lines->at[i].product_id), tern_db_int(order->created_at_ms),

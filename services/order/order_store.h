@@ -9,11 +9,9 @@
 #include "order.h"
 #include "tern/db.h"
 
-/* A new order. 0, or -1. */
-int order_store_insert(struct tern_db *db, const struct order_state *order, struct tern_error *err);
-/* The products that a new order holds, for the lists by product. 0, or -1. */
-int order_store_insert_lines(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
-                             struct tern_error *err);
+/* A new order, and for the lists by product the products of its lines. 0, or -1. */
+int order_store_insert(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
+                       struct tern_error *err);
 /* Writes what can change after an order was placed; the order was loaded in the same transaction. 0, or -1. */
 int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err);
 /* 1 with the order, 0 when there is none, -1; a row that no order can have is -1 as well. */

@@ -63,8 +63,7 @@ static int add_order(struct bench *bench, int64_t number)
     order.created_at_ms = order.updated_at_ms = FIRST_MS + number;
     order.saga.status = any(bench, 10) ? ORDER_READY_FOR_SHIPMENT : (enum order_status)any(bench, ORDER_STATUS_COUNT);
     tern_text_printf(&order.details, details, lines.at[0].product_id);
-    int status = order_store_insert(bench->db, &order, &bench->err);
-    if (status == 0) status = order_store_insert_lines(bench->db, &order, &lines, &bench->err);
+    int status = order_store_insert(bench->db, &order, &lines, &bench->err);
     strcpy(bench->order_ids[number], order.order_id);
     order_fini(&order);
     return status;
