@@ -265,6 +265,8 @@ static void open_stores(const char *version)
     }
     suite_start_all(&suite);
     answers_are_as_then(version);
+    suite_await_answer(&suite, SUITE_ORDER, "/orders?productId=PROD-103", 200, "\"customerId\":\"dora\"");
+    suite_await_answer(&suite, SUITE_ORDER, "/orders?customerId=bert&status=PAYMENT_FAILED", 200, "\"bert\"");
     retry_and_discard_the_parked_message();
     for (size_t i = 0; i < ORDERS; i++) {
         place(&older_orders[i], true, order_id);

@@ -11,7 +11,6 @@
 
 #include "common/base/config_read.h"
 #include "common/service/settings.h"
-#include "raw_http.h"
 #include "tern_test.h"
 
 enum { SETTINGS_MAX = 4, SETTING_SIZE = 192 };
@@ -99,16 +98,22 @@ void test_app_stop(struct test_app *test)
     test->folder[0] = '\0';
 }
 
-void test_app_answers(const struct test_app *test, const char *method, const char *path, const char *headers,
-                      const char *body, int status, const char *contains)
+void test_app_ask(const struct test_app *test, const char *method, const char *path, const char *headers,
+                  const char *body, struct raw_answer *ret_answer)
 {
     struct tern_text text = {0};
-    struct raw_answer answer;
     tern_text_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method, path, headers);
     if (body) tern_text_printf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
     tern_text_printf(&text, "\r\n%s", body ? body : "");
-    raw_http_ask(test->port, text.bytes, &answer);
+    raw_http_ask(test->port, text.bytes, ret_answer);
     tern_text_fini(&text);
+}
+
+void test_app_answers(const struct test_app *test, const char *method, const char *path, const char *headers,
+                      const char *body, int status, const char *contains)
+{
+    struct raw_answer answer;
+    test_app_ask(test, method, path, headers, body, &answer);
     if (answer.status != status || !strstr(answer.text, contains))
         fail_msg("%s %s: not %d with %s but:\n%s", method, path, status, contains, answer.text);
     raw_answer_fini(&answer);

@@ -5,6 +5,7 @@
 #define TERN_TEST_APP_H
 
 #include "common/service/app.h"
+#include "raw_http.h"
 
 struct test_app {
     struct tern_app app;
@@ -22,7 +23,10 @@ void test_app_stop(struct test_app *test);
 struct tern_config *test_app_settings(const struct tern_service *service, const char *const *settings);
 void test_app_remove_folder(const char *path);
 
-/* Asks, and the answer must have this status and contain this text. `headers` are whole lines or "". */
+/* `headers` are whole lines or ""; `body` is JSON, or NULL. The answer is the caller's: raw_answer_fini. */
+void test_app_ask(const struct test_app *test, const char *method, const char *path, const char *headers,
+                  const char *body, struct raw_answer *ret_answer);
+/* Asks, and the answer must have this status and contain this text. */
 void test_app_answers(const struct test_app *test, const char *method, const char *path, const char *headers,
                       const char *body, int status, const char *contains);
 

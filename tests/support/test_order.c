@@ -31,6 +31,21 @@ void test_order_close(struct test_order *shop)
     test_context_close(&shop->test);
 }
 
+int test_order_set_up(void **state)
+{
+    struct test_order *shop = test_malloc(sizeof *shop);
+    test_order_open(shop);
+    *state = shop;
+    return 0;
+}
+
+int test_order_tear_down(void **state)
+{
+    test_order_close(*state);
+    test_free(*state);
+    return 0;
+}
+
 struct test_order_work *test_order_work(struct test_order *shop, const char *body, const char *key)
 {
     struct test_order_work *work = tern_alloc(sizeof *work);

@@ -20,6 +20,9 @@ struct test_order {
 
 void test_order_open(struct test_order *shop);
 void test_order_close(struct test_order *shop);
+/* Set-up and tear-down of one test, whose state is the shop. */
+int test_order_set_up(void **state);
+int test_order_tear_down(void **state);
 
 /* An order on its way, as POST /orders would have it. */
 struct test_order_work {

@@ -163,10 +163,9 @@ static void a_message_that_went_nowhere_has_no_time_of_sending(void **state)
 /* The text of a member of the first page of `path`. */
 static void member_of(const char *path, const char *name, char *ret_value, size_t size)
 {
-    char text[512], start[64];
+    char start[64];
     struct raw_answer answer;
-    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
-    raw_http_ask(shop.port, text, &answer);
+    test_app_ask(&shop, "GET", path, "", NULL, &answer);
     (void)snprintf(start, sizeof start, "\"%s\":\"", name);
     const char *at = strstr(answer.body, start);
     assert_non_null(at);

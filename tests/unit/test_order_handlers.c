@@ -13,22 +13,6 @@
 #include "tern_test.h"
 #include "test_order.h"
 
-static int set_up(void **state)
-{
-    struct test_order *shop = test_malloc(sizeof *shop);
-
-    test_order_open(shop);
-    *state = shop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_order_close(*state);
-    test_free(*state);
-    return 0;
-}
-
 /* ---- answers ----------------------------------------------------------------------------------------------- */
 
 static void every_event_the_catalogue_sends_here_has_a_handler(void **state)
@@ -503,7 +487,7 @@ static void a_store_that_fails_anywhere_leaves_the_order_as_it_was(void **state)
 
 int main(void)
 {
-#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, test_order_set_up, test_order_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_the_catalogue_sends_here_has_a_handler),
         WITH_SHOP(an_answer_about_an_unknown_order_is_parked_with_a_sentence),

@@ -9,21 +9,6 @@
 #include "tern_test.h"
 #include "test_order.h"
 
-static int set_up(void **state)
-{
-    struct test_order *shop = test_malloc(sizeof *shop);
-    test_order_open(shop);
-    *state = shop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_order_close(*state);
-    test_free(*state);
-    return 0;
-}
-
 /* ---- time travel ----------------------------------------------------------------------------------------------- */
 
 struct step {
@@ -232,7 +217,7 @@ static void each_list_is_an_index(void **state)
 
 int main(void)
 {
-#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, test_order_set_up, test_order_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_SHOP(an_order_is_shown_as_it_was_at_any_time),
         WITH_SHOP(pages_under_any_filter_are_the_whole_list_once_while_orders_arrive),

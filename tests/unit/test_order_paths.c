@@ -17,22 +17,6 @@ struct path {
     enum saga_input events[EVENTS_MAX];
 };
 
-static int set_up(void **state)
-{
-    struct test_order *shop = test_malloc(sizeof *shop);
-
-    test_order_open(shop);
-    *state = shop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_order_close(*state);
-    test_free(*state);
-    return 0;
-}
-
 /* ---- legal history ----------------------------------------------------------------------------------------- */
 
 struct history {
@@ -304,7 +288,7 @@ static void late_money_is_asked_back_with_the_reason_of_the_cancel(void **state)
 
 int main(void)
 {
-#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, test_order_set_up, test_order_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_SHOP(a_paid_and_reserved_order_is_ready),
         WITH_SHOP(a_declined_order_has_failed),

@@ -9,22 +9,6 @@
 #include "tern_test.h"
 #include "test_order.h"
 
-static int set_up(void **state)
-{
-    struct test_order *shop = test_malloc(sizeof *shop);
-
-    test_order_open(shop);
-    *state = shop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_order_close(*state);
-    test_free(*state);
-    return 0;
-}
-
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
 #define LINE           "{\"productId\":\"P\",\"quantity\":1,\"price\":1}"
@@ -441,7 +425,7 @@ static void a_store_that_fails_anywhere_leaves_nothing_behind(void **state)
 
 int main(void)
 {
-#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_SHOP(test) cmocka_unit_test_setup_teardown(test, test_order_set_up, test_order_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_contract_allows_is_taken),
         cmocka_unit_test(every_member_at_fault_is_named_whatever_rule_it_breaks),

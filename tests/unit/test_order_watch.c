@@ -15,20 +15,12 @@ static char order_id[TERN_ID_SIZE];
 
 static int set_up(void **state)
 {
-    struct test_order *shop = test_malloc(sizeof *shop);
+    (void)test_order_set_up(state);
+    struct test_order *shop = *state;
 
-    test_order_open(shop);
     shop->state = (struct order_service_state){.nudge_ms = NUDGE_MS, .deadline_ms = DEADLINE_MS};
     shop->test.ctx.online_ms = 500;
     test_order_place(shop, order_id);
-    *state = shop;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_order_close(*state);
-    test_free(*state);
     return 0;
 }
 
@@ -217,7 +209,7 @@ static void an_order_of_an_older_version_is_watched_from_the_start_on(void **sta
     assert_string_equal(republished(shop), "OrderPlaced");
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, test_order_tear_down)
 
 int main(void)
 {
