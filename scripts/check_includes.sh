@@ -3,7 +3,7 @@
 #
 #   scripts/check_includes.sh [ROOT]     exit 1 and one line per breach
 #
-#   base <- json <- store, amqp, http <- event <- work <- outbox <- inbox, jobs <- service, catalogue <- services
+#   base <- json <- store, amqp, http <- event <- work <- outbox <- inbox, jobs, projection <- service, catalogue <- services
 #
 # A header declares no function and names no struct that a higher room defines.
 # Rooms of one floor do not know each other. catalogue is services/catalogue with include/shop, the first user of the library.
@@ -27,6 +27,7 @@ HEADERS="
   outbox   event_log outbox
   inbox    inbox
   jobs     jobs timers
+  projection projection
   service  service
 "
 
@@ -46,7 +47,7 @@ mapfile -t files < <(find include common services -name '*.[ch]' -type f 2>/dev/
 
 awk -v headers="$HEADERS" -v libraries="$LIBRARIES" '
   BEGIN {
-    floors = split("base json store,amqp,http event work outbox inbox,jobs service,catalogue services", floor, " ")
+    floors = split("base json store,amqp,http event work outbox inbox,jobs,projection service,catalogue services", floor, " ")
     for (i = 1; i <= floors; i++) {
       rooms = split(floor[i], room, ",")
       for (j = 1; j <= rooms; j++) rank[room[j]] = i

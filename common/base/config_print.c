@@ -86,13 +86,14 @@ static const struct {
     const char *flag;
     const char *help;
 } own_flags[] = {
-    {"--help",         "print this and stop"                                                           },
-    {"--version",      "print the versions of the program and its libraries and stop"                  },
-    {"--check-config", "check every setting and stop: exit 0, or 78 with one sentence per fault"       },
-    {"--print-config", "print every setting as it would be used, secrets masked, and stop"             },
-    {"--healthcheck",  "ask the daemon that runs with these settings whether it is ready, and stop"    },
-    {"--adopt-queue",  "for this start: take the broker's queue even when another store has claimed it"},
-    {"--config FILE",  "read settings from lines NAME=value; the environment and flags win over them"  },
+    {"--help",                "print this and stop"                                                           },
+    {"--version",             "print the versions of the program and its libraries and stop"                  },
+    {"--check-config",        "check every setting and stop: exit 0, or 78 with one sentence per fault"       },
+    {"--print-config",        "print every setting as it would be used, secrets masked, and stop"             },
+    {"--healthcheck",         "ask the daemon that runs with these settings whether it is ready, and stop"    },
+    {"--rebuild-projections", "fold the event log into new tables for every read model, and stop"             },
+    {"--adopt-queue",         "for this start: take the broker's queue even when another store has claimed it"},
+    {"--config FILE",         "read settings from lines NAME=value; the environment and flags win over them"  },
 };
 
 /* Adds the word and blanks up to two columns behind `width`. */
@@ -141,7 +142,7 @@ void tern_config_help(const struct tern_config_key *const *tables, const char *p
     tern_text_printf(out, "Usage: %s [--setting value]...\n\n%s\n\n", program, purpose);
     for (size_t i = 0; i < TERN_COUNT(own_flags); i++) {
         tern_text_add(out, "  ");
-        pad(out, own_flags[i].flag, strlen("--check-config"));
+        pad(out, own_flags[i].flag, strlen("--rebuild-projections"));
         tern_text_printf(out, "%s\n", own_flags[i].help);
     }
     tern_text_add(

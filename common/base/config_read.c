@@ -32,11 +32,12 @@ static const struct {
     const char *flag;
     enum tern_config_action action;
 } actions[] = {
-    {"--help",         TERN_ACTION_HELP       },
-    {"--version",      TERN_ACTION_VERSION    },
-    {"--check-config", TERN_ACTION_CHECK      },
-    {"--print-config", TERN_ACTION_PRINT      },
-    {"--healthcheck",  TERN_ACTION_HEALTHCHECK},
+    {"--help",                TERN_ACTION_HELP       },
+    {"--version",             TERN_ACTION_VERSION    },
+    {"--check-config",        TERN_ACTION_CHECK      },
+    {"--print-config",        TERN_ACTION_PRINT      },
+    {"--healthcheck",         TERN_ACTION_HEALTHCHECK},
+    {"--rebuild-projections", TERN_ACTION_REBUILD    },
 };
 
 #define ADOPT_QUEUE "--adopt-queue"

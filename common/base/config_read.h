@@ -11,7 +11,8 @@ enum tern_config_action {
     TERN_ACTION_VERSION,
     TERN_ACTION_CHECK,
     TERN_ACTION_PRINT,
-    TERN_ACTION_HEALTHCHECK
+    TERN_ACTION_HEALTHCHECK,
+    TERN_ACTION_REBUILD
 };
 
 /* `tables` is a NULL-terminated list of tables, of which a later one replaces the keys of an earlier one; they must

@@ -6,6 +6,7 @@
 #include "tern/event.h"
 #include "common/amqp/amqp.h"
 #include "event_message.h"
+#include "tern/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,6 +58,35 @@ int tern_event_decode(const void *body, size_t length, struct tern_event *ret_ev
     event.body_length = length;
     *ret_event = event;
     return 0;
+}
+
+/* A member that is a plain string, as text. */
+static int read_part(const struct tern_json_part *part, char *target, size_t size)
+{
+    size_t length = part->length - 2;
+    if (part->text[0] != '"' || length >= size || memchr(part->text, '\\', part->length)) return -1;
+    memcpy(target, part->text + 1, length);
+    target[length] = '\0';
+    return 0;
+}
+
+/* A tree of `data` alone: the other members, half of the envelope, stand in columns beside it. */
+int tern_event_decode_stored(const void *body, size_t length, struct tern_event *event, struct tern_error *err)
+{
+    static const char *const names[] = {"producer", "version", "timestamp", "data"};
+    struct tern_json_part parts[TERN_COUNT(names)];
+    char timestamp[TERN_TIME_SIZE + 8];
+    if (!tern_json_parts(body, length, names, TERN_COUNT(names), parts) ||
+        read_part(&parts[0], event->producer, sizeof event->producer) < 0 ||
+        read_part(&parts[1], event->version, sizeof event->version) < 0 ||
+        read_part(&parts[2], timestamp, sizeof timestamp) < 0 ||
+        tern_time_parse(timestamp, &event->timestamp_ms, err) < 0)
+        return tern_event_decode(body, length, event, err); /* written in an unusual way, or damaged */
+    event->tree = tern_json_parse(parts[3].text, parts[3].length, TERN_EVENT_MAX_BYTES, err);
+    event->data = event->tree;
+    event->body = NULL;
+    event->body_length = 0;
+    return event->tree ? 0 : -1;
 }
 
 void tern_event_fini(struct tern_event *event)

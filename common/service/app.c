@@ -70,6 +70,11 @@ bool tern_app_accepts(struct tern_app *app, struct tern_error *err)
     return false;
 }
 
+int64_t tern_app_backlog(const struct tern_app *app)
+{
+    return atomic_load(&app->backlog.pending);
+}
+
 /* ---- read connections ---- */
 
 int tern_readers_init(struct tern_readers *readers, const char *url)

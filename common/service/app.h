@@ -15,6 +15,7 @@
 #include "common/jobs/worker.h"
 #include "common/outbox/backlog.h"
 #include "common/outbox/publisher.h"
+#include "common/projection/projector.h"
 #include "common/work/fatal.h"
 #include "common/work/links.h"
 #include "once.h"
@@ -61,6 +62,7 @@ struct tern_app {
     struct tern_db *db;           /* the one connection that writes: the writer's from the start on */
     struct tern_db *publisher_db; /* read-only, like worker_db; each for one thread */
     struct tern_db *worker_db;
+    struct tern_db *projector_db;
     char store[TERN_UUID_SIZE]; /* identity of the store */
     void *self;                 /* the service's own state */
 
@@ -76,7 +78,8 @@ struct tern_app {
     struct tern_retries *retries;
     struct tern_deliveries *deliveries;
     struct tern_timers timers;
-    struct tern_job_worker *worker; /* NULL: the service has no jobs */
+    struct tern_job_worker *worker;   /* NULL: the service has no jobs */
+    struct tern_projector *projector; /* NULL: the service has no projections */
     struct tern_consumer *consumer;
     struct tern_publisher *publisher;
     struct tern_http_server *http;
@@ -93,6 +96,7 @@ struct tern_app {
 extern const struct tern_http_route tern_operations_routes[];
 extern const struct tern_http_route tern_parked_routes[];
 extern const struct tern_http_route tern_backup_routes[];
+extern const struct tern_http_route tern_projection_routes[];
 
 int tern_readers_init(struct tern_readers *readers, const char *url);
 void tern_readers_fini(struct tern_readers *readers);
@@ -116,6 +120,9 @@ void tern_app_check_store(struct tern_app *app);
  * was read last. -1: something is at fault, and nothing has changed. */
 int tern_app_reload(struct tern_app *app, const struct tern_config *before, const struct tern_config *now,
                     struct tern_error *err);
+/* Rebuilds all projections of an app that was built and not started, and shows on standard output how far it is. The
+ * exit code. */
+int tern_app_rebuild(struct tern_app *app);
 /* Drains and closes everything, also an app that was built only in part. */
 void tern_app_stop(struct tern_app *app);
 

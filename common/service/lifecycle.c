@@ -90,7 +90,8 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
         tern_db_migrate(app->db, "service", app->service->migrations, err) < 0 || load_identity(app, err) < 0 ||
         tern_receipts_load(&app->receipts, app->db, tern_config_adopts_queue(app->config), err) < 0 ||
         tern_outbox_state(app->db, ret_outbox, err) < 0 || tern_links_load_online(&app->links, app->db, err) < 0 ||
-        open_reader(app, &app->publisher_db, err) < 0 || open_reader(app, &app->worker_db, err) < 0)
+        open_reader(app, &app->publisher_db, err) < 0 || open_reader(app, &app->worker_db, err) < 0 ||
+        open_reader(app, &app->projector_db, err) < 0)
         return -1;
     tern_running_init(&app->running);
     return tern_readers_init(&app->readers, text_of(app, "DATABASE_URL"));
@@ -100,6 +101,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
 static void close_store(struct tern_app *app)
 {
     struct tern_error err = {0};
+    tern_db_close(app->projector_db);
     tern_db_close(app->worker_db);
     tern_db_close(app->publisher_db);
     if (app->http && app->db && tern_db_check_unchanged(app->db, &err) < 0) tern_fatal(&app->fatal, &err);
@@ -175,6 +177,20 @@ static void create_writer(struct tern_app *app, const struct tern_outbox_state *
                                                                             .log = app->log,
                                                                             .fatal = &app->fatal,
                                                                             .links = &app->links});
+}
+
+static int create_projector(struct tern_app *app, struct tern_error *err)
+{
+    if (!app->service->projections) return 0;
+    app->projector = tern_projector_create(&(struct tern_projector_settings){.projections = app->service->projections,
+                                                                             .queue = &app->queue,
+                                                                             .reader = app->projector_db,
+                                                                             .log = app->log,
+                                                                             .metrics = app->metrics,
+                                                                             .clock = app->seams.clock,
+                                                                             .last_seq = app->ctx.last_seq},
+                                           err);
+    return app->projector ? 0 : -1;
 }
 
 /* The service's first state, in one transaction. The last line moves schema and state from the WAL into the database
@@ -271,6 +287,7 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
         {tern_operations_routes, app},
         {tern_parked_routes,     app},
         {tern_backup_routes,     app},
+        {tern_projection_routes, app},
     };
     size_t count = TERN_COUNT(routes);
     bool own = app->service->routes;
@@ -307,7 +324,7 @@ int tern_app_build(struct tern_app *app, const struct tern_service *service, con
     TERN_CHAOS_POINT("start.after_open");
     if (service->open && service->open(config, app->log, &app->self, err) < 0) return EXIT_CONFIG;
     create_writer(app, &outbox);
-    if (prepare(app, err) < 0 || create_links(app, &outbox, err) < 0)
+    if (prepare(app, err) < 0 || create_projector(app, err) < 0 || create_links(app, &outbox, err) < 0)
         return err->fault == TERN_FAULT_OTHER ? EXIT_CONFIG : EXIT_STORAGE;
     tern_publisher_committed(app->publisher, app->ctx.last_seq); /* from here on the context is the writer's alone */
     return 0;
@@ -326,8 +343,8 @@ int tern_app_start(struct tern_app *app, const struct tern_service *service, con
     if (tern_app_admin_token(app, config, admin_token, err) < 0) goto failed;
     status = EXIT_RUNTIME;
     if (tern_writer_start(app->writer, err) < 0 || tern_job_worker_start(app->worker, err) < 0 ||
-        start_http(app, admin_token, err) < 0 || tern_publisher_start(app->publisher, err) < 0 ||
-        tern_consumer_start(app->consumer, err) < 0)
+        tern_projector_start(app->projector, err) < 0 || start_http(app, admin_token, err) < 0 ||
+        tern_publisher_start(app->publisher, err) < 0 || tern_consumer_start(app->consumer, err) < 0)
         goto failed;
     explicit_bzero(admin_token, sizeof admin_token);
     say_hello(app);
@@ -364,6 +381,7 @@ void tern_app_stop(struct tern_app *app)
     tern_retries_drain(app->retries);
     TERN_CHAOS_POINT("stop.drained");
     tern_job_worker_stop(app->worker);
+    tern_projector_stop(app->projector);
     /* Waits until everything queued before it is committed, or the store takes nothing. */
     if (served) (void)tern_work_command(&app->queue, nothing, NULL, &silent, NULL);
     tern_publisher_flush(app->publisher, FLUSH_MS);
@@ -380,6 +398,7 @@ void tern_app_stop(struct tern_app *app)
     tern_consumer_destroy(app->consumer);
     tern_publisher_destroy(app->publisher);
     tern_job_worker_destroy(app->worker);
+    tern_projector_destroy(app->projector);
     tern_deliveries_destroy(app->deliveries);
     tern_retries_destroy(app->retries);
     tern_writer_destroy(app->writer);

@@ -100,6 +100,19 @@ static void add_own(struct tern_app *app, struct tern_readiness *readiness)
                            "the admin token must not be used, the log says why: the admin calls are closed");
 }
 
+static void add_projections(struct tern_app *app, struct tern_readiness *readiness)
+{
+    struct tern_projector_status status;
+    struct tern_text why = {0};
+    if (!app->projector) return;
+    for (size_t i = 0; tern_projector_status(app->projector, i, &status); i++)
+        if (status.stalled[0] != '\0')
+            tern_text_printf(&why, "%s%s stands at event %lld: %s", why.length > 0 ? "; " : "", status.projection->name,
+                             (long long)status.progress.position, status.stalled);
+    tern_readiness_add(readiness, "projections", TERN_CHECK_WARN, why.bytes);
+    tern_text_fini(&why);
+}
+
 /* What did not arrive, and what the broker gave up. */
 static void add_receipts(struct tern_app *app, struct tern_readiness *readiness)
 {
@@ -120,6 +133,7 @@ static void get_readyz(void *self, const struct tern_http_request *request, stru
     (void)request;
     add_own(app, &readiness);
     add_receipts(app, &readiness);
+    add_projections(app, &readiness);
     if (app->service->checks) app->service->checks(app, &readiness);
     answer->status = readiness.worst == TERN_CHECK_FAIL ? 503 : 200;
     answer->content_type = "application/health+json";
@@ -149,6 +163,10 @@ static void get_metrics(void *self, const struct tern_http_request *request, str
                     (double)tern_publisher_stalled_ms(app->publisher) / 1000, NULL, NULL);
     tern_metric_set(app->metrics, &TERN_METRIC_online_seconds, (double)tern_links_online_ms(&app->links) / 1000, NULL,
                     NULL);
+    struct tern_projector_status status;
+    for (size_t i = 0; tern_projector_status(app->projector, i, &status); i++)
+        tern_metric_set(app->metrics, &TERN_METRIC_projection_behind_events, (double)status.progress.behind,
+                        status.projection->name, NULL);
     if (app->service->gauges) app->service->gauges(app);
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
     tern_metrics_print(app->metrics, &answer->body);

@@ -221,6 +221,21 @@ static int run(const struct invocation *invocation)
     return status;
 }
 
+/* --rebuild-projections: the store is this process's, and nothing but the writer and the projector runs. */
+static int rebuild(const struct invocation *invocation)
+{
+    static const struct tern_app_seams machine = {.clock = &tern_clock_system, .log_fd = STDERR_FILENO};
+    static struct tern_app app;
+    struct tern_error err = {0};
+    int status = tern_app_build(&app, invocation->service, invocation->config, &machine, &err);
+    if (status == 0)
+        status = tern_app_rebuild(&app);
+    else
+        (void)fprintf(stderr, "%s\n", err.text);
+    tern_app_stop(&app);
+    return status;
+}
+
 static int act(const struct invocation *invocation, enum tern_config_action action)
 {
     const struct tern_service *service = invocation->service;
@@ -234,9 +249,10 @@ static int act(const struct invocation *invocation, enum tern_config_action acti
     case TERN_ACTION_CHECK: return check(service, config);
     case TERN_ACTION_PRINT: tern_config_print(config, &out); return print(&out, stdout);
     case TERN_ACTION_HEALTHCHECK: return healthcheck(config);
-    case TERN_ACTION_RUN: break;
+    case TERN_ACTION_RUN:
+    case TERN_ACTION_REBUILD: break;
     }
-    if (tern_settings_check(config, &out)) return run(invocation);
+    if (tern_settings_check(config, &out)) return action == TERN_ACTION_REBUILD ? rebuild(invocation) : run(invocation);
     (void)print(&out, stderr);
     return EXIT_BAD_CONFIG;
 }

@@ -161,6 +161,7 @@ static void tell_committed(struct tern_writer *writer)
         tern_backlog_add(&app->backlog, ctx);
         tern_publisher_committed(app->publisher, ctx->last_seq);
     }
+    tern_projector_committed(app->projector, ctx->last_seq);
     if (ctx->republished > 0) tern_publisher_asked(app->publisher);
     if (ctx->jobs_added > 0) tern_job_worker_wake(app->worker);
     tern_retries_committed(app->retries);

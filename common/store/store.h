@@ -45,6 +45,23 @@ bool tern_db_in_transaction(const struct tern_db *db);
 /* An I/O error or damage was seen: the connection can only be rolled back and closed. */
 bool tern_db_is_broken(const struct tern_db *db);
 
+/* ---- copies of tables ----
+ *
+ * Writing connection, inside a transaction. A table has neither foreign keys nor triggers, and no view reads it. Names
+ * are the program's own words of a-z 0-9 _. */
+
+/* Makes `copy`, an empty table with the columns and laws of `table`. */
+int tern_db_table_like(struct tern_db *db, const char *table, const char *copy, struct tern_error *err);
+/* Makes the next index that `table` has and `copy` has not: filling a table without indexes costs half. 1: it has them
+ * all; 0: call again. One index takes about a third of a second and 100 MB for a million rows. */
+int tern_db_table_index(struct tern_db *db, const char *table, const char *copy, struct tern_error *err);
+/* From the commit on `table` is what was `copy`, and what was `table` is `old`. */
+int tern_db_table_swap(struct tern_db *db, const char *table, const char *copy, const char *old,
+                       struct tern_error *err);
+/* Takes away a part of a table that is small enough for one unit of work. 1: nothing is left of it, or there was none;
+ * 0: call again. */
+int tern_db_table_drop(struct tern_db *db, const char *table, struct tern_error *err);
+
 /* ---- upkeep of the store ---- */
 
 /* The store's file, absolute and without a symbolic link; NULL when it has none on this machine. */

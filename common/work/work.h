@@ -109,9 +109,26 @@ void tern_work_wake(struct tern_work_queue *queue);
 void tern_work_drain(struct tern_work_queue *queue);
 bool tern_work_draining(const struct tern_work_queue *queue);
 
-/* Blocks the calling thread until the command is committed or undone. A command that the writer has not taken within
- * TERN_COMMAND_DEADLINE_MS is withdrawn: TERN_UNAVAILABLE. `argument` is used on the writer thread meanwhile. */
 enum { TERN_COMMAND_DEADLINE_MS = 5000 };
+
+/* A command, and whoever waits for its end. The submitter's memory, which the writer thread uses meanwhile. */
+struct tern_command_work {
+    struct tern_work work; /* first: the writer's view of it */
+    tern_command *run;
+    void *argument;                               /* of `run` */
+    const struct tern_conversation *conversation; /* of the events that it emits */
+
+    struct tern_sync sync; /* guards the rest; the submitter waits on it */
+    bool finished;
+    enum tern_work_end how; /* valid once finished */
+};
+/* Submits a command of which `run`, `argument` and `conversation` are filled. It must be awaited. */
+void tern_work_command_begin(struct tern_work_queue *queue, struct tern_command_work *command);
+/* Blocks the calling thread until the command is committed or undone. One that the writer has not taken within
+ * TERN_COMMAND_DEADLINE_MS is withdrawn: TERN_UNAVAILABLE. */
+enum tern_command_result tern_work_command_await(struct tern_work_queue *queue, struct tern_command_work *command,
+                                                 struct tern_error *err);
+/* Both, one after the other. */
 enum tern_command_result tern_work_command(struct tern_work_queue *queue, tern_command *run, void *argument,
                                            const struct tern_conversation *conversation, struct tern_error *err);
 

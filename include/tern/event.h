@@ -28,7 +28,7 @@ struct tern_event {
     bool republished; /* x-tern-nudge: republished, because a queue was lost or an event missed; asks for no answer */
 
     const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
-    struct cJSON *tree;       /* of the whole envelope; owned */
+    struct cJSON *tree;       /* of the envelope, or of `data` alone; owned */
     char *body;               /* the bytes it was decoded from, NUL-terminated */
     size_t body_length;       /* in bytes, without the NUL */
 };
@@ -36,6 +36,10 @@ struct tern_event {
 /* Takes a copy of the bytes. Returns 0, or -1 with a sentence that says what is malformed. */
 int tern_event_decode(const void *body, size_t length, struct tern_event *ret_event, struct tern_error *err);
 void tern_event_fini(struct tern_event *event);
+/* Reads an envelope whose fields were checked when it was stored, and stand beside it: the caller fills event_id, type,
+ * subject, correlation_id, causation_id and traceparent; it reads the others. It makes a tree of `data` alone, and has
+ * no copy of the bytes: a third of the cost of tern_event_decode. 0, or -1 with a sentence, and then there is nothing to free. */
+int tern_event_decode_stored(const void *body, size_t length, struct tern_event *event, struct tern_error *err);
 /* Appends the envelope around `data_json` (an object). */
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out);
 

@@ -36,6 +36,15 @@ typedef int tern_json_visit(void *self, const struct cJSON *element, struct tern
 int tern_json_each(const char *text, size_t length, const char *name, tern_json_visit *visit, void *self,
                    struct tern_error *err);
 
+/* Finds members of an object in a text that was validated before, and makes no tree: `ret_parts[i]` is the text of the
+ * value of names[i], with its quotes or brackets. False when one is not there in that very spelling. */
+struct tern_json_part {
+    const char *text;
+    size_t length;
+};
+bool tern_json_parts(const char *text, size_t length, const char *const *names, size_t count,
+                     struct tern_json_part *ret_parts);
+
 /* Reading; NULL is accepted wherever a node is. The member of that exact name, or NULL. */
 const struct cJSON *tern_json_member(const struct cJSON *object, const char *name);
 bool tern_json_is_object(const struct cJSON *node);

@@ -54,6 +54,8 @@ struct tern_metric {
     M(jobs_pending, GAUGE, "", "Jobs that are written and not finished.")                                          \
     M(jobs_total, COUNTER, "kind,result", "Runs of jobs: done, again; unknown: left alone.")                       \
     M(clock_jumps_total, COUNTER, "", "Jumps of the wall clock by more than a minute.")                            \
+    M(projection_behind_events, GAUGE, "projection", "Committed events that a read model has not folded yet.")     \
+    M(projection_rebuilds_total, COUNTER, "projection,outcome", "Rebuilds of read models: done or failed.")        \
     M(online_seconds, GAUGE, "", "How long the service has been connected to the broker, in all its runs.")        \
     M(store_wal_bytes, GAUGE, "", "Size of the store's write-ahead log.")                                          \
     M(store_backups_total, COUNTER, "outcome", "Backups by POST /admin/backup: made or failed.")                   \

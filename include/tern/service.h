@@ -14,6 +14,7 @@
 #include "tern/inbox.h"
 #include "tern/jobs.h"
 #include "tern/outbox.h"
+#include "tern/projection.h"
 #include "tern/timers.h"
 
 struct tern_app; /* a running service */
@@ -33,12 +34,13 @@ struct tern_service {
     const struct tern_catalogue *catalogue;  /* all services of a suite have the same */
     const struct tern_handler *handlers;     /* `handler_count` rows, in any order */
     size_t handler_count;
-    const struct tern_job_kind *jobs;         /* ends with a NULL name; NULL: no jobs */
-    const struct tern_timer_kind *timers;     /* ends with a NULL name; NULL: no timers */
-    bool watches_dead_letters;                /* reports the dead-letter queue; one service of a suite does */
-    bool timers_need_broker;                  /* timers fire only while the service is online */
-    const struct tern_http_route *routes;     /* their `self` is the struct tern_app; NULL: none of its own */
-    const struct tern_metric *const *metrics; /* ends with NULL; NULL: none of its own */
+    const struct tern_job_kind *jobs;          /* ends with a NULL name; NULL: no jobs */
+    const struct tern_timer_kind *timers;      /* ends with a NULL name; NULL: no timers */
+    const struct tern_projection *projections; /* ends with a NULL name; NULL: no read model has its own position */
+    bool watches_dead_letters;                 /* reports the dead-letter queue; one service of a suite does */
+    bool timers_need_broker;                   /* timers fire only while the service is online */
+    const struct tern_http_route *routes;      /* their `self` is the struct tern_app; NULL: none of its own */
+    const struct tern_metric *const *metrics;  /* ends with NULL; NULL: none of its own */
     /* Makes the service's own state (ctx->self, tern_app_self) from its settings, before there is a store; also when
      * the configuration is only checked. `log` (may be NULL) outlives the state. May be NULL. */
     int (*open)(const struct tern_config *config, struct tern_log *log, void **ret_self, struct tern_error *err);
@@ -107,11 +109,16 @@ void tern_app_unavailable(struct tern_http_answer *answer, const struct tern_err
  * store full. */
 bool tern_app_accepts(struct tern_app *app, struct tern_error *err);
 
+/* Committed events that the broker has not confirmed yet. */
+int64_t tern_app_backlog(const struct tern_app *app);
+
 /* ---- reading ---- */
 
 /* A read-only connection for the length of one request; give it back with tern_app_reader_done, which accepts NULL.
  * NULL with `err`: none was free within 5 s, or the store cannot be opened: answer 503. */
 struct tern_db *tern_app_reader(struct tern_app *app, struct tern_error *err);
 void tern_app_reader_done(struct tern_app *app, struct tern_db *db);
+/* How far a projection has come. False: the service has none of that name. */
+bool tern_app_projection(struct tern_app *app, const char *name, struct tern_projection_progress *ret_progress);
 
 #endif

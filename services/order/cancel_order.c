@@ -32,7 +32,7 @@ enum tern_outcome cancel_order_run(struct tern_context *ctx, void *argument, str
     struct cancel_order *work = argument;
     struct order_state order = {0};
     enum tern_outcome outcome = TERN_DONE;
-    int found = order_store_load(ctx->db, work->order_id, &order, err);
+    int found = order_store_load(ctx->db, TERN_LIVE, work->order_id, &order, err);
     if (found < 0) return TERN_RETRY;
     work->result = CANCEL_ORDER_UNKNOWN;
     if (found == 0) return TERN_DONE;

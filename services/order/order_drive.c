@@ -83,7 +83,7 @@ int order_drive(struct tern_context *ctx, struct order_state *order, enum saga_i
         if (row->emits == SAGA_EMITS_ORDER_CANCELLED && emit_cancelled(ctx, order, row, note, err) < 0) return -1;
     }
     TERN_ASSERT(order->saga.status == view.status, "the fold has the status that the saga gave");
-    if (order_store_update(ctx->db, order, err) < 0) return -1;
+    if (order_store_update(ctx->db, TERN_LIVE, order, err) < 0) return -1;
 
     /* Only a waiting order has a timer. From one waiting status to the next it stays, and finds the new status when it
      * fires. */

@@ -9,20 +9,9 @@
 
 #include "order_drive.h"
 #include "order_metrics.h"
+#include "order_replay.h"
 #include "order_store.h"
 #include "tern/event_log.h"
-
-/* The payload of any answer. Each begins with the order's id, so that can be read without knowing which it is. */
-union order_answer {
-    char order_id[TERN_ID_SIZE];
-    struct shop_payment_processed payment_processed;
-    struct shop_payment_failed payment_failed;
-    struct shop_payment_refunded payment_refunded;
-    struct shop_payment_voided payment_voided;
-    struct shop_inventory_reserved inventory_reserved;
-    struct shop_inventory_released inventory_released;
-    struct shop_product_out_of_stock product_out_of_stock;
-};
 
 /* Why the input contradicts what is known of the order, or NULL: an answer to an OrderCancelled that was never emitted,
  * or "not charged" after a charge (a free order is paid without one). Neither can happen between intact stores, only
@@ -43,7 +32,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
     enum shop_event type = shop_event_named(event->type);
     enum saga_input input = order_input(type);
     struct order_state order = {0};
-    union order_answer answer;
+    union order_payload answer;
     if (shop_decode(type, event, &answer, err) < 0) return TERN_REJECT;
     if (strcmp(answer.order_id, event->subject) != 0) {
         tern_error_set(err, "%s about %s speaks of order %s", event->type, event->subject, answer.order_id);
@@ -52,7 +41,7 @@ static enum tern_outcome on_answer(struct tern_context *ctx, const struct tern_e
     /* The inbox forgets old events; the order's stream never does. */
     int found = tern_event_log_has(ctx->db, event->subject, event->event_id, err);
     if (found != 0) return found > 0 ? TERN_DONE : TERN_RETRY;
-    found = order_store_load(ctx->db, answer.order_id, &order, err);
+    found = order_store_load(ctx->db, TERN_LIVE, answer.order_id, &order, err);
     if (found < 0) return TERN_RETRY;
     if (found == 0) {
         tern_error_set(err, "%s about order %s, which was never placed here", event->type, answer.order_id);

@@ -16,6 +16,8 @@ const struct tern_http_route order_routes[] = {
     {"GET",  "/orders/{orderId}/history", read_order_history, TERN_HTTP_OPEN,                           "what each event changed in an order"               },
     {"POST", "/orders/{orderId}/cancel",  cancel_order,       TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"                                  },
     {"GET",  "/products",                 read_products,      TERN_HTTP_OPEN,                           "products, as inventory-service published them last"},
+    {"GET",  "/stats",                    read_stats,         TERN_HTTP_OPEN,
+     "orders and money by status and by day, and what is not published yet"                                                                                 },
     {NULL,   NULL,                        NULL,               0,                                        NULL                                                },
 };
 

@@ -5,7 +5,27 @@
 #define ORDER_ORDER_REPLAY_H
 
 #include "order.h"
-#include "tern/db.h"
+#include "tern/projection.h"
+
+/* Room for the payload of any event of a stream. */
+union order_payload {
+    char order_id[TERN_ID_SIZE]; /* each of them begins with it */
+    struct shop_order_placed order_placed;
+    struct shop_order_updated order_updated;
+    struct shop_order_cancelled order_cancelled;
+    struct shop_payment_processed payment_processed;
+    struct shop_payment_failed payment_failed;
+    struct shop_payment_refunded payment_refunded;
+    struct shop_payment_voided payment_voided;
+    struct shop_inventory_reserved inventory_reserved;
+    struct shop_inventory_released inventory_released;
+    struct shop_product_out_of_stock product_out_of_stock;
+};
+
+/* Reads an event of the log as the change that order_apply takes. The change points into `event` and `ret_payload`. 0,
+ * or -1 with `err`. */
+int order_read_change(const struct tern_fold_event *event, union order_payload *ret_payload,
+                      struct order_change *ret_change, struct tern_error *err);
 
 /* Where the fold ends: before the first event that is beyond either. */
 struct order_bound {

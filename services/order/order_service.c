@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "order_fold.h"
 #include "order_http.h"
 #include "order_metrics.h"
 #include "order_watch.h"
@@ -44,6 +45,7 @@ const struct tern_service order_service = {
     .handler_count = ORDER_HANDLER_COUNT,
     .timers = order_timers,
     .timers_need_broker = true,
+    .projections = order_projections,
     .watches_dead_letters = true,
     .routes = order_routes,
     .metrics = order_metrics,

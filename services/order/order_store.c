@@ -8,18 +8,21 @@
     "order_id, customer_id, correlation_id, version, status, money, stock, reason, transaction_id, product_id, " \
     "total_minor, currency, created_at_ms, updated_at_ms, released, details, note"
 
-static const char insert_order[] =
-    "INSERT INTO orders (" COLUMNS ") "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+#define INSERT_ORDER(side)                      \
+    "INSERT INTO orders" side " (" COLUMNS ") " \
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+static const char *const insert_order[TERN_SIDES] = TERN_PROJECTION_SQL(INSERT_ORDER);
 
-static const char insert_product[] =
-    "INSERT INTO order_products (ordered_id, placed_at_ms, order_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+#define INSERT_PRODUCT(side)                                                                       \
+    "INSERT INTO order_products" side " (ordered_id, placed_at_ms, order_id) VALUES (?1, ?2, ?3) " \
+    "ON CONFLICT DO NOTHING"
+static const char *const insert_product[TERN_SIDES] = TERN_PROJECTION_SQL(INSERT_PRODUCT);
 
-int order_store_insert(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
-                       struct tern_error *err)
+int order_store_insert(struct tern_db *db, enum tern_side side, const struct order_state *order,
+                       const struct shop_line *lines, size_t line_count, struct tern_error *err)
 {
     if (tern_db_run(
-            db, insert_order,
+            db, insert_order[side],
             TERN_DB_ARGS(
                 tern_db_text(order->order_id), tern_db_text(order->customer_id), tern_db_text(order->correlation_id),
                 tern_db_int(order->version), tern_db_text(order_status_name(order->saga.status)),
@@ -30,22 +33,23 @@ int order_store_insert(struct tern_db *db, const struct order_state *order, cons
                 tern_db_text(order->details.bytes), tern_db_text(order->note)),
             err) < 0)
         return -1;
-    for (size_t i = 0; i < lines->count; i++)
-        if (tern_db_run(db, insert_product,
-                        TERN_DB_ARGS(tern_db_text(lines->at[i].product_id), tern_db_int(order->created_at_ms),
+    for (size_t i = 0; i < line_count; i++)
+        if (tern_db_run(db, insert_product[side],
+                        TERN_DB_ARGS(tern_db_text(lines[i].product_id), tern_db_int(order->created_at_ms),
                                      tern_db_text(order->order_id)),
                         err) < 0)
             return -1;
     return 0;
 }
 
-static const char update_order[] =
-    "UPDATE orders SET version = ?2, status = ?3, money = ?4, stock = ?5, reason = ?6, transaction_id = ?7, "
-    "product_id = ?8, updated_at_ms = ?9, released = ?10, note = ?11 WHERE order_id = ?1";
+#define UPDATE_ORDER(side)                                                                       \
+    "UPDATE orders" side " SET version = ?2, status = ?3, money = ?4, stock = ?5, reason = ?6, " \
+    "transaction_id = ?7, product_id = ?8, updated_at_ms = ?9, released = ?10, note = ?11 WHERE order_id = ?1"
+static const char *const update_order[TERN_SIDES] = TERN_PROJECTION_SQL(UPDATE_ORDER);
 
-int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err)
+int order_store_update(struct tern_db *db, enum tern_side side, const struct order_state *order, struct tern_error *err)
 {
-    int changed = tern_db_run(db, update_order,
+    int changed = tern_db_run(db, update_order[side],
                               TERN_DB_ARGS(tern_db_text(order->order_id), tern_db_int(order->version),
                                            tern_db_text(order_status_name(order->saga.status)),
                                            tern_db_text(order_money_name(order->saga.money)),
@@ -85,12 +89,14 @@ static int read_row(const struct tern_db_rows *rows, struct order_state *ret_ord
     return 0;
 }
 
-static const char select_order[] = "SELECT " COLUMNS " FROM orders WHERE order_id = ?1";
+#define SELECT_ORDER(side) "SELECT " COLUMNS " FROM orders" side " WHERE order_id = ?1"
+static const char *const select_order[TERN_SIDES] = TERN_PROJECTION_SQL(SELECT_ORDER);
 
-int order_store_load(struct tern_db *db, const char *order_id, struct order_state *ret_order, struct tern_error *err)
+int order_store_load(struct tern_db *db, enum tern_side side, const char *order_id, struct order_state *ret_order,
+                     struct tern_error *err)
 {
     struct tern_db_rows rows;
-    if (tern_db_query(db, &rows, select_order, TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
+    if (tern_db_query(db, &rows, select_order[side], TERN_DB_ARGS(tern_db_text(order_id)), err) < 0) return -1;
     int found = tern_db_next(&rows, err);
     if (found > 0 && read_row(&rows, ret_order, err) < 0) found = -1;
     tern_db_done(&rows);

@@ -1,5 +1,6 @@
 /* order_store.h - orders as they are now, one row each; and the products as inventory-service published them last.
  *
+ * The service works on the live side; a rebuild of the projection "orders" (order_fold.h) fills the other one.
  * Reading calls run on any connection; writing ones on the writer's, inside its transaction. An order that was read is
  * the caller's: order_fini. Only what order_apply has made is written. All return -1 with `err` when the store fails.
  * Logs nothing. */
@@ -8,14 +9,17 @@
 
 #include "order.h"
 #include "tern/db.h"
+#include "tern/projection.h"
 
 /* A new order, and for the lists by product the products of its lines. 0, or -1. */
-int order_store_insert(struct tern_db *db, const struct order_state *order, const struct shop_lines *lines,
-                       struct tern_error *err);
+int order_store_insert(struct tern_db *db, enum tern_side side, const struct order_state *order,
+                       const struct shop_line *lines, size_t line_count, struct tern_error *err);
 /* Writes what can change after an order was placed; the order was loaded in the same transaction. 0, or -1. */
-int order_store_update(struct tern_db *db, const struct order_state *order, struct tern_error *err);
+int order_store_update(struct tern_db *db, enum tern_side side, const struct order_state *order,
+                       struct tern_error *err);
 /* 1 with the order, 0 when there is none, -1; a row that no order can have is -1 as well. */
-int order_store_load(struct tern_db *db, const char *order_id, struct order_state *ret_order, struct tern_error *err);
+int order_store_load(struct tern_db *db, enum tern_side side, const char *order_id, struct order_state *ret_order,
+                     struct tern_error *err);
 
 /* ---- lists ---- */
 

@@ -57,7 +57,7 @@ static enum tern_outcome fire(struct tern_context *ctx, const struct tern_timer 
 {
     struct order_state order = {0};
     struct order_wait wait;
-    int status = order_store_load(ctx->db, timer->key, &order, err);
+    int status = order_store_load(ctx->db, TERN_LIVE, timer->key, &order, err);
     if (status <= 0 || !saga_waits(order.saga.status)) goto done;
 
     order_wait_read(ctx, &order, timer->payload, &wait);

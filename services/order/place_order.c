@@ -136,7 +136,8 @@ enum tern_outcome place_order_run(struct tern_context *ctx, void *argument, stru
     if (shop_emit_encoded(ctx, SHOP_ORDER_PLACED, order->order_id, work->data.bytes, &emitted, err) < 0)
         return TERN_RETRY;
     TERN_ASSERT(emitted.subject_version == order->version, "an order's id is new");
-    if (order_store_insert(ctx->db, order, &work->placed.items, err) < 0 || order_wait_begin(ctx, order, err) < 0)
+    if (order_store_insert(ctx->db, TERN_LIVE, order, work->placed.items.at, work->placed.items.count, err) < 0 ||
+        order_wait_begin(ctx, order, err) < 0)
         return TERN_RETRY;
     tern_log_info(ctx->log, "order placed", TERN_STR("orderId", order->order_id),
                   TERN_STR("customerId", order->customer_id), TERN_INT("lines", (int64_t)work->placed.items.count),

@@ -49,7 +49,7 @@ static int fill_order(struct tern_db *db, const struct order_read *read, const v
 {
     const struct order_bound *bound = asked;
     struct order_state now = {0}, then = {0};
-    int found = order_store_load(db, read->order_id, &now, err);
+    int found = order_store_load(db, TERN_LIVE, read->order_id, &now, err);
     if (found <= 0) return found;
     bool past = bound->version < INT64_MAX || bound->at_ms < INT64_MAX;
     if (past) found = order_replay(db, read->order_id, *bound, NULL, NULL, &then, err);
@@ -120,7 +120,7 @@ static int fill_events(struct tern_db *db, const struct order_read *read, const 
     struct stream stream = {.out = out, .version = page->after, .left = page->limit};
     struct order_state order = {0};
     char next[24];
-    int visited = EVENTS_PAGE, found = order_store_load(db, read->order_id, &order, err);
+    int visited = EVENTS_PAGE, found = order_store_load(db, TERN_LIVE, read->order_id, &order, err);
     order_fini(&order);
     if (found <= 0) return found;
     tern_text_printf(out, "{\"orderId\":\"%s\",\"events\":[", read->order_id);

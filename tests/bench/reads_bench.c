@@ -63,7 +63,7 @@ static int add_order(struct bench *bench, int64_t number)
     order.created_at_ms = order.updated_at_ms = FIRST_MS + number;
     order.saga.status = any(bench, 10) ? ORDER_READY_FOR_SHIPMENT : (enum order_status)any(bench, ORDER_STATUS_COUNT);
     tern_text_printf(&order.details, details, lines.at[0].product_id);
-    int status = order_store_insert(bench->db, &order, &lines, &bench->err);
+    int status = order_store_insert(bench->db, TERN_LIVE, &order, lines.at, lines.count, &bench->err);
     strcpy(bench->order_ids[number], order.order_id);
     order_fini(&order);
     return status;
@@ -116,7 +116,8 @@ static int page(struct bench *bench, const struct order_filter *filter)
 static int ask_order(struct bench *bench)
 {
     struct order_state order = {0};
-    int found = order_store_load(bench->reader, bench->order_ids[any(bench, bench->orders)], &order, &bench->err);
+    int found =
+        order_store_load(bench->reader, TERN_LIVE, bench->order_ids[any(bench, bench->orders)], &order, &bench->err);
     order_fini(&order);
     return found > 0 ? 0 : -1;
 }

@@ -215,7 +215,8 @@ void test_order_load(struct test_order *shop, const char *order_id, struct order
     struct order_state replayed = {0};
     struct tern_error err = {0};
 
-    if (order_store_load(shop->test.ctx.db, order_id, ret_order, &err) != 1) fail_msg("no order: %s", err.text);
+    if (order_store_load(shop->test.ctx.db, TERN_LIVE, order_id, ret_order, &err) != 1)
+        fail_msg("no order: %s", err.text);
     if (order_replay(shop->test.ctx.db, order_id, ORDER_AS_IT_IS, NULL, NULL, &replayed, &err) != 1)
         fail_msg("no stream: %s", err.text);
     assert_same_order(ret_order, &replayed);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "order_api.h"
+#include "wait_for.h"
 
 /* Places an order, lets the clock move, and cancels it: OrderPlaced, OrderUpdated and OrderCancelled, versions 1 to 3. */
 static void place_and_cancel(char order_id[TERN_ID_SIZE])
@@ -85,6 +86,46 @@ static void a_question_about_the_past_that_means_nothing_is_refused_by_name(void
     order_api_place(order_id);
     for (size_t i = 0; i < TERN_COUNT(wrong); i++)
         order_api_answers("GET", order_api_path(order_id, wrong[i].query), "", NULL, 400, wrong[i].sentence);
+}
+
+/* ---- figures --------------------------------------------------------------------------------------------------- */
+
+static bool figures_are_current(void)
+{
+    struct tern_projection_progress progress;
+    assert_true(tern_app_projection(order_api_app(), "order_stats", &progress));
+    return progress.behind == 0;
+}
+
+static void stats_count_orders_and_value_by_status_and_day(void **state)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const char zloty[] =
+        "{\"customerId\":\"C\",\"currency\":\"PLN\",\"items\":[{\"productId\":\"P\",\"quantity\":2,"
+        "\"price\":9.99}]}";
+    struct raw_answer answer;
+    char order_id[TERN_ID_SIZE], day[TERN_TIME_SIZE], expected[128];
+
+    (void)state;
+    tern_time_format(tern_now(&tern_clock_system), day);
+    day[10] = '\0';
+    order_api_answers("POST", "/orders", "", zloty, 201, "");
+    order_api_ask(&answer, "POST", "/orders", "", zloty);
+    order_api_member(answer.body, "orderId", order_id, sizeof order_id);
+    raw_answer_fini(&answer);
+    order_api_answers("POST", order_api_path(order_id, "/cancel"), "", NULL, 202, "CANCELLING");
+    TEST_WAIT(&lock, figures_are_current());
+    order_api_answers("GET", "/stats", "", NULL, 200,
+                      "{\"status\":\"CANCELLING\",\"currency\":\"PLN\",\"orders\":1,\"value\":19.98}");
+    order_api_answers("GET", "/stats?days=1", "", NULL, 200,
+                      "{\"status\":\"CREATED\",\"currency\":\"PLN\",\"orders\":1,\"value\":19.98}");
+    (void)snprintf(expected, sizeof expected, "{\"day\":\"%s\",\"currency\":\"PLN\",\"orders\":2,\"value\":39.96}",
+                   day);
+    order_api_answers("GET", "/stats", "", NULL, 200, expected);
+    order_api_answers("GET", "/stats", "", NULL, 200, "\"money\":{\"total\":[],\"byDay\":[]},\"backlog\":");
+    order_api_answers("GET", "/stats", "", NULL, 200, "\"behind\":0}");
+    order_api_answers("GET", "/stats?days=0", "", NULL, 400, "days must be a whole number of 1 to 366.");
+    order_api_answers("GET", "/stats?day=1", "", NULL, 400, "The query argument day is not known here.");
 }
 
 /* ---- events and history ---------------------------------------------------------------------------------------- */
@@ -242,6 +283,7 @@ int main(void)
         cmocka_unit_test(an_order_is_shown_as_it_was_at_a_version),
         cmocka_unit_test(an_order_is_shown_as_it_was_at_a_time_and_not_before_its_birth),
         cmocka_unit_test(a_question_about_the_past_that_means_nothing_is_refused_by_name),
+        cmocka_unit_test(stats_count_orders_and_value_by_status_and_day),
         cmocka_unit_test(events_come_in_pages_with_a_link_to_the_next),
         cmocka_unit_test(history_says_what_each_event_changed),
         cmocka_unit_test(the_link_of_a_page_leads_to_the_next_until_the_last),

@@ -89,6 +89,11 @@ int tern_sqlite_checkpoint(struct tern_db *db, int pages, struct tern_error *err
 
 void tern_sqlite_forget_statements(struct tern_db *db);
 
+/* db_sqlite_table.c */
+
+/* Gives every index of a swapped table its plain name, which the steps of a schema use. Inside a transaction. */
+int tern_sqlite_plain_indexes(struct tern_db *db, struct tern_error *err);
+
 /* db_sqlite_path.c */
 
 /* The path of a URL, which the caller frees; NULL for a store in memory. */

@@ -21,8 +21,11 @@ static const char record_step[] = "INSERT INTO schema_migration (family, number,
 static int apply_step(struct tern_db *db, const char *family, const struct tern_migration *step, struct tern_error *err)
 {
     if (tern_db_begin(db, err) < 0) return -1;
-    int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
-    int status = code == SQLITE_OK ? 0 : tern_sqlite_fail(db, code, "its statements", err);
+    int status = tern_sqlite_plain_indexes(db, err);
+    if (status == 0) {
+        int code = sqlite3_exec(db->handle, step->sql, NULL, NULL, NULL);
+        if (code != SQLITE_OK) status = tern_sqlite_fail(db, code, "its statements", err);
+    }
     if (status == 0) {
         TERN_ASSERT(tern_db_in_transaction(db), "a step of a schema does not end its transaction");
         status =
