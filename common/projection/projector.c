@@ -14,7 +14,7 @@
 #include "tern/backoff.h"
 
 enum {
-    ROOM = 256,          /* events of a page */
+    ROOM = 128,          /* events of a page */
     PAUSE_MS = 250,      /* between two pages once it has caught up: what comes meanwhile is folded together */
     RETRY_BASE_MS = 500, /* after a failure, with back-off */
     REST_MS = 60000      /* longest sleep */

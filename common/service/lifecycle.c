@@ -90,8 +90,7 @@ static int open_store(struct tern_app *app, struct tern_outbox_state *ret_outbox
         tern_db_migrate(app->db, "service", app->service->migrations, err) < 0 || load_identity(app, err) < 0 ||
         tern_receipts_load(&app->receipts, app->db, tern_config_adopts_queue(app->config), err) < 0 ||
         tern_outbox_state(app->db, ret_outbox, err) < 0 || tern_links_load_online(&app->links, app->db, err) < 0 ||
-        open_reader(app, &app->publisher_db, err) < 0 || open_reader(app, &app->worker_db, err) < 0 ||
-        open_reader(app, &app->projector_db, err) < 0)
+        open_reader(app, &app->publisher_db, err) < 0 || open_reader(app, &app->worker_db, err) < 0)
         return -1;
     tern_running_init(&app->running);
     return tern_readers_init(&app->readers, text_of(app, "DATABASE_URL"));
@@ -182,6 +181,7 @@ static void create_writer(struct tern_app *app, const struct tern_outbox_state *
 static int create_projector(struct tern_app *app, struct tern_error *err)
 {
     if (!app->service->projections) return 0;
+    if (open_reader(app, &app->projector_db, err) < 0) return -1;
     app->projector = tern_projector_create(&(struct tern_projector_settings){.projections = app->service->projections,
                                                                              .queue = &app->queue,
                                                                              .reader = app->projector_db,
