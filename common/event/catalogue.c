@@ -4,7 +4,10 @@
  * binding alike: two spellings would publish past the queue. Pure: no state, no allocation, any thread. */
 #include "tern/catalogue.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { MAJOR_DIGITS = 6 };
 
 const struct tern_event_type *tern_catalogue_find(const struct tern_catalogue *catalogue, const char *type)
 {
@@ -58,6 +61,20 @@ static size_t major_length(const char *version)
     if (major == 0 || version[major] != '.' || (version[0] == '0' && major > 1)) return 0;
     size_t minor = strspn(version + major + 1, digits);
     return minor > 0 && version[major + 1 + minor] == '\0' ? major : 0;
+}
+
+int tern_version_major(const char *version)
+{
+    size_t length = major_length(version);
+    return length > 0 && length <= MAJOR_DIGITS ? (int)strtol(version, NULL, 10) : 0;
+}
+
+const struct tern_upcaster *tern_catalogue_upcaster(const struct tern_event_type *type, int from_major)
+{
+    const struct tern_upcaster *upcaster = type->upcasters;
+    while (upcaster && upcaster->from_major != 0 && upcaster->from_major != from_major)
+        upcaster++;
+    return upcaster && upcaster->from_major != 0 ? upcaster : NULL;
 }
 
 bool tern_version_compatible(const char *theirs, const char *ours)

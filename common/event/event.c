@@ -29,7 +29,7 @@ static const struct tern_schema envelope = TERN_SCHEMA_OF(struct tern_event, env
 /* ---- decoding ---------------------------------------------------------------------------------------------- */
 
 /* The schema, and what it cannot express: a type in Pascal case, a version "major.minor", an object as data. */
-static int read_tree(const struct cJSON *tree, struct tern_event *event, struct tern_error *err)
+static int read_tree(struct cJSON *tree, struct tern_event *event, struct tern_error *err)
 {
     static const char letters_and_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     if (tern_schema_decode_event(&envelope, tree, event, err) < 0) return -1;
@@ -38,7 +38,7 @@ static int read_tree(const struct cJSON *tree, struct tern_event *event, struct 
         return tern_error_set(err, "#/eventType: must be a name like OrderPlaced");
     if (!tern_version_compatible(event->version, event->version))
         return tern_error_set(err, "#/version: must be like 1.0");
-    event->data = tern_json_member(tree, "data");
+    event->data = tern_json_edit(tree, "data");
     if (!tern_json_is_object(event->data))
         return tern_error_set(err, event->data ? "#/data: must be an object" : "#/data: is required");
     return 0;
@@ -98,6 +98,19 @@ void tern_event_fini(struct tern_event *event)
     event->data = NULL;
     event->body = NULL;
     event->body_length = 0;
+}
+
+int tern_event_lift(struct tern_event *event, const struct tern_event_type *type, struct tern_error *err)
+{
+    const int newest = tern_version_major(type->version);
+    const struct tern_upcaster *upcaster;
+    for (int major = tern_version_major(event->version); major < newest; major++) {
+        upcaster = tern_catalogue_upcaster(type, major);
+        if (!upcaster) return 0; /* refused by its version */
+        if (upcaster->lift(event->data, err) < 0) return tern_error_prefix(err, "%s %s", type->name, event->version);
+        if (major + 1 == newest) tern_copy_whole(event->version, sizeof event->version, type->version);
+    }
+    return 0;
 }
 
 /* ---- encoding ---------------------------------------------------------------------------------------------- */

@@ -76,6 +76,8 @@ const char *tern_inbox_read(const struct tern_catalogue *catalogue, const void *
     if (!type) {
         reason = TERN_PARKED_UNKNOWN_TYPE;
         (void)tern_error_set(why, "no event is called \"%s\"", event.type);
+    } else if (tern_event_lift(&event, type, why) < 0) {
+        reason = TERN_PARKED_MALFORMED;
     } else if (!tern_version_compatible(event.version, type->version)) {
         reason = TERN_PARKED_UNKNOWN_VERSION;
         (void)tern_error_set(why, "%s is understood in version %s, not in %s", event.type, type->version,

@@ -153,6 +153,44 @@ int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64
     return 0;
 }
 
+/* ---- changing ---------------------------------------------------------------------------------------------- */
+
+struct cJSON *tern_json_edit(struct cJSON *object, const char *name)
+{
+    return tern_json_is_object(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+struct cJSON *tern_json_edit_next(struct cJSON *list, const struct cJSON *element)
+{
+    if (element) return element->next;
+    return tern_json_is_array(list) ? list->child : NULL;
+}
+
+struct cJSON *tern_json_detach(struct cJSON *object, const char *name)
+{
+    return cJSON_DetachItemViaPointer(object, tern_json_edit(object, name));
+}
+
+void tern_json_attach(struct cJSON *object, const char *name, struct cJSON *value)
+{
+    cJSON_Delete(tern_json_detach(object, name));
+    TERN_ASSERT(cJSON_AddItemToObject(object, name, value), "there is memory for a member");
+}
+
+struct cJSON *tern_json_new_object(void)
+{
+    struct cJSON *node = cJSON_CreateObject();
+    TERN_ASSERT(node, "there is memory for a node");
+    return node;
+}
+
+struct cJSON *tern_json_new_string(const char *text)
+{
+    struct cJSON *node = cJSON_CreateString(text);
+    TERN_ASSERT(node, "there is memory for a node");
+    return node;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------- */
 
 /* Writes the character at `at`, which must be escaped (RFC 8259, section 7) or is not ASCII; a byte that is not UTF-8

@@ -11,14 +11,14 @@
 #include "tern/event_log.h"
 
 /* The envelope's fields, from the type and from the conversation of this unit. */
-static void describe(struct tern_context *ctx, const struct tern_event_type *type, const char *subject,
-                     struct tern_event *event)
+static void describe(struct tern_context *ctx, const struct tern_event_type *type, const char *version,
+                     const char *subject, struct tern_event *event)
 {
     memset(event, 0, sizeof *event);
     tern_ids_uuid(ctx->ids, event->event_id);
     tern_copy_whole(event->type, sizeof event->type, type->name);
     tern_copy_whole(event->producer, sizeof event->producer, ctx->service);
-    tern_copy_whole(event->version, sizeof event->version, type->version);
+    tern_copy_whole(event->version, sizeof event->version, version);
     tern_copy_whole(event->subject, sizeof event->subject, subject);
     tern_copy_whole(event->correlation_id, sizeof event->correlation_id, ctx->conversation.correlation_id);
     tern_copy_whole(event->causation_id, sizeof event->causation_id, ctx->conversation.causation_id);
@@ -34,6 +34,12 @@ static struct tern_log_time time_of(const struct tern_context *ctx)
 int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
+    return tern_emit_version(ctx, type, NULL, subject, data_json, ret_emitted, err);
+}
+
+int tern_emit_version(struct tern_context *ctx, const char *type, const char *version, const char *subject,
+                      const char *data_json, struct tern_emitted *ret_emitted, struct tern_error *err)
+{
     struct tern_emitted emitted;
     const struct tern_event_type *known = tern_catalogue_find(ctx->catalogue, type);
     TERN_ASSERT(known, "only events of the catalogue are emitted");
@@ -42,7 +48,10 @@ int tern_emit(struct tern_context *ctx, const char *type, const char *subject, c
     TERN_ASSERT(index < TERN_TYPES_MAX, "a catalogue has few types");
     int64_t *last_number = &ctx->numbers[index];
 
-    describe(ctx, known, subject, &emitted.event);
+    TERN_ASSERT(!version || tern_version_compatible(version, known->version) ||
+                    tern_catalogue_upcaster(known, tern_version_major(version)),
+                "a version that is emitted can be read");
+    describe(ctx, known, version ? version : known->version, subject, &emitted.event);
     /* 0 after a start, and after anything was undone: only then the log is read. */
     if (*last_number == 0 && tern_event_log_last_number(ctx->db, type, last_number, err) < 0) return -1;
     emitted.event.number = *last_number + 1;

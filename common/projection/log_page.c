@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tern_log_page_init(struct tern_log_page *page, size_t room)
+void tern_log_page_init(struct tern_log_page *page, const struct tern_catalogue *catalogue, size_t room)
 {
-    *page = (struct tern_log_page){.room = room,
+    *page = (struct tern_log_page){.catalogue = catalogue,
+                                   .room = room,
                                    .events = tern_alloc(room * sizeof page->events[0]),
                                    .decoded = tern_alloc(room * sizeof page->decoded[0])};
 }
@@ -63,6 +64,11 @@ static int take_row(void *self, const struct tern_log_row *row, struct tern_erro
     struct tern_event *event = &page->decoded[page->count];
     if (fill_event(row, event) < 0 || tern_event_decode_stored(row->body, row->body_length, event, err) < 0)
         return tern_error_set(err, "event %" PRId64 " of the log is damaged", row->seq);
+    const struct tern_event_type *type = tern_catalogue_find(page->catalogue, row->type);
+    if (type && tern_event_lift(event, type, err) < 0) {
+        tern_event_fini(event);
+        return tern_error_prefix(err, "event %" PRId64 " of the log", row->seq);
+    }
     page->events[page->count++] = (struct tern_fold_event){.event = event,
                                                            .seq = row->seq,
                                                            .subject_version = row->subject_version,

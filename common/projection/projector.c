@@ -62,7 +62,7 @@ struct tern_projector *tern_projector_create(const struct tern_projector_setting
     projector->settings = *settings;
     projector->last_seq = settings->last_seq;
     tern_sync_init(&projector->sync);
-    tern_log_page_init(&projector->page, ROOM);
+    tern_log_page_init(&projector->page, settings->catalogue, ROOM);
     while (settings->projections[projector->count].name)
         projector->count++;
     projector->standings = tern_alloc(projector->count * sizeof projector->standings[0]);
@@ -238,8 +238,7 @@ static bool rebuild(struct tern_projector *projector)
         struct standing *next = next_rebuild(projector);
         if (!next) return false;
         projector->rebuilding = next;
-        projector->rebuild =
-            tern_rebuild_begin(next->projection, projector->settings.queue, projector->settings.reader);
+        projector->rebuild = tern_rebuild_begin(next->projection, &projector->settings);
         set_rebuild(projector, next, TERN_REBUILD_RUNS, "");
         tern_log_info(projector->settings.log, "rebuilding a projection",
                       TERN_STR("projection", next->projection->name));

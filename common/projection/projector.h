@@ -13,6 +13,7 @@ struct tern_projector;
 
 struct tern_projector_settings {
     const struct tern_projection *projections; /* ends with a NULL name */
+    const struct tern_catalogue *catalogue;
     struct tern_work_queue *queue;
     struct tern_db *reader; /* of the projector's thread */
     struct tern_log *log;

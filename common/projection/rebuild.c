@@ -170,19 +170,21 @@ static enum tern_outcome fold_rest(struct tern_context *ctx, void *argument, str
 
 /* ---- the steps ---- */
 
-struct tern_rebuild *tern_rebuild_begin(const struct tern_projection *projection, struct tern_work_queue *queue,
-                                        struct tern_db *reader)
+struct tern_rebuild *tern_rebuild_begin(const struct tern_projection *projection,
+                                        const struct tern_projector_settings *settings)
 {
     struct tern_rebuild *rebuild = tern_alloc(sizeof *rebuild);
-    *rebuild = (struct tern_rebuild){
-        .projection = projection, .queue = queue, .reader = reader, .state = tern_alloc(projection->state_size + 1)};
+    *rebuild = (struct tern_rebuild){.projection = projection,
+                                     .queue = settings->queue,
+                                     .reader = settings->reader,
+                                     .state = tern_alloc(projection->state_size + 1)};
     for (size_t i = 0; i < PAGES; i++) {
         struct paging *paging = &rebuild->pages[i];
         paging->rebuild = rebuild;
         paging->folding.run = fold_page;
         paging->folding.argument = paging;
         paging->folding.conversation = &silent;
-        tern_log_page_init(&paging->page, ROOM);
+        tern_log_page_init(&paging->page, settings->catalogue, ROOM);
     }
     return rebuild;
 }

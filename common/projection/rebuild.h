@@ -11,9 +11,9 @@
 
 struct tern_rebuild;
 
-/* `queue` and `reader` outlive it. */
-struct tern_rebuild *tern_rebuild_begin(const struct tern_projection *projection, struct tern_work_queue *queue,
-                                        struct tern_db *reader);
+/* What the settings point to outlives it. */
+struct tern_rebuild *tern_rebuild_begin(const struct tern_projection *projection,
+                                        const struct tern_projector_settings *settings);
 /* The next step: RUNS, DONE, or FAILED with `err`. While the writer folds a page, the caller reads the next one. */
 enum tern_rebuild_state tern_rebuild_step(struct tern_rebuild *rebuild, struct tern_error *err);
 /* Seq of the last event that was folded; once DONE: the position of the new tables. */

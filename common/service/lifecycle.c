@@ -183,6 +183,7 @@ static int create_projector(struct tern_app *app, struct tern_error *err)
     if (!app->service->projections) return 0;
     if (open_reader(app, &app->projector_db, err) < 0) return -1;
     app->projector = tern_projector_create(&(struct tern_projector_settings){.projections = app->service->projections,
+                                                                             .catalogue = app->service->catalogue,
                                                                              .queue = &app->queue,
                                                                              .reader = app->projector_db,
                                                                              .log = app->log,

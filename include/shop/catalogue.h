@@ -18,6 +18,7 @@
  *   count     int64_t           pieces, 0 to SHOP_STOCK_MAX
  *   time      int64_t           UTC milliseconds; on the wire RFC 3339
  *   lines     struct shop_lines         what was ordered, with prices
+ *   priced    struct shop_lines         the same, each price with its currency
  *   pieces    struct shop_pieces        what is reserved: product and quantity, a product once
  *   words     struct shop_words         a few words
  *   customer  struct shop_customer      an object
@@ -85,10 +86,12 @@ extern const struct tern_schema shop_address_schema;
 
 /* ---- payloads in JSON -------------------------------------------------------------------------------------- */
 
-#define SHOP_ORDER_PLACED_FIELDS(F, P)                           \
+/* Version 1 has `price` in each line (kind lines), version 2 has `unitPrice` {amount, currency} (kind priced). */
+#define SHOP_ORDER_PLACED_FIELDS(F, P) SHOP_ORDER_PLACED_WITH(priced, F, P)
+#define SHOP_ORDER_PLACED_WITH(lines_kind, F, P)                 \
     F(P, id, order_id, "orderId", required)                      \
     F(P, id, customer_id, "customerId", required)                \
-    F(P, lines, items, "items", required)                        \
+    F(P, lines_kind, items, "items", required)                   \
     F(P, money, total_amount_minor, "totalAmount", required)     \
     F(P, currency, currency, "currency", required)               \
     F(P, word, status, "status", required)                       \
@@ -197,7 +200,7 @@ extern const struct tern_schema shop_address_schema;
 
 /*    id                    payload               eventType             version producer      subject     consumers */
 #define SHOP_EVENTS(E) \
-    E(ORDER_PLACED,         order_placed,         "OrderPlaced",        "1.0",  ORDER,        order_id,   SHOP_CONSUMED_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
+    E(ORDER_PLACED,         order_placed,         "OrderPlaced",        "2.0",  ORDER,        order_id,   SHOP_CONSUMED_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
     E(ORDER_UPDATED,        order_updated,        "OrderUpdated",       "1.0",  ORDER,        order_id,   SHOP_CONSUMED_BY_1(NOTIFICATION)) \
     E(ORDER_CANCELLED,      order_cancelled,      "OrderCancelled",     "1.1",  ORDER,        order_id,   SHOP_CONSUMED_BY_3(PAYMENT, INVENTORY, NOTIFICATION)) \
     E(PAYMENT_PROCESSED,    payment_processed,    "PaymentProcessed",   "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_3(ORDER, INVENTORY, NOTIFICATION)) \
@@ -225,8 +228,10 @@ extern const struct tern_catalogue shop_catalogue;
 
 /* The event of a type ("OrderPlaced"); SHOP_EVENT_COUNT when the catalogue has none. */
 enum shop_event shop_event_named(const char *type);
-/* The schema of the event's payload: fields, kinds, limits. */
+/* The schema of the event's payload: fields, kinds, limits. That of the newest version. */
 const struct tern_schema *shop_schema(enum shop_event event);
+/* That of any version that can be emitted: the newest, or an older one that upcasters lift. NULL: it cannot. */
+const struct tern_schema *shop_schema_of(enum shop_event event, const char *version);
 
 /* The price of all lines in minor units. Cannot overflow within the limits of lines, quantity and price. */
 int64_t shop_total(const struct shop_lines *items);
@@ -249,9 +254,10 @@ int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subje
 
 /* shop_emit in two steps: an HTTP thread writes the JSON, and the writer's thread, of which there is one, only appends
  * it. shop_encode checks the payload and appends its JSON to `out`: 0, or -1 with a sentence and `out` unchanged. Any
- * thread. shop_emit_encoded emits what shop_encode wrote for the same event; inside a unit of work, as shop_emit. */
-int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err);
-int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *subject, const char *data_json,
-                      struct tern_emitted *ret_emitted, struct tern_error *err);
+ * thread. `version` is one that shop_schema_of knows; NULL: the newest. shop_emit_encoded emits what shop_encode wrote for the same event; inside a unit of work, as shop_emit. */
+int shop_encode(enum shop_event event, const char *version, const void *payload, struct tern_text *out,
+                struct tern_error *err);
+int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *version, const char *subject,
+                      const char *data_json, struct tern_emitted *ret_emitted, struct tern_error *err);
 
 #endif

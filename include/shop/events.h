@@ -42,8 +42,9 @@ enum {
 /* One line of an order. */
 struct shop_line {
     char product_id[TERN_ID_SIZE];
-    int64_t quantity;    /* 1 to SHOP_QUANTITY_MAX */
-    int64_t price_minor; /* of one piece, 0 to SHOP_PRICE_MAX_MINOR */
+    int64_t quantity;              /* 1 to SHOP_QUANTITY_MAX */
+    int64_t price_minor;           /* of one piece, 0 to SHOP_PRICE_MAX_MINOR */
+    char currency[TERN_WORD_SIZE]; /* of the price, in OrderPlaced 2.0: always that of the order; "" elsewhere */
 };
 struct shop_lines {
     size_t count;

@@ -27,10 +27,10 @@ struct tern_event {
     bool nudge;       /* has the header x-tern-nudge: asks to publish again what it caused */
     bool republished; /* x-tern-nudge: republished, because a queue was lost or an event missed; asks for no answer */
 
-    const struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
-    struct cJSON *tree;       /* of the envelope, or of `data` alone; owned */
-    char *body;               /* the bytes it was decoded from, NUL-terminated */
-    size_t body_length;       /* in bytes, without the NUL */
+    struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */
+    struct cJSON *tree; /* of the envelope, or of `data` alone; owned */
+    char *body;         /* the bytes it was decoded from, NUL-terminated */
+    size_t body_length; /* in bytes, without the NUL */
 };
 
 /* Takes a copy of the bytes. Returns 0, or -1 with a sentence that says what is malformed. */
@@ -40,6 +40,10 @@ void tern_event_fini(struct tern_event *event);
  * subject, correlation_id, causation_id and traceparent; it reads the others. It makes a tree of `data` alone, and has
  * no copy of the bytes: a third of the cost of tern_event_decode. 0, or -1 with a sentence, and then there is nothing to free. */
 int tern_event_decode_stored(const void *body, size_t length, struct tern_event *event, struct tern_error *err);
+/* Lifts the data of an older major version to that of `type`, step by step, and sets `version` to it. Wherever an event
+ * is read: a delivery, a parked message, a replay, a projection. Data of the same or of a newer major version, and one
+ * that no upcaster lifts, stay as they are. 0, or -1 with a sentence. */
+int tern_event_lift(struct tern_event *event, const struct tern_event_type *type, struct tern_error *err);
 /* Appends the envelope around `data_json` (an object). */
 void tern_event_encode(const struct tern_event *event, const char *data_json, struct tern_text *out);
 

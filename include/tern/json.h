@@ -59,6 +59,17 @@ const struct cJSON *tern_json_next(const struct cJSON *node);
 /* A whole number within [low, high]; 0 or -1 with a sentence. */
 int tern_json_integer(const struct cJSON *node, int64_t low, int64_t high, int64_t *ret, struct tern_error *err);
 
+/* Changing a tree that the caller owns, as an upcaster does. */
+struct cJSON *tern_json_edit(struct cJSON *object, const char *name); /* the member, or NULL */
+struct cJSON *tern_json_edit_next(struct cJSON *list,
+                                  const struct cJSON *element); /* NULL: the first; the last: NULL */
+/* Takes a member out; the caller's. NULL when there is none. */
+struct cJSON *tern_json_detach(struct cJSON *object, const char *name);
+/* Makes `value`, a node of its own, the only member of that name. */
+void tern_json_attach(struct cJSON *object, const char *name, struct cJSON *value);
+struct cJSON *tern_json_new_object(void);
+struct cJSON *tern_json_new_string(const char *text);
+
 /* Writing, appended to a text; the caller adds the commas. Strings are escaped (RFC 8259, section 7), and bytes that
  * are not UTF-8 become U+FFFD, so that the validator accepts the output. */
 void tern_json_write_string(struct tern_text *out, const char *string);

@@ -19,6 +19,10 @@ struct tern_emitted {
  * have the type with this service as its producer; anything else stops the process. `ret_emitted` may be NULL. */
 int tern_emit(struct tern_context *ctx, const char *type, const char *subject, const char *data_json,
               struct tern_emitted *ret_emitted, struct tern_error *err);
+/* The same in another version of the type that the catalogue's upcasters lift, for a time in which not every consumer
+ * reads the newest. */
+int tern_emit_version(struct tern_context *ctx, const char *type, const char *version, const char *subject,
+                      const char *data_json, struct tern_emitted *ret_emitted, struct tern_error *err);
 /* Makes a foreign event, with the body that it came with, part of its subject's stream; it is never published.
  * `ret_subject_version` may be NULL. */
 int tern_append_foreign(struct tern_context *ctx, const struct tern_event *event, int64_t *ret_subject_version,

@@ -9,6 +9,7 @@
 
 #include "tern/money.h"
 #include "tern/outbox.h"
+#include "upcasters.h"
 
 #include <string.h>
 
@@ -18,6 +19,28 @@ static const struct tern_field line_fields[] = {
     TERN_FIELD(struct shop_line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
     TERN_FIELD(struct shop_line, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_QUANTITY_MAX),
     TERN_FIELD(struct shop_line, "price", price_minor, TERN_KIND_MONEY, required, 0, SHOP_PRICE_MAX_MINOR),
+};
+/* The part of struct shop_line that is an object in version 2. */
+struct priced {
+    int64_t price_minor;
+    char currency[TERN_WORD_SIZE];
+};
+_Static_assert(offsetof(struct shop_line, currency) - offsetof(struct shop_line, price_minor) ==
+                   offsetof(struct priced, currency),
+               "price and currency of a line stand as in struct priced");
+static const struct tern_field price_fields[] = {
+    TERN_FIELD(struct priced, "amount", price_minor, TERN_KIND_MONEY, required, 0, SHOP_PRICE_MAX_MINOR),
+    TERN_FIELD(struct priced, "currency", currency, TERN_KIND_WORD, required, 3, 3),
+};
+static const struct tern_schema price_schema = TERN_SCHEMA_OF(struct priced, price_fields);
+static const struct tern_field priced_line_fields[] = {
+    TERN_FIELD(struct shop_line, "productId", product_id, TERN_KIND_ID, required, 0, 0),
+    TERN_FIELD(struct shop_line, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_QUANTITY_MAX),
+    {.name = "unitPrice",
+                                                                                               .kind = TERN_KIND_OBJECT,
+                                                                                               .offset = offsetof(struct shop_line, price_minor),
+                                                                                               .size = sizeof(struct priced),
+                                                                                               .schema = &price_schema},
 };
 static const struct tern_field piece_fields[] = {
     TERN_FIELD(struct shop_piece, "productId", product_id, TERN_KIND_ID, required, 0, 0),
@@ -36,6 +59,7 @@ static const struct tern_field address_fields[] = {
 };
 
 const struct tern_schema shop_line_schema = TERN_SCHEMA_OF(struct shop_line, line_fields);
+static const struct tern_schema priced_line_schema = TERN_SCHEMA_OF(struct shop_line, priced_line_fields);
 const struct tern_schema shop_piece_schema = TERN_SCHEMA_OF(struct shop_piece, piece_fields);
 const struct tern_schema shop_customer_schema = TERN_SCHEMA_OF(struct shop_customer, customer_fields);
 const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_address, address_fields);
@@ -52,6 +76,7 @@ const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_addres
 #define FIELD_count(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
 #define FIELD_time(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_TIME, p, 0, 0),
 #define FIELD_lines(P, m, n, p)    TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_schema),
+#define FIELD_priced(P, m, n, p)   TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 1, &priced_line_schema),
 #define FIELD_pieces(P, m, n, p)   TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 0, &shop_piece_schema),
 #define FIELD_words(P, m, n, p)    TERN_FIELD_ARRAY(P, n, m, TERN_KIND_WORDS, p, 0, NULL),
 #define FIELD_customer(P, m, n, p) TERN_FIELD_OBJECT(P, n, m, p, &shop_customer_schema),
@@ -64,7 +89,7 @@ const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_addres
 typedef char kind_id[TERN_ID_SIZE], kind_ref[SHOP_REF_SIZE], kind_text[SHOP_TEXT_SIZE];
 typedef char kind_word[TERN_WORD_SIZE], kind_currency[TERN_WORD_SIZE];
 typedef int64_t kind_money, kind_count, kind_time;
-typedef struct shop_lines kind_lines;
+typedef struct shop_lines kind_lines, kind_priced;
 typedef struct shop_pieces kind_pieces;
 typedef struct shop_words kind_words;
 typedef struct shop_customer kind_customer;
@@ -97,10 +122,21 @@ SHOP_EVENTS(AS_FIELDS)
     [SHOP_##id] = TERN_SCHEMA_OF(struct shop_##payload, payload##_fields),
 static const struct tern_schema schemas[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_SCHEMA)};
 
+/* Older versions that can still be emitted. */
+static const struct tern_field order_placed_1_fields[] = {SHOP_ORDER_PLACED_WITH(lines, AS_FIELD, order_placed)};
+static const struct {
+    enum shop_event event;
+    const char *version;
+    struct tern_schema schema;
+} older[] = {
+    {SHOP_ORDER_PLACED, "1.0", TERN_SCHEMA_OF(struct shop_order_placed, order_placed_1_fields)},
+};
+
 /* ---- the catalogue ----------------------------------------------------------------------------------------- */
 
 #define AS_TYPE(id, payload, type, version, producer, subject, consumers) \
-    [SHOP_##id] = {type, version, SHOP_SERVICE_##producer, consumers},
+    [SHOP_##id] = {type, version, SHOP_SERVICE_##producer, consumers, UPCASTERS_OF(SHOP_##id)},
+#define UPCASTERS_OF(event) ((event) == SHOP_ORDER_PLACED ? shop_order_placed_upcasters : NULL)
 const struct tern_event_type shop_event_types[SHOP_EVENT_COUNT] = {SHOP_EVENTS(AS_TYPE)};
 
 static const char *const services[] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
@@ -129,7 +165,25 @@ const struct tern_schema *shop_schema(enum shop_event event)
     return &schemas[event];
 }
 
+const struct tern_schema *shop_schema_of(enum shop_event event, const char *version)
+{
+    if (!version || strcmp(version, shop_event_types[event].version) == 0) return shop_schema(event);
+    for (size_t i = 0; i < TERN_COUNT(older); i++)
+        if (older[i].event == event && strcmp(older[i].version, version) == 0) return &older[i].schema;
+    return NULL;
+}
+
 /* ---- decode and emit --------------------------------------------------------------------------------------- */
+
+/* What the schema cannot say: the shop adds the lines up, so they have one currency. */
+static int check_currencies(const struct shop_order_placed *placed, struct tern_error *err)
+{
+    for (size_t i = 0; i < placed->items.count; i++)
+        if (strcmp(placed->items.at[i].currency, placed->currency) != 0)
+            return tern_error_set(err, "#/items/%zu/unitPrice/currency: must be that of the order, %s", i,
+                                  placed->currency);
+    return 0;
+}
 
 int shop_decode(enum shop_event expected, const struct tern_event *event, void *ret_payload, struct tern_error *err)
 {
@@ -140,7 +194,8 @@ int shop_decode(enum shop_event expected, const struct tern_event *event, void *
     if (!tern_version_compatible(event->version, type->version))
         return tern_error_set(err, "%s of version %s cannot be read by a reader of %s", type->name, event->version,
                               type->version);
-    if (tern_schema_decode_event(schema, event->data, ret_payload, err) < 0)
+    if (tern_schema_decode_event(schema, event->data, ret_payload, err) < 0 ||
+        (expected == SHOP_ORDER_PLACED && check_currencies(ret_payload, err) < 0))
         return tern_error_prefix(err, "%s", type->name);
     return 0;
 }
@@ -160,26 +215,28 @@ bool shop_is_email(const char *text)
     return at && at != text && at[1] != '\0' && !strchr(at + 1, '@') && !strpbrk(text, " ,;:<>()[]\\\"");
 }
 
-int shop_encode(enum shop_event event, const void *payload, struct tern_text *out, struct tern_error *err)
+int shop_encode(enum shop_event event, const char *version, const void *payload, struct tern_text *out,
+                struct tern_error *err)
 {
-    const struct tern_schema *schema = shop_schema(event);
+    const struct tern_schema *schema = shop_schema_of(event, version);
+    TERN_ASSERT(schema, "only known versions are written");
     if (tern_schema_check(schema, payload, err) < 0) return tern_error_prefix(err, "%s", shop_event_types[event].name);
     tern_schema_encode(schema, payload, out);
     return 0;
 }
 
-int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *subject, const char *data_json,
-                      struct tern_emitted *ret_emitted, struct tern_error *err)
+int shop_emit_encoded(struct tern_context *ctx, enum shop_event event, const char *version, const char *subject,
+                      const char *data_json, struct tern_emitted *ret_emitted, struct tern_error *err)
 {
-    return tern_emit(ctx, shop_event_types[event].name, subject, data_json, ret_emitted, err);
+    return tern_emit_version(ctx, shop_event_types[event].name, version, subject, data_json, ret_emitted, err);
 }
 
 int shop_emit(struct tern_context *ctx, enum shop_event event, const char *subject, const void *payload,
               struct tern_emitted *ret_emitted, struct tern_error *err)
 {
     struct tern_text data = {0};
-    int status = shop_encode(event, payload, &data, err);
-    if (status == 0) status = shop_emit_encoded(ctx, event, subject, data.bytes, ret_emitted, err);
+    int status = shop_encode(event, NULL, payload, &data, err);
+    if (status == 0) status = shop_emit_encoded(ctx, event, NULL, subject, data.bytes, ret_emitted, err);
     tern_text_fini(&data);
     return status;
 }

@@ -101,13 +101,16 @@ void place_order_spell(struct place_order *work)
 }
 
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
-                         const char *correlation_id)
+                         const char *correlation_id, const char *version)
 {
     struct shop_order_placed *placed = &work->placed;
     char order_id[TERN_SORTABLE_ID_SIZE];
     struct tern_error err;
     placed->total_amount_minor = shop_total(&placed->items);
     placed->created_at_ms = tern_now(clock);
+    for (size_t i = 0; i < placed->items.count; i++)
+        tern_copy_whole(placed->items.at[i].currency, sizeof placed->items.at[i].currency, placed->currency);
+    work->version = version;
     tern_ids_sortable(ids, "ORD-", order_id);
     tern_copy_whole(placed->order_id, sizeof placed->order_id, order_id);
     tern_copy_whole(placed->status, sizeof placed->status, SHOP_STATUS_CREATED);
@@ -116,7 +119,8 @@ void place_order_prepare(struct place_order *work, struct tern_ids *ids, const s
                                                      .correlation_id = correlation_id,
                                                      .version = 1,
                                                      .at_ms = placed->created_at_ms});
-    TERN_ASSERT(shop_encode(SHOP_ORDER_PLACED, placed, &work->data, &err) == 0, "a request that was read is an order");
+    TERN_ASSERT(shop_encode(SHOP_ORDER_PLACED, version, placed, &work->data, &err) == 0,
+                "a request that was read is an order");
 }
 
 void place_order_fini(struct place_order *work)
@@ -133,7 +137,7 @@ enum tern_outcome place_order_run(struct tern_context *ctx, void *argument, stru
     struct tern_emitted emitted;
     work->refused = work->faults.count > 0;
     if (work->refused) return TERN_REJECT;
-    if (shop_emit_encoded(ctx, SHOP_ORDER_PLACED, order->order_id, work->data.bytes, &emitted, err) < 0)
+    if (shop_emit_encoded(ctx, SHOP_ORDER_PLACED, work->version, order->order_id, work->data.bytes, &emitted, err) < 0)
         return TERN_RETRY;
     TERN_ASSERT(emitted.subject_version == order->version, "an order's id is new");
     if (order_store_insert(ctx->db, TERN_LIVE, order, work->placed.items.at, work->placed.items.count, err) < 0 ||
@@ -204,7 +208,8 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
     }
 
     if (with_key) place_order_spell(work);
-    place_order_prepare(work, tern_app_ids(app), tern_app_clock(app), conversation.correlation_id);
+    place_order_prepare(work, tern_app_ids(app), tern_app_clock(app), conversation.correlation_id,
+                        tern_config_text(tern_app_config(app), "ORDER_PLACED_VERSION"));
     if (tern_app_answer_once(app, request, &once, &conversation, answer, &err)) goto done;
     if (work->refused)
         tern_http_problem_body(answer, "Invalid order", &work->faults, &err);

@@ -20,6 +20,7 @@ bool place_order_was_allowed(const struct tern_schema_faults *faults);
 
 /* An order that is being placed. Start from {0}; place_order_fini frees what it owns. */
 struct place_order {
+    const char *version;              /* of the OrderPlaced that is emitted */
     struct shop_order_placed placed;  /* the request, and after place_order_prepare the whole payload */
     struct order_state order;         /* the order after its first event; owned */
     struct tern_text data;            /* the payload as JSON; owned */
@@ -30,10 +31,10 @@ struct place_order {
 
 /* Writes `work->asked`; only for a request with a key, and before the order is prepared. */
 void place_order_spell(struct place_order *work);
-/* Completes `work->placed`, as read from the request, with id, time and total; makes the order and the event's JSON.
+/* `version` is that of OrderPlaced to be emitted. Completes `work->placed`, as read from the request, with id, time and total; makes the order and the event's JSON.
  * The writer's thread then only inserts. */
 void place_order_prepare(struct place_order *work, struct tern_ids *ids, const struct tern_clock *clock,
-                         const char *correlation_id);
+                         const char *correlation_id, const char *version);
 /* The command, for the writer's thread: OrderPlaced, the row and the timer. REJECT when there are faults, RETRY when
  * the store failed. */
 tern_command place_order_run;

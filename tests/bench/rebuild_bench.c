@@ -108,13 +108,15 @@ static void append(struct bench *bench, struct placed_order *order, int step)
     tern_ids_uuid(bench->ids, event.event_id);
     strcpy(event.type, type->name);
     strcpy(event.producer, type->producer);
-    strcpy(event.version, type->version);
+    const char *written_as =
+        story[step] == SHOP_ORDER_PLACED ? "1.0" : type->version; /* as the service has published it */
+    strcpy(event.version, written_as);
     strcpy(event.subject, order->id);
     strcpy(event.correlation_id, order->correlation_id);
     strcpy(event.causation_id, order->last_event_id);
     strcpy(order->last_event_id, event.event_id);
     tern_ids_traceparent(bench->ids, NULL, event.traceparent);
-    if (shop_encode(story[step], &payload, &data, &bench->err) < 0) give_up(bench->err.text);
+    if (shop_encode(story[step], written_as, &payload, &data, &bench->err) < 0) give_up(bench->err.text);
     tern_event_encode(&event, data.bytes, &body);
     if (tern_event_log_append(bench->db, &event, own ? TERN_ORIGIN_OWN : TERN_ORIGIN_FOREIGN, body.bytes, body.length,
                               (struct tern_log_time){at_ms, at_ms - FIRST_MS}, &seq, &version, &bench->err) < 0)

@@ -276,8 +276,20 @@ static void read_models_are_made_anew(const char *version)
     (void)snprintf(command, sizeof command,
                    "grep -Ec '^order(s|_stats): rebuilt from [0-9]+ events' %s/rebuilt >/dev/null", suite.folder);
     assert_int_equal(system(command), 0);
-    suite_start(&suite, SUITE_ORDER, NULL);
+    suite_start(&suite, SUITE_ORDER, "ORDER_PLACED_VERSION=2.0");
     answers_are_as_then(version);
+}
+
+/* The newest version of an event, beside those of the older one in the same stores. */
+static void the_newest_order_placed_goes_its_way(void)
+{
+    char order_id[TERN_ID_SIZE], path[128];
+    suite_place(&suite, "tok_ok", "[{\"productId\":\"PROD-103\",\"quantity\":1,\"price\":7}]", order_id);
+    suite_await_status(&suite, order_id, "READY_FOR_SHIPMENT");
+    (void)snprintf(path, sizeof path, "/orders/%s/events?limit=1", order_id);
+    suite_await_answer(&suite, SUITE_ORDER, path, 200, "\"unitPrice\":{\"amount\":7.00,\"currency\":\"USD\"}");
+    (void)snprintf(path, sizeof path, "/orders/%s?version=1", order_id);
+    suite_await_answer(&suite, SUITE_ORDER, path, 200, "\"quantity\":1,\"price\":7.00}");
 }
 
 /* Opens a version's stores on an empty broker: what was in its queues is gone, and must come from the stores. */
@@ -305,8 +317,9 @@ static void open_stores(const char *version)
     suite_await_rest(&suite);
     answers_are_as_then(version);
     read_models_are_made_anew(version);
+    the_newest_order_placed_goes_its_way();
     suite_await_rest(&suite);
-    suite_check_books(&suite, ORDERS + 1, STOCK);
+    suite_check_books(&suite, ORDERS + 2, STOCK);
     for (int daemon = 0; daemon < SUITE_DAEMONS; daemon++) {
         assert_newest_schema((enum suite_daemon)daemon);
         assert_int_equal(

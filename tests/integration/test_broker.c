@@ -24,7 +24,7 @@ extern const struct tern_migration tern_core_migrations[];
 
 static const char *const payment_hears[] = {"payment-service", NULL};
 static const struct tern_event_type types[] = {
-    {"OrderPlaced", "1.0", "order-service", payment_hears}
+    {"OrderPlaced", "1.0", "order-service", payment_hears, NULL}
 };
 static const char *const services[] = {"payment-service", NULL};
 static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};

@@ -189,7 +189,7 @@ static bool send_order(int number, bool misuse)
         return false;
     }
     place_order_prepare(&placing->place, service->app->ids, &service->clock,
-                        placing->request.conversation.correlation_id);
+                        placing->request.conversation.correlation_id, number % 2 ? "2.0" : "1.0");
     sim->requests_open++;
     return true;
 }

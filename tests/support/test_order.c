@@ -56,7 +56,7 @@ struct test_order_work *test_order_work(struct test_order *shop, const char *bod
     if (place_order_read(body, strlen(body), &work->place.placed, &faults, &err) < 0) fail_msg("%s", err.text);
     tern_ids_uuid(shop->test.foreign, correlation_id);
     place_order_spell(&work->place);
-    place_order_prepare(&work->place, shop->test.ctx.ids, &shop->test.clock, correlation_id);
+    place_order_prepare(&work->place, shop->test.ctx.ids, &shop->test.clock, correlation_id, "1.0");
     work->once =
         (struct tern_once){place_order_run, &work->place, place_order_answer, &work->place.asked, order_metrics_placed};
     work->work.once = &work->once;

@@ -8,8 +8,8 @@
 static const char *const heard[] = {"b-service", "c-service", NULL};
 static const char *const nobody[] = {NULL};
 static const struct tern_event_type types[] = {
-    {"FirstThing", "1.0", "a-service", heard },
-    {"Second",     "2.1", "b-service", nobody},
+    {"FirstThing", "1.0", "a-service", heard,  NULL},
+    {"Second",     "2.1", "b-service", nobody, NULL},
 };
 static const char *const services[] = {"a-service", "b-service", "c-service", NULL};
 static const char *const questions[] = {"FirstThing", NULL};

@@ -15,7 +15,7 @@
 
 static const char *const payment_hears[] = {"payment-service", NULL};
 static const struct tern_event_type types[] = {
-    {"OrderPlaced", "1.0", "order-service", payment_hears}
+    {"OrderPlaced", "1.0", "order-service", payment_hears, NULL}
 };
 static const char *const services[] = {"payment-service", NULL};
 static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};

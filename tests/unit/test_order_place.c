@@ -299,6 +299,8 @@ static void the_event_carries_what_the_others_need(void **state)
     test_order_place(shop, order_id);
     assert_int_equal(tern_event_log_stream(shop->test.ctx.db, order_id, 0, 10, keep_body, &body, &err), 1);
     assert_int_equal(tern_event_decode(body.bytes, body.length, &event, &err), 0);
+    assert_string_equal(event.version, "1.0");
+    assert_int_equal(tern_event_lift(&event, SHOP_TYPE(ORDER_PLACED), &err), 0);
     assert_int_equal(shop_order_placed_decode(&event, placed, &err), 0);
     assert_string_equal(placed->order_id, order_id);
     assert_string_equal(placed->payment_token, "tok_ok");

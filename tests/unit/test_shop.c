@@ -58,7 +58,9 @@ static void the_catalogue_is_the_contracts(void **state)
         assert_string_equal(type->name, contract[i].type);
         assert_string_equal(key, contract[i].key);
         assert_string_equal(type->producer, contract[i].says);
-        assert_string_equal(type->version, contract[i].event == SHOP_ORDER_CANCELLED ? "1.1" : "1.0");
+        assert_string_equal(type->version, contract[i].event == SHOP_ORDER_CANCELLED ? "1.1"
+                                           : contract[i].event == SHOP_ORDER_PLACED  ? "2.0"
+                                                                                     : "1.0");
         for (; contract[i].hears[hearers]; hearers++)
             assert_true(tern_catalogue_consumes(type, contract[i].hears[hearers]));
         assert_null(type->consumers[hearers]);
@@ -202,6 +204,7 @@ static struct shop_order_placed largest_order(void)
         (void)snprintf(order.items.at[i].product_id, TERN_ID_SIZE, "%064zu", i);
         order.items.at[i].quantity = SHOP_QUANTITY_MAX;
         order.items.at[i].price_minor = SHOP_PRICE_MAX_MINOR;
+        strcpy(order.items.at[i].currency, SHOP_CURRENCY_DEFAULT);
     }
     return order;
 }
@@ -227,6 +230,102 @@ static void the_largest_order_comes_back_as_it_was_emitted(void **state)
     assert_string_equal(again.shipping_address.street, order.shipping_address.street);
     assert_string_equal(again.payment_token, "tok_ok");
     tern_event_fini(&event);
+}
+
+/* ---- versions ---------------------------------------------------------------------------------------------- */
+
+#define PLACED(version, items)                                                                                          \
+    "{\"eventId\":\"01a20df6-ae40-7768-aa09-86e7f63ba302\",\"eventType\":\"OrderPlaced\","                              \
+    "\"timestamp\":\"2026-11-23T14:30:00.123Z\",\"producer\":\"order-service\",\"version\":\"" version "\","            \
+    "\"correlationId\":\"01a20df6-ae40-7768-aa09-86e7f63ba302\",\"subject\":\"ORD-1\",\"data\":{\"orderId\":\"ORD-1\"," \
+    "\"customerId\":\"C\",\"items\":" items ",\"totalAmount\":19.98,\"currency\":\"EUR\",\"status\":\"CREATED\","       \
+    "\"createdAt\":\"2026-11-23T14:30:00.123Z\",\"giftWrap\":true}}"
+
+/* As every reader does it. */
+static int read_placed(const char *body, struct tern_event *ret_event, struct shop_order_placed *ret_placed,
+                       struct tern_error *err)
+{
+    if (tern_event_decode(body, strlen(body), ret_event, err) < 0) fail_msg("%s", err->text);
+    if (tern_event_lift(ret_event, SHOP_TYPE(ORDER_PLACED), err) < 0) return -1;
+    return shop_order_placed_decode(ret_event, ret_placed, err);
+}
+
+static void an_older_order_placed_is_lifted_and_keeps_what_is_not_known(void **state)
+{
+    static const char body[] =
+        PLACED("1.3", "[{\"productId\":\"P\",\"quantity\":2,\"price\":9.99,\"unitPrice\":7,\"size\":\"L\"}]");
+    static struct shop_order_placed placed;
+    struct tern_event event;
+    struct tern_error err = {0};
+    struct tern_text data = {0};
+    (void)state;
+    assert_int_equal(read_placed(body, &event, &placed, &err), 0);
+    assert_string_equal(event.version, "2.0");
+    assert_int_equal(placed.items.at[0].price_minor, 999);
+    assert_string_equal(placed.items.at[0].currency, "EUR");
+    tern_json_print(event.data, &data);
+    assert_non_null(strstr(data.bytes, "\"giftWrap\":true"));
+    assert_non_null(strstr(data.bytes,
+                           "{\"productId\":\"P\",\"quantity\":2,\"size\":\"L\",\"unitPrice\":{\"amount\":9.99,"
+                           "\"currency\":\"EUR\"}}"));
+    assert_string_equal(event.body, body);
+    tern_text_fini(&data);
+    tern_event_fini(&event);
+}
+
+static void both_versions_of_an_order_placed_are_the_same_payload(void **state)
+{
+    static struct shop_order_placed older, newer;
+    struct tern_event first, second;
+    struct tern_error err = {0};
+    (void)state;
+    assert_int_equal(
+        read_placed(PLACED("1.0", "[{\"productId\":\"P\",\"quantity\":2,\"price\":9.99}]"), &first, &older, &err), 0);
+    assert_int_equal(read_placed(PLACED("2.0", "[{\"productId\":\"P\",\"quantity\":2,\"unitPrice\":{\"amount\":9.99,"
+                                               "\"currency\":\"EUR\"}}]"),
+                                 &second, &newer, &err),
+                     0);
+    assert_memory_equal(&older, &newer, sizeof older);
+    tern_event_fini(&first);
+    tern_event_fini(&second);
+}
+
+static void an_order_placed_that_no_version_has_is_refused_with_its_place(void **state)
+{
+    static const struct {
+        const char *body, *sentence;
+    } wrong[] = {
+        {PLACED("1.0", "[{\"productId\":\"P\",\"quantity\":2}]"),
+         "OrderPlaced 1.0: #/items: each line must have a price"                                                                                                                     },
+        {PLACED("1.0", "[7]"),                                                                                         "OrderPlaced 1.0: #/items: each line must have a price"       },
+        {PLACED("1.0", "{}"),                                                                                          "OrderPlaced: #/items: must be"                               },
+        {PLACED("1.0", "[{\"productId\":\"P\",\"quantity\":2,\"price\":\"9\"}]"),
+         "#/items/0/unitPrice/amount: must be"                                                                                                                                       },
+        {PLACED("2.0", "[{\"productId\":\"P\",\"quantity\":2,\"price\":9.99}]"),                                       "#/items/0/unitPrice: is required"                            },
+        {PLACED("2.0", "[{\"productId\":\"P\",\"quantity\":2,\"unitPrice\":{\"amount\":9.99,\"currency\":\"USD\"}}]"),
+         "#/items/0/unitPrice/currency: must be that of the order, EUR"                                                                                                              },
+        {PLACED("3.0", "[]"),                                                                                          "OrderPlaced of version 3.0 cannot be read by a reader of 2.0"},
+        {PLACED("0.9", "[]"),                                                                                          "OrderPlaced of version 0.9 cannot be read by a reader of 2.0"},
+    };
+    static struct shop_order_placed placed;
+    (void)state;
+    for (size_t i = 0; i < TERN_COUNT(wrong); i++) {
+        struct tern_event event;
+        struct tern_error err = {0};
+        assert_int_equal(read_placed(wrong[i].body, &event, &placed, &err), -1);
+        if (!strstr(err.text, wrong[i].sentence)) fail_msg("not \"%s\" but \"%s\"", wrong[i].sentence, err.text);
+        tern_event_fini(&event);
+    }
+}
+
+static void only_versions_that_can_be_read_can_be_emitted(void **state)
+{
+    (void)state;
+    assert_ptr_equal(shop_schema_of(SHOP_ORDER_PLACED, NULL), shop_schema(SHOP_ORDER_PLACED));
+    assert_ptr_equal(shop_schema_of(SHOP_ORDER_PLACED, "2.0"), shop_schema(SHOP_ORDER_PLACED));
+    assert_non_null(shop_schema_of(SHOP_ORDER_PLACED, "1.0"));
+    assert_null(shop_schema_of(SHOP_ORDER_PLACED, "3.0"));
+    assert_null(shop_schema_of(SHOP_ORDER_UPDATED, "0.9"));
 }
 
 static void what_was_not_given_does_not_travel(void **state)
@@ -292,12 +391,12 @@ static void what_was_encoded_before_is_emitted_as_it_is(void **state)
     struct tern_emitted emitted;
     struct shop_order_updated again, update = {.order_id = "ORD-1", .customer_id = "C", .updated_at_ms = 1};
     strcpy(update.status, "PAID");
-    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, &update, &data, &err), -1);
+    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, NULL, &update, &data, &err), -1);
     assert_string_equal(err.text, "OrderUpdated: #/previousStatus: must be 1 to 23 characters of A-Z 0-9 _");
     assert_int_equal(data.length, 0);
     strcpy(update.previous_status, "CREATED");
-    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, &update, &data, &err), 0);
-    assert_int_equal(shop_emit_encoded(ctx, SHOP_ORDER_UPDATED, "ORD-1", data.bytes, &emitted, &err), 0);
+    assert_int_equal(shop_encode(SHOP_ORDER_UPDATED, NULL, &update, &data, &err), 0);
+    assert_int_equal(shop_emit_encoded(ctx, SHOP_ORDER_UPDATED, NULL, "ORD-1", data.bytes, &emitted, &err), 0);
     struct tern_event event = only_event(ctx, "ORD-1");
     assert_string_equal(event.event_id, emitted.event.event_id);
     assert_int_equal(shop_order_updated_decode(&event, &again, &err), 0);
@@ -384,6 +483,10 @@ int main(void)
         cmocka_unit_test(every_name_of_a_row_stands_in_the_header),
         cmocka_unit_test(no_row_of_any_table_is_empty_or_double),
         cmocka_unit_test_setup_teardown(the_largest_order_comes_back_as_it_was_emitted, set_up, tear_down),
+        cmocka_unit_test(an_older_order_placed_is_lifted_and_keeps_what_is_not_known),
+        cmocka_unit_test(both_versions_of_an_order_placed_are_the_same_payload),
+        cmocka_unit_test(an_order_placed_that_no_version_has_is_refused_with_its_place),
+        cmocka_unit_test(only_versions_that_can_be_read_can_be_emitted),
         cmocka_unit_test_setup_teardown(what_was_not_given_does_not_travel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(inventory_updated_is_about_its_product, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_released_is_an_empty_list, set_up, tear_down),

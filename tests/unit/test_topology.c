@@ -11,9 +11,9 @@ static const char *const both[] = {"payment-service", "order-service", NULL};
 static const char *const payment[] = {"payment-service", NULL};
 static const char *const nobody[] = {NULL};
 static const struct tern_event_type types[] = {
-    {"OrderPlaced",       "1.0", "order-service",     both   },
-    {"ProductOutOfStock", "1.0", "inventory-service", payment},
-    {"NotificationSent",  "1.0", "order-service",     nobody },
+    {"OrderPlaced",       "1.0", "order-service",     both,    NULL},
+    {"ProductOutOfStock", "1.0", "inventory-service", payment, NULL},
+    {"NotificationSent",  "1.0", "order-service",     nobody,  NULL},
 };
 static const char *const services[] = {"order-service", "payment-service", NULL};
 static const struct tern_catalogue catalogue = {"events", "events.dead", types, TERN_COUNT(types), services, NULL};
