@@ -15,6 +15,7 @@
  *   word      char[24]          A-Z 0-9 _ : one of the names below
  *   currency  char[24]          three capital letters (ISO 4217)
  *   money     int64_t           minor units; on the wire a number with two decimals
+ *   price     int64_t           the same, 0.01 to 1 000 000.00; 0 is none
  *   count     int64_t           pieces, 0 to SHOP_STOCK_MAX
  *   time      int64_t           UTC milliseconds; on the wire RFC 3339
  *   lines     struct shop_lines         what was ordered, with prices
@@ -147,11 +148,14 @@ extern const struct tern_schema shop_address_schema;
     F(P, id, customer_id, "customerId", required) \
     F(P, time, voided_at_ms, "voidedAt", required)
 
+/* price, currency: both or none. */
 #define SHOP_INVENTORY_UPDATED_FIELDS(F, P)            \
     F(P, id, product_id, "productId", required)        \
     F(P, text, name, "name", required)                 \
     F(P, count, new_quantity, "newQuantity", required) \
-    F(P, time, updated_at_ms, "updatedAt", required)
+    F(P, time, updated_at_ms, "updatedAt", required)   \
+    F(P, price, price_minor, "price", optional)        \
+    F(P, currency, currency, "currency", optional)
 
 #define SHOP_INVENTORY_RESERVED_FIELDS(F, P) \
     F(P, id, order_id, "orderId", required)  \
@@ -207,7 +211,7 @@ extern const struct tern_schema shop_address_schema;
     E(PAYMENT_FAILED,       payment_failed,       "PaymentFailed",      "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \
     E(PAYMENT_REFUNDED,     payment_refunded,     "PaymentRefunded",    "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \
     E(PAYMENT_VOIDED,       payment_voided,       "PaymentVoided",      "1.0",  PAYMENT,      order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
-    E(INVENTORY_UPDATED,    inventory_updated,    "InventoryUpdated",   "1.0",  INVENTORY,    product_id, SHOP_CONSUMED_BY_1(ORDER)) \
+    E(INVENTORY_UPDATED,    inventory_updated,    "InventoryUpdated",   "1.1",  INVENTORY,    product_id, SHOP_CONSUMED_BY_1(ORDER)) \
     E(INVENTORY_RESERVED,   inventory_reserved,   "InventoryReserved",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
     E(INVENTORY_RELEASED,   inventory_released,   "InventoryReleased",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_1(ORDER)) \
     E(PRODUCT_OUT_OF_STOCK, product_out_of_stock, "ProductOutOfStock",  "1.0",  INVENTORY,    order_id,   SHOP_CONSUMED_BY_2(ORDER, NOTIFICATION)) \

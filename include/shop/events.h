@@ -190,6 +190,8 @@ struct shop_inventory_updated {
     char name[SHOP_TEXT_SIZE];
     int64_t new_quantity; /* free units, 0 to SHOP_STOCK_MAX */
     int64_t updated_at_ms;
+    int64_t price_minor;           /* optional: of one unit; 0: not known */
+    char currency[TERN_WORD_SIZE]; /* optional: ISO 4217; "" when the price is not known */
 };
 int shop_inventory_updated_decode(const struct tern_event *event, struct shop_inventory_updated *ret_payload,
                                   struct tern_error *err);

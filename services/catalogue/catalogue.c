@@ -73,6 +73,7 @@ const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_addres
 #define FIELD_word(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_WORD, p, 0, 0),
 #define FIELD_currency(P, m, n, p) TERN_FIELD(P, n, m, TERN_KIND_WORD, p, 3, 3),
 #define FIELD_money(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_MONEY, p, 0, SHOP_TOTAL_MAX_MINOR),
+#define FIELD_price(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_MONEY, p, 1, SHOP_PRICE_MAX_MINOR),
 #define FIELD_count(P, m, n, p)    TERN_FIELD(P, n, m, TERN_KIND_COUNT, p, 0, SHOP_STOCK_MAX),
 #define FIELD_time(P, m, n, p)     TERN_FIELD(P, n, m, TERN_KIND_TIME, p, 0, 0),
 #define FIELD_lines(P, m, n, p)    TERN_FIELD_ARRAY(P, n, m, TERN_KIND_LIST, p, 1, &shop_line_schema),
@@ -88,7 +89,7 @@ const struct tern_schema shop_address_schema = TERN_SCHEMA_OF(struct shop_addres
 /* The C type of each kind. */
 typedef char kind_id[TERN_ID_SIZE], kind_ref[SHOP_REF_SIZE], kind_text[SHOP_TEXT_SIZE];
 typedef char kind_word[TERN_WORD_SIZE], kind_currency[TERN_WORD_SIZE];
-typedef int64_t kind_money, kind_count, kind_time;
+typedef int64_t kind_money, kind_price, kind_count, kind_time;
 typedef struct shop_lines kind_lines, kind_priced;
 typedef struct shop_pieces kind_pieces;
 typedef struct shop_words kind_words;

@@ -35,8 +35,10 @@ void inventory_gauges(struct tern_app *app);
 
 /* The body of PUT /inventory/{productId} and of POST .../restock. */
 struct stock_body {
-    char name[SHOP_TEXT_SIZE]; /* "": a known product keeps its name, a new one gets its id */
-    int64_t quantity;          /* units, 0 or 1 to SHOP_STOCK_MAX */
+    char name[SHOP_TEXT_SIZE];     /* "": a known product keeps its name, a new one gets its id */
+    int64_t quantity;              /* units, 0 or 1 to SHOP_STOCK_MAX */
+    int64_t price_minor;           /* PUT: of one unit; 0: a known price stays */
+    char currency[TERN_WORD_SIZE]; /* PUT: of the price */
 };
 /* The argument of inventory_change_stock, for both calls. Members marked out are set by the command. */
 struct stock_command {

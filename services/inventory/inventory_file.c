@@ -18,6 +18,8 @@ static const struct tern_field product_fields[] = {
     TERN_FIELD(struct stock, "quantity", quantity, TERN_KIND_COUNT, required, 0, SHOP_STOCK_MAX),
     TERN_FIELD(struct stock, "reserved", reserved, TERN_KIND_COUNT, optional, 0, SHOP_STOCK_MAX),
     TERN_FIELD(struct stock, "updatedAt", updated_at_ms, TERN_KIND_TIME, optional, 0, 0),
+    TERN_FIELD(struct stock, "price", price_minor, TERN_KIND_MONEY, optional, 1, SHOP_PRICE_MAX_MINOR),
+    TERN_FIELD(struct stock, "currency", currency, TERN_KIND_WORD, optional, 3, 3),
 };
 static const struct tern_schema product_schema = TERN_SCHEMA_OF(struct stock, product_fields);
 
@@ -38,6 +40,8 @@ static int visit_product(void *self, const struct cJSON *item, struct tern_error
     if (tern_schema_decode(&product_schema, item, TERN_STRICT, &stock, &faults) < 0)
         return tern_error_set(err, "product %zu: %s: %s", walk->number, faults.items[0].pointer,
                               faults.items[0].detail);
+    const char *fault = stock_price_complete(stock.price_minor, stock.currency);
+    if (fault) return tern_error_set(err, "product %zu: #/currency: %s", walk->number, fault);
     stock.reserved = 0; /* both belong to the store that the list was taken from */
     stock.updated_at_ms = 0;
     return walk->visit(walk->self, &stock, err);

@@ -25,7 +25,9 @@ static void count(struct tern_context *ctx, const char *result)
 
 int inventory_emit_updated(struct tern_context *ctx, const struct stock *stock, struct tern_error *err)
 {
-    struct shop_inventory_updated updated = {.new_quantity = stock->quantity, .updated_at_ms = stock->updated_at_ms};
+    struct shop_inventory_updated updated = {
+        .new_quantity = stock->quantity, .updated_at_ms = stock->updated_at_ms, .price_minor = stock->price_minor};
+    tern_copy_whole(updated.currency, sizeof updated.currency, stock->currency);
     tern_copy_whole(updated.product_id, sizeof updated.product_id, stock->product_id);
     tern_copy_whole(updated.name, sizeof updated.name, stock->name);
     return shop_emit_inventory_updated(ctx, &updated, NULL, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inventory.h"
+#include "tern/money.h"
 
 static const char *const no_query[] = {NULL};
 
@@ -18,6 +19,11 @@ static void write_stock(const struct stock *stock, struct tern_text *out)
     tern_text_printf(out, ",\"quantity\":%lld,\"reserved\":%lld", (long long)stock->quantity,
                      (long long)stock->reserved);
     tern_json_add_time(out, "updatedAt", stock->updated_at_ms);
+    if (stock->price_minor > 0) {
+        char price[TERN_MONEY_SIZE];
+        tern_money_format(stock->price_minor, price);
+        tern_text_printf(out, ",\"price\":%s,\"currency\":\"%s\"", price, stock->currency);
+    }
     tern_text_add(out, "}");
 }
 
@@ -74,6 +80,8 @@ static void get_product(void *self, const struct tern_http_request *request, str
 static const struct tern_field put_fields[] = {
     TERN_FIELD(struct stock_body, "name", name, TERN_KIND_TEXT, optional, 0, SHOP_TEXT_CHARACTERS),
     TERN_FIELD(struct stock_body, "quantity", quantity, TERN_KIND_COUNT, required, 0, SHOP_STOCK_MAX),
+    TERN_FIELD(struct stock_body, "price", price_minor, TERN_KIND_MONEY, optional, 1, SHOP_PRICE_MAX_MINOR),
+    TERN_FIELD(struct stock_body, "currency", currency, TERN_KIND_WORD, optional, 3, 3),
 };
 static const struct tern_field restock_fields[] = {
     TERN_FIELD(struct stock_body, "quantity", quantity, TERN_KIND_COUNT, required, 1, SHOP_STOCK_MAX),
@@ -100,6 +108,10 @@ enum tern_outcome inventory_change_stock(struct tern_context *ctx, void *argumen
         tern_copy_whole(stock->name, sizeof stock->name, command->product_id);
     }
     if (command->body.name[0]) tern_copy_whole(stock->name, sizeof stock->name, command->body.name);
+    if (command->body.price_minor > 0) {
+        stock->price_minor = command->body.price_minor;
+        tern_copy_whole(stock->currency, sizeof stock->currency, command->body.currency);
+    }
     stock->quantity = command->adds ? stock->quantity + command->body.quantity : command->body.quantity;
     /* Strictly ascending, also when the clock is set back: consumers keep the newest by it. */
     stock->updated_at_ms = stock->updated_at_ms < ctx->now_ms ? ctx->now_ms : stock->updated_at_ms + 1;
@@ -131,6 +143,13 @@ static void answer_refused(struct tern_http_answer *answer, const struct stock_c
     }
 }
 
+static bool price_is_complete(struct stock_body *body, struct tern_schema_faults *faults)
+{
+    const char *fault = stock_price_complete(body->price_minor, body->currency);
+    if (fault) tern_schema_fault(faults, "bad_currency", "#/currency", "%s", fault);
+    return !fault;
+}
+
 /* PUT and POST .../restock: check the request here, let the writer change the stock, answer after the commit. With an
  * Idempotency-Key a repeated request gets the stored answer (TERN_HTTP_ONCE: restock only). */
 static void change_stock(struct tern_app *app, const struct tern_http_request *request, struct tern_http_answer *answer,
@@ -150,7 +169,8 @@ static void change_stock(struct tern_app *app, const struct tern_http_request *r
         tern_http_problem(answer, 400, "Invalid product id", "A product id is 1 to 64 characters of A-Z a-z 0-9 . _ -");
         return;
     }
-    if (tern_schema_read_body(schema, body, length, &command.body, &faults, &err) < 0) {
+    if (tern_schema_read_body(schema, body, length, &command.body, &faults, &err) < 0 ||
+        !price_is_complete(&command.body, &faults)) {
         tern_http_problem_body(answer, "Invalid stock", &faults, &err);
         return;
     }

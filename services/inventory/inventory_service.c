@@ -8,13 +8,13 @@
 #include "inventory.h"
 
 const struct tern_config_key inventory_config[] = {
-    {"PORT",           TERN_CFG_PORT, "3003",                            "port of the HTTP API",                                          NULL, NULL},
+    {"PORT",           TERN_CFG_PORT, "3003",                            "port of the HTTP API",                                                             NULL, NULL},
     {"DATABASE_URL",   TERN_CFG_URL,  "sqlite:var/inventory-service.db",
-     "the service's own store, sqlite:PATH; made when it is not there",                                                                   NULL, NULL},
+     "the service's own store, sqlite:PATH; made when it is not there",                                                                                      NULL, NULL},
     {"INVENTORY_FILE", TERN_CFG_PATH, "",
-     "first stock of an empty store, a JSON list of {productId, name, quantity} or what GET /inventory answers; without it five samples",
-     NULL,                                                                                                                                      NULL},
-    {NULL,             TERN_CFG_TEXT, NULL,                              NULL,                                                            NULL, NULL},
+     "first stock of an empty store, a JSON list of {productId, name, quantity, price?, currency?} or what GET /inventory answers; without it five samples",
+     NULL,                                                                                                                                                         NULL},
+    {NULL,             TERN_CFG_TEXT, NULL,                              NULL,                                                                               NULL, NULL},
 };
 
 static const struct stock samples[] = {
@@ -60,7 +60,7 @@ static int add_product(void *self, const struct stock *first, struct tern_error 
 struct comparison {
     struct tern_context *ctx; /* not owned */
     int64_t missing;          /* products that the store does not have */
-    int64_t different;        /* products that it has with another name or quantity */
+    int64_t different;        /* products that it has with another name, quantity or price */
 };
 
 static int compare(void *self, const struct stock *wanted, struct tern_error *err)
@@ -71,7 +71,8 @@ static int compare(void *self, const struct stock *wanted, struct tern_error *er
     if (known < 0) return -1;
     if (known == 0)
         comparison->missing++;
-    else if (stock.quantity != wanted->quantity || strcmp(stock.name, wanted->name) != 0)
+    else if (stock.quantity != wanted->quantity || stock.price_minor != wanted->price_minor ||
+             strcmp(stock.name, wanted->name) != 0)
         comparison->different++;
     return 0;
 }

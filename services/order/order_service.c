@@ -20,6 +20,7 @@ const struct tern_config_key order_config[] = {
     { "DATABASE_URL",  TERN_CFG_URL,  "sqlite:var/order-service.db", "the service's own store, sqlite:PATH; made when it is not there",          NULL,  NULL },
     { "ORDER_NUDGE_S", TERN_CFG_SECONDS, "10",                      "after how long an awaited answer is asked for again; then twice as long, up to 5 minutes", "1-300", NULL },
     { "ORDER_DEADLINE_S", TERN_CFG_SECONDS, "900",                  "after how long an order that waits is cancelled; time without the broker does not count", "1-2592000", NULL },
+    { "PRICES",        TERN_CFG_CHOICE, "client",                   "catalogue: an order with another price than the one inventory-service publishes is refused", "client|catalogue", NULL },
     { "ORDER_PLACED_VERSION", TERN_CFG_CHOICE, "1.0",               "version of OrderPlaced that is published; 2.0 once every consumer reads it", "1.0|2.0", NULL },
     { NULL,            TERN_CFG_TEXT, NULL,                         NULL,                               NULL,  NULL },
 };

@@ -228,23 +228,27 @@ int order_store_each_waiting(struct tern_db *db, order_store_id_visitor *visit, 
 
 /* Events about a product arrive in any order, and repeatedly: the row is that of the newest, whatever came last. */
 static const char keep_product[] =
-    "INSERT INTO products (product_id, name, quantity, updated_at_ms, event_id) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "INSERT INTO products (product_id, name, quantity, updated_at_ms, event_id, price_minor, currency) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
     "ON CONFLICT (product_id) DO UPDATE SET name = excluded.name, quantity = excluded.quantity, "
-    "updated_at_ms = excluded.updated_at_ms, event_id = excluded.event_id "
+    "updated_at_ms = excluded.updated_at_ms, event_id = excluded.event_id, price_minor = excluded.price_minor, "
+    "currency = excluded.currency "
     "WHERE (excluded.updated_at_ms, excluded.event_id) > (products.updated_at_ms, products.event_id)";
 
 int order_store_keep_product(struct tern_db *db, const struct shop_inventory_updated *updated, const char *event_id,
                              struct tern_error *err)
 {
+    bool priced = updated->price_minor > 0 && updated->currency[0];
     return tern_db_run(db, keep_product,
                        TERN_DB_ARGS(tern_db_text(updated->product_id), tern_db_text(updated->name),
                                     tern_db_int(updated->new_quantity), tern_db_int(updated->updated_at_ms),
-                                    tern_db_text(event_id)),
+                                    tern_db_text(event_id), priced ? tern_db_int(updated->price_minor) : tern_db_null(),
+                                    tern_db_text(priced ? updated->currency : "")),
                        err);
 }
 
 static const char select_products[] =
-    "SELECT product_id, name, quantity, updated_at_ms FROM products ORDER BY product_id";
+    "SELECT product_id, name, quantity, updated_at_ms, price_minor, currency FROM products ORDER BY product_id";
 
 int order_store_each_product(struct tern_db *db, order_product_visitor *visit, void *self, struct tern_error *err)
 {
@@ -255,7 +259,26 @@ int order_store_each_product(struct tern_db *db, order_product_visitor *visit, v
         visit(self, &(struct order_product){.product_id = tern_db_column_text(&rows, 0),
                                             .name = tern_db_column_text(&rows, 1),
                                             .quantity = tern_db_column_int(&rows, 2),
-                                            .updated_at_ms = tern_db_column_int(&rows, 3)});
+                                            .updated_at_ms = tern_db_column_int(&rows, 3),
+                                            .price_minor = tern_db_column_int(&rows, 4),
+                                            .currency = tern_db_column_text(&rows, 5)});
     tern_db_done(&rows);
     return got < 0 ? -1 : 0;
+}
+
+static const char select_price[] =
+    "SELECT price_minor, currency FROM products WHERE product_id = ?1 AND price_minor IS NOT NULL";
+
+int order_store_price(struct tern_db *db, const char *product_id, int64_t *ret_price_minor,
+                      char ret_currency[TERN_WORD_SIZE], struct tern_error *err)
+{
+    struct tern_db_rows rows;
+    if (tern_db_query(db, &rows, select_price, TERN_DB_ARGS(tern_db_text(product_id)), err) < 0) return -1;
+    int found = tern_db_next(&rows, err);
+    if (found > 0) {
+        *ret_price_minor = tern_db_column_int(&rows, 0);
+        tern_copy_whole(ret_currency, TERN_WORD_SIZE, tern_db_column_text(&rows, 1));
+    }
+    tern_db_done(&rows);
+    return found;
 }

@@ -58,10 +58,15 @@ struct order_product {
     const char *product_id, *name;
     int64_t quantity;      /* free to promise */
     int64_t updated_at_ms; /* UTC milliseconds, of inventory's clock */
+    int64_t price_minor;   /* of one unit; 0: not known */
+    const char *currency;  /* of the price; "" when it is not known */
 };
 /* Visits every product, by id. 0, or -1. */
 typedef void order_product_visitor(void *self, const struct order_product *product);
 int order_store_each_product(struct tern_db *db, order_product_visitor *visit, void *self, struct tern_error *err);
+/* The price of a product: 1 with it, 0 when the product or its price is not known, -1. */
+int order_store_price(struct tern_db *db, const char *product_id, int64_t *ret_price_minor,
+                      char ret_currency[TERN_WORD_SIZE], struct tern_error *err);
 /* Stores a product as `updated` has it, unless the row is newer (by updated_at_ms, then by the event's id, which
  * ascends). The read model of products; placing an order does not ask it. 1 when it was stored, 0 when it was old,
  * -1. */

@@ -6,6 +6,7 @@
  * when inventory-service finds no stock of it. */
 #include "place_order.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,11 +74,31 @@ static void check_rules(const struct shop_order_placed *placed, struct tern_sche
     }
 }
 
+static const char wrong_price[] = "wrong_price";
+
+int place_order_check_prices(struct tern_db *db, const struct shop_order_placed *placed,
+                             struct tern_schema_faults *faults, struct tern_error *err)
+{
+    for (size_t i = 0; i < placed->items.count; i++) {
+        const struct shop_line *line = &placed->items.at[i];
+        char currency[TERN_WORD_SIZE], pointer[64], price[TERN_MONEY_SIZE];
+        int64_t price_minor;
+        int known = order_store_price(db, line->product_id, &price_minor, currency, err);
+        if (known < 0) return -1;
+        if (known == 0 || (price_minor == line->price_minor && strcmp(currency, placed->currency) == 0)) continue;
+        tern_money_format(price_minor, price);
+        (void)snprintf(pointer, sizeof pointer, "#/items/%zu/price", i);
+        tern_schema_fault(faults, wrong_price, pointer, "must be the price of the product, %s %s", price, currency);
+    }
+    return 0;
+}
+
 bool place_order_was_allowed(const struct tern_schema_faults *faults)
 {
     if (faults->count == 0 || faults->count > TERN_SCHEMA_MAX_FAULTS) return false;
     for (size_t i = 0; i < faults->count; i++)
-        if (strcmp(faults->items[i].code, "bad_currency") != 0 && strcmp(faults->items[i].code, "card_number") != 0)
+        if (strcmp(faults->items[i].code, "bad_currency") != 0 && strcmp(faults->items[i].code, "card_number") != 0 &&
+            strcmp(faults->items[i].code, wrong_price) != 0)
             return false;
     return true;
 }
@@ -181,6 +202,16 @@ static void name_conversation(struct tern_ids *ids, const char *header, char cor
     free(name);
 }
 
+/* On a connection of its own: no order waits for it. */
+static int check_prices(struct tern_app *app, struct place_order *work, struct tern_error *err)
+{
+    if (strcmp(tern_config_text(tern_app_config(app), "PRICES"), "catalogue") != 0) return 0;
+    struct tern_db *db = tern_app_reader(app, err);
+    int status = db ? place_order_check_prices(db, &work->placed, &work->faults, err) : -1;
+    tern_app_reader_done(app, db);
+    return status;
+}
+
 void place_order(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
 {
     static const char *const no_query[] = {NULL};
@@ -197,6 +228,11 @@ void place_order(void *self, const struct tern_http_request *request, struct ter
     name_conversation(tern_app_ids(app), tern_http_header(request, "X-Correlation-Id"), conversation.correlation_id);
     tern_copy_whole(conversation.traceparent, sizeof conversation.traceparent, tern_http_traceparent(request));
     int status = place_order_read(body, length, &work->placed, &work->faults, &err);
+    if (status == 0 && check_prices(app, work, &err) < 0) {
+        tern_app_unavailable(answer, &err);
+        goto done;
+    }
+    if (work->faults.count > 0) status = -1;
     /* An older version may have stored an order as the answer to this key: that answer is given, not the faults. */
     if (status < 0 && !(with_key && place_order_was_allowed(&work->faults))) {
         tern_http_problem_body(answer, "Invalid order", &work->faults, &err);

@@ -14,8 +14,13 @@
 int place_order_read(const char *body, size_t length, struct shop_order_placed *ret_placed,
                      struct tern_schema_faults *faults, struct tern_error *err);
 
-/* Whether all faults are of rules that the first version did not have: the request is complete, and an older version
- * may have placed it. */
+/* Under PRICES=catalogue: adds a fault for each line whose price, or the order's currency, is not the one that is known
+ * for its product. A product without a known price may have any. 0, or -1 with `err`. */
+int place_order_check_prices(struct tern_db *db, const struct shop_order_placed *placed,
+                             struct tern_schema_faults *faults, struct tern_error *err);
+
+/* Whether all faults are of rules that may not have held before: of those that the first version did not have, or of prices. The
+ * request is complete, and may have been placed. */
 bool place_order_was_allowed(const struct tern_schema_faults *faults);
 
 /* An order that is being placed. Start from {0}; place_order_fini frees what it owns. */

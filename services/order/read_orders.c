@@ -117,6 +117,11 @@ static void add_product(void *self, const struct order_product *product)
     tern_text_printf(out, "{\"productId\":\"%s\"", product->product_id);
     tern_json_add_text(out, "name", product->name);
     tern_text_printf(out, ",\"quantity\":%" PRId64, product->quantity);
+    if (product->price_minor > 0) {
+        char price[TERN_MONEY_SIZE];
+        tern_money_format(product->price_minor, price);
+        tern_text_printf(out, ",\"price\":%s,\"currency\":\"%s\"", price, product->currency);
+    }
     tern_json_add_time(out, "updatedAt", product->updated_at_ms);
     tern_text_add(out, "}");
 }

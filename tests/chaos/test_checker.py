@@ -157,7 +157,7 @@ class Run:
         self.failed_order()
         self.ledger.append({"op": "other body", "n": 0, "t0": 3, "t1": 4, "status": 422})
         for product, quantity, reserved in (("P", 8, 2), ("Q", 1, 0)):
-            self.stores["inventory"].execute("INSERT INTO product VALUES (?, ?, ?, ?, 1)", (product, product, quantity, reserved))
+            self.stores["inventory"].execute("INSERT INTO product (product_id, name, quantity, reserved, updated_at) VALUES (?, ?, ?, ?, 1)", (product, product, quantity, reserved))
         for store in self.stores.values():
             store.execute("UPDATE outbox_position SET confirmed_through = (SELECT coalesce(max(seq), 0) FROM event_log)")
         self.poison = [{"t": 1, "service": "order", "name": "not JSON", "id": None, "size": 1}]

@@ -75,6 +75,25 @@ static void a_product_is_set_or_made(void **state)
     assert_int_equal(emitted("\"newQuantity\":7"), 1);
 }
 
+static void a_price_is_set_kept_and_published(void **state)
+{
+    (void)state;
+    PUT("/inventory/DEAR-1", "{\"quantity\":3,\"price\":79.9}", 201, "\"price\":79.90,\"currency\":\"USD\"}");
+    PUT("/inventory/DEAR-1", "{\"quantity\":4}", 200, "\"price\":79.90,\"currency\":\"USD\"}");
+    POST("/inventory/DEAR-1/restock", "{\"quantity\":1}", 200, "\"quantity\":5,");
+    PUT("/inventory/DEAR-1", "{\"quantity\":5,\"price\":80,\"currency\":\"EUR\"}", 200,
+        "\"price\":80.00,\"currency\":\"EUR\"}");
+    GET("/inventory", 200, "\"price\":80.00,\"currency\":\"EUR\"}");
+    assert_int_equal(emitted("\"productId\":\"DEAR-1\",\"name\":\"DEAR-1\",\"newQuantity\":5"), 2);
+    assert_int_equal(emitted("\"price\":79.90,\"currency\":\"USD\""), 3);
+    PUT("/inventory/DEAR-1", "{\"quantity\":5,\"price\":0}", 400, "#/price");
+    PUT("/inventory/DEAR-1", "{\"quantity\":5,\"price\":1.999}", 400, "#/price");
+    PUT("/inventory/DEAR-1", "{\"quantity\":5,\"currency\":\"EUR\"}", 400, "must come with a price");
+    PUT("/inventory/DEAR-1", "{\"quantity\":5,\"price\":1,\"currency\":\"JPY\"}", 400,
+        "must be a currency of ISO 4217");
+    POST("/inventory/DEAR-1/restock", "{\"quantity\":1,\"price\":1}", 400, "#/price");
+}
+
 static void a_restock_is_added_to_what_is_there(void **state)
 {
     (void)state;
@@ -242,6 +261,7 @@ int main(void)
         cmocka_unit_test(without_its_token_nobody_writes),
         cmocka_unit_test(the_stock_is_listed_by_product),
         cmocka_unit_test(a_product_is_set_or_made),
+        cmocka_unit_test(a_price_is_set_kept_and_published),
         cmocka_unit_test(a_restock_is_added_to_what_is_there),
         cmocka_unit_test(the_same_restock_with_one_key_is_added_once),
         cmocka_unit_test(what_is_wrong_is_named_and_changes_nothing),

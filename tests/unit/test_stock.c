@@ -79,6 +79,13 @@ static void each_fault_of_the_file_is_a_sentence(void **state)
          "INVENTORY_FILE: product 1: #/colour: "                                                                                                                                              },
         {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1},{\"productId\":\"P\",\"name\":\"N\",\"quantity\":2}]",
          "INVENTORY_FILE: P stands there twice"                                                                                                                                               },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1,\"price\":0}]",                                         "INVENTORY_FILE: product 1: #/price: "                                  },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1,\"price\":1.001}]",
+         "INVENTORY_FILE: product 1: #/price: "                                                                                                                                               },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1,\"currency\":\"USD\"}]",
+         "INVENTORY_FILE: product 1: #/currency: must come with"                                                                                                                              },
+        {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1,\"price\":1,\"currency\":\"JPY\"}]",
+         "INVENTORY_FILE: product 1: #/currency: must be a currency"                                                                                                                          },
         {"[{\"productId\":\"P\",\"name\":\"N\",\"quantity\":1},{\"productId\":\"Q\",\"name\":\"N\"}]",
          "INVENTORY_FILE: product 2: #/quantity: "                                                                                                                                            },
     };
