@@ -148,6 +148,7 @@ static size_t add_headers(const struct tern_event *event, struct tern_event_head
         (void)snprintf(storage->number, sizeof storage->number, "%" PRId64, event->number);
         storage->items[count++] = (struct tern_amqp_header){"x-tern-n", storage->number};
     }
+    if (event->replayed) storage->items[count++] = (struct tern_amqp_header){"x-tern-replay", "1"};
     if (event->nudge || event->republished)
         storage->items[count++] =
             (struct tern_amqp_header){"x-tern-nudge", event->republished ? TERN_NUDGE_REPUBLISHED : "1"};

@@ -17,7 +17,7 @@
  * delivery would take effect twice. */
 enum { TERN_INBOX_DAYS = 30 };
 
-enum { TERN_EVENT_HEADERS = 10, TERN_NUMBER_SIZE = 24 };
+enum { TERN_EVENT_HEADERS = 11, TERN_NUMBER_SIZE = 24 };
 
 /* Room for the headers of one event and the texts that they point to. */
 struct tern_event_headers {

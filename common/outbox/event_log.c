@@ -33,6 +33,7 @@ static const char has_row[] = "SELECT 1 FROM event_log WHERE subject = ?1 AND ev
 static const char newest_own_online[] =
     "SELECT online_ms FROM event_log WHERE origin = 1 AND seq <= ?1 ORDER BY seq DESC LIMIT 1";
 static const char online_after[] = "SELECT online_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
+static const char logged_after[] = "SELECT logged_at_ms FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT 1";
 static const char all_rows[] = "SELECT " COLUMNS "FROM event_log WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 /* ---- writing --------------------------------------------------------------------------------------------- */
@@ -181,6 +182,22 @@ int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t earlies
         int64_t middle = low + (high - low) / 2, online_ms = INT64_MAX;
         if (tern_db_get_int(db, online_after, TERN_DB_ARGS(tern_db_int(middle)), &online_ms, err) < 0) return -1;
         if (online_ms >= since_ms)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *ret_after_seq = high;
+    return 0;
+}
+
+int tern_event_log_since(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_after_seq,
+                         struct tern_error *err)
+{
+    int64_t low = 0, high = through_seq;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2, logged_ms = INT64_MAX;
+        if (tern_db_get_int(db, logged_after, TERN_DB_ARGS(tern_db_int(middle)), &logged_ms, err) < 0) return -1;
+        if (logged_ms >= since_ms)
             high = middle;
         else
             low = middle + 1;

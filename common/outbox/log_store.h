@@ -46,6 +46,11 @@ int tern_event_log_last_number(struct tern_db *db, const char *type, int64_t *re
 int tern_event_log_window(struct tern_db *db, int64_t window_ms, int64_t earliest_ms, int64_t through_seq,
                           int64_t *ret_after_seq, struct tern_error *err);
 
+/* Where the rows begin that were logged at `since_ms` (UTC) or later: after `ret_after_seq`. Found by halves, which
+ * holds as long as the clock was not set back in between. */
+int tern_event_log_since(struct tern_db *db, int64_t since_ms, int64_t through_seq, int64_t *ret_after_seq,
+                         struct tern_error *err);
+
 /* ---- the outbox: position and returned rows ---- */
 
 struct tern_outbox_state {

@@ -15,6 +15,7 @@
 #include "common/jobs/worker.h"
 #include "common/outbox/backlog.h"
 #include "common/outbox/publisher.h"
+#include "common/outbox/replay.h"
 #include "common/projection/projector.h"
 #include "common/work/fatal.h"
 #include "common/work/links.h"
@@ -82,6 +83,7 @@ struct tern_app {
     struct tern_projector *projector; /* NULL: the service has no projections */
     struct tern_consumer *consumer;
     struct tern_publisher *publisher;
+    struct tern_replay *replay;
     struct tern_http_server *http;
     struct tern_readers readers;
     struct tern_running running;
@@ -97,6 +99,7 @@ extern const struct tern_http_route tern_operations_routes[];
 extern const struct tern_http_route tern_parked_routes[];
 extern const struct tern_http_route tern_backup_routes[];
 extern const struct tern_http_route tern_projection_routes[];
+extern const struct tern_http_route tern_replay_routes[];
 
 int tern_readers_init(struct tern_readers *readers, const char *url);
 void tern_readers_fini(struct tern_readers *readers);
@@ -123,6 +126,8 @@ int tern_app_reload(struct tern_app *app, const struct tern_config *before, cons
 /* Rebuilds all projections of an app that was built and not started, and shows on standard output how far it is. The
  * exit code. */
 int tern_app_rebuild(struct tern_app *app);
+/* The same for a replay by the settings REPLAY_...; prints how it ended. */
+int tern_app_replay(struct tern_app *app);
 /* Drains and closes everything, also an app that was built only in part. */
 void tern_app_stop(struct tern_app *app);
 

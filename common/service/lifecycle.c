@@ -243,6 +243,11 @@ static int create_links(struct tern_app *app, const struct tern_outbox_state *ou
                                                       .metrics = app->metrics};
     if (tern_publisher_create(&publisher, &app->publisher, err) < 0) return -1;
     app->receipts.publisher = app->publisher;
+    app->replay = tern_replay_create(&(struct tern_replay_settings){.link = link,
+                                                                    .database_url = text_of(app, "DATABASE_URL"),
+                                                                    .service = service->name,
+                                                                    .catalogue = service->catalogue,
+                                                                    .log = app->log});
     const struct tern_consumer_settings consumer = {
         .link = link,
         .queue = service->name,
@@ -289,6 +294,7 @@ static int start_http(struct tern_app *app, const char *admin_token, struct tern
         {tern_parked_routes,     app},
         {tern_backup_routes,     app},
         {tern_projection_routes, app},
+        {tern_replay_routes,     app},
     };
     size_t count = TERN_COUNT(routes);
     bool own = app->service->routes;
@@ -383,6 +389,7 @@ void tern_app_stop(struct tern_app *app)
     TERN_CHAOS_POINT("stop.drained");
     tern_job_worker_stop(app->worker);
     tern_projector_stop(app->projector);
+    tern_replay_destroy(app->replay);
     /* Waits until everything queued before it is committed, or the store takes nothing. */
     if (served) (void)tern_work_command(&app->queue, nothing, NULL, &silent, NULL);
     tern_publisher_flush(app->publisher, FLUSH_MS);

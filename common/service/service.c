@@ -221,15 +221,15 @@ static int run(const struct invocation *invocation)
     return status;
 }
 
-/* --rebuild-projections: the store is this process's, and nothing but the writer and the projector runs. */
-static int rebuild(const struct invocation *invocation)
+/* --rebuild-projections, --replay-to: the store is this process's, and nothing runs but what the act needs. */
+static int act_once(const struct invocation *invocation, int (*act)(struct tern_app *app))
 {
     static const struct tern_app_seams machine = {.clock = &tern_clock_system, .log_fd = STDERR_FILENO};
     static struct tern_app app;
     struct tern_error err = {0};
     int status = tern_app_build(&app, invocation->service, invocation->config, &machine, &err);
     if (status == 0)
-        status = tern_app_rebuild(&app);
+        status = act(&app);
     else
         (void)fprintf(stderr, "%s\n", err.text);
     tern_app_stop(&app);
@@ -252,7 +252,11 @@ static int act(const struct invocation *invocation, enum tern_config_action acti
     case TERN_ACTION_RUN:
     case TERN_ACTION_REBUILD: break;
     }
-    if (tern_settings_check(config, &out)) return action == TERN_ACTION_REBUILD ? rebuild(invocation) : run(invocation);
+    if (tern_settings_check(config, &out)) {
+        if (action == TERN_ACTION_REBUILD) return act_once(invocation, tern_app_rebuild);
+        if (tern_config_text(config, "REPLAY_TO")[0]) return act_once(invocation, tern_app_replay);
+        return run(invocation);
+    }
     (void)print(&out, stderr);
     return EXIT_BAD_CONFIG;
 }

@@ -25,6 +25,7 @@ struct tern_event {
     char traceparent[TERN_TRACEPARENT_SIZE]; /* travels as a header, stored beside the body; "" when unknown */
     int64_t number;   /* of this event among its producer's of this type, from x-tern-n; 0: unknown */
     bool nudge;       /* has the header x-tern-nudge: asks to publish again what it caused */
+    bool replayed;    /* to be encoded: gets the header x-tern-replay */
     bool republished; /* x-tern-nudge: republished, because a queue was lost or an event missed; asks for no answer */
 
     struct cJSON *data; /* inside `tree`; NULL in an event that was built to be encoded */

@@ -59,7 +59,7 @@ union payload {
 static void make_placed(struct shop_order_placed *placed, const char *id, int64_t at_ms)
 {
     /* clang-format off */
-    *placed = (struct shop_order_placed){.items = {2, {{"PROD-101", 2, 9999}, {"PROD-102", 1, 1999}}},
+    *placed = (struct shop_order_placed){.items = {2, {{.product_id = "PROD-101", .quantity = 2, .price_minor = 9999}, {.product_id = "PROD-102", .quantity = 1, .price_minor = 1999}}},
                                          .total_amount_minor = 21997,
                                          .currency = "USD",
                                          .status = SHOP_STATUS_CREATED,

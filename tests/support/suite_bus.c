@@ -21,6 +21,7 @@ struct suite_bus {
     pthread_t thread;
     bool echo;
     const char *steals_from; /* a queue; NULL: it has one of its own */
+    const char *own;         /* the name of its own queue, which is bound to nothing; NULL: the tap */
     pthread_mutex_t lock;    /* guards all that follows */
     pthread_cond_t changed;
     bool ready, returned;
@@ -45,6 +46,17 @@ static int tap(struct tern_amqp *link, struct tern_error *err)
     return tern_amqp_consume(link, TAP, err);
 }
 
+static int wait_in(struct tern_amqp *link, const char *queue, struct tern_error *err)
+{
+    const struct tern_amqp_argument arguments[] = {
+        {.name = "x-queue-type", .text = "quorum"}
+    };
+    if (tern_amqp_declare_queue(link, queue, arguments, TERN_COUNT(arguments), err) < 0 ||
+        tern_amqp_select_confirms(link, err) < 0 || tern_amqp_prefetch(link, 100, err) < 0)
+        return -1;
+    return tern_amqp_consume(link, queue, err);
+}
+
 static int steal(struct tern_amqp *link, const char *queue, struct tern_error *err)
 {
     return tern_amqp_prefetch(link, 1, err) < 0 ? -1 : tern_amqp_consume(link, queue, err);
@@ -53,7 +65,10 @@ static int steal(struct tern_amqp *link, const char *queue, struct tern_error *e
 static int on_ready(void *self, struct tern_amqp *link, struct tern_error *err)
 {
     struct suite_bus *bus = self;
-    if ((bus->steals_from ? steal(link, bus->steals_from, err) : tap(link, err)) < 0) return -1;
+    int status = bus->steals_from ? steal(link, bus->steals_from, err)
+                 : bus->own       ? wait_in(link, bus->own, err)
+                                  : tap(link, err);
+    if (status < 0) return -1;
     pthread_mutex_lock(&bus->lock);
     bus->ready = true;
     pthread_cond_broadcast(&bus->changed);
@@ -78,6 +93,10 @@ static void keep(struct suite_bus *bus, const struct tern_amqp_delivery *deliver
     tern_copy_whole(heard->app_id, sizeof heard->app_id, delivery->app_id);
     heard->body = tern_copy_bytes(delivery->body, delivery->body_length);
     heard->length = delivery->body_length;
+    for (size_t i = 0; i < delivery->header_count; i++) {
+        heard->replayed = heard->replayed || strcmp(delivery->headers[i].name, "x-tern-replay") == 0;
+        heard->numbered = heard->numbered || strcmp(delivery->headers[i].name, "x-tern-n") == 0;
+    }
     bus->count++;
 }
 
@@ -172,7 +191,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-static struct suite_bus *open_bus(const char *url, bool echo, const char *steals_from)
+static struct suite_bus *open_bus(const char *url, bool echo, const char *steals_from, const char *own)
 {
     struct suite_bus *bus = tern_alloc(sizeof *bus);
     struct tern_error err = {0};
@@ -187,6 +206,7 @@ static struct suite_bus *open_bus(const char *url, bool echo, const char *steals
                                           .self = bus};
     bus->echo = echo;
     bus->steals_from = steals_from;
+    bus->own = own;
     pthread_mutex_init(&bus->lock, NULL);
     pthread_cond_init(&bus->changed, NULL);
     if (tern_amqp_create(&settings, &owner, &bus->link, &err) < 0) fail_msg("%s", err.text);
@@ -203,12 +223,17 @@ static struct suite_bus *open_bus(const char *url, bool echo, const char *steals
 
 struct suite_bus *suite_bus_open(const char *url, bool echo)
 {
-    return open_bus(url, echo, NULL);
+    return open_bus(url, echo, NULL, NULL);
+}
+
+struct suite_bus *suite_bus_open_queue(const char *url, const char *queue)
+{
+    return open_bus(url, false, NULL, queue);
 }
 
 struct suite_bus *suite_bus_open_thief(const char *url, const char *queue)
 {
-    return open_bus(url, false, queue);
+    return open_bus(url, false, queue, NULL);
 }
 
 void suite_bus_close(struct suite_bus *bus)

@@ -14,12 +14,15 @@ struct suite_heard {
     char key[128], type[64], message_id[64], app_id[64];
     char *body;
     size_t length;
+    bool replayed, numbered; /* has the header x-tern-replay, x-tern-n */
 };
 
 /* Connects and binds. With `echo` every event is published once more as soon as it is heard for the first time. */
 struct suite_bus *suite_bus_open(const char *url, bool echo);
 /* Instead: one more consumer of the queue of a service. It takes one message and gives it back when it is closed. */
 struct suite_bus *suite_bus_open_thief(const char *url, const char *queue);
+/* Instead: the consumer of a new queue that is bound to nothing. */
+struct suite_bus *suite_bus_open_queue(const char *url, const char *queue);
 void suite_bus_close(struct suite_bus *bus);
 /* Publishes to the exchange and waits for the broker's confirm; fails the test when no queue took it. */
 void suite_bus_publish(struct suite_bus *bus, const char *key, const char *type, const char *message_id,

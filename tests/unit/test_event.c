@@ -315,13 +315,14 @@ static void trace_and_nudge_travel_as_headers(void **state)
     struct tern_event_headers storage;
     struct tern_amqp_message message;
     strcpy(event.traceparent, TRACEPARENT);
-    event.nudge = true;
+    event.nudge = event.replayed = true;
     event.number = 1234567890123;
     event.timestamp_ms = -1;
     tern_event_message(&event, "events", true, event.body, event.body_length, &storage, &message);
     assert_int_equal(message.header_count, TERN_EVENT_HEADERS);
     assert_string_equal(header(&message, "traceparent"), TRACEPARENT);
     assert_string_equal(header(&message, "x-tern-nudge"), "1");
+    assert_string_equal(header(&message, "x-tern-replay"), "1");
     assert_string_equal(header(&message, "x-tern-n"), "1234567890123");
     event.republished = true;
     tern_event_message(&event, "events", true, event.body, event.body_length, &storage, &message);

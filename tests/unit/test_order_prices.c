@@ -94,6 +94,19 @@ static void a_key_gets_its_first_answer_also_when_the_price_has_changed_since(vo
     POST("Idempotency-Key: prices-2\r\n", ORDER(LINE("P-4", "2.00")), 201, "");
 }
 
+/* More lines than a list of faults keeps. */
+static void a_key_gets_its_first_answer_also_when_every_price_of_a_long_order_has_changed(void **state)
+{
+    (void)state;
+#define LINES_4 LINE("P-5", "1.00") "," LINE("P-5", "1.00") "," LINE("P-5", "1.00") "," LINE("P-5", "1.00")
+    static const char order[] = ORDER(LINES_4 "," LINES_4 "," LINES_4 "," LINES_4 "," LINES_4);
+    publish("P-5", 100, "USD", 1);
+    POST("Idempotency-Key: prices-3\r\n", order, 201, "");
+    publish("P-5", 200, "USD", 2);
+    POST("Idempotency-Key: prices-3\r\n", order, 201, "Idempotency-Replayed: true");
+    POST("Idempotency-Key: prices-4\r\n", order, 400, "2.00 USD");
+}
+
 static void prices_are_the_clients_unless_said_otherwise(void **state)
 {
     (void)state;
@@ -108,6 +121,7 @@ int main(void)
         T(an_order_with_another_price_than_the_known_one_is_refused_by_line, start_catalogue),
         T(a_product_without_a_known_price_may_have_any, start_catalogue),
         T(a_key_gets_its_first_answer_also_when_the_price_has_changed_since, start_catalogue),
+        T(a_key_gets_its_first_answer_also_when_every_price_of_a_long_order_has_changed, start_catalogue),
         T(prices_are_the_clients_unless_said_otherwise, start_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
