@@ -3,6 +3,7 @@
 #
 #   scripts/bench.sh [--rounds N] [--orders N] [--connections N] [--against BIN]
 #                                                                        usual: 3 rounds, 10000 orders, 64 connections
+#   scripts/bench.sh --replay [--rounds N] ...    instead: orders per second with and without a replay beside them
 #
 # Release build, payments approved at once, stock plenty, LOG_LEVEL=warn, every queue a quorum queue, every commit flushed.
 #   the door      order-service alone takes orders with the broker out of reach: durable POST /orders per second
@@ -13,6 +14,7 @@
 #   memory        resident set of each daemon at the end of a round
 #   processor     processor time of the four daemons for each order that went through; with --against BIN also that of
 #                 the daemons in BIN (another version), by turns
+#   replay        orders through four daemons, by turns alone and while order-service replays its log to a queue of its own
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
@@ -23,13 +25,14 @@ SERVICES=(order payment inventory notification)
 BIN=$TERN_ROOT/build/release/bin
 DAEMONS=$BIN
 AGAINST=
+REPLAY=
 ROUNDS=3
 ORDERS=10000
 CONNECTIONS=64
 RUN=
 declare -A DAEMON=() LISTEN=()
 
-usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 clean_up() {
   stop_daemons KILL
@@ -149,11 +152,45 @@ measure_round() {
   [[ -z $AGAINST || $(($1 % 2)) -eq 0 ]] || measure_against "$RUN/against-$1"
 }
 
+# replay METHOD [BODY]: the admin call of order-service.
+replay() {
+  curl -sS --noproxy '*' -o "$RUN/answer" -w '%{http_code}' -X "$1" -H "Authorization: Bearer $(<"$RUN/replay/order.db.token")" \
+    -H 'Content-Type: application/json' ${2:+-d "$2"} "http://127.0.0.1:${LISTEN[order]}/admin/replay"
+}
+
+load_through() {
+  local line
+  line=$("$BIN/load" "${LISTEN[order]}" "$ORDERS" "$CONNECTIONS") || die "not each order came through: $line"
+  value through_per_s "$line"
+}
+
+measure_replay() {
+  local alone=() beside=() round
+  mkdir "$RUN/replay"
+  start_ready "${SERVICES[@]}" "$RUN/replay"
+  broker_ctl "$RUN/broker" -q eval 'rabbit_amqqueue:declare(rabbit_misc:r(<<"/">>, queue, <<"replayed">>), true, false,
+    [{<<"x-max-length">>, long, 1000}], none, <<"bench">>).' >/dev/null
+  load_through >/dev/null # the history
+  for ((round = 1; round <= ROUNDS; round++)); do
+    alone+=("$(load_through)")
+    [[ $(replay POST '{"queue":"replayed","from":1}') == 202 ]] || die "no replay: $(<"$RUN/answer")"
+    beside+=("$(load_through)")
+    [[ $(replay DELETE) == 200 ]] || die "the replay did not end: $(<"$RUN/answer")"
+    say "round $round: ${alone[-1]} orders/s alone, ${beside[-1]} beside a replay of $(jq .published "$RUN/answer") events" \
+      "($(jq -r .state "$RUN/answer"))"
+  done
+  stop_daemons TERM
+  say
+  say "medians of $ROUNDS rounds: $(median "${alone[@]}") orders/s alone, $(median "${beside[@]}") beside a replay at the usual rate," \
+    "$(awk -v a="$(median "${beside[@]}")" -v b="$(median "${alone[@]}")" 'BEGIN {printf "%.2f", a / b}')"
+}
+
 while [[ $# -gt 0 ]]; do
   case $1 in
   --rounds) ROUNDS=${2:?} && shift 2 ;;
   --orders) ORDERS=${2:?} && shift 2 ;;
   --connections) CONNECTIONS=${2:?} && shift 2 ;;
+  --replay) REPLAY=yes && shift ;;
   --against) AGAINST=$(cd "${2:?}" && pwd) && shift 2 ;;
   -h | --help) usage && exit 0 ;;
   *) die "unknown argument '$1'; see --help" ;;
@@ -172,6 +209,10 @@ broker_start "$RUN/broker"
 broker_guard "$RUN/broker" $$
 AMQP_URL=$(broker_url "$RUN/broker")
 
+if [[ -n $REPLAY ]]; then
+  measure_replay
+  exit 0
+fi
 DOOR=() P50=() P99=() THROUGH=() BUSY=() CEILING=() RATIO=() TOTAL=() MEMORY=() HERE=() THERE=()
 for ((round = 1; round <= ROUNDS; round++)); do measure_round "$round"; done
 say
