@@ -259,6 +259,15 @@ void tern_json_print(const struct cJSON *node, struct tern_text *out)
     cJSON_free(text);
 }
 
+void tern_json_print_lines(const struct cJSON *node, struct tern_text *out)
+{
+    char *text = cJSON_Print(node);
+    TERN_ASSERT(text, "there is memory for a printed tree");
+    tern_text_add(out, text);
+    tern_text_add(out, "\n");
+    cJSON_free(text);
+}
+
 const char *tern_json_version(void)
 {
     return cJSON_Version();

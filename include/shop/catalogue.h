@@ -237,6 +237,11 @@ const struct tern_schema *shop_schema(enum shop_event event);
 /* That of any version that can be emitted: the newest, or an older one that upcasters lift. NULL: it cannot. */
 const struct tern_schema *shop_schema_of(enum shop_event event, const char *version);
 
+/* The version at a place: 0 is the newest, then the older ones that can be emitted. NULL: there are no more. */
+const char *shop_version(enum shop_event event, size_t at);
+/* Appends the schema of a version as JSON Schema, in lines. False: that version cannot be emitted. */
+bool shop_print_schema(enum shop_event event, const char *version, struct tern_text *out);
+
 /* The price of all lines in minor units. Cannot overflow within the limits of lines, quantity and price. */
 int64_t shop_total(const struct shop_lines *items);
 

@@ -78,8 +78,9 @@ void tern_json_write_string(struct tern_text *out, const char *string);
 void tern_json_add_text(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_text_or_null(struct tern_text *out, const char *name, const char *value);
 void tern_json_add_time(struct tern_text *out, const char *name, int64_t wall_ms);
-/* Prints a tree without white space. */
+/* Prints a tree without white space, or with lines and indents for people. */
 void tern_json_print(const struct cJSON *node, struct tern_text *out);
+void tern_json_print_lines(const struct cJSON *node, struct tern_text *out);
 /* The number of the cJSON that runs: "1.7.15". */
 const char *tern_json_version(void);
 

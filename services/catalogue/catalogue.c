@@ -174,6 +174,31 @@ const struct tern_schema *shop_schema_of(enum shop_event event, const char *vers
     return NULL;
 }
 
+const char *shop_version(enum shop_event event, size_t at)
+{
+    if (at == 0) return shop_event_types[event].version;
+    for (size_t i = 0; i < TERN_COUNT(older); i++)
+        if (older[i].event == event && --at == 0) return older[i].version;
+    return NULL;
+}
+
+bool shop_print_schema(enum shop_event event, const char *version, struct tern_text *out)
+{
+    const struct tern_schema *schema = shop_schema_of(event, version);
+    struct tern_text compact = {0}, title = {0};
+    struct tern_error err;
+    if (!schema) return false;
+    tern_text_printf(&title, "%s %s", shop_event_types[event].name, version);
+    tern_schema_print(schema, title.bytes, &compact);
+    struct cJSON *tree = tern_json_parse(compact.bytes, compact.length, TERN_JSON_MAX_BYTES, &err);
+    TERN_ASSERT(tree, "a printed schema is JSON");
+    tern_json_print_lines(tree, out);
+    tern_json_destroy(tree);
+    tern_text_fini(&compact);
+    tern_text_fini(&title);
+    return true;
+}
+
 /* ---- decode and emit --------------------------------------------------------------------------------------- */
 
 /* What the schema cannot say: the shop adds the lines up, so they have one currency. */

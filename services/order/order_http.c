@@ -9,16 +9,18 @@
 #include <string.h>
 
 const struct tern_http_route order_routes[] = {
-    {"POST", "/orders",                   place_order,        TERN_HTTP_JSON | TERN_HTTP_ONCE,          "places an order"                                   },
-    {"GET",  "/orders",                   read_orders,        TERN_HTTP_OPEN,                           "orders, newest first, in pages"                    },
-    {"GET",  "/orders/{orderId}",         read_order,         TERN_HTTP_OPEN,                           "an order as it is, or as it was"                   },
-    {"GET",  "/orders/{orderId}/events",  read_order_events,  TERN_HTTP_OPEN,                           "all that happened to an order"                     },
-    {"GET",  "/orders/{orderId}/history", read_order_history, TERN_HTTP_OPEN,                           "what each event changed in an order"               },
-    {"POST", "/orders/{orderId}/cancel",  cancel_order,       TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"                                  },
-    {"GET",  "/products",                 read_products,      TERN_HTTP_OPEN,                           "products, as inventory-service published them last"},
-    {"GET",  "/stats",                    read_stats,         TERN_HTTP_OPEN,
-     "orders and money by status and by day, and what is not published yet"                                                                                 },
-    {NULL,   NULL,                        NULL,               0,                                        NULL                                                },
+    {"POST", "/orders",                        place_order,        TERN_HTTP_JSON | TERN_HTTP_ONCE,          "places an order"                                   },
+    {"GET",  "/orders",                        read_orders,        TERN_HTTP_OPEN,                           "orders, newest first, in pages"                    },
+    {"GET",  "/orders/{orderId}",              read_order,         TERN_HTTP_OPEN,                           "an order as it is, or as it was"                   },
+    {"GET",  "/orders/{orderId}/events",       read_order_events,  TERN_HTTP_OPEN,                           "all that happened to an order"                     },
+    {"GET",  "/orders/{orderId}/history",      read_order_history, TERN_HTTP_OPEN,                           "what each event changed in an order"               },
+    {"POST", "/orders/{orderId}/cancel",       cancel_order,       TERN_HTTP_JSON_OPTIONAL | TERN_HTTP_ONCE, "cancels an order"                                  },
+    {"GET",  "/products",                      read_products,      TERN_HTTP_OPEN,                           "products, as inventory-service published them last"},
+    {"GET",  "/stats",                         read_stats,         TERN_HTTP_OPEN,
+     "orders and money by status and by day, and what is not published yet"                                                                                      },
+    {"GET",  "/schemas",                       read_schemas,       TERN_HTTP_OPEN,                           "the events and the versions of their schemas"      },
+    {"GET",  "/schemas/{eventType}/{version}", read_schema,        TERN_HTTP_OPEN,                           "the JSON Schema of an event's data"                },
+    {NULL,   NULL,                             NULL,               0,                                        NULL                                                },
 };
 
 void order_http_read(struct tern_app *app, const struct order_read *read, order_fill *fill, const void *asked)

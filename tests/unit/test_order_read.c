@@ -128,6 +128,22 @@ static void stats_count_orders_and_value_by_status_and_day(void **state)
     order_api_answers("GET", "/stats?day=1", "", NULL, 400, "The query argument day is not known here.");
 }
 
+/* ---- schemas --------------------------------------------------------------------------------------------------- */
+
+static void the_schema_of_each_event_and_version_can_be_had(void **state)
+{
+    (void)state;
+    order_api_answers(
+        "GET", "/schemas", "", NULL, 200,
+        "{\"eventType\":\"OrderPlaced\",\"version\":\"2.0\",\"newest\":true,\"href\":\"/schemas/OrderPlaced/2.0\"},"
+        "{\"eventType\":\"OrderPlaced\",\"version\":\"1.0\",\"newest\":false,");
+    order_api_answers("GET", "/schemas/OrderPlaced/2.0", "", NULL, 200, "Content-Type: application/schema+json");
+    order_api_answers("GET", "/schemas/OrderPlaced/1.0", "", NULL, 200, "\"title\":\t\"OrderPlaced 1.0\"");
+    order_api_answers("GET", "/schemas/OrderPlaced/3.0", "", NULL, 404, "OrderPlaced has the schemas 2.0 and 1.0.");
+    order_api_answers("GET", "/schemas/OrderShipped/1.0", "", NULL, 404, "There is no such event: see GET /schemas.");
+    order_api_answers("GET", "/schemas?type=OrderPlaced", "", NULL, 400, "The query argument type is not known here.");
+}
+
 /* ---- events and history ---------------------------------------------------------------------------------------- */
 
 static void events_come_in_pages_with_a_link_to_the_next(void **state)
@@ -284,6 +300,7 @@ int main(void)
         cmocka_unit_test(an_order_is_shown_as_it_was_at_a_time_and_not_before_its_birth),
         cmocka_unit_test(a_question_about_the_past_that_means_nothing_is_refused_by_name),
         cmocka_unit_test(stats_count_orders_and_value_by_status_and_day),
+        cmocka_unit_test(the_schema_of_each_event_and_version_can_be_had),
         cmocka_unit_test(events_come_in_pages_with_a_link_to_the_next),
         cmocka_unit_test(history_says_what_each_event_changed),
         cmocka_unit_test(the_link_of_a_page_leads_to_the_next_until_the_last),
