@@ -136,9 +136,10 @@ static void print_object(const struct tern_schema *schema, struct tern_text *out
 
 void tern_schema_print(const struct tern_schema *schema, const char *title, struct tern_text *out)
 {
-    tern_text_add(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"title\":");
-    tern_json_write_string(out, title);
-    tern_text_add(out, ",\"type\":\"object\",");
+    tern_text_add(out, "{");
+    if (title) tern_text_add(out, "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\"");
+    if (title) tern_json_add_text(out, "title", title);
+    tern_text_add(out, title ? ",\"type\":\"object\"," : "\"type\":\"object\",");
     print_object(schema, out);
     tern_text_add(out, "}");
 }

@@ -242,6 +242,10 @@ const char *shop_version(enum shop_event event, size_t at);
 /* Appends the schema of a version as JSON Schema, in lines. False: that version cannot be emitted. */
 bool shop_print_schema(enum shop_event event, const char *version, struct tern_text *out);
 
+/* Appends the catalogue as an AsyncAPI 3.0 document (asyncapi.com): a channel for each event, who sends and receives it, and
+ * what it looks like in each version. */
+void shop_print_asyncapi(struct tern_text *out);
+
 /* The price of all lines in minor units. Cannot overflow within the limits of lines, quantity and price. */
 int64_t shop_total(const struct shop_lines *items);
 

@@ -110,7 +110,8 @@ int tern_schema_check(const struct tern_schema *schema, const void *source, stru
 void tern_schema_encode(const struct tern_schema *schema, const void *source, struct tern_text *out);
 /* Appends the schema as a JSON Schema (2020-12) of what tolerant decoding takes: unknown members are allowed, null is
  * absent. Beyond it the decoder refuses numbers with an exponent, whole numbers with a point, and texts whose bytes do
- * not fit; read numbers as decimals, or multipleOf 0.01 refuses what it should not. */
+ * not fit; read numbers as decimals, or multipleOf 0.01 refuses what it should not. Without a `title` (NULL) it is a part
+ * of another document, and names no dialect. */
 void tern_schema_print(const struct tern_schema *schema, const char *title, struct tern_text *out);
 /* Adds a fault that the caller has found; beyond TERN_SCHEMA_MAX_FAULTS it is only counted. */
 void tern_schema_fault(struct tern_schema_faults *faults, const char *code, const char *pointer, const char *detail,

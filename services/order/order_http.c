@@ -20,6 +20,7 @@ const struct tern_http_route order_routes[] = {
      "orders and money by status and by day, and what is not published yet"                                                                                      },
     {"GET",  "/schemas",                       read_schemas,       TERN_HTTP_OPEN,                           "the events and the versions of their schemas"      },
     {"GET",  "/schemas/{eventType}/{version}", read_schema,        TERN_HTTP_OPEN,                           "the JSON Schema of an event's data"                },
+    {"GET",  "/asyncapi.json",                 read_asyncapi,      TERN_HTTP_OPEN,                           "the events as an AsyncAPI 3.0 document"            },
     {NULL,   NULL,                             NULL,               0,                                        NULL                                                },
 };
 

@@ -11,7 +11,7 @@
 extern const struct tern_http_route order_routes[];
 
 tern_http_handler place_order, cancel_order, read_order, read_order_events, read_order_history, read_orders,
-    read_products, read_stats, read_schemas, read_schema;
+    read_products, read_stats, read_schemas, read_schema, read_asyncapi;
 
 /* What a read asks for, and where its answer goes. */
 struct order_read {

@@ -1,4 +1,5 @@
-/* read_schemas.c - GET /schemas: the events of the shop and the JSON Schemas of their data, from the catalogue. */
+/* read_schemas.c - GET /schemas and /asyncapi.json: the events of the shop and what their data look like, from the
+ * catalogue. */
 #include "order_http.h"
 #include "shop/catalogue.h"
 
@@ -45,4 +46,12 @@ void read_schema(void *self, const struct tern_http_request *request, struct ter
         answer_unknown(answer, event);
     else
         answer->content_type = "application/schema+json";
+}
+
+void read_asyncapi(void *self, const struct tern_http_request *request, struct tern_http_answer *answer)
+{
+    (void)self;
+    if (!tern_http_query_known(request, answer, no_query)) return;
+    shop_print_asyncapi(&answer->body);
+    answer->content_type = "application/vnd.aai.asyncapi+json;version=3.0.0";
 }
