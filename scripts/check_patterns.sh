@@ -2,6 +2,7 @@
 # scripts/check_patterns.sh [ROOT] - the pages for learners agree with the code: every page of docs/patterns has its
 # sections and an entry in the index, and names only files and functions that there are; docs/event-storming.md has every
 # event of include/shop/catalogue.h and no other, with its producer and its consumers; so has its picture.
+# shellcheck disable=SC2016 # the backticks are those of Markdown
 set -uo pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"

@@ -8,7 +8,8 @@
 # between members; the order of header lines, and of log lines, does not count. A block that only reads is run again until
 # it answers as printed, since the services work on meanwhile; one that changes something is run once.
 #
-# SECTIONS, set before: the headings whose blocks count, as a regular expression of awk.
+# Set before: SECTIONS, the headings whose blocks count, as a regular expression of awk. It may set PROGRAMS, too: daemons
+# to be run instead of those of the build, by service.
 
 # shellcheck source=scripts/lib/broker.sh
 . "$TERN_ROOT/scripts/lib/broker.sh"
@@ -150,6 +151,7 @@ play_page() {
 
 SERVICES=(order payment inventory notification)
 declare -A LISTEN=() DAEMON=()
+declare -A PROGRAMS # keeps what is there
 
 clean_up() {
   local service
@@ -169,7 +171,7 @@ start_suite() {
     LISTEN[$service]=$(free_port)
     env AMQP_URL="$(broker_url "$RUN/broker")" DATABASE_URL="$(store_url "$RUN/$service.db")" PORT="${LISTEN[$service]}" \
       HTTP_ADDR=127.0.0.1 LOG_FORMAT=pretty FORCE_COLOR=0 PAYMENT_DELAY_MS=100 \
-      "$TERN_BUILD_DIR/bin/$service-service" </dev/null >>"$RUN/suite.log" 2>&1 &
+      "${PROGRAMS[$service]:-$TERN_BUILD_DIR/bin/$service-service}" </dev/null >>"$RUN/suite.log" 2>&1 &
     DAEMON[$service]=$!
     disown
   done
