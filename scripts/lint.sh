@@ -92,7 +92,7 @@ lint_python() {
 
 lint_spell() {
   need codespell
-  if git ls-files -z --cached --others --exclude-standard -- . ':!LICENSE' ':!tests/json_suite/test_parsing' |
+  if git ls-files -z --cached --others --exclude-standard -- . ':!LICENSE' ':!tests/json_suite/test_parsing' ':!*package-lock.json' |
     xargs -0 codespell --ignore-words "$TERN_ROOT/scripts/lib/words.txt"; then
     say "codespell: nothing found"
   else
