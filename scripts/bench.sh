@@ -187,11 +187,18 @@ measure_replay() {
 
 while [[ $# -gt 0 ]]; do
   case $1 in
-  --rounds) ROUNDS=${2:?} && shift 2 ;;
-  --orders) ORDERS=${2:?} && shift 2 ;;
-  --connections) CONNECTIONS=${2:?} && shift 2 ;;
+  --rounds | --orders | --connections)
+    [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number; see --help"
+    setting=${1#--}
+    declare "${setting^^}=$2"
+    shift 2
+    ;;
   --replay) REPLAY=yes && shift ;;
-  --against) AGAINST=$(cd "${2:?}" && pwd) && shift 2 ;;
+  --against)
+    [[ -x ${2:-}/order-service ]] || die "--against needs a folder with daemons, not '${2:-}'"
+    AGAINST=$(cd "$2" && pwd)
+    shift 2
+    ;;
   -h | --help) usage && exit 0 ;;
   *) die "unknown argument '$1'; see --help" ;;
   esac

@@ -2,17 +2,24 @@
  *
  * Fills two stores with orders as order-service keeps them, asks both the questions behind GET /orders/{orderId} and GET
  * /orders, each with parameters of its own every time, and prints the medians and their ratio. Writes into a folder of its
- * own below `folder` (default /tmp; about 1.1 KB for each order) and removes it. The store alone: HTTP adds to both. */
+ * own below `folder` (default /tmp; about 1.1 KB for each order) and removes it. First the store
+ * alone, then order-service itself over HTTP, without a broker, one request at a time on a connection that is kept. */
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base/config_read.h"
 #include "common/base/ids.h"
+#include "common/service/app.h"
+#include "common/service/settings.h"
 #include "common/store/store.h"
+#include "services/order/order_service.h"
 #include "services/order/order_store.h"
-#include "tern/service.h"
 
 extern const struct tern_migration tern_core_migrations[];
 extern const struct tern_migration order_migrations[];
@@ -200,12 +207,16 @@ static void open_bench(struct bench *bench, const char *below, int64_t orders)
     fill(bench);
 }
 
-static void close_bench(struct bench *bench)
+static void close_store(struct bench *bench)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock", ".ballast"};
-    char name[640];
     tern_db_close(bench->reader);
     tern_db_close(bench->db);
+}
+
+static void remove_store(struct bench *bench)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock", ".ballast", ".token"};
+    char name[640];
     for (size_t i = 0; i < TERN_COUNT(endings); i++) {
         (void)snprintf(name, sizeof name, "%s%s", bench->name, endings[i]);
         (void)unlink(name);
@@ -215,19 +226,152 @@ static void close_bench(struct bench *bench)
     free(bench->order_ids);
 }
 
+/* ---- over HTTP --------------------------------------------------------------------------------------------------- */
+
+/* A page from anywhere in the list, by the time before which its orders were placed. */
+static void write_before(struct bench *bench, char *path, size_t size, const char *filter)
+{
+    char time[TERN_TIME_SIZE];
+    tern_time_format(FIRST_MS + any(bench, bench->orders) + 1, time);
+    (void)snprintf(path, size, "/orders?limit=%d&createdBefore=%s%s", PAGE, time, filter);
+}
+
+static void order_path(struct bench *bench, char *path, size_t size)
+{
+    (void)snprintf(path, size, "/orders/%s", bench->order_ids[any(bench, bench->orders)]);
+}
+
+static void page_path(struct bench *bench, char *path, size_t size)
+{
+    write_before(bench, path, size, "");
+}
+
+static void status_path(struct bench *bench, char *path, size_t size)
+{
+    write_before(bench, path, size, "&status=PAYMENT_FAILED");
+}
+
+static void product_path(struct bench *bench, char *path, size_t size)
+{
+    char filter[64];
+    (void)snprintf(filter, sizeof filter, "&productId=PROD-%lld", (long long)any(bench, PRODUCTS));
+    write_before(bench, path, size, filter);
+}
+
+static void customer_path(struct bench *bench, char *path, size_t size)
+{
+    (void)snprintf(path, size, "/orders?limit=%d&customerId=CUST-%lld", PAGE,
+                   (long long)any(bench, bench->orders / CUSTOMER_ORDERS));
+}
+
+/* In the order of `questions`. */
+static void (*const paths[])(struct bench *bench, char *path, size_t size) = {order_path, page_path, status_path,
+                                                                              product_path, customer_path};
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        give_up("order-service cannot be reached");
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+/* One GET, answered with 200 and a body. */
+static void get(int fd, const char *path)
+{
+    static char answer[1 << 20];
+    char request[512];
+    size_t length = 0, wanted = SIZE_MAX;
+    int asked = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    if (send(fd, request, (size_t)asked, 0) != asked) give_up("a request was not sent");
+    while (length < wanted) {
+        ssize_t got = recv(fd, answer + length, sizeof answer - 1 - length, 0);
+        if (got <= 0) give_up("an answer was cut off");
+        length += (size_t)got;
+        answer[length] = '\0';
+        const char *end = strstr(answer, "\r\n\r\n"), *size = strcasestr(answer, "\r\nContent-Length: ");
+        if (end && size) wanted = (size_t)(end + 4 - answer) + strtoul(size + strlen("\r\nContent-Length: "), NULL, 10);
+    }
+    if (strncmp(answer, "HTTP/1.1 200", 12) != 0) give_up(answer);
+}
+
+static double measure_path(struct bench *bench, int fd, size_t question)
+{
+    static double took[TIMES];
+    for (size_t i = 0; i < TIMES; i++) {
+        struct timespec begun, ended;
+        char path[256];
+        paths[question](bench, path, sizeof path);
+        clock_gettime(CLOCK_MONOTONIC, &begun);
+        get(fd, path);
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        took[i] = (double)(ended.tv_sec - begun.tv_sec) * 1e6 + (double)(ended.tv_nsec - begun.tv_nsec) / 1e3;
+    }
+    qsort(took, TIMES, sizeof took[0], ascending);
+    return took[TIMES / 2];
+}
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (struct sockaddr *)&address, length) < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        give_up("there is no free port");
+    (void)close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* Medians of all questions, asked of order-service on this store. */
+static void measure_http(struct bench *bench, double medians[TERN_COUNT(questions)])
+{
+    static struct tern_app app;
+    const struct tern_config_key *const tables[] = {tern_common_settings, order_service.config, NULL};
+    char url[700], port[32], broker[] = "AMQP_URL=amqp://127.0.0.1:1/", level[] = "LOG_LEVEL=error",
+                             name[] = "order-service";
+    char *environment[] = {url, port, broker, level, NULL}, *arguments[] = {name, NULL};
+    enum tern_config_action action;
+    struct tern_text faults = {0};
+    bool usage;
+    uint16_t number = free_port();
+    (void)snprintf(url, sizeof url, "DATABASE_URL=sqlite:%s", bench->name);
+    (void)snprintf(port, sizeof port, "PORT=%u", number);
+    struct tern_config *config = tern_config_read(tables, 1, arguments, environment, &action, &faults, &usage);
+    if (!config || tern_app_start(&app, &order_service, config, &bench->err) != 0) give_up(bench->err.text);
+    int fd = connect_to(number);
+    for (size_t i = 0; i < TERN_COUNT(questions); i++)
+        medians[i] = measure_path(bench, fd, i);
+    (void)close(fd);
+    tern_app_stop(&app);
+    tern_config_destroy(config);
+}
+
 int main(int argc, char **argv)
 {
     static struct bench small, large;
+    double few[TERN_COUNT(questions)], many[TERN_COUNT(questions)];
     const char *below = argc > 1 ? argv[1] : "/tmp";
     open_bench(&small, below, argc > 2 ? strtoll(argv[2], NULL, 10) : 10000);
     open_bench(&large, below, argc > 3 ? strtoll(argv[3], NULL, 10) : 1000000);
     printf("median of %d, in us, with %lld and %lld orders in the store\n", TIMES, (long long)small.orders,
            (long long)large.orders);
     for (size_t i = 0; i < TERN_COUNT(questions); i++) {
-        double few = measure(&small, &questions[i]), many = measure(&large, &questions[i]);
-        printf("  %-26s %8.1f %8.1f   ratio %.2f\n", questions[i].name, few, many, many / few);
+        few[i] = measure(&small, &questions[i]);
+        many[i] = measure(&large, &questions[i]);
+        printf("  %-26s %8.1f %8.1f   ratio %.2f\n", questions[i].name, few[i], many[i], many[i] / few[i]);
     }
-    close_bench(&small);
-    close_bench(&large);
+    close_store(&small);
+    close_store(&large);
+    measure_http(&small, few);
+    measure_http(&large, many);
+    printf("the same over HTTP\n");
+    for (size_t i = 0; i < TERN_COUNT(questions); i++)
+        printf("  %-26s %8.1f %8.1f   ratio %.2f\n", questions[i].name, few[i], many[i], many[i] / few[i]);
+    remove_store(&small);
+    remove_store(&large);
     return 0;
 }

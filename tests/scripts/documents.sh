@@ -31,6 +31,7 @@ broken_asyncapi() { jq "$1" "$SCRATCH/asyncapi.json" >"$SCRATCH/broken.json" && 
 holds "the AsyncAPI document is one, and has who sends and who receives" takes_asyncapi \
   order-service.sends.OrderPlaced payment-service.receives.OrderPlaced inventory-service.receives.OrderPlaced \
   notification-service.sends.NotificationSent order-service.receives.InventoryUpdated
+# shellcheck disable=SC2016 # a name of JSON, no variable
 refuses "an operation without its channel is found" "" broken_asyncapi '.operations[].channel."$ref" = "#/channels/nothing"'
 refuses "a message that is no schema is found" "" broken_asyncapi '.components.messages.OrderPlaced.payload.type = "thing"'
 refuses "a document without a version is found" "" broken_asyncapi 'del(.asyncapi)'

@@ -228,6 +228,7 @@ static struct tern_db *stores[SIM_SERVICES];
 
 static const char list_tables[] = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN "
                                   "('schema_migration', 'outbox_position', 'online_time', 'numbers_begin')"
+                                  " AND name NOT LIKE '%_rebuilt' AND name NOT LIKE '%_replaced'"
                                   " ORDER BY name = 'event_log'"; /* others refer to its rows */
 
 static void must(int status, const struct tern_error *err)
@@ -259,6 +260,20 @@ static void learn_tables(enum sim_who who)
     tern_db_done(&rows);
 }
 
+/* What a rebuild has left that the last run cut off. */
+static void drop_leftovers(struct tern_db *db)
+{
+    static const char *const left[] = {"orders_rebuilt",          "orders_replaced",     "order_products_rebuilt",
+                                       "order_products_replaced", "order_stats_rebuilt", "order_stats_replaced",
+                                       "money_stats_rebuilt",     "money_stats_replaced"};
+    struct tern_error err = {0};
+    for (size_t i = 0; i < TERN_COUNT(left); i++) {
+        int gone = 0;
+        while (gone == 0)
+            must(gone = tern_db_table_drop(db, left[i], &err), &err);
+    }
+}
+
 static struct tern_db *fresh_store(enum sim_who who)
 {
     static const char mark[] = "UPDATE outbox_position SET confirmed_through = 0",
@@ -270,6 +285,7 @@ static struct tern_db *fresh_store(enum sim_who who)
     }
     if (empty_texts[who][0] == NULL) learn_tables(who);
     must(tern_db_begin(stores[who], &err), &err);
+    drop_leftovers(stores[who]);
     for (int i = 0; i < TABLES_MAX && empty_texts[who][i] != NULL; i++)
         run_text(stores[who], empty_texts[who][i]);
     run_text(stores[who], mark);
