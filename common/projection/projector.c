@@ -14,10 +14,11 @@
 #include "tern/backoff.h"
 
 enum {
-    ROOM = 128,          /* events of a page */
-    PAUSE_MS = 250,      /* between two pages once it has caught up: what comes meanwhile is folded together */
-    RETRY_BASE_MS = 500, /* after a failure, with back-off */
-    REST_MS = 60000      /* longest sleep */
+    ROOM = 128,            /* events of a page */
+    PAUSE_MS = 250,        /* between two pages once it has caught up: what comes meanwhile is folded together */
+    RETRY_BASE_MS = 500,   /* after a failure, with back-off */
+    CLEAN_AGAIN_MS = 5000, /* after a failure */
+    REST_MS = 60000        /* longest sleep */
 };
 
 static const struct tern_conversation silent;
@@ -53,7 +54,8 @@ struct tern_projector {
     struct tern_log_page page;
     struct tern_rebuild *rebuild; /* of `rebuilding`; NULL: none runs */
     struct standing *rebuilding;
-    int64_t rest_ms; /* steady: no live page before */
+    int64_t rest_ms;  /* steady: no live page before */
+    int64_t clean_ms; /* steady: nothing is cleaned up before */
 };
 
 struct tern_projector *tern_projector_create(const struct tern_projector_settings *settings, struct tern_error *err)
@@ -194,9 +196,11 @@ static bool clean_up(struct tern_projector *projector)
     for (size_t i = 0; i < projector->count; i++) {
         struct standing *standing = &projector->standings[i];
         if (standing->cleaned || standing == projector->rebuilding) continue;
+        if (tern_steady(projector->settings.clock) < projector->clean_ms) return false;
         int clean = tern_rebuild_clean(standing->projection, projector->settings.queue, NULL);
-        standing->cleaned = clean != 0; /* after a failure the next rebuild cleans up */
-        return true;
+        standing->cleaned = clean > 0;
+        if (clean < 0) projector->clean_ms = tern_steady(projector->settings.clock) + CLEAN_AGAIN_MS; /* a full disk */
+        return clean >= 0;
     }
     return false;
 }
@@ -270,6 +274,9 @@ static int64_t patience(const struct tern_projector *projector, int64_t now_ms)
         int64_t due_ms = standing->failures > 0 ? standing->retry_ms : projector->rest_ms;
         if (due_ms - now_ms < most_ms) most_ms = due_ms - now_ms;
     }
+    for (size_t i = 0; i < projector->count; i++)
+        if (!projector->standings[i].cleaned && projector->clean_ms - now_ms < most_ms)
+            most_ms = projector->clean_ms - now_ms;
     return most_ms > 0 ? most_ms : 0;
 }
 

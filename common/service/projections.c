@@ -6,9 +6,10 @@
 #include <time.h>
 
 #include "app.h"
+#include "common/store/store.h"
 #include "tern/schema.h"
 
-enum { EXIT_RUNTIME = 1, LOOK_MS = 200 };
+enum { EXIT_RUNTIME = 1, LOOK_MS = 200, RESERVE_BYTES = 32 * 1024 * 1024 /* left free */ };
 
 static const char *const state_names[] = {[TERN_REBUILD_NONE] = "none",
                                           [TERN_REBUILD_WAITS] = "waiting",
@@ -25,6 +26,20 @@ bool tern_app_projection(struct tern_app *app, const char *name, struct tern_pro
         return true;
     }
     return false;
+}
+
+/* A rebuild that filled the disk would stop the service from taking anything in. The tables are a part of the store, so
+ * as much as all of it is enough. -1 with a sentence. */
+static int check_room(const struct tern_app *app, struct tern_error *err)
+{
+    struct tern_db_room room;
+    tern_db_room(app->db, &room);
+    int64_t needed = room.store_bytes + room.log_bytes + RESERVE_BYTES;
+    if (room.free_bytes >= needed) return 0;
+    return tern_error_fault(err, TERN_FAULT_FULL,
+                            "a rebuild needs room for a second copy of the tables: %" PRId64
+                            " bytes are free on the disk of the store, %" PRId64 " would be enough",
+                            room.free_bytes, needed);
 }
 
 /* ---- the admin calls ---- */
@@ -75,6 +90,10 @@ static void post_rebuild(void *self, const struct tern_http_request *request, st
     const char *body = tern_http_body(request, &length);
     if (length > 0 && tern_schema_read_body(&rebuild_schema, body, length, &asked, &faults, &err) < 0) {
         tern_http_problem_body(answer, "Invalid rebuild", &faults, &err);
+        return;
+    }
+    if (check_room(app, &err) < 0) {
+        tern_http_problem(answer, 507, "Insufficient storage", "%s", err.text);
         return;
     }
     const char *name = asked.projection[0] ? asked.projection : NULL;
@@ -131,7 +150,8 @@ int tern_app_rebuild(struct tern_app *app)
         printf("%s has no projections: there is nothing to rebuild\n", app->service->name);
         return 0;
     }
-    if (tern_writer_start(app->writer, &err) < 0 || tern_projector_start(app->projector, &err) < 0) {
+    if (check_room(app, &err) < 0 || tern_writer_start(app->writer, &err) < 0 ||
+        tern_projector_start(app->projector, &err) < 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         return EXIT_RUNTIME;
     }

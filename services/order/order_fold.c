@@ -123,7 +123,7 @@ int order_fold_write(const struct tern_fold *fold, bool all, struct tern_error *
     struct folding *folding = fold->state;
     size_t count = folding->count;
     bool everything = all || count >= MOST / 2;
-    if (!all && count < WRITE_AT) return 0;
+    if (count == 0 || (!all && count < WRITE_AT)) return 0;
     memset(folding->slots, 0, SLOTS * sizeof folding->slots[0]);
     folding->count = 0;
     for (size_t i = 0; i < count; i++) {

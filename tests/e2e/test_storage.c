@@ -96,6 +96,31 @@ static void check_orders(int64_t unanswered)
     answered = orders;
 }
 
+/* ---- a disk with little room ---- */
+
+static void rebuild_answers(int status, const char *contains)
+{
+    struct raw_answer answer;
+    suite_ask(&suite, SUITE_ORDER, "POST", "/admin/projections/rebuild", suite_bearer(&suite, SUITE_ORDER), "{}",
+              &answer);
+    if (answer.status != status || !strstr(answer.text, contains)) fail_msg("not %d but: %s", status, answer.text);
+    raw_answer_fini(&answer);
+}
+
+static void test_rebuild_without_room(void **state)
+{
+    char command[256];
+    (void)state;
+    if (!small_disk) skip();
+    (void)snprintf(command, sizeof command, "head -c 20m /dev/zero > %s/filler", suite.folder);
+    assert_int_equal(system(command), 0);
+    rebuild_answers(507, "a rebuild needs room for a second copy of the tables");
+    (void)snprintf(command, sizeof command, "rm %s/filler", suite.folder);
+    assert_int_equal(system(command), 0);
+    rebuild_answers(202, "order_stats");
+    suite_await_log(&suite, SUITE_ORDER, "a projection was rebuilt", 2);
+}
+
 /* ---- faults of single calls ---- */
 
 /* Every thread of the process is traced, or the first call of its own that fails has ended it already. */
@@ -550,6 +575,8 @@ static void test_write_lock_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        {"s0: a rebuild of the read models that could fill the disk is refused",                       test_rebuild_without_room,      NULL, NULL,
+         NULL                                                                                                                                          },
         {"s1: a full disk shuts the door, which opens by itself when there is room",                   test_full_disk,                 NULL, NULL, NULL},
         {"s2: killed on a full disk, nothing that was answered is lost",                               test_killed_on_a_full_disk,     NULL, NULL, NULL},
         {"s3: a flush that fails once stops the process with 74",                                      test_flush_fails,               NULL, NULL, NULL},

@@ -245,6 +245,27 @@ static void what_a_rebuild_left_when_it_was_cut_off_is_in_nobodys_way(void **sta
     TEST_WAIT(&lock, number_of(others) == 0);
 }
 
+/* A clean-up that fails is tried again by itself: what is left on a full disk goes when there is room. */
+static void what_could_not_be_cleaned_up_goes_when_the_store_takes_it(void **state)
+{
+    struct tern_projector_status status;
+    (void)state;
+    emit(0, 10);
+    TEST_WAIT(&lock, caught_up());
+    command(leave_tables, NULL);
+    atomic_store(&fold_fails, true);
+    tern_db_fail_at(test.app.db, TERN_DB_EVERY_CALL, TERN_FAULT_FULL);
+    assert_int_equal(tern_projector_rebuild(test.app.projector, "totals"), TERN_REBUILD_BEGUN);
+    TEST_WAIT(&lock, rebuilt(&status));
+    assert_int_equal(status.rebuild, TERN_REBUILD_FAILED);
+    /* The thread has tried to clean up before it turns to the next one. */
+    assert_int_equal(tern_projector_rebuild(test.app.projector, "nothing"), TERN_REBUILD_BEGUN);
+    TEST_WAIT(&lock, tern_projector_status(test.app.projector, 1, &status) && status.rebuild == TERN_REBUILD_FAILED);
+    tern_db_fail_at(test.app.db, 0, TERN_FAULT_OTHER);
+    TEST_WAIT(&lock, number_of(others) == 0);
+    assert_int_equal(number_of(sum_updates), 10);
+}
+
 static void a_request_to_rebuild_that_means_nothing_is_refused_by_name(void **state)
 {
     (void)state;
@@ -268,6 +289,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_rebuild_whose_fold_fails_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_rebuild_left_when_it_was_cut_off_is_in_nobodys_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_could_not_be_cleaned_up_goes_when_the_store_takes_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_to_rebuild_that_means_nothing_is_refused_by_name, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
