@@ -14,7 +14,6 @@
 #include "services/payment/payment.h"
 #include "sim.h"
 
-enum { REBUILD_ONE_IN = 300, PROJECTOR_PAUSE_MS = 500 }; /* of the turns of the read models */
 enum { HANDLERS_MAX = 16, STARTED_MS = 1795530600, MONTH_S = 30 * 24 * 3600 };
 
 const char *const sim_names[SIM_SERVICES] = {SHOP_SERVICE_ORDER, SHOP_SERVICE_PAYMENT, SHOP_SERVICE_INVENTORY,
@@ -405,20 +404,9 @@ int64_t sim_writer_wants(struct sim_service *service)
     return not_before(not_before(at, service->writer_at), service->stalled_until);
 }
 
-/* The read models of order-service, which has no jobs, take their turn in its lane. */
-static bool projector_wants(const struct sim_service *service)
-{
-    struct tern_projector_status status;
-    if (tern_projector_rebuilding(service->app->projector)) return true;
-    for (size_t i = 0; tern_projector_status(service->app->projector, i, &status); i++)
-        if (status.progress.behind > 0) return true;
-    return false;
-}
-
 int64_t sim_lane_wants(const struct sim_service *service)
 {
-    if (service->app == NULL) return INT64_MAX;
-    if (service->app->worker == NULL && !projector_wants(service)) return INT64_MAX;
+    if (service->app == NULL || service->app->worker == NULL) return INT64_MAX;
     return not_before(service->lane_at, service->stalled_until);
 }
 
@@ -549,14 +537,7 @@ void sim_writer_step(struct sim_service *service)
 
 void sim_lane_step(struct sim_service *service)
 {
-    if (service->app->worker) {
-        service->lane_at = sim->now + tern_job_worker_step(service->app->worker);
-        return;
-    }
-    if (sim_below(REBUILD_ONE_IN) == 0) (void)tern_projector_rebuild(service->app->projector, NULL);
-    (void)tern_projector_step(service->app->projector);
-    service->lane_at = sim->now + (int64_t)sim_below(PROJECTOR_PAUSE_MS);
-    if (service->killed) sim_service_crash(service);
+    service->lane_at = sim->now + tern_job_worker_step(service->app->worker);
 }
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
