@@ -118,11 +118,12 @@ version_told() {
 }
 
 # The settings that the daemons know and those that docker-compose.yml hands on, but for those that name a file.
+# A replay is asked for over HTTP here, not by settings.
 settings_known() {
   local service
   for service in "${SERVICES[@]}"; do
     docker exec "$(container_of "$service-service")" "$service-service" --help
-  done | sed -n 's/^  \([A-Z][A-Z_]*\) .*/\1/p' | grep -vx -e AMQP_CA_FILE -e INVENTORY_FILE -e PAYMENT_GATEWAY_CA_FILE | sort -u
+  done | sed -n 's/^  \([A-Z][A-Z_]*\) .*/\1/p' | grep -vx -e AMQP_CA_FILE -e INVENTORY_FILE -e PAYMENT_GATEWAY_CA_FILE -e 'REPLAY_.*' | sort -u
 }
 settings_handed_on() {
   sed -n 's/^ *\([A-Z][A-Z_]*\):.*/\1/p' "$TERN_ROOT/docker-compose.yml" |
